@@ -1,0 +1,23 @@
+export interface AgentErrorOptions {
+  cause?: unknown;
+  /** Facts behind the message, safe to show: no secrets, JSON only. */
+  details?: Record<string, unknown>;
+}
+
+/**
+ * The root of all errors that an agent raises.
+ *
+ * `code` is stable and meant for programs, `retryable` says whether the same request may succeed later without a
+ * change, `details` carries the facts behind the message.
+ */
+export abstract class AgentError extends Error {
+  abstract readonly code: string;
+  abstract readonly retryable: boolean;
+  readonly details: Record<string, unknown>;
+
+  constructor(message: string, options: AgentErrorOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = new.target.name;
+    this.details = options.details ?? {};
+  }
+}

@@ -1,0 +1,115 @@
+import { z } from "zod";
+import {
+  deploymentSchema,
+  deploymentStatusSchema,
+  instantSchema,
+  metricsSchema,
+  modelVersionSchema,
+  stageSchema,
+  weightSetSchema,
+} from "./entities.ts";
+import { rolloutSchema, rolloutStatusSchema, verdictSchema } from "./rollout.ts";
+
+/**
+ * What the database is asked to change, as data. A list of changes is applied in one transaction, whole or not at
+ * all; each change that names what it saw (stage revision, generation, status) loses with a conflict if that has moved.
+ */
+
+const insertModelVersion = z.strictObject({
+  change: z.literal("insert_model_version"),
+  model_version: modelVersionSchema,
+  algorithm: z.string().nullable(),
+});
+
+const setStage = z.strictObject({
+  change: z.literal("set_stage"),
+  model_version_id: z.string(),
+  from: stageSchema,
+  to: stageSchema,
+  expected_revision: z.int().min(0),
+  /** Why the stage moved: what a history row says first. */
+  kind: z.enum(["promotion", "supersession", "rollback", "archival"]),
+  reason: z.string(),
+  changed_by: z.string(),
+  metrics: metricsSchema,
+  /** The evidence and policy behind the move, for whoever reads the history later. */
+  evidence: z.record(z.string(), z.json()),
+});
+
+const openEndpoint = z.strictObject({
+  change: z.literal("open_endpoint"),
+  endpoint_name: z.string(),
+  experiment_id: z.string(),
+  endpoint_url: z.string(),
+});
+
+const insertDeployment = z.strictObject({
+  change: z.literal("insert_deployment"),
+  deployment: deploymentSchema,
+});
+
+const setDeploymentStatus = z.strictObject({
+  change: z.literal("set_deployment_status"),
+  deployment_id: z.string(),
+  from: z.array(deploymentStatusSchema).min(1),
+  to: deploymentStatusSchema,
+  /** Null leaves `rollback_reason` as it is. */
+  rollback_reason: z.string().nullable(),
+});
+
+const wantRoute = z.strictObject({
+  change: z.literal("want_route"),
+  endpoint_name: z.string(),
+  expected_generation: z.int().min(0),
+  weights: weightSetSchema,
+  mirror_deployment_id: z.string().nullable(),
+  reason: z.string(),
+});
+
+const observeRoute = z.strictObject({
+  change: z.literal("observe_route"),
+  endpoint_name: z.string(),
+  generation: z.int().min(1),
+});
+
+const startRollout = z.strictObject({ change: z.literal("start_rollout"), rollout: rolloutSchema });
+
+const moveRollout = z.strictObject({
+  change: z.literal("move_rollout"),
+  rollout_id: z.string(),
+  expected_step_index: z.int().min(0),
+  expected_status: z.array(rolloutStatusSchema).min(1),
+  status: rolloutStatusSchema,
+  step_index: z.int().min(0),
+  /** Null keeps the present step's start, as a held step does. */
+  step_started_at: instantSchema.nullable(),
+  next_tick_at: instantSchema.nullable(),
+  inconclusive_looks: z.int().min(0),
+  verdict: verdictSchema.nullable(),
+});
+
+const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });
+
+const enqueue = z.strictObject({
+  change: z.literal("enqueue"),
+  topic: z.enum(["registry_projection", "episodic_memory", "procedural_memory"]),
+  /** At most one row a key: delivered at least once, counted once. */
+  dedupe_key: z.string(),
+  payload: z.record(z.string(), z.json()),
+});
+
+export const changeSchema = z.discriminatedUnion("change", [
+  insertModelVersion,
+  setStage,
+  openEndpoint,
+  insertDeployment,
+  setDeploymentStatus,
+  wantRoute,
+  observeRoute,
+  startRollout,
+  moveRollout,
+  spendApproval,
+  enqueue,
+]);
+export type Change = z.infer<typeof changeSchema>;
+export type ChangeOf<K extends Change["change"]> = Extract<Change, { change: K }>;

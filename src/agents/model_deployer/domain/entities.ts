@@ -1,0 +1,156 @@
+import { z } from "zod";
+
+/** Everything that the deployer keeps is JSON with snake_case keys, so that rows, plans and manifests need no translation. */
+
+export const stageSchema = z.enum(["development", "staging", "shadow", "production", "archived"]);
+export type Stage = z.infer<typeof stageSchema>;
+
+export const servedStageSchema = z.enum(["staging", "shadow", "production"]);
+/** The stages at which a version is served. */
+export type ServedStage = z.infer<typeof servedStageSchema>;
+
+export const deploymentStatusSchema = z.enum([
+  "pending",
+  "deploying",
+  "active",
+  "draining",
+  "rolled_back",
+  "failed",
+]);
+export type DeploymentStatus = z.infer<typeof deploymentStatusSchema>;
+
+/** An instant as ISO 8601 text with an offset; always the database's clock. */
+export const instantSchema = z.iso.datetime({ offset: true });
+
+export const metricsSchema = z.record(z.string(), z.number());
+export type Metrics = z.infer<typeof metricsSchema>;
+
+export const autoscalingSchema = z.strictObject({
+  min: z.int().min(1).max(100),
+  max: z.int().min(1).max(100),
+  target_cpu: z.int().min(1).max(100),
+});
+export type Autoscaling = z.infer<typeof autoscalingSchema>;
+
+export const resourcesSchema = z.strictObject({
+  replicas: z.int().min(1).max(100),
+  cpu_limit: z.string(),
+  memory_limit: z.string(),
+  autoscaling: autoscalingSchema,
+});
+export type Resources = z.infer<typeof resourcesSchema>;
+
+/** What SHAP found for a version: the features by rank, kept as evidence and compared between versions. */
+export const shapEvidenceSchema = z.strictObject({
+  shap_analysis_id: z.string().nullable(),
+  top_features: z.array(z.string()),
+  samples_analyzed: z.int().min(0),
+});
+export type ShapEvidence = z.infer<typeof shapEvidenceSchema>;
+
+export const experimentSchema = z.strictObject({
+  experiment_id: z.string(),
+  experiment_name: z.string(),
+  prediction_target: z.string(),
+  /** Success criteria. Null means that none is set; a version without `minimum_auc` never reaches production. */
+  minimum_auc: z.number().nullable(),
+  minimum_precision_at_k: z.number().nullable(),
+  maximum_fpr: z.number().nullable(),
+});
+export type Experiment = z.infer<typeof experimentSchema>;
+
+export const gatePolicySchema = z.strictObject({
+  policy_id: z.string(),
+  /** `demo` may go below 24 h, and exists only in a database that was created as a demo. */
+  kind: z.enum(["standard", "demo"]),
+  minimum_shadow_hours: z.number().positive(),
+  minimum_shadow_requests: z.int().min(0),
+  /** Fraction, 0..1. */
+  maximum_shadow_error_rate: z.number().min(0).max(1),
+  maximum_shadow_p99_ms: z.number().positive(),
+  /** Approvals that a promotion to production needs. */
+  approvals_for_production: z.int().min(0),
+  reason: z.string(),
+});
+export type GatePolicy = z.infer<typeof gatePolicySchema>;
+
+export const modelVersionSchema = z.strictObject({
+  model_version_id: z.string(),
+  experiment_id: z.string(),
+  model_name: z.string(),
+  /** MLflow's version number under `model_name`. */
+  version: z.int().min(1),
+  mlflow_run_id: z.string(),
+  model_artifact_uri: z.string(),
+  preprocessing_artifact_uri: z.string().nullable(),
+  /** sha256 over the sorted list of (path, sha256) of the artifact's files, pinned at registration. */
+  artifact_digest: z.string(),
+  metrics: metricsSchema,
+  shap_evidence: shapEvidenceSchema.nullable(),
+  stage: stageSchema,
+  /** Counts the stage changes of this version; a change names the revision that it saw. */
+  stage_revision: z.int().min(0),
+  registered_at: instantSchema,
+  promoted_at: instantSchema.nullable(),
+});
+export type ModelVersion = z.infer<typeof modelVersionSchema>;
+
+/** Whole percents by deployment id; they sum to 100, or the set is empty while an endpoint has never served. */
+export const weightSetSchema = z.record(z.string(), z.int().min(0).max(100));
+export type WeightSet = z.infer<typeof weightSetSchema>;
+
+export const endpointSchema = z.strictObject({
+  endpoint_name: z.string(),
+  experiment_id: z.string(),
+  /** Base URL, stable for the endpoint's life: callers append `/predict`. */
+  endpoint_url: z.string(),
+  /** The fence: each change of weights or mirror names the generation that it saw and raises it by one. */
+  generation: z.int().min(0),
+  weights: weightSetSchema,
+  mirror_deployment_id: z.string().nullable(),
+  /** The last generation that the router acknowledged. */
+  observed_generation: z.int().min(0),
+  observed_at: instantSchema.nullable(),
+});
+export type Endpoint = z.infer<typeof endpointSchema>;
+
+export const deploymentSchema = z.strictObject({
+  deployment_id: z.string(),
+  model_version_id: z.string(),
+  experiment_id: z.string(),
+  operation_id: z.string(),
+  target_stage: servedStageSchema,
+  endpoint_name: z.string(),
+  endpoint_url: z.string(),
+  status: deploymentStatusSchema,
+  replicas: z.int().min(1),
+  cpu_limit: z.string(),
+  memory_limit: z.string(),
+  autoscaling: autoscalingSchema,
+  model_artifact_uri: z.string(),
+  preprocessing_artifact_uri: z.string().nullable(),
+  bento_tag: z.string(),
+  traffic_percentage: z.int().min(0).max(100),
+  previous_deployment_id: z.string().nullable(),
+  deployed_by: z.string(),
+  deployed_at: instantSchema,
+  activated_at: instantSchema.nullable(),
+  deployment_duration_seconds: z.number().nullable(),
+  drained_at: instantSchema.nullable(),
+  rolled_back_at: instantSchema.nullable(),
+  rollback_reason: z.string().nullable(),
+});
+export type Deployment = z.infer<typeof deploymentSchema>;
+
+/** What a shadow has shown, collected by the deployer from the router; never taken from a caller. */
+export const shadowEvidenceSchema = z.strictObject({
+  deployment_id: z.string(),
+  /** Hours since the shadow became active, by the database's clock. */
+  hours: z.number().min(0),
+  requests: z.int().min(0),
+  errors: z.int().min(0),
+  /** Null while nothing was answered. */
+  p99_ms: z.number().nullable(),
+  collected_at: instantSchema,
+});
+export type ShadowEvidence = z.infer<typeof shadowEvidenceSchema>;

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { changeSchema } from "./changes.ts";
+import { resourcesSchema, weightSetSchema } from "./entities.ts";
+
+/**
+ * A plan is data: what is written before anything happens (`intent`), the outside effects in their order (`steps`),
+ * and what a person reads. Each step is carried out as observe, act only if needed, record.
+ */
+
+const registerInRegistry = z.strictObject({
+  step: z.literal("register_in_registry"),
+  model_name: z.string(),
+  mlflow_run_id: z.string(),
+  source: z.string(),
+  /** Tags the version, so that a second try finds the first one's. */
+  request_key: z.string(),
+});
+
+const pinArtifact = z.strictObject({ step: z.literal("pin_artifact"), artifact_uri: z.string() });
+
+const packageModel = z.strictObject({
+  step: z.literal("package_model"),
+  bento_tag: z.string(),
+  model_version_id: z.string(),
+  model_name: z.string(),
+  version: z.int(),
+  model_artifact_uri: z.string(),
+  preprocessing_artifact_uri: z.string().nullable(),
+  artifact_digest: z.string(),
+});
+
+const startServer = z.strictObject({
+  step: z.literal("start_server"),
+  deployment_id: z.string(),
+  bento_tag: z.string(),
+  resources: resourcesSchema,
+});
+
+const switchTraffic = z.strictObject({
+  step: z.literal("switch_traffic"),
+  endpoint_name: z.string(),
+  expected_generation: z.int().min(0),
+  weights: weightSetSchema,
+  mirror_deployment_id: z.string().nullable(),
+  reason: z.string(),
+});
+
+const stopServer = z.strictObject({ step: z.literal("stop_server"), deployment_id: z.string() });
+
+const closeEndpoint = z.strictObject({ step: z.literal("close_endpoint"), endpoint_name: z.string() });
+
+export const stepSchema = z.discriminatedUnion("step", [
+  registerInRegistry,
+  pinArtifact,
+  packageModel,
+  startServer,
+  switchTraffic,
+  stopServer,
+  closeEndpoint,
+]);
+export type Step = z.infer<typeof stepSchema>;
+export type StepOf<K extends Step["step"]> = Extract<Step, { step: K }>;
+
+export const planSchema = z.strictObject({
+  /** One sentence: what will be, if all goes well. */
+  summary: z.string(),
+  /** Written together with the plan, before the first step. */
+  intent: z.array(changeSchema),
+  steps: z.array(stepSchema),
+  /** How many approvals by other principals the plan waits for. */
+  approvals_needed: z.int().min(0),
+  /** Generation of the endpoint that the plan was made for; an approval is bound to it. */
+  generation: z.int().min(0),
+  /** What a reader should know though it does not stop the plan. */
+  notes: z.array(z.string()),
+});
+export type Plan = z.infer<typeof planSchema>;
+
+export const unmetCriterionSchema = z.strictObject({
+  /** A stable name, such as `shadow_hours`. */
+  criterion: z.string(),
+  required: z.string(),
+  observed: z.string(),
+  /** The same as a sentence, with the way out. */
+  sentence: z.string(),
+});
+export type UnmetCriterion = z.infer<typeof unmetCriterionSchema>;
+
+export const refusalSchema = z.strictObject({
+  /** The code of the error that the caller gets. */
+  code: z.enum([
+    "invalid_promotion_path",
+    "production_criteria_not_met",
+    "rollback_failed",
+    "stage_mismatch",
+    "conflict",
+    "not_found",
+    "invalid_request",
+  ]),
+  sentence: z.string(),
+  /** All that is missing, never only the first. */
+  unmet: z.array(unmetCriterionSchema),
+});
+export type Refusal = z.infer<typeof refusalSchema>;
+
+export type Decision = { decision: "plan"; plan: Plan } | { decision: "refusal"; refusal: Refusal };

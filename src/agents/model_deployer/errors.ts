@@ -1,0 +1,131 @@
+import { AgentError, type AgentErrorOptions } from "../base/agent_error.ts";
+import type { UnmetCriterion } from "./domain/plan.ts";
+
+/** The root of this agent's errors. What each one does to the run stands beside it. */
+export abstract class ModelDeployerError extends AgentError {}
+
+/** Ends the run before any outside call: the input has missing, unknown or malformed fields. */
+export class InvalidRequestError extends ModelDeployerError {
+  readonly code = "invalid_request";
+  readonly retryable = false;
+}
+
+/** Ends the run before any outside call: `deployment_action` names no action. */
+export class InvalidDeploymentActionError extends ModelDeployerError {
+  readonly code = "invalid_deployment_action";
+  readonly retryable = false;
+}
+
+/** Refuses the move: the lifecycle has no such transition. */
+export class InvalidPromotionPathError extends ModelDeployerError {
+  readonly code = "invalid_promotion_path";
+  readonly retryable = false;
+}
+
+/** Refuses production: `unmet` lists every criterion that is missing, with numbers. */
+export class ProductionCriteriaNotMetError extends ModelDeployerError {
+  readonly code = "production_criteria_not_met";
+  readonly retryable = false;
+  readonly unmet: readonly UnmetCriterion[];
+
+  constructor(message: string, unmet: readonly UnmetCriterion[], options: AgentErrorOptions = {}) {
+    super(message, { ...options, details: { ...options.details, unmet } });
+    this.unmet = unmet;
+  }
+}
+
+/** Ends a rollback that could not be carried out; traffic is where it was unless `details` says otherwise. */
+export class RollbackFailedError extends ModelDeployerError {
+  readonly code = "rollback_failed";
+  readonly retryable = false;
+}
+
+/** Ends a deployment whose server never became ready; `cause` is the last error of its log. Nothing is left running. */
+export class EndpointCreationError extends ModelDeployerError {
+  readonly code = "endpoint_creation_failed";
+  readonly retryable = false;
+}
+
+/** Refuses a deployment: the version is not at the stage that it is to be served at. */
+export class StageMismatchError extends ModelDeployerError {
+  readonly code = "stage_mismatch";
+  readonly retryable = false;
+}
+
+/** Ends the run: a version, deployment, experiment, run or endpoint of that name does not exist. */
+export class NotFoundError extends ModelDeployerError {
+  readonly code = "not_found";
+  readonly retryable = false;
+}
+
+/** Ends the run with nothing changed: somebody else holds the endpoint, or what was seen has moved on. */
+export class ConflictError extends ModelDeployerError {
+  readonly code = "conflict";
+  readonly retryable = true;
+}
+
+/** Ends the run: the same `request_id` came before with another body. */
+export class IdempotencyKeyReusedError extends ModelDeployerError {
+  readonly code = "idempotency_key_reused";
+  readonly retryable = false;
+}
+
+/** Ends the run until somebody else approves; repeating the same request afterwards carries it on. */
+export class ApprovalRequiredError extends ModelDeployerError {
+  readonly code = "approval_required";
+  readonly retryable = true;
+}
+
+/** Refuses an approval that is expired, used, made for something else, or made by the requester. */
+export class InvalidApprovalError extends ModelDeployerError {
+  readonly code = "invalid_approval";
+  readonly retryable = false;
+}
+
+/** Refuses the caller: no principal belongs to the credential. */
+export class NotAuthenticatedError extends ModelDeployerError {
+  readonly code = "not_authenticated";
+  readonly retryable = false;
+}
+
+/** Ends the step: an artifact is outside what is allowed, or is not the one that was registered. */
+export class ArtifactRejectedError extends ModelDeployerError {
+  readonly code = "artifact_rejected";
+  readonly retryable = false;
+}
+
+/** Ends the step: a part that is needed does not answer. The operation can be resumed. */
+export class ServiceUnavailableError extends ModelDeployerError {
+  readonly code = "service_unavailable";
+  readonly retryable = true;
+  readonly service: string;
+
+  constructor(service: string, message: string, options: AgentErrorOptions = {}) {
+    super(message, { ...options, details: { ...options.details, service } });
+    this.service = service;
+  }
+}
+
+/** Ends the step: a part answered, but refused or made no sense. */
+export class ServiceRefusedError extends ModelDeployerError {
+  readonly code = "service_refused";
+  readonly retryable = false;
+  readonly service: string;
+
+  constructor(service: string, message: string, options: AgentErrorOptions = {}) {
+    super(message, { ...options, details: { ...options.details, service } });
+    this.service = service;
+  }
+}
+
+/** Ends the run inside its SLA; the operation keeps its journal and goes on when resumed. */
+export class DeadlineExceededError extends ModelDeployerError {
+  readonly code = "deadline_exceeded";
+  readonly retryable = true;
+}
+
+/** Stops the start: a setting is missing or malformed; the message names the variable. */
+export class ConfigurationError extends ModelDeployerError {
+  readonly code = "configuration";
+  readonly retryable = false;
+}
