@@ -197,11 +197,12 @@ export interface OperationJournal {
     requested_by: string;
     request: Record<string, unknown>;
   }): Promise<Operation>;
+  /** Keeps a plan that waits for approvals, so that whoever approves can read it. Nothing else changes. */
+  propose(operationId: string, plan: Plan): Promise<void>;
   /** Writes the plan and applies its intent, in one transaction under the lease. @throws ConflictError */
   begin(operationId: string, plan: Plan, lease: Lease | null): Promise<void>;
   /** Records a step's result and applies changes that belong to it. @throws ConflictError */
   record(operationId: string, step: RecordedStep, changes: Change[], lease: Lease | null): Promise<void>;
-  steps(operationId: string): Promise<RecordedStep[]>;
   /** The last transaction: applies the changes and stores the outcome. @throws ConflictError */
   finish(
     operationId: string,
@@ -216,6 +217,8 @@ export interface OperationJournal {
 
 export interface OperationReader {
   get(operationId: string): Promise<Operation | null>;
+  /** In the order of their index. */
+  steps(operationId: string): Promise<RecordedStep[]>;
   /** Unfinished ones that nobody works on, oldest first. */
   listUnfinished(limit: number): Promise<Operation[]>;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
 import { resourcesSchema, weightSetSchema } from "./entities.ts";
 
@@ -36,13 +37,27 @@ const startServer = z.strictObject({
   resources: resourcesSchema,
 });
 
-const switchTraffic = z.strictObject({
-  step: z.literal("switch_traffic"),
+/** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */
+const wantRoute = z.strictObject({
+  step: z.literal("want_route"),
   endpoint_name: z.string(),
   expected_generation: z.int().min(0),
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+});
+
+/** Brings the router to the wanted route of this generation and waits for its acknowledgement. */
+const applyRoute = z.strictObject({
+  step: z.literal("apply_route"),
+  endpoint_name: z.string(),
+  generation: z.int().min(1),
+});
+
+const openEndpoint = z.strictObject({
+  step: z.literal("open_endpoint"),
+  endpoint_name: z.string(),
+  experiment_id: z.string(),
 });
 
 const stopServer = z.strictObject({ step: z.literal("stop_server"), deployment_id: z.string() });
@@ -54,19 +69,38 @@ export const stepSchema = z.discriminatedUnion("step", [
   pinArtifact,
   packageModel,
   startServer,
-  switchTraffic,
+  openEndpoint,
+  wantRoute,
+  applyRoute,
   stopServer,
   closeEndpoint,
 ]);
 export type Step = z.infer<typeof stepSchema>;
 export type StepOf<K extends Step["step"]> = Extract<Step, { step: K }>;
 
+export const plannedStepSchema = z.strictObject({
+  do: stepSchema,
+  /** Carried out, last step first, when a later step fails for good. */
+  undo: z.array(stepSchema),
+});
+export type PlannedStep = z.infer<typeof plannedStepSchema>;
+
 export const planSchema = z.strictObject({
   /** One sentence: what will be, if all goes well. */
   summary: z.string(),
+  /** The lease that the plan is carried out under: an endpoint's name, or the version's id. */
+  lease_name: z.string(),
+  /** Takes the lease from whoever has it; only a rollback does. */
+  preempts: z.boolean(),
   /** Written together with the plan, before the first step. */
   intent: z.array(changeSchema),
-  steps: z.array(stepSchema),
+  steps: z.array(plannedStepSchema),
+  /** Applied in the last transaction when all steps are done. */
+  on_success: z.array(changeSchema),
+  /** Applied in the last transaction when a step failed for good and the steps before it are undone. */
+  on_failure: z.array(changeSchema),
+  /** What the caller is answered, but for what only the steps and the clock can tell. */
+  draft: answerSchema,
   /** How many approvals by other principals the plan waits for. */
   approvals_needed: z.int().min(0),
   /** Generation of the endpoint that the plan was made for; an approval is bound to it. */

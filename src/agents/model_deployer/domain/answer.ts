@@ -1,0 +1,81 @@
+import { z } from "zod";
+import {
+  autoscalingSchema,
+  deploymentStatusSchema,
+  instantSchema,
+  metricsSchema,
+  servedStageSchema,
+  stageSchema,
+} from "./entities.ts";
+import { rolloutStatusSchema, rolloutStepSchema } from "./rollout.ts";
+
+export const deploymentManifestSchema = z.strictObject({
+  deployment_id: z.string(),
+  model_version_id: z.string(),
+  experiment_id: z.string(),
+  target_stage: servedStageSchema,
+  endpoint_name: z.string(),
+  /** Base URL: callers append `/predict`. */
+  endpoint_url: z.string(),
+  replicas: z.int(),
+  cpu_limit: z.string(),
+  memory_limit: z.string(),
+  autoscaling: autoscalingSchema,
+  model_artifact_uri: z.string(),
+  preprocessing_artifact_uri: z.string().nullable(),
+  bento_tag: z.string(),
+  deployed_by: z.string(),
+  deployed_at: instantSchema,
+  deployment_duration_seconds: z.number(),
+  status: deploymentStatusSchema,
+  traffic: z.strictObject({
+    /** The generation that the router acknowledged. */
+    generation: z.int(),
+    weights: z.array(z.strictObject({ deployment_id: z.string(), weight: z.int() })),
+    mirror_deployment_id: z.string().nullable(),
+  }),
+  rollout: z
+    .strictObject({
+      rollout_id: z.string(),
+      status: rolloutStatusSchema,
+      step_index: z.int(),
+      steps: z.array(rolloutStepSchema),
+      next_tick_at: instantSchema.nullable(),
+    })
+    .nullable(),
+});
+export type DeploymentManifest = z.infer<typeof deploymentManifestSchema>;
+
+export const versionRecordSchema = z.strictObject({
+  model_version_id: z.string(),
+  model_name: z.string(),
+  version: z.int(),
+  previous_stage: stageSchema,
+  current_stage: stageSchema,
+  metrics_at_promotion: metricsSchema,
+  promoted_by: z.string(),
+  promoted_at: instantSchema,
+  promotion_reason: z.string(),
+});
+export type VersionRecord = z.infer<typeof versionRecordSchema>;
+
+export const answerSchema = z.strictObject({
+  deployment_manifest: deploymentManifestSchema.nullable(),
+  version_record: versionRecordSchema.nullable(),
+  model_version_id: z.string().nullable(),
+  rollback_successful: z.boolean().nullable(),
+  active_deployment_id: z.string().nullable(),
+  /** What the caller should know though the action succeeded. */
+  notes: z.array(z.string()),
+});
+/** What an action answers; stored with its operation, so that the same request gets the same answer. */
+export type Answer = z.infer<typeof answerSchema>;
+
+export const emptyAnswer: Answer = {
+  deployment_manifest: null,
+  version_record: null,
+  model_version_id: null,
+  rollback_successful: null,
+  active_deployment_id: null,
+  notes: [],
+};
