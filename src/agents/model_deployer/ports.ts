@@ -1,4 +1,4 @@
-import type { Change } from "./domain/changes.ts";
+import type { Change, ChangeOf } from "./domain/changes.ts";
 import type {
   Deployment,
   Endpoint,
@@ -239,6 +239,8 @@ export interface Deployments {
   listForVersion(modelVersionId: string): Promise<Deployment[]>;
   /** The last deployment that served production traffic before this one; never this one itself. */
   getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
+  /** Replaced deployments whose time of being kept warm is over and whose server was not yet stopped. */
+  listDueToDrain(limit: number): Promise<Deployment[]>;
 }
 
 export interface Experiments {
@@ -266,6 +268,8 @@ export interface Rollouts {
   getOpen(endpointName: string): Promise<Rollout | null>;
   /** Running rollouts whose time has come; each is given to one caller for `claim_seconds`. */
   claimDue(options: { limit: number; claim_seconds: number }): Promise<Rollout[]>;
+  /** Keeps a look that moved no traffic. @throws ConflictError when the rollout is no longer as expected. */
+  hold(change: ChangeOf<"move_rollout">): Promise<void>;
 }
 
 export interface ShadowEvidenceStore {

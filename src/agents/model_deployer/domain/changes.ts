@@ -8,7 +8,7 @@ import {
   stageSchema,
   weightSetSchema,
 } from "./entities.ts";
-import { rolloutSchema, rolloutStatusSchema, verdictSchema } from "./rollout.ts";
+import { judgeStateSchema, rolloutSchema, rolloutStatusSchema, verdictSchema } from "./rollout.ts";
 
 /**
  * What the database is asked to change, as data. A list of changes is applied in one transaction, whole or not at
@@ -55,7 +55,12 @@ const setDeploymentStatus = z.strictObject({
   to: deploymentStatusSchema,
   /** Null leaves `rollback_reason` as it is. */
   rollback_reason: z.string().nullable(),
+  /** With `draining` or `rolled_back`: how long the server stays warm; sets `drain_due_at`. Null elsewhere. */
+  keep_warm_seconds: z.number().min(0).nullable(),
 });
+
+/** Says that a replaced deployment's server is stopped: sets `drained_at`. */
+const markDrained = z.strictObject({ change: z.literal("mark_drained"), deployment_id: z.string() });
 
 const wantRoute = z.strictObject({
   change: z.literal("want_route"),
@@ -85,6 +90,7 @@ const moveRollout = z.strictObject({
   step_started_at: instantSchema.nullable(),
   next_tick_at: instantSchema.nullable(),
   inconclusive_looks: z.int().min(0),
+  judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
 });
 
@@ -104,6 +110,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   openEndpoint,
   insertDeployment,
   setDeploymentStatus,
+  markDrained,
   wantRoute,
   observeRoute,
   startRollout,

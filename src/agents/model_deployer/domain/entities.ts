@@ -121,7 +121,8 @@ export const deploymentSchema = z.strictObject({
   operation_id: z.string(),
   target_stage: servedStageSchema,
   endpoint_name: z.string(),
-  endpoint_url: z.string(),
+  /** Null until the endpoint is open. */
+  endpoint_url: z.string().nullable(),
   status: deploymentStatusSchema,
   replicas: z.int().min(1),
   cpu_limit: z.string(),
@@ -136,6 +137,9 @@ export const deploymentSchema = z.strictObject({
   deployed_at: instantSchema,
   activated_at: instantSchema.nullable(),
   deployment_duration_seconds: z.number().nullable(),
+  /** When a replaced deployment's server may be stopped; until then it is kept warm. */
+  drain_due_at: instantSchema.nullable(),
+  /** When its server was stopped. */
   drained_at: instantSchema.nullable(),
   rolled_back_at: instantSchema.nullable(),
   rollback_reason: z.string().nullable(),

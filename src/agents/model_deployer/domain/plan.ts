@@ -80,6 +80,8 @@ export type StepOf<K extends Step["step"]> = Extract<Step, { step: K }>;
 
 export const plannedStepSchema = z.strictObject({
   do: stepSchema,
+  /** Applied together with the record of the step, beside the changes that the step itself brings. */
+  then: z.array(changeSchema),
   /** Carried out, last step first, when a later step fails for good. */
   undo: z.array(stepSchema),
 });

@@ -36,12 +36,29 @@ export const versionFiguresSchema = z.strictObject({
 });
 export type VersionFigures = z.infer<typeof versionFiguresSchema>;
 
+const tallySchema = z.strictObject({ requests: z.int().min(0), errors: z.int().min(0) });
+/** Answers and failures of one side since the rollout began. */
+export type Tally = z.infer<typeof tallySchema>;
+
+/** What the judge carries from one look to the next. */
+export const judgeStateSchema = z.strictObject({
+  /** Natural logarithm of the e-value so far. */
+  log_e: z.number(),
+  candidate: tallySchema,
+  baseline: tallySchema,
+  /** The counters as they were read at the last look. */
+  last_figures: z.array(versionFiguresSchema),
+  /** Failures of the candidate since its last success, as far as the looks can tell. */
+  failures_in_a_row: z.int().min(0),
+});
+export type JudgeState = z.infer<typeof judgeStateSchema>;
+
 export const verdictSchema = z.strictObject({
   outcome: z.enum(["pass", "fail", "inconclusive"]),
   /** One sentence with the numbers that decided. */
   reason: z.string(),
-  candidate: z.strictObject({ requests: z.int(), errors: z.int() }),
-  baseline: z.strictObject({ requests: z.int(), errors: z.int() }),
+  candidate: tallySchema,
+  baseline: tallySchema,
   /** Evidence against "the candidate is no worse": the e-value; at 1/alpha it fails. */
   e_value: z.number().nullable(),
 });
@@ -64,8 +81,7 @@ export const rolloutSchema = z.strictObject({
   next_tick_at: instantSchema.nullable(),
   inconclusive_looks: z.int().min(0),
   judge: judgeSettingsSchema,
-  /** Both sides' counters when the rollout began; the judge reads differences from here. */
-  figures_at_start: z.array(versionFiguresSchema),
+  judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
 });
 export type Rollout = z.infer<typeof rolloutSchema>;
