@@ -1,0 +1,66 @@
+import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
+import { untilAborted } from "./deadline.ts";
+
+/** What supabase-js resolves to; it rejects only for mistakes in how it is called. */
+export interface SupabaseReply {
+  data: unknown;
+  error: { message: string; code?: string; details?: string | null; hint?: string | null } | null;
+  status: number;
+}
+
+/** A request has this long, whatever the caller's own deadline is. */
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** The file that makes what the memories need, named in errors for whoever owns the Supabase project. */
+export const SCHEMA_FILE = "src/memory/migrations/0001_memories.sql";
+
+/**
+ * Runs one request and gives back its data.
+ *
+ * @param what the request in words, such as `store the episode`
+ * @param signal ends the wait even where the client ignores it
+ * @throws ServiceUnavailableError when there is no answer in time, or the answer is that the service cannot
+ * @throws ServiceRefusedError when the answer is no; for a missing table it names the file to run
+ */
+export async function callSupabase(
+  what: string,
+  signal: AbortSignal,
+  request: (signal: AbortSignal) => PromiseLike<SupabaseReply>,
+): Promise<unknown> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+  let reply: SupabaseReply;
+  try {
+    reply = await untilAborted(deadline, request);
+  } catch (cause) {
+    throw new ServiceUnavailableError("supabase", `could not ${what}: ${describe(cause)}`, { cause });
+  }
+  if (reply.error === null) return reply.data;
+  throw failure(what, reply.status, reply.error);
+}
+
+function failure(what: string, status: number, error: NonNullable<SupabaseReply["error"]>) {
+  const options = { cause: error, details: { status, sql_state: error.code ?? null } };
+  const said = `${error.message}${error.hint ? ` (${error.hint})` : ""}`;
+  if (status === 0 || status === 408 || status === 429 || status >= 500) {
+    return new ServiceUnavailableError("supabase", `could not ${what}: ${said}`, options);
+  }
+  if (status === 404) {
+    return new ServiceRefusedError(
+      "supabase",
+      `could not ${what}: ${said}; the memory tables are not there or are older: run ${SCHEMA_FILE} on that database`,
+      { ...options, details: { ...options.details, file_to_run: SCHEMA_FILE } },
+    );
+  }
+  if (status === 401 || status === 403) {
+    return new ServiceRefusedError(
+      "supabase",
+      `could not ${what}: ${said}; SUPABASE_KEY has to be a key of the service role`,
+      options,
+    );
+  }
+  return new ServiceRefusedError("supabase", `could not ${what}: ${said}`, options);
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
