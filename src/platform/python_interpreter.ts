@@ -1,0 +1,49 @@
+import { execa } from "execa";
+import { z } from "zod";
+import { ConfigurationError } from "../agents/model_deployer/errors.ts";
+import { childEnvironment } from "./managed_process.ts";
+
+export interface PythonInterpreter {
+  executable: string;
+  /** `3.11.7`, with what tells builds apart that share no binary packages: `3.11.7-cpython-x86_64`. */
+  version: string;
+}
+
+const oldestMinor = 10;
+const inspectionTimeoutMs = 20_000;
+const inspection =
+  "import json, platform, sys; print(json.dumps({'executable': sys.executable, 'major': sys.version_info[0], " +
+  "'minor': sys.version_info[1], 'version': '-'.join([platform.python_version(), sys.implementation.name, platform.machine()])}))";
+
+const inspectedSchema = z.object({
+  executable: z.string().min(1),
+  major: z.int(),
+  minor: z.int(),
+  version: z.string().min(1),
+});
+
+/** The Python that environments are made of: `MODEL_DEPLOYER_PYTHON`, or `python3` on the path. */
+export function pythonCommand(): string {
+  return process.env["MODEL_DEPLOYER_PYTHON"] ?? "python3";
+}
+
+/** @throws ConfigurationError when it is missing, broken or older than 3.10. */
+export async function inspectPython(signal?: AbortSignal): Promise<PythonInterpreter> {
+  const command = pythonCommand();
+  const answer = await execa(command, ["-I", "-c", inspection], {
+    env: childEnvironment(),
+    extendEnv: false,
+    timeout: inspectionTimeoutMs,
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+  }).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw new ConfigurationError(`${command} cannot be run: ${wayOut}`, { cause });
+  });
+  const python = inspectedSchema.parse(JSON.parse(answer.stdout));
+  if (python.major !== 3 || python.minor < oldestMinor) {
+    throw new ConfigurationError(`${command} is Python ${python.version}: ${wayOut}`);
+  }
+  return { executable: python.executable, version: python.version };
+}
+
+const wayOut = `install Python 3.${oldestMinor} or newer, or set MODEL_DEPLOYER_PYTHON to one`;
