@@ -1,0 +1,71 @@
+import type { PromoteFacts } from "./decide_promote.ts";
+import { planned, propose } from "./decisions.ts";
+import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { endpointName } from "./names.ts";
+import type { Decision, Plan } from "./plan.ts";
+import type { DecisionContext, PromoteRequest } from "./requests.ts";
+import { setStatus, switchRoute } from "./route_switch.ts";
+import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
+
+type ArchiveFacts = PromoteFacts & { version: ModelVersion };
+
+/**
+ * Takes a version out of production. Where it serves, its traffic ends and the endpoint with it; where the version
+ * before it still has all the traffic, because this one was promoted and never deployed, that one is at production again.
+ */
+export function decideArchive(
+  request: PromoteRequest,
+  facts: ArchiveFacts,
+  context: DecisionContext,
+): Decision {
+  const { version, endpoint } = facts;
+  const reason = request.promotion_reason;
+  const own = facts.serving.find((one) => one.version.model_version_id === version.model_version_id);
+  const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
+  const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;
+  const archival: StageMove = { version, to: "archived", kind: "archival", reason };
+  const moves = restored === null ? [archival] : [archival, restoration(restored, version)];
+  const removal =
+    endpoint === null || own === undefined ? nothingServes : removeTraffic(endpoint, own.deployment, reason);
+  const also = restored === null ? "" : `; ${restored.model_version_id} is at production again`;
+  return propose({
+    summary: `Archive ${version.model_version_id}${also}.`,
+    lease_name: endpointName(version.experiment_id, "production"),
+    steps: removal.steps,
+    on_success: [
+      ...moves.map((move) => setStage(move, context.requested_by)),
+      ...removal.on_success,
+      ...announceMoves(moves.toReversed(), context, [
+        "check_lifecycle",
+        "approve",
+        "remove_traffic",
+        "set_stage",
+      ]),
+    ],
+    draft: promotionAnswer(version, "archived", reason, context, facts.notes),
+    approvals_needed: facts.policy.approvals_for_production,
+    generation: endpoint?.generation ?? 0,
+    notes: facts.notes,
+  });
+}
+
+function restoration(version: ModelVersion, archived: ModelVersion): StageMove {
+  const reason = `still serves; ${archived.model_version_id} was never deployed`;
+  return { version, to: "production", kind: "rollback", reason };
+}
+
+type Removal = Pick<Plan, "steps" | "on_success">;
+const nothingServes: Removal = { steps: [], on_success: [] };
+
+function removeTraffic(endpoint: Endpoint, deployment: Deployment, reason: string): Removal {
+  const name = endpoint.endpoint_name;
+  const mirror = endpoint.mirror_deployment_id;
+  const close = mirror === null ? [planned({ step: "close_endpoint", endpoint_name: name })] : [];
+  const route = { endpoint_name: name, before: endpoint, weights: {}, mirror_deployment_id: mirror, reason };
+  return {
+    steps: [...switchRoute(route), ...close],
+    on_success: [
+      setStatus(deployment.deployment_id, ["active", "deploying"], "draining", { keepWarmSeconds: 0 }),
+    ],
+  };
+}

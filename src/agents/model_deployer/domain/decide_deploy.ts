@@ -1,0 +1,148 @@
+import { emptyAnswer } from "./answer.ts";
+import { newJudgeState } from "./canary_judge.ts";
+import type { Change } from "./changes.ts";
+import { missing, propose, refuse } from "./decisions.ts";
+import type { Deployment, ModelVersion } from "./entities.ts";
+import { deploymentId, rolloutId } from "./names.ts";
+import { recordProcedure, remember } from "./outbox_entries.ts";
+import type { Decision } from "./plan.ts";
+import {
+  deploymentSteps,
+  draftManifest,
+  LOOK_SECONDS,
+  newDeployment,
+  secondsAfter,
+} from "./planned_deployment.ts";
+import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_traffic.ts";
+import type { DecisionContext, DeployRequest } from "./requests.ts";
+import type { Rollout } from "./rollout.ts";
+import { noRoute, setStatus } from "./route_switch.ts";
+import { refuseSteps } from "./rollout_plan.ts";
+
+export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
+  const { version } = facts;
+  if (version === null) return missing("Model version", request.model_version_id, "register it first");
+  if (version.stage !== request.target_stage) {
+    return refuse(
+      "stage_mismatch",
+      `${version.model_version_id} is at ${version.stage} and cannot be served at ${request.target_stage}; promote it to ${request.target_stage} first.`,
+    );
+  }
+  if (request.target_stage === "production" && facts.open_rollout !== null) {
+    const open = facts.open_rollout;
+    return refuse(
+      "conflict",
+      `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end, or roll it back first.`,
+    );
+  }
+  if (typeof request.rollout !== "string") {
+    const wrong = refuseSteps(request.rollout.steps);
+    if (wrong !== null) return refuse("invalid_request", `rollout.steps: ${wrong}.`);
+  }
+  return planDeployment(request, facts, version, context);
+}
+
+function planDeployment(
+  request: DeployRequest,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Decision {
+  const id = deploymentId(context.operation_id);
+  const traffic = planTraffic(request, facts, id);
+  const deployment = newDeployment(request, version, context, traffic.baseline);
+  const name = deployment.endpoint_name;
+  const immediateOverBaseline = traffic.baseline !== null && traffic.rollout === null;
+  const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
+  return propose({
+    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
+    lease_name: name,
+    intent: [{ change: "insert_deployment", deployment }],
+    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
+    on_success: [
+      ...outcome(deployment, traffic, facts, context),
+      ...memories(request, version, deployment, traffic, context),
+    ],
+    on_failure: [setStatus(id, ["pending", "deploying"], "failed")],
+    draft: {
+      ...emptyAnswer,
+      model_version_id: version.model_version_id,
+      active_deployment_id: id,
+      deployment_manifest: draftManifest(deployment, traffic, facts, context),
+    },
+    approvals_needed: immediateOverBaseline ? facts.policy.approvals_for_production : 0,
+    generation: facts.endpoint?.generation ?? 0,
+  });
+}
+
+function outcome(
+  deployment: Deployment,
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  context: DecisionContext,
+): Change[] {
+  const id = deployment.deployment_id;
+  const replaced = traffic.replaced.map((one) =>
+    setStatus(one.deployment_id, ["active", "deploying"], "draining", {
+      keepWarmSeconds: one.keep_warm_seconds,
+    }),
+  );
+  if (traffic.rollout === null || traffic.baseline === null) {
+    return [setStatus(id, ["deploying"], "active"), ...replaced];
+  }
+  const rollout: Rollout = {
+    rollout_id: rolloutId(context.operation_id),
+    endpoint_name: deployment.endpoint_name,
+    experiment_id: deployment.experiment_id,
+    deployment_id: id,
+    baseline_deployment_id: traffic.baseline,
+    status: "running",
+    steps: traffic.rollout.steps,
+    step_index: 0,
+    step_started_at: context.now,
+    next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
+    inconclusive_looks: 0,
+    judge: traffic.rollout.judge,
+    judge_state: newJudgeState(facts.figures),
+    verdict: null,
+  };
+  return [...replaced, { change: "start_rollout", rollout }];
+}
+
+function memories(
+  request: DeployRequest,
+  version: ModelVersion,
+  deployment: Deployment,
+  traffic: PlannedTraffic,
+  context: DecisionContext,
+): Change[] {
+  const pending = traffic.rollout !== null;
+  return [
+    remember(context.operation_id, {
+      event_subtype: "deployment",
+      description: `Deployed ${deployment.bento_tag} at ${request.target_stage} on ${deployment.endpoint_name}`,
+      experiment_id: version.experiment_id,
+      endpoint_name: deployment.endpoint_name,
+      outcome_type: pending ? "pending" : "success",
+      raw_content: {
+        deployment_id: deployment.deployment_id,
+        stage: request.target_stage,
+        weights: traffic.weights,
+      },
+      occurred_at: context.now,
+    }),
+    recordProcedure(context.operation_id, {
+      name: `deploy_${request.target_stage}`,
+      type: "tool_sequence",
+      trigger: `deployment:${version.model_name}`,
+      sequence: [
+        "package_model",
+        "start_server",
+        "want_route",
+        "apply_route",
+        ...(pending ? ["start_rollout"] : []),
+      ],
+      succeeded: true,
+    }),
+  ];
+}

@@ -1,0 +1,101 @@
+import { missing, propose, refuse } from "./decisions.ts";
+import { decideArchive } from "./decide_archive.ts";
+import type {
+  Deployment,
+  Endpoint,
+  Experiment,
+  GatePolicy,
+  ModelVersion,
+  ShadowEvidence,
+} from "./entities.ts";
+import { refusePromotionPath } from "./lifecycle.ts";
+import { endpointName } from "./names.ts";
+import type { Decision } from "./plan.ts";
+import { unmetProductionCriteria } from "./production_gate.ts";
+import type { DecisionContext, PromoteRequest } from "./requests.ts";
+import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
+
+export interface PromoteFacts {
+  version: ModelVersion | null;
+  experiment: Experiment | null;
+  policy: GatePolicy;
+  shadow: ShadowEvidence | null;
+  /** The version that is at production now. */
+  production: ModelVersion | null;
+  /** The endpoint that callers of this experiment use. */
+  endpoint: Endpoint | null;
+  /** Deployments that have weight on the endpoint now, each with its version. */
+  serving: { deployment: Deployment; version: ModelVersion }[];
+  /** Shadow figures could not be read, and why; the stored evidence counts. */
+  notes: string[];
+}
+
+export function decidePromote(
+  request: PromoteRequest,
+  facts: PromoteFacts,
+  context: DecisionContext,
+): Decision {
+  const { version, experiment } = facts;
+  if (version === null) return missing("Model version", request.model_version_id, "register it first");
+  if (experiment === null) return missing("Experiment", version.experiment_id, "create it first");
+  if (request.current_stage !== null && request.current_stage !== version.stage) {
+    return refuse(
+      "conflict",
+      `${version.model_version_id} is at ${version.stage}, not at ${request.current_stage} as the request says.`,
+    );
+  }
+  const pathRefusal = refusePromotionPath(version.model_version_id, version.stage, request.target_stage);
+  if (pathRefusal !== null) return { decision: "refusal", refusal: pathRefusal };
+  if (request.target_stage === "archived") return decideArchive(request, { ...facts, version }, context);
+  if (request.target_stage !== "production") return plan(request, facts, version, context);
+
+  const unmet = unmetProductionCriteria({ version, experiment, policy: facts.policy, shadow: facts.shadow });
+  if (unmet.length > 0) {
+    const sentence = `${version.model_version_id} may not go to production yet. ${unmet.map((one) => one.sentence).join(" ")}`;
+    return refuse("production_criteria_not_met", sentence, unmet);
+  }
+  return plan(request, facts, version, context);
+}
+
+function plan(
+  request: PromoteRequest,
+  facts: PromoteFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Decision {
+  const { target_stage: target, promotion_reason: reason } = request;
+  const toProduction = target === "production";
+  const { policy } = facts;
+  const superseded = toProduction ? facts.production : null;
+  const moves: StageMove[] = [
+    ...(superseded === null ? [] : [supersession(superseded, version)]),
+    { version, to: target, kind: "promotion", reason },
+  ];
+  const evidence = toProduction ? { gate_policy: policy, shadow: facts.shadow } : {};
+  const procedure = [
+    "check_lifecycle",
+    ...(toProduction ? ["check_production_gate", "approve"] : []),
+    "set_stage",
+  ];
+  const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
+  const notes = [...facts.notes, ...(toProduction && policy.kind === "demo" ? [demo] : [])];
+  const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
+  return propose({
+    summary: `Promote ${version.model_version_id} from ${version.stage} to ${target}${also}.`,
+    lease_name: toProduction
+      ? endpointName(version.experiment_id, "production")
+      : `version/${version.model_version_id}`,
+    on_success: [
+      ...moves.map((move) => setStage(move, context.requested_by, evidence)),
+      ...announceMoves(moves, context, procedure),
+    ],
+    draft: promotionAnswer(version, target, reason, context, notes),
+    approvals_needed: toProduction ? policy.approvals_for_production : 0,
+    generation: facts.endpoint?.generation ?? 0,
+    notes,
+  });
+}
+
+function supersession(version: ModelVersion, by: ModelVersion): StageMove {
+  return { version, to: "archived", kind: "supersession", reason: `superseded by ${by.model_version_id}` };
+}

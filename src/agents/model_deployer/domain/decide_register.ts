@@ -1,0 +1,158 @@
+import type { Answer } from "./answer.ts";
+import type { ChangeOf } from "./changes.ts";
+import { missing, planned, propose, refuse } from "./decisions.ts";
+import type { Experiment, Metrics, ModelVersion } from "./entities.ts";
+import { modelVersionId, slug } from "./names.ts";
+import { projectStage, remember } from "./outbox_entries.ts";
+import type { Decision } from "./plan.ts";
+import type { DecisionContext, RegisterRequest } from "./requests.ts";
+
+export interface RegisterFacts {
+  experiment: Experiment | null;
+  run: {
+    run_id: string;
+    status: "running" | "finished" | "failed";
+    metrics: Metrics;
+    unusable_metrics: string[];
+    algorithm: string | null;
+  };
+  /** The version that this run was registered as before. */
+  registered_before: ModelVersion | null;
+  /** The version that the trainer has registered already, where the request names one. */
+  given_version: { model_name: string; version: number; source: string; run_id: string } | null;
+}
+
+function alreadyRegistered(version: ModelVersion): Decision {
+  const note = `Run ${version.mlflow_run_id} is registered already, as ${version.model_name} version ${version.version}.`;
+  return propose({
+    summary: note,
+    lease_name: `version/${version.model_version_id}`,
+    draft: registrationAnswer(version, "already registered", [note]),
+  });
+}
+
+function registrationAnswer(version: ModelVersion, reason: string, notes: string[]): Answer {
+  return {
+    deployment_manifest: null,
+    version_record: {
+      model_version_id: version.model_version_id,
+      model_name: version.model_name,
+      version: version.version,
+      previous_stage: version.stage,
+      current_stage: version.stage,
+      metrics_at_promotion: version.metrics,
+      promoted_by: "model_deployer",
+      promoted_at: version.registered_at,
+      promotion_reason: reason,
+    },
+    model_version_id: version.model_version_id,
+    rollback_successful: null,
+    active_deployment_id: null,
+    notes,
+  };
+}
+
+/** What a step can tell only when it is done: the registry's version number, and the digest of the artifact's files. */
+const UNKNOWN_VERSION = 1;
+const UNKNOWN_DIGEST = "";
+
+export function decideRegister(
+  request: RegisterRequest,
+  facts: RegisterFacts,
+  context: DecisionContext,
+): Decision {
+  if (facts.experiment === null) {
+    const wayOut = "create it with its success criteria before a model is registered for it";
+    return missing("Experiment", request.experiment_id, wayOut);
+  }
+  if (facts.registered_before !== null) return alreadyRegistered(facts.registered_before);
+  const { run, given_version: given } = facts;
+  if (run.status !== "finished") {
+    return refuse(
+      "invalid_request",
+      `Run ${run.run_id} is ${run.status}; only a finished run can be registered.`,
+    );
+  }
+  if (given !== null && given.run_id !== run.run_id) {
+    const owner = `${given.model_name} version ${given.version} belongs to run ${given.run_id}`;
+    return refuse("invalid_request", `${owner}, not to ${run.run_id}.`);
+  }
+  return planRegistration(newVersion(request, facts, context), facts, context);
+}
+
+function newVersion(request: RegisterRequest, facts: RegisterFacts, context: DecisionContext): ModelVersion {
+  const { run, given_version: given } = facts;
+  return {
+    model_version_id: modelVersionId(context.operation_id),
+    experiment_id: request.experiment_id,
+    model_name: given?.model_name ?? request.mlflow_model_name ?? `e2i_${slug(request.experiment_id)}`,
+    version: given?.version ?? UNKNOWN_VERSION,
+    mlflow_run_id: run.run_id,
+    model_artifact_uri: request.model_artifact_uri ?? given?.source ?? `runs:/${run.run_id}/model`,
+    preprocessing_artifact_uri: request.preprocessing_artifact_uri,
+    artifact_digest: UNKNOWN_DIGEST,
+    metrics: run.metrics,
+    shap_evidence: request.shap_evidence,
+    stage: "development",
+    stage_revision: 0,
+    registered_at: context.now,
+    promoted_at: null,
+  };
+}
+
+function planRegistration(version: ModelVersion, facts: RegisterFacts, context: DecisionContext): Decision {
+  const { run, given_version: given } = facts;
+  const { model_name, mlflow_run_id, model_artifact_uri } = version;
+  const register = planned({
+    step: "register_in_registry",
+    model_name,
+    mlflow_run_id,
+    source: model_artifact_uri,
+    request_key: context.operation_id,
+  });
+  const notes = run.unusable_metrics.map(
+    (name) => `Metric ${name} of the run is not a finite number and was left out.`,
+  );
+  return propose({
+    summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
+    lease_name: `model/${model_name}`,
+    steps: [
+      planned({ step: "pin_artifact", artifact_uri: model_artifact_uri }),
+      ...(given === null ? [register] : []),
+    ],
+    on_success: [
+      { change: "insert_model_version", model_version: version, algorithm: run.algorithm },
+      projectStage(context.operation_id, version.model_version_id),
+      remember(context.operation_id, {
+        event_subtype: "registration",
+        description: `Registered run ${run.run_id} for ${version.experiment_id}`,
+        experiment_id: version.experiment_id,
+        endpoint_name: null,
+        outcome_type: "success",
+        raw_content: { model_version_id: version.model_version_id, model_name },
+        occurred_at: context.now,
+      }),
+    ],
+    draft: registrationAnswer(version, "registered", notes),
+    notes,
+  });
+}
+
+/** Puts what the steps found into the row and the answer. */
+export function completeRegistration(
+  insert: ChangeOf<"insert_model_version">,
+  draft: Answer,
+  found: { version: number | null; digest: string | null },
+): { insert: ChangeOf<"insert_model_version">; answer: Answer } {
+  const version = found.version ?? insert.model_version.version;
+  const modelVersion = {
+    ...insert.model_version,
+    version,
+    artifact_digest: found.digest ?? insert.model_version.artifact_digest,
+  };
+  const record = draft.version_record;
+  return {
+    insert: { ...insert, model_version: modelVersion },
+    answer: { ...draft, version_record: record === null ? null : { ...record, version } },
+  };
+}

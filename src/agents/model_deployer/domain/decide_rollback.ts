@@ -1,0 +1,209 @@
+import { emptyAnswer } from "./answer.ts";
+import type { Change } from "./changes.ts";
+import { missing, planned, propose, refuse } from "./decisions.ts";
+import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
+import type { Decision, PlannedStep } from "./plan.ts";
+import { packageOf } from "./planned_deployment.ts";
+import type { DecisionContext, RollbackRequest } from "./requests.ts";
+import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import { setStatus, switchRoute } from "./route_switch.ts";
+import { setStage, type StageMove } from "./stage_moves.ts";
+import { allTo } from "./weights.ts";
+
+export interface RollbackFacts {
+  current: Deployment | null;
+  current_version: ModelVersion | null;
+  endpoint: Endpoint | null;
+  /** The last deployment that served production before the current one. */
+  previous: Deployment | null;
+  previous_version: ModelVersion | null;
+  /** The previous one's server answers now, with the expected tag. */
+  previous_is_ready: boolean;
+  open_rollout: Rollout | null;
+}
+
+interface Turn {
+  current: Deployment;
+  currentVersion: ModelVersion;
+  endpoint: Endpoint;
+  previous: Deployment;
+  previousVersion: ModelVersion;
+  rollout: Rollout | null;
+  warm: boolean;
+}
+
+/** How long the bad version's server stays, so that somebody can look at it. */
+const KEEP_BAD_SECONDS = 300;
+
+export function decideRollback(
+  request: RollbackRequest,
+  facts: RollbackFacts,
+  context: DecisionContext,
+): Decision {
+  const { current, endpoint, previous } = facts;
+  if (current === null)
+    return missing("Deployment", request.current_deployment_id, "see the history for what serves now");
+  const id = current.deployment_id;
+  const rollout = facts.open_rollout?.deployment_id === id ? facts.open_rollout : null;
+  if (current.target_stage !== "production") {
+    return refuse(
+      "rollback_failed",
+      `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`,
+    );
+  }
+  if (current.status !== "active" && rollout === null) {
+    return refuse(
+      "rollback_failed",
+      `${id} is ${current.status}; only an active production deployment can be rolled back.`,
+    );
+  }
+  if (
+    previous === null ||
+    facts.previous_version === null ||
+    facts.current_version === null ||
+    endpoint === null
+  ) {
+    return refuse(
+      "rollback_failed",
+      `No previous production deployment found for ${id}: nothing served ${current.endpoint_name} before it.`,
+    );
+  }
+  const turn: Turn = {
+    current,
+    currentVersion: facts.current_version,
+    endpoint,
+    previous,
+    previousVersion: facts.previous_version,
+    rollout,
+    warm: facts.previous_is_ready,
+  };
+  return planRollback(turn, request.rollback_reason, context, null);
+}
+
+/** `judged` is what a rollout's judge saw, when it is the judge that rolls back. */
+export function planRollback(
+  turn: Turn,
+  reason: string,
+  context: DecisionContext,
+  judged: { state: JudgeState; verdict: Verdict } | null,
+): Decision {
+  const { current, previous, endpoint } = turn;
+  return propose({
+    summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
+    lease_name: endpoint.endpoint_name,
+    preempts: true,
+    steps: rollbackSteps(turn, reason),
+    on_success: [
+      setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
+        keepWarmSeconds: KEEP_BAD_SECONDS,
+        rollbackReason: reason,
+      }),
+      ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
+      ...stageMoves(turn, reason).map((move) =>
+        setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
+      ),
+      ...endRollout(turn.rollout, judged),
+      ...announcements(turn, reason, context),
+    ],
+    draft: {
+      ...emptyAnswer,
+      model_version_id: previous.model_version_id,
+      rollback_successful: true,
+      active_deployment_id: previous.deployment_id,
+      notes: turn.warm
+        ? []
+        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+    },
+    generation: endpoint.generation,
+  });
+}
+
+function rollbackSteps(
+  { endpoint, current, previous, previousVersion, warm }: Turn,
+  reason: string,
+): PlannedStep[] {
+  const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
+  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  const serveAgain: PlannedStep[] = [
+    planned(packageOf(previousVersion)),
+    planned({
+      step: "start_server",
+      deployment_id: previous.deployment_id,
+      bento_tag: previous.bento_tag,
+      resources,
+    }),
+  ];
+  const ownMirror = endpoint.mirror_deployment_id === current.deployment_id;
+  return [
+    ...(warm ? [] : serveAgain),
+    ...switchRoute({
+      endpoint_name: endpoint.endpoint_name,
+      before: endpoint,
+      weights: allTo(previous.deployment_id),
+      mirror_deployment_id: ownMirror ? null : endpoint.mirror_deployment_id,
+      reason: `rollback of ${current.deployment_id}: ${reason}`,
+    }),
+  ];
+}
+
+/** One version leaves production and the other returns, in one transaction; nothing moves when both are the same. */
+function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): StageMove[] {
+  if (currentVersion.model_version_id === previousVersion.model_version_id) return [];
+  return [
+    ...(currentVersion.stage === "production"
+      ? [{ version: currentVersion, to: "archived" as const, kind: "rollback" as const, reason }]
+      : []),
+    ...(previousVersion.stage === "archived"
+      ? [{ version: previousVersion, to: "production" as const, kind: "rollback" as const, reason }]
+      : []),
+  ];
+}
+
+function endRollout(
+  rollout: Rollout | null,
+  judged: { state: JudgeState; verdict: Verdict } | null,
+): Change[] {
+  if (rollout === null) return [];
+  return [
+    {
+      change: "move_rollout",
+      rollout_id: rollout.rollout_id,
+      expected_step_index: rollout.step_index,
+      expected_status: ["running", "paused"],
+      status: "rolled_back",
+      step_index: rollout.step_index,
+      step_started_at: null,
+      next_tick_at: null,
+      inconclusive_looks: rollout.inconclusive_looks,
+      judge_state: judged?.state ?? rollout.judge_state,
+      verdict: judged?.verdict ?? rollout.verdict,
+    },
+  ];
+}
+
+function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {
+  const { current, previous, currentVersion, previousVersion } = turn;
+  return [
+    projectStage(context.operation_id, currentVersion.model_version_id),
+    projectStage(context.operation_id, previousVersion.model_version_id),
+    remember(context.operation_id, {
+      event_subtype: "rollback",
+      description: `Rolled ${current.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}: ${reason}`,
+      experiment_id: current.experiment_id,
+      endpoint_name: current.endpoint_name,
+      outcome_type: "success",
+      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
+      occurred_at: context.now,
+    }),
+    recordProcedure(context.operation_id, {
+      name: "rollback",
+      type: "error_recovery",
+      trigger: `rollback:${currentVersion.model_name}`,
+      sequence: turn.warm
+        ? ["want_route", "apply_route"]
+        : ["package_model", "start_server", "want_route", "apply_route"],
+      succeeded: true,
+    }),
+  ];
+}

@@ -1,0 +1,35 @@
+import type { Decision, Plan, PlannedStep, Refusal, Step } from "./plan.ts";
+import type { Change } from "./changes.ts";
+import { emptyAnswer } from "./answer.ts";
+
+export function refuse(code: Refusal["code"], sentence: string, unmet: Refusal["unmet"] = []): Decision {
+  return { decision: "refusal", refusal: { code, sentence, unmet } };
+}
+
+export function missing(what: string, id: string, wayOut: string): Decision {
+  return refuse("not_found", `${what} ${id} does not exist: ${wayOut}.`);
+}
+
+type PlanParts = Pick<Plan, "summary" | "lease_name"> & Partial<Plan>;
+
+export function propose(parts: PlanParts): Decision {
+  return {
+    decision: "plan",
+    plan: {
+      preempts: false,
+      intent: [],
+      steps: [],
+      on_success: [],
+      on_failure: [],
+      draft: emptyAnswer,
+      approvals_needed: 0,
+      generation: 0,
+      notes: [],
+      ...parts,
+    },
+  };
+}
+
+export function planned(step: Step, options: { undo?: Step[]; then?: Change[] } = {}): PlannedStep {
+  return { do: step, undo: options.undo ?? [], then: options.then ?? [] };
+}

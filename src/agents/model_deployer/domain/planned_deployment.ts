@@ -1,0 +1,147 @@
+import type { DeploymentManifest } from "./answer.ts";
+import { planned } from "./decisions.ts";
+import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
+import type { Deployment, ModelVersion } from "./entities.ts";
+import { bentoTag, deploymentId, endpointName, rolloutId } from "./names.ts";
+import type { PlannedStep, StepOf } from "./plan.ts";
+import type { DeployFacts, PlannedTraffic } from "./planned_traffic.ts";
+import type { DecisionContext, DeployRequest } from "./requests.ts";
+
+/** How often a running rollout is looked at. */
+export const LOOK_SECONDS = 1;
+
+export function secondsAfter(instant: string, seconds: number): string {
+  return new Date(Date.parse(instant) + seconds * 1000).toISOString();
+}
+
+export function newDeployment(
+  request: DeployRequest,
+  version: ModelVersion,
+  context: DecisionContext,
+  previous: string | null,
+): Deployment {
+  return {
+    deployment_id: deploymentId(context.operation_id),
+    model_version_id: version.model_version_id,
+    experiment_id: version.experiment_id,
+    operation_id: context.operation_id,
+    target_stage: request.target_stage,
+    endpoint_name: endpointName(version.experiment_id, request.target_stage),
+    endpoint_url: null,
+    status: "pending",
+    replicas: request.replicas,
+    cpu_limit: request.cpu_limit,
+    memory_limit: request.memory_limit,
+    autoscaling: request.autoscaling,
+    model_artifact_uri: version.model_artifact_uri,
+    preprocessing_artifact_uri: version.preprocessing_artifact_uri,
+    bento_tag: bentoTag(version),
+    traffic_percentage: 0,
+    previous_deployment_id: previous,
+    deployed_by: "model_deployer",
+    deployed_at: context.now,
+    activated_at: null,
+    deployment_duration_seconds: null,
+    drain_due_at: null,
+    drained_at: null,
+    rolled_back_at: null,
+    rollback_reason: null,
+  };
+}
+
+export function deploymentSteps(
+  version: ModelVersion,
+  deployment: Deployment,
+  before: RouteSwitch["before"],
+  traffic: PlannedTraffic,
+): PlannedStep[] {
+  const { deployment_id: id, endpoint_name: name } = deployment;
+  const { replicas, cpu_limit, memory_limit, autoscaling } = deployment;
+  return [
+    planned(
+      { step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
+      { then: [setStatus(id, ["pending"], "deploying")] },
+    ),
+    planned(packageOf(version)),
+    planned(
+      {
+        step: "start_server",
+        deployment_id: id,
+        bento_tag: deployment.bento_tag,
+        resources: { replicas, cpu_limit, memory_limit, autoscaling },
+      },
+      { undo: [{ step: "stop_server", deployment_id: id }] },
+    ),
+    ...switchRoute({
+      endpoint_name: name,
+      before,
+      weights: traffic.weights,
+      mirror_deployment_id: traffic.mirror,
+      reason: `deploy ${id}`,
+    }),
+  ];
+}
+
+export function packageOf(version: ModelVersion): StepOf<"package_model"> {
+  return {
+    step: "package_model",
+    bento_tag: bentoTag(version),
+    model_version_id: version.model_version_id,
+    model_name: version.model_name,
+    version: version.version,
+    model_artifact_uri: version.model_artifact_uri,
+    preprocessing_artifact_uri: version.preprocessing_artifact_uri,
+    artifact_digest: version.artifact_digest,
+  };
+}
+
+export function draftManifest(
+  deployment: Deployment,
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  context: DecisionContext,
+): DeploymentManifest {
+  return {
+    ...manifestBasics(deployment),
+    endpoint_url: facts.endpoint?.endpoint_url ?? "",
+    deployed_at: context.now,
+    deployment_duration_seconds: 0,
+    status: traffic.rollout === null ? "active" : "deploying",
+    traffic: {
+      generation: (facts.endpoint?.generation ?? 0) + 1,
+      weights: Object.entries(traffic.weights).map(([deployment_id, weight]) => ({ deployment_id, weight })),
+      mirror_deployment_id: traffic.mirror,
+    },
+    rollout: draftRollout(traffic, context),
+  };
+}
+
+function draftRollout(traffic: PlannedTraffic, context: DecisionContext): DeploymentManifest["rollout"] {
+  if (traffic.rollout === null) return null;
+  return {
+    rollout_id: rolloutId(context.operation_id),
+    status: "running",
+    step_index: 0,
+    steps: traffic.rollout.steps,
+    next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
+  };
+}
+
+/** What a manifest says of a deployment whatever happens to its traffic. */
+export function manifestBasics(deployment: Deployment) {
+  return {
+    deployment_id: deployment.deployment_id,
+    model_version_id: deployment.model_version_id,
+    experiment_id: deployment.experiment_id,
+    target_stage: deployment.target_stage,
+    endpoint_name: deployment.endpoint_name,
+    replicas: deployment.replicas,
+    cpu_limit: deployment.cpu_limit,
+    memory_limit: deployment.memory_limit,
+    autoscaling: deployment.autoscaling,
+    model_artifact_uri: deployment.model_artifact_uri,
+    preprocessing_artifact_uri: deployment.preprocessing_artifact_uri,
+    bento_tag: deployment.bento_tag,
+    deployed_by: deployment.deployed_by,
+  };
+}

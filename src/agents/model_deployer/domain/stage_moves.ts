@@ -1,0 +1,95 @@
+import { z } from "zod";
+import type { Answer } from "./answer.ts";
+import type { Change, ChangeOf } from "./changes.ts";
+import type { ModelVersion, Stage } from "./entities.ts";
+import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
+import type { DecisionContext } from "./requests.ts";
+
+export interface StageMove {
+  version: ModelVersion;
+  to: Stage;
+  kind: ChangeOf<"set_stage">["kind"];
+  reason: string;
+}
+
+const evidenceSchema = z.record(z.string(), z.json());
+
+/** The evidence is whatever decided the move; it is kept with the history row. */
+export function setStage(
+  move: StageMove,
+  changedBy: string,
+  evidence: Record<string, unknown> = {},
+): ChangeOf<"set_stage"> {
+  return {
+    change: "set_stage",
+    model_version_id: move.version.model_version_id,
+    from: move.version.stage,
+    to: move.to,
+    expected_revision: move.version.stage_revision,
+    kind: move.kind,
+    reason: move.reason,
+    changed_by: changedBy,
+    metrics: move.version.metrics,
+    evidence: evidenceSchema.parse(evidence),
+  };
+}
+
+/** The answer of a move between stages; `promoted_at` is set when it is done. */
+export function promotionAnswer(
+  version: ModelVersion,
+  target: Stage,
+  reason: string,
+  context: DecisionContext,
+  notes: string[],
+): Answer {
+  return {
+    deployment_manifest: null,
+    version_record: {
+      model_version_id: version.model_version_id,
+      model_name: version.model_name,
+      version: version.version,
+      previous_stage: version.stage,
+      current_stage: target,
+      metrics_at_promotion: version.metrics,
+      promoted_by: context.requested_by,
+      promoted_at: context.now,
+      promotion_reason: reason,
+    },
+    model_version_id: version.model_version_id,
+    rollback_successful: null,
+    active_deployment_id: null,
+    notes,
+  };
+}
+
+/** What follows a promotion outside: the registry's aliases, and both memories. The last move is the one asked for. */
+export function announceMoves(moves: StageMove[], context: DecisionContext, procedure: string[]): Change[] {
+  const announced = moves.map((move) => projectStage(context.operation_id, move.version.model_version_id));
+  const asked = moves.at(-1);
+  if (asked === undefined) return announced;
+  const { version, to } = asked;
+  return [
+    ...announced,
+    remember(context.operation_id, {
+      event_subtype: "promotion",
+      description: `Promoted ${version.model_name} version ${version.version} from ${version.stage} to ${to}`,
+      experiment_id: version.experiment_id,
+      endpoint_name: null,
+      outcome_type: "success",
+      raw_content: {
+        model_version_id: version.model_version_id,
+        from_stage: version.stage,
+        to_stage: to,
+        metrics: version.metrics,
+      },
+      occurred_at: context.now,
+    }),
+    recordProcedure(context.operation_id, {
+      name: `promote_${version.stage}_to_${to}`,
+      type: "tool_sequence",
+      trigger: `promotion:${version.model_name}`,
+      sequence: procedure,
+      succeeded: true,
+    }),
+  ];
+}
