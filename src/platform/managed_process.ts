@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -142,7 +143,7 @@ export function childEnvironment(extra: Record<string, string> = {}): Record<str
 
 /** The new process's pid, or null when the name is taken. */
 async function launch(spec: ProcessSpec): Promise<number | null> {
-  const python = process.env["MODEL_DEPLOYER_PYTHON"] ?? "python3";
+  const python = launcherPython();
   const instance = randomUUID();
   const boot = await readBootIdentity();
   const { name, runDirectory } = spec;
@@ -175,6 +176,13 @@ async function launch(spec: ProcessSpec): Promise<number | null> {
       else child.once("exit", settle);
     });
   });
+}
+
+/** The launcher runs on any Python 3, so that the system's own is taken where it is no stub: a shim would cost 0.2 s. */
+function launcherPython(): string {
+  const system = "/usr/bin/python3";
+  const isReal = process.platform === "linux" && existsSync(system);
+  return process.env["MODEL_DEPLOYER_PYTHON"] ?? (isReal ? system : "python3");
 }
 
 async function endMembers(

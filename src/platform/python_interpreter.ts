@@ -11,9 +11,10 @@ export interface PythonInterpreter {
 
 const oldestMinor = 10;
 const inspectionTimeoutMs = 20_000;
-const inspection =
-  "import json, platform, sys; print(json.dumps({'executable': sys.executable, 'major': sys.version_info[0], " +
-  "'minor': sys.version_info[1], 'version': '-'.join([platform.python_version(), sys.implementation.name, platform.machine()])}))";
+const inspection = `import json, os, sys
+v = sys.version_info
+version = "-".join(["%d.%d.%d" % v[:3], sys.implementation.name, os.uname().machine])
+print(json.dumps({"executable": sys.executable, "major": v[0], "minor": v[1], "version": version}))`;
 
 const inspectedSchema = z.object({
   executable: z.string().min(1),
@@ -27,10 +28,19 @@ export function pythonCommand(): string {
   return process.env["MODEL_DEPLOYER_PYTHON"] ?? "python3";
 }
 
+/** A version manager's shim takes a fifth of a second for each start, so that an interpreter is asked once a process. */
+const inspected = new Map<string, PythonInterpreter>();
+
 /** @throws ConfigurationError when it is missing, broken or older than 3.10. */
 export async function inspectPython(signal?: AbortSignal): Promise<PythonInterpreter> {
   const command = pythonCommand();
-  const answer = await execa(command, ["-I", "-c", inspection], {
+  const python = inspected.get(command) ?? (await inspect(command, signal));
+  inspected.set(command, python);
+  return python;
+}
+
+async function inspect(command: string, signal?: AbortSignal): Promise<PythonInterpreter> {
+  const answer = await execa(command, ["-I", "-S", "-c", inspection], {
     env: childEnvironment(),
     extendEnv: false,
     timeout: inspectionTimeoutMs,

@@ -1,0 +1,167 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  ensureModelEnvironment,
+  ensureToolsEnvironment,
+  type ToolsEnvironment,
+} from "../../../src/platform/python_environment.ts";
+
+const run = promisify(execFile);
+const sharedCache = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+let cacheDirectory = "";
+
+beforeEach(async () => {
+  cacheDirectory = await mkdtemp(join(tmpdir(), "model-deployer-environments-"));
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(cacheDirectory, { recursive: true });
+});
+
+/** A stand-in for an interpreter that answers every call with the same script. */
+async function fakePython(script: string): Promise<void> {
+  const path = join(cacheDirectory, "python");
+  await writeFile(path, `#!/bin/sh\n${script}\n`);
+  await chmod(path, 0o755);
+  vi.stubEnv("MODEL_DEPLOYER_PYTHON", path);
+}
+
+function described(minor: number, executable = "/usr/bin/python3"): string {
+  return `echo '{"executable": "${executable}", "major": 3, "minor": ${minor}, "version": "3.${minor}.1-cpython-x"}'`;
+}
+
+async function expectFailure(attempt: Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  await expect(attempt).rejects.toThrow(message);
+  await expect(attempt).rejects.toMatchObject({ code });
+}
+
+describe("a Python that will not do", () => {
+  it("is named when it is missing", async () => {
+    vi.stubEnv("MODEL_DEPLOYER_PYTHON", "/nonexistent/python3");
+    await expectFailure(
+      ensureToolsEnvironment({ cacheDirectory }),
+      "configuration",
+      /\/nonexistent\/python3 cannot be run: install Python 3\.10/,
+    );
+  });
+
+  it("is named when it is too old", async () => {
+    await fakePython(described(9));
+    await expect(ensureToolsEnvironment({ cacheDirectory })).rejects.toThrow(
+      /is Python 3\.9\.1-cpython-x: install/,
+    );
+  });
+
+  it("is named when it cannot make virtual environments", async () => {
+    const path = join(cacheDirectory, "python");
+    await fakePython(
+      `case "$*" in *sys.version_info*) ${described(11, path)};; *) echo "ensurepip is not available"; exit 1;; esac`,
+    );
+    await expectFailure(
+      ensureToolsEnvironment({ cacheDirectory }),
+      "configuration",
+      /install its venv module/,
+    );
+  });
+});
+
+describe("the tools environment", () => {
+  it("holds programs that run, and is not built again", { timeout: 600_000 }, async () => {
+    const tools = await ensureToolsEnvironment({ cacheDirectory: sharedCache });
+    expect((await run(tools.uv, ["--version"])).stdout).toContain("0.13.9");
+    expect((await run(tools.envoy, ["--version"])).stdout).toContain("1.40.0");
+    expect((await run(tools.redisServer, ["--version"])).stdout).toContain("Redis server");
+    const lines: string[] = [];
+    const again = await ensureToolsEnvironment({
+      cacheDirectory: sharedCache,
+      onProgress: (line) => lines.push(line),
+    });
+    expect(again).toEqual(tools);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe("a model's environment", () => {
+  let tools: ToolsEnvironment;
+
+  beforeEach(async () => {
+    tools = await ensureToolsEnvironment({ cacheDirectory: sharedCache });
+  }, 600_000);
+
+  it(
+    "is built once for the same requirements, and replaces one that was cut off",
+    { timeout: 300_000 },
+    async () => {
+      const builds: string[] = [];
+      const ask = (requirements: string[]) =>
+        ensureModelEnvironment({
+          cacheDirectory,
+          requirements,
+          uv: tools.uv,
+          onProgress: (line) => builds.push(line),
+        });
+      const [first, second] = await Promise.all([
+        ask(["joblib==1.6.0", "cloudpickle==3.1.2"]),
+        ask(["cloudpickle==3.1.2  # for the pickles", "", "joblib==1.6.0"]),
+      ]);
+      expect(second).toEqual(first);
+      expect(builds.filter((line) => line.includes("+ cloudpickle==3.1.2"))).toHaveLength(1);
+      expect(
+        (await run(first.python, ["-c", "import bentoml, joblib; print(joblib.__version__)"])).stdout,
+      ).toBe("1.6.0\n");
+
+      const directory = join(first.python, "..", "..");
+      await rm(join(directory, "complete.json"));
+      await rm(join(directory, "bin", "bentoml"));
+      await ask(["joblib==1.6.0", "cloudpickle==3.1.2"]);
+      expect(await readdir(join(directory, "bin"))).toContain("bentoml");
+    },
+  );
+
+  it("that cannot be resolved ends with the installer's reason", { timeout: 120_000 }, async () => {
+    const asked = ensureModelEnvironment({
+      cacheDirectory,
+      requirements: ["joblib==0.0.0.1"],
+      uv: tools.uv,
+    });
+    await expectFailure(asked, "endpoint_creation_failed", /joblib==0\.0\.0\.1/);
+  });
+
+  it("takes no installer options from a model", async () => {
+    const asked = ensureModelEnvironment({
+      cacheDirectory,
+      requirements: ["joblib", "--index-url=http://127.0.0.1:1/"],
+      uv: tools.uv,
+    });
+    await expect(asked).rejects.toThrow(/"--index-url=http:\/\/127\.0\.0\.1:1\/" is an installer option/);
+    await expect(readdir(join(cacheDirectory, "environments"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it(
+    "ends the installers when it is aborted, and leaves nothing whole behind",
+    { timeout: 60_000 },
+    async () => {
+      const uv = join(cacheDirectory, "uv");
+      const pidFile = join(cacheDirectory, "pid");
+      await mkdir(cacheDirectory, { recursive: true });
+      await writeFile(uv, `#!/bin/sh\necho $$ > ${pidFile}\necho started\nexec sleep 600\n`);
+      await chmod(uv, 0o755);
+      const abort = new AbortController();
+      const asked = ensureModelEnvironment({
+        cacheDirectory,
+        requirements: ["joblib"],
+        uv,
+        signal: abort.signal,
+        onProgress: () => abort.abort(),
+      });
+      await expect(asked).rejects.toMatchObject({ name: "AbortError" });
+      const { stdout } = await run("cat", [pidFile]);
+      expect(() => process.kill(Number(stdout), 0)).toThrow(/ESRCH/);
+    },
+  );
+});
