@@ -117,12 +117,12 @@ class PooledPostgresConnection extends base {
 
 const builtIn = pg.types.builtins;
 
-function standardParser(oid: number): (value: string) => unknown {
+function standardParser(oid: number): unknown {
   return pg.types.getTypeParser(oid, "text");
 }
 
 /** The library needs the catalogue's `name[]` (1003) as a list, like `text[]` (1009). Times stay text, as in PostgREST. */
-const parsers = new Map<number, (value: string) => unknown>([
+const parsers = new Map<number, unknown>([
   [1003, standardParser(1009)],
   [builtIn.INT8, Number],
   [builtIn.NUMERIC, Number],
