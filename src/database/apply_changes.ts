@@ -1,0 +1,55 @@
+import type { Change } from "../agents/model_deployer/domain/changes.ts";
+import { spendApproval } from "./changes/approval_changes.ts";
+import type { ChangeContext } from "./changes/context.ts";
+import { insertDeployment, markDrained, setDeploymentStatus } from "./changes/deployment_changes.ts";
+import { observeRoute, openEndpoint, wantRoute } from "./changes/endpoint_changes.ts";
+import { insertModelVersion, setStage } from "./changes/model_version_changes.ts";
+import { enqueue } from "./changes/outbox_changes.ts";
+import { moveRollout, startRollout } from "./changes/rollout_changes.ts";
+import type { Queries } from "./pool.ts";
+
+/**
+ * Applies the changes in their order, within the caller's transaction.
+ *
+ * @throws ConflictError whose details name what was expected and what was found, when what a change saw has moved
+ * @throws NotFoundError when the row that a change names does not exist
+ * @throws InvalidApprovalError | InvalidPromotionPathError | InvalidRequestError
+ */
+export async function applyChanges(tx: Queries, changes: Change[], context: ChangeContext): Promise<void> {
+  for (const change of retireFirst(changes)) await applyChange(tx, change, context);
+}
+
+/** The one place at production has to be free before the next version takes it: the rule holds at each statement. */
+function retireFirst(changes: Change[]): Change[] {
+  const retires = (change: Change) => change.change === "set_stage" && change.to === "archived";
+  return [...changes.filter(retires), ...changes.filter((change) => !retires(change))];
+}
+
+function applyChange(tx: Queries, change: Change, context: ChangeContext): Promise<void> {
+  switch (change.change) {
+    case "insert_model_version":
+      return insertModelVersion(tx, change, context);
+    case "set_stage":
+      return setStage(tx, change, context);
+    case "open_endpoint":
+      return openEndpoint(tx, change);
+    case "insert_deployment":
+      return insertDeployment(tx, change);
+    case "set_deployment_status":
+      return setDeploymentStatus(tx, change);
+    case "mark_drained":
+      return markDrained(tx, change);
+    case "want_route":
+      return wantRoute(tx, change, context);
+    case "observe_route":
+      return observeRoute(tx, change);
+    case "start_rollout":
+      return startRollout(tx, change, context);
+    case "move_rollout":
+      return moveRollout(tx, change);
+    case "spend_approval":
+      return spendApproval(tx, change, context);
+    case "enqueue":
+      return enqueue(tx, change, context);
+  }
+}

@@ -1,0 +1,13 @@
+import type { Queries } from "../pool.ts";
+
+/** The operation in whose name changes are applied. */
+export interface ChangeContext {
+  operation_id: string;
+  payload_hash: string;
+  requested_by: string;
+  /** Generation of the plan; null while there is none. An approval is bound to it. */
+  generation: number | null;
+}
+
+/** Applies one kind of change; raises rather than changing less than it was asked. */
+export type ApplyChange<C> = (tx: Queries, change: C, context: ChangeContext) => Promise<void>;

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
+import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
+import { anyRow, type Queries } from "../pool.ts";
+import { json } from "../rows.ts";
+import type { ChangeContext } from "./context.ts";
+
+const openedRow = z.strictObject({ experiment_id: z.string(), endpoint_url: z.string() });
+
+/** Idempotent for the same content; deployments of the endpoint that wait for its URL get it. */
+export async function openEndpoint(tx: Queries, change: ChangeOf<"open_endpoint">): Promise<void> {
+  const { endpoint_name: name, experiment_id, endpoint_url } = change;
+  await tx.query(
+    anyRow,
+    `insert into ml_endpoints (endpoint_name, experiment_id, endpoint_url) values ($1, $2, $3)
+     on conflict (endpoint_name) do nothing`,
+    [name, experiment_id, endpoint_url],
+  );
+  const [found] = await tx.query(
+    openedRow,
+    "select experiment_id, endpoint_url from ml_endpoints where endpoint_name = $1",
+    [name],
+  );
+  const expected = { experiment_id, endpoint_url };
+  if (found?.experiment_id !== experiment_id || found.endpoint_url !== endpoint_url) {
+    throw new ConflictError(
+      `Endpoint ${name} is open for ${found?.experiment_id} at ${found?.endpoint_url}; it keeps both for its life`,
+      { details: { endpoint_name: name, expected, found } },
+    );
+  }
+  await tx.query(
+    anyRow,
+    "update ml_deployments set endpoint_url = $2 where endpoint_name = $1 and endpoint_url is null",
+    [name, endpoint_url],
+  );
+}
+
+const generationRow = z.strictObject({ generation: z.int(), observed_generation: z.int() });
+
+/** `traffic_percentage` of the endpoint's deployments follows by trigger, in this same transaction. */
+export async function wantRoute(
+  tx: Queries,
+  change: ChangeOf<"want_route">,
+  context: ChangeContext,
+): Promise<void> {
+  const won = await tx.query(
+    generationRow,
+    `update ml_endpoints set generation = generation + 1, weights = $3, mirror_deployment_id = $4,
+       wanted_at = clock_timestamp(), wanted_by = $5, wanted_reason = $6, wanted_operation_id = $7
+     where endpoint_name = $1 and generation = $2
+     returning generation, observed_generation`,
+    [
+      change.endpoint_name,
+      change.expected_generation,
+      json(change.weights),
+      change.mirror_deployment_id,
+      context.requested_by,
+      change.reason,
+      context.operation_id,
+    ],
+  );
+  if (won.length === 0) throw await lostGeneration(tx, change.endpoint_name, change.expected_generation);
+}
+
+/** Writes the traffic's history. A generation that was observed before is no change. */
+export async function observeRoute(tx: Queries, change: ChangeOf<"observe_route">): Promise<void> {
+  const { endpoint_name: name, generation } = change;
+  const [endpoint] = await tx.query(
+    generationRow,
+    "select generation, observed_generation from ml_endpoints where endpoint_name = $1 for update",
+    [name],
+  );
+  if (endpoint?.generation !== generation) throw await lostGeneration(tx, name, generation);
+  if (endpoint.observed_generation === generation) return;
+  await tx.query(
+    anyRow,
+    `update ml_endpoints set observed_generation = generation, observed_at = clock_timestamp()
+     where endpoint_name = $1`,
+    [name],
+  );
+  await tx.query(
+    anyRow,
+    `insert into ml_traffic_history (
+       experiment_id, endpoint_name, generation, deployment_weights, version_weights, mirror_deployment_id, wanted_at,
+       changed_by, reason, operation_id
+     ) select experiment_id, endpoint_name, generation, weights, (
+         select coalesce(jsonb_object_agg(model_version_id, weight), '{}') from (
+           select d.model_version_id, sum(w.value::numeric) as weight
+           from jsonb_each_text(weights) as w join ml_deployments d on d.deployment_id = w.key
+           group by d.model_version_id
+         ) as by_version
+       ), mirror_deployment_id, wanted_at, wanted_by, wanted_reason, wanted_operation_id
+       from ml_endpoints where endpoint_name = $1`,
+    [name],
+  );
+}
+
+async function lostGeneration(
+  tx: Queries,
+  name: string,
+  expected: number,
+): Promise<ConflictError | NotFoundError> {
+  const [found] = await tx.query(
+    generationRow,
+    "select generation, observed_generation from ml_endpoints where endpoint_name = $1",
+    [name],
+  );
+  if (found === undefined) return new NotFoundError(`Endpoint ${name} does not exist; it is not open yet`);
+  return new ConflictError(
+    `Endpoint ${name} was expected at generation ${expected} and is at ${found.generation}; read it and ask again`,
+    { details: { endpoint_name: name, expected: { generation: expected }, found } },
+  );
+}

@@ -1,0 +1,74 @@
+import { z } from "zod";
+import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
+import { rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
+import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
+import { anyRow, type Queries } from "../pool.ts";
+import { idRow, json } from "../rows.ts";
+import type { ChangeContext } from "./context.ts";
+
+/** @throws ConflictError when the endpoint has an open rollout already. */
+export async function startRollout(
+  tx: Queries,
+  { rollout }: ChangeOf<"start_rollout">,
+  context: ChangeContext,
+): Promise<void> {
+  const row = {
+    ...rollout,
+    steps: json(rollout.steps),
+    judge: json(rollout.judge),
+    judge_state: json(rollout.judge_state),
+    verdict: json(rollout.verdict),
+    operation_id: context.operation_id,
+  };
+  const columns = Object.keys(row);
+  await tx.query(
+    anyRow,
+    `insert into ml_rollouts (${columns.join(", ")})
+     values (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
+    Object.values(row),
+  );
+}
+
+/** Gives the rollout back to whoever ticks next. */
+export async function moveRollout(tx: Queries, change: ChangeOf<"move_rollout">): Promise<void> {
+  const moved = await tx.query(
+    idRow,
+    `update ml_rollouts set status = $4, step_index = $5, step_started_at = coalesce($6, step_started_at),
+       next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10, claimed_until = null,
+       updated_at = clock_timestamp()
+     where rollout_id = $1 and step_index = $2 and status = any ($3::text[])
+     returning rollout_id as id`,
+    [
+      change.rollout_id,
+      change.expected_step_index,
+      change.expected_status,
+      change.status,
+      change.step_index,
+      change.step_started_at,
+      change.next_tick_at,
+      change.inconclusive_looks,
+      json(change.judge_state),
+      json(change.verdict),
+    ],
+  );
+  if (moved.length === 0) throw await lostRollout(tx, change);
+}
+
+const stateRow = z.strictObject({ status: rolloutStatusSchema, step_index: z.int() });
+
+async function lostRollout(
+  tx: Queries,
+  change: ChangeOf<"move_rollout">,
+): Promise<ConflictError | NotFoundError> {
+  const { rollout_id: id, expected_status: status, expected_step_index: step_index } = change;
+  const [found] = await tx.query(
+    stateRow,
+    "select status, step_index from ml_rollouts where rollout_id = $1",
+    [id],
+  );
+  if (found === undefined) return new NotFoundError(`Rollout ${id} does not exist`);
+  return new ConflictError(
+    `Rollout ${id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}`,
+    { details: { rollout_id: id, expected: { status, step_index }, found } },
+  );
+}

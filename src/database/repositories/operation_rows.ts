@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { planSchema, refusalSchema, stepSchema } from "../../agents/model_deployer/domain/plan.ts";
+import { NotFoundError } from "../../agents/model_deployer/errors.ts";
+import type { Operation, RecordedStep } from "../../agents/model_deployer/ports.ts";
+import type { ChangeContext } from "../changes/context.ts";
+import type { Queries } from "../pool.ts";
+
+const anyObject = z.record(z.string(), z.unknown());
+
+const statusSchema = z.enum([
+  "claimed",
+  "planned",
+  "awaiting_approval",
+  "carrying_out",
+  "succeeded",
+  "refused",
+  "failed",
+]);
+
+export const operationRow: z.ZodType<Operation> = z.strictObject({
+  operation_id: z.string(),
+  action_key: z.string(),
+  payload_hash: z.string(),
+  action: z.string(),
+  requested_by: z.string(),
+  request: anyObject,
+  status: statusSchema,
+  plan: planSchema.nullable(),
+  refusal: refusalSchema.nullable(),
+  result: anyObject.nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string(), details: anyObject }).nullable(),
+  created_at: z.string(),
+});
+
+export const operationColumns =
+  "operation_id, action_key, payload_hash, action, requested_by, request, status, plan, refusal, result, error, created_at";
+
+export const stepRow: z.ZodType<RecordedStep> = z.strictObject({
+  index: z.int(),
+  step: z.enum(stepSchema.options.map((option) => option.shape.step.value)),
+  result: anyObject,
+});
+
+export interface LockedOperation {
+  status: Operation["status"];
+  context: ChangeContext;
+}
+
+const lockedRow = z.strictObject({
+  status: statusSchema,
+  operation_id: z.string(),
+  payload_hash: z.string(),
+  requested_by: z.string(),
+  generation: z.int().nullable(),
+});
+
+/** Keeps others from the operation until the transaction ends. @throws NotFoundError */
+export async function lockOperation(tx: Queries, operationId: string): Promise<LockedOperation> {
+  const [row] = await tx.query(
+    lockedRow,
+    `select status, operation_id, payload_hash, requested_by, (plan ->> 'generation')::int as generation
+     from ml_operations where operation_id = $1 for update`,
+    [operationId],
+  );
+  if (row === undefined) throw new NotFoundError(`Operation ${operationId} does not exist; claim it first`);
+  const { status, ...context } = row;
+  return { status, context };
+}

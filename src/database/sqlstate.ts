@@ -1,0 +1,82 @@
+import pg from "pg";
+import { AgentError } from "../agents/base/agent_error.ts";
+import {
+  ConflictError,
+  InvalidApprovalError,
+  InvalidPromotionPathError,
+  InvalidRequestError,
+  NotFoundError,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from "../agents/model_deployer/errors.ts";
+
+/** Serialization failure and deadlock: the same transaction may succeed when it is run again. */
+const REPEATABLE = new Set(["40001", "40P01"]);
+
+/**
+ * SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) that say that the server could not
+ * work, not that the statement was wrong: connection, resources, operator intervention, a cancelled statement.
+ */
+const UNAVAILABLE = /^(08|53|57|58|XX)/;
+
+export function isRepeatable(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== null && REPEATABLE.has(state);
+}
+
+function sqlState(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
+}
+
+/** Facts for `details`; values of rows are left out. */
+function factsOf(error: pg.DatabaseError): Record<string, unknown> {
+  return { sqlstate: error.code, table: error.table ?? null, constraint: error.constraint ?? null };
+}
+
+function fromTrigger(error: pg.DatabaseError): AgentError | null {
+  const options = { cause: error, details: factsOf(error) };
+  switch (error.code) {
+    case "MD001":
+    case "MD006":
+    case "MD003":
+      return new ConflictError(`Postgres refused the change: ${error.message}`, options);
+    case "MD002":
+      return new InvalidPromotionPathError(error.message, options);
+    case "MD004":
+      return new InvalidApprovalError(error.message, options);
+    case "MD005":
+      return new InvalidRequestError(error.message, options);
+    default:
+      return null;
+  }
+}
+
+function fromState(error: pg.DatabaseError): AgentError {
+  const state = error.code ?? "";
+  const options = { cause: error, details: factsOf(error) };
+  if (UNAVAILABLE.test(state)) {
+    return new ServiceUnavailableError("postgres", `Postgres could not answer: ${error.message}`, options);
+  }
+  if (state === "23505" || state === "55P03" || REPEATABLE.has(state)) {
+    return new ConflictError(`Somebody else was first: ${error.message}`, options);
+  }
+  if (state === "23503") {
+    return new NotFoundError(`A row that is named does not exist: ${error.message}`, options);
+  }
+  if (state.startsWith("22") || state.startsWith("23")) {
+    return new InvalidRequestError(`Postgres refused a value: ${error.message}`, options);
+  }
+  return new ServiceRefusedError("postgres", `Postgres refused the statement: ${error.message}`, options);
+}
+
+/** What the caller of a repository gets for whatever `pg` raised; our own errors pass through. */
+export function toAgentError(error: unknown): AgentError {
+  if (error instanceof AgentError) return error;
+  if (error instanceof pg.DatabaseError) return fromTrigger(error) ?? fromState(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return new ServiceUnavailableError(
+    "postgres",
+    `Postgres does not answer: ${message}. Check DATABASE_URL and that the server runs.`,
+    { cause: error },
+  );
+}
