@@ -1,0 +1,123 @@
+import { createHash } from "node:crypto";
+import { lstat, mkdir, readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
+import { hasCode, isMissing, type GenerationFence } from "./generation_fence.ts";
+
+/** Where an endpoint's files lie; nothing in it is shared with another endpoint. */
+export interface EndpointFolder {
+  endpoint_name: string;
+  root: string;
+  bootstrap: string;
+  listener: string;
+  clusters: string;
+  routes: string;
+  claims: string;
+  pending: string;
+  run: string;
+}
+
+/** Chosen at the first opening and kept. */
+const listenerSchema = z.strictObject({ port: z.int(), admin_socket: z.string() });
+export type Listener = z.infer<typeof listenerSchema>;
+
+export function endpointFolder(home: string, endpointName: string): EndpointFolder {
+  const root = join(home, "router", endpointName);
+  return {
+    endpoint_name: endpointName,
+    root,
+    bootstrap: join(root, "bootstrap.json"),
+    listener: join(root, "listener.json"),
+    clusters: join(root, "cds.json"),
+    routes: join(root, "rds.json"),
+    claims: join(root, "claims"),
+    pending: join(root, "pending"),
+    run: join(root, "run"),
+  };
+}
+
+/** Null when the endpoint was never opened. @throws EndpointCreationError for a file that is not ours */
+export async function readListener(folder: EndpointFolder): Promise<Listener | null> {
+  try {
+    return listenerSchema.parse(JSON.parse(await readFile(folder.listener, "utf8")));
+  } catch (cause) {
+    if (isMissing(cause)) return null;
+    throw new EndpointCreationError(
+      `${folder.listener} cannot be read; restore it, or remove ${folder.root} to give the endpoint a new address`,
+      { cause },
+    );
+  }
+}
+
+/** The listener that was chosen earlier or by a concurrent opener, or a new one. */
+export async function chooseListener(folder: EndpointFolder, fence: GenerationFence): Promise<Listener> {
+  const kept = await readListener(folder);
+  if (kept !== null) return kept;
+  const chosen = { port: await choosePort(folder), admin_socket: adminSocketPath(folder) };
+  const created = await fence.createOnce(folder.listener, JSON.stringify(chosen));
+  return created ? chosen : ((await readListener(folder)) ?? chosen);
+}
+
+/** Below the ports that systems hand out to outgoing connections, one of which could take it while Envoy is down. */
+const firstPort = 20_000;
+const portCount = 10_000;
+
+async function choosePort(folder: EndpointFolder): Promise<number> {
+  const kept = await portsOfSiblings(folder);
+  const start = Math.floor(Math.random() * portCount);
+  for (let offset = 0; offset < portCount; offset += 1) {
+    const port = firstPort + ((start + offset) % portCount);
+    if (!kept.has(port) && (await isPortFree(port))) return port;
+  }
+  throw new EndpointCreationError(
+    `endpoint ${folder.endpoint_name}: no free port between ${firstPort} and ${firstPort + portCount - 1}`,
+  );
+}
+
+/** A sibling that cannot be read is its own trouble; its port, if it has one, is found taken or given up later. */
+async function portsOfSiblings(folder: EndpointFolder): Promise<Set<number>> {
+  const entries = await readdir(dirname(folder.root), { withFileTypes: true });
+  const home = dirname(dirname(folder.root));
+  const listeners = await Promise.all(
+    entries
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => readListener(endpointFolder(home, entry.name)).catch(() => null)),
+  );
+  return new Set(listeners.flatMap((listener) => (listener === null ? [] : [listener.port])));
+}
+
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error) => {
+      if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) resolve(false);
+      else reject(error);
+    });
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Unix socket paths end at 108 bytes on Linux, 104 elsewhere. */
+const maximumSocketPath = 100;
+
+function adminSocketPath(folder: EndpointFolder): string {
+  const beside = join(folder.root, "admin.sock");
+  if (Buffer.byteLength(beside) <= maximumSocketPath) return beside;
+  const digest = createHash("sha256").update(folder.root).digest("hex").slice(0, 16);
+  return join(tmpdir(), `model-deployer-${userInfo().uid}`, digest, "admin.sock");
+}
+
+/** Makes the socket's folder, or accepts the one that is there if it is ours alone. @throws EndpointCreationError */
+export async function prepareSocketFolder(listener: Listener): Promise<void> {
+  const folder = dirname(listener.admin_socket);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await lstat(folder);
+  const isOurs = found.isDirectory() && found.uid === userInfo().uid && (found.mode & 0o077) === 0;
+  if (isOurs) return;
+  throw new EndpointCreationError(
+    `${folder} must be a folder of user ${userInfo().uid} with mode 0700, to hold Envoy's admin socket; remove it`,
+  );
+}

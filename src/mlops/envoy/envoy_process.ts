@@ -1,0 +1,197 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import {
+  childEnvironment,
+  findProcess,
+  readLogTail,
+  startProcess,
+  stopProcess,
+} from "../../platform/managed_process.ts";
+import { EnvoyAdmin, envoyService } from "./admin.ts";
+import { toBootstrap } from "./bootstrap.ts";
+import { toClusterFile } from "./cluster_config.ts";
+import {
+  chooseListener,
+  isPortFree,
+  prepareSocketFolder,
+  type EndpointFolder,
+  type Listener,
+} from "./endpoint_folder.ts";
+import { GenerationFence, isMissing } from "./generation_fence.ts";
+import { toRouteFile } from "./route_config.ts";
+
+const processName = "envoy";
+const startDeadlineMs = 15_000;
+/** How long requests under way may take to end when an endpoint closes: the route's own timeout and a little. */
+const closeDeadlineMs = 16_000;
+const stopGraceMs = 2_000;
+const pollMs = 5;
+
+export async function isRunning(folder: EndpointFolder): Promise<boolean> {
+  return (await findProcess(folder.run, processName)) !== null;
+}
+
+/** The last line of Envoy's log, which names the reason of a refusal. */
+export async function lastComplaint(folder: EndpointFolder): Promise<string> {
+  const line = await readLogTail(folder.run, processName, 1);
+  return line.replace(/^(\[[^\]]*\]\s*)+/, "");
+}
+
+/**
+ * Starts the endpoint's Envoy, or adopts the running one, with the files that were last put into force.
+ *
+ * @throws EndpointCreationError when its port is taken or it does not come up; then nothing is left running.
+ */
+export async function startEnvoy(
+  folder: EndpointFolder,
+  envoyPath: string,
+  signal: AbortSignal,
+): Promise<Listener> {
+  const fence = new GenerationFence(folder);
+  await mkdir(folder.root, { recursive: true, mode: 0o700 });
+  await fence.prepare();
+  const listener = await chooseListener(folder, fence);
+  await prepareSocketFolder(listener);
+  const wasRunning = await isRunning(folder);
+  if (!wasRunning) {
+    await writeStartFiles(folder, listener, fence);
+    await startProcess({
+      name: processName,
+      runDirectory: folder.run,
+      command: envoyPath,
+      args: [
+        ...["--config-path", folder.bootstrap, "--service-node", randomUUID()],
+        ...["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
+      ],
+      env: childEnvironment(),
+    });
+  }
+  try {
+    await untilReady(folder, listener, signal);
+  } catch (error) {
+    // An opener that gave up leaves the process to whoever else is waiting for it.
+    const isOurs = !wasRunning && error instanceof EndpointCreationError;
+    if (isOurs) await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
+    throw error;
+  }
+  return listener;
+}
+
+async function writeStartFiles(
+  folder: EndpointFolder,
+  listener: Listener,
+  fence: GenerationFence,
+): Promise<void> {
+  const nothing = {
+    endpoint_name: folder.endpoint_name,
+    generation: 0,
+    weights: {},
+    mirror_deployment_id: null,
+  };
+  await setAsideIfDamaged(folder.routes);
+  await setAsideIfDamaged(folder.clusters);
+  await fence.createOnce(folder.routes, toRouteFile(nothing));
+  await fence.createOnce(folder.clusters, toClusterFile([]).content);
+  const bootstrap = toBootstrap({
+    endpoint_name: folder.endpoint_name,
+    port: listener.port,
+    admin_socket: listener.admin_socket,
+    folder: folder.root,
+    clusters_file: folder.clusters,
+    routes_file: folder.routes,
+  });
+  const fresh = `${folder.bootstrap}.${randomUUID()}`;
+  await writeFile(fresh, bootstrap, { mode: 0o600 });
+  await rename(fresh, folder.bootstrap);
+}
+
+/** A file cut short by the machine's end would keep Envoy from starting; without it the endpoint begins at generation 0. */
+async function setAsideIfDamaged(path: string): Promise<void> {
+  try {
+    JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    if (isMissing(error)) return;
+    if (!(error instanceof SyntaxError)) throw error;
+    await rename(path, `${path}.damaged`);
+  }
+}
+
+async function untilReady(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
+  const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(startDeadlineMs)]);
+  let lastError: unknown;
+  try {
+    while (!bounded.aborted) {
+      try {
+        const { state } = await admin.serverInfo(bounded);
+        if (state === "LIVE" && (await admin.route(bounded)) !== null) return;
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        lastError = error;
+      }
+      if (!(await isRunning(folder))) throw await startFailure(folder, listener, lastError);
+      await delay(pollMs);
+    }
+    if (!signal.aborted) throw await startFailure(folder, listener, lastError);
+    throw new ServiceUnavailableError(
+      envoyService,
+      `opening endpoint ${folder.endpoint_name} was given up before its Envoy was ready`,
+      { cause: lastError },
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function startFailure(
+  folder: EndpointFolder,
+  listener: Listener,
+  cause: unknown,
+): Promise<EndpointCreationError> {
+  const name = folder.endpoint_name;
+  const details = { endpoint_name: name, port: listener.port };
+  const runs = await isRunning(folder);
+  if (!runs && !(await isPortFree(listener.port))) {
+    return new EndpointCreationError(
+      `endpoint ${name} keeps port ${listener.port} on 127.0.0.1, which another program has taken; end that program`,
+      { cause, details },
+    );
+  }
+  const end = runs ? "was not ready in time" : "ended at its start";
+  return new EndpointCreationError(`Envoy of endpoint ${name} ${end}: ${await lastComplaint(folder)}`, {
+    cause,
+    details,
+  });
+}
+
+/** Stops accepting, lets requests under way end, then ends the process. Idempotent; files and address stay. */
+export async function stopEnvoy(
+  folder: EndpointFolder,
+  listener: Listener,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await isRunning(folder)) await drain(folder, listener, signal);
+  await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
+}
+
+/** An Envoy that does not answer has nothing left to drain: it is ended all the same. */
+async function drain(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
+  const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(closeDeadlineMs)]);
+  const gauge = "http.ingress.downstream_rq_active";
+  try {
+    await admin.stopListening(bounded);
+    while (!bounded.aborted) {
+      const { values } = await admin.stats(`^${gauge.replaceAll(".", "\\.")}$`, bounded);
+      if (Number(values.get(gauge) ?? 0) === 0) return;
+      await delay(pollMs);
+    }
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,45 @@
+import type { VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { envoyService, type EnvoyAdmin, type Stats } from "./admin.ts";
+
+/**
+ * What Envoy has counted for each deployment that got a request, mirrored ones included.
+ *
+ * A request counts when it is over: answered, reset or timed out, the latter two as 503 and 504. Requests that a circuit
+ * breaker kept from the server count neither as requests nor as errors. Quantiles are Envoy's own, over the counters' life,
+ * up to one second old.
+ */
+export async function readFigures(admin: EnvoyAdmin, signal: AbortSignal): Promise<VersionFigures[]> {
+  const { run } = await admin.serverInfo(signal);
+  const clusters = await admin.clusters(signal);
+  const stats = await admin.stats(
+    "^cluster\\..*\\.upstream_rq_(completed|5xx|pending_overflow|time)$",
+    signal,
+  );
+  if ((await admin.serverInfo(signal)).run !== run) {
+    throw new ServiceUnavailableError(envoyService, "Envoy was restarted while its counters were read");
+  }
+  return clusters
+    .map(({ deployment_id, added_in }) => ({
+      deployment_id,
+      epoch: `${run}/${added_in}`,
+      ...toCounts(stats, deployment_id),
+    }))
+    .filter(({ requests }) => requests > 0)
+    .sort((a, b) => (a.deployment_id < b.deployment_id ? -1 : 1));
+}
+
+function toCounts(
+  { values, quantiles }: Stats,
+  deploymentId: string,
+): Pick<VersionFigures, "requests" | "errors" | "p50_ms" | "p99_ms"> {
+  const count = (name: string) => Number(values.get(`cluster.${deploymentId}.${name}`) ?? 0);
+  const kept = count("upstream_rq_pending_overflow");
+  const time = quantiles.get(`cluster.${deploymentId}.upstream_rq_time`);
+  return {
+    requests: Math.max(0, count("upstream_rq_completed") - kept),
+    errors: Math.max(0, count("upstream_rq_5xx") - kept),
+    p50_ms: time?.get(50) ?? null,
+    p99_ms: time?.get(99) ?? null,
+  };
+}

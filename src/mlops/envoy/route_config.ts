@@ -1,0 +1,112 @@
+import { z } from "zod";
+import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
+
+/** Name of the route configuration that the listener subscribes to. */
+export const routeConfigName = "routes";
+/** The static cluster that answers for an endpoint without weights; no deployment id can hold an `@`. */
+export const noProductionCluster = "@no-production";
+
+export const generationHeader = "x-endpoint-generation";
+export const deploymentHeader = "x-deployment-id";
+
+const routeTimeout = "15s";
+
+/**
+ * The route as Envoy's discovery response; its version is the generation.
+ *
+ * A prediction is sent again only where the server cannot have seen it: connecting failed, or the stream was refused or
+ * reset before any of the request was sent. Production goes out at HIGH priority, so that it never shares a circuit
+ * breaker with mirrored requests, which Envoy sends at DEFAULT.
+ */
+export function toRouteFile(route: Route): string {
+  const { endpoint_name, generation, mirror_deployment_id } = route;
+  const mirrors =
+    mirror_deployment_id === null
+      ? []
+      : [{ cluster: mirror_deployment_id, disable_shadow_host_suffix_append: true }];
+  const action = {
+    ...target(route),
+    timeout: routeTimeout,
+    priority: "HIGH",
+    retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 2 },
+    request_mirror_policies: mirrors,
+  };
+  return JSON.stringify({
+    version_info: String(generation),
+    resources: [
+      {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        name: routeConfigName,
+        virtual_hosts: [
+          {
+            name: endpoint_name,
+            domains: ["*"],
+            response_headers_to_add: [answerHeader(generationHeader, String(generation))],
+            routes: [{ match: { prefix: "/" }, route: action }],
+          },
+        ],
+      },
+    ],
+  });
+}
+
+function target({ weights }: Route): Record<string, unknown> {
+  const entries = Object.entries(weights);
+  if (entries.length === 0) return { cluster: noProductionCluster };
+  const clusters = entries.map(([name, weight]) => ({
+    name,
+    weight,
+    response_headers_to_add: [answerHeader(deploymentHeader, name)],
+  }));
+  return { weighted_clusters: { clusters } };
+}
+
+/** A header of the answer that no server behind the router can forge. */
+export function answerHeader(key: string, value: string): Record<string, unknown> {
+  return { header: { key, value }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" };
+}
+
+const routeActionSchema = z.object({
+  cluster: z.string().optional(),
+  weighted_clusters: z
+    .object({ clusters: z.array(z.object({ name: z.string(), weight: z.int().default(0) })) })
+    .optional(),
+  request_mirror_policies: z.array(z.object({ cluster: z.string() })).default([]),
+});
+
+/** `/config_dump?resource=dynamic_route_configs`; nothing in it while no route is in force. */
+export const routeDumpSchema = z.object({
+  configs: z
+    .array(
+      z.object({
+        version_info: z.string().regex(/^\d+$/),
+        route_config: z.object({
+          virtual_hosts: z
+            .array(
+              z.object({
+                name: z.string(),
+                routes: z.array(z.object({ route: routeActionSchema })).length(1),
+              }),
+            )
+            .length(1),
+        }),
+      }),
+    )
+    .max(1)
+    .default([]),
+});
+
+/** The route that a dump describes; null when none is in force. */
+export function toRoute(dump: z.infer<typeof routeDumpSchema>): Route | null {
+  const config = dump.configs[0];
+  const host = config?.route_config.virtual_hosts[0];
+  const action = host?.routes[0]?.route;
+  if (config === undefined || host === undefined || action === undefined) return null;
+  const clusters = action.weighted_clusters?.clusters ?? [];
+  return {
+    endpoint_name: host.name,
+    generation: Number(config.version_info),
+    weights: Object.fromEntries(clusters.map(({ name, weight }) => [name, weight])),
+    mirror_deployment_id: action.request_mirror_policies[0]?.cluster ?? null,
+  };
+}
