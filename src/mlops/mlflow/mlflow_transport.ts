@@ -1,0 +1,204 @@
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  circuitBreaker,
+  fullJitterGenerator,
+  handleWhen,
+  retry,
+  type RetryPolicy,
+} from "cockatiel";
+import { Pool, type Dispatcher } from "undici";
+import type { z } from "zod";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
+import { parseAnswer, readText } from "./mlflow_answers.ts";
+
+export type MLflowAuth =
+  { kind: "basic"; username: string; password: string } | { kind: "bearer"; token: string };
+
+export interface MLflowTransportOptions {
+  /** `http(s)://host[:port][/prefix]`, without user and password. */
+  trackingUri: string;
+  auth?: MLflowAuth;
+  /** Sent as `X-MLFLOW-WORKSPACE`. */
+  workspace?: string;
+  /** For one try of one call; for a download, the longest silence between two pieces. */
+  callTimeoutMs?: number;
+  /** Tries of a call that may be repeated, the first included. */
+  maximumTries?: number;
+  /** Outages in a row that open the circuit breaker, and how long it then answers by itself. */
+  breaker?: { consecutiveFailures: number; halfOpenAfterMs: number };
+}
+
+export interface Call {
+  method: "GET" | "POST" | "DELETE";
+  /** Under the tracking URI, starting with a slash, each segment already percent-encoded. */
+  path: string;
+  query?: Record<string, string>;
+  body?: Record<string, unknown>;
+  /** Whether a second sending does no more than the first; others are sent once. */
+  repeatable: boolean;
+}
+
+/** Sends calls to one MLflow server: timeouts, retries with full jitter, one circuit breaker, typed errors. */
+export class MLflowTransport {
+  readonly origin: string;
+  readonly #prefix: string;
+  readonly #pool: Pool;
+  readonly #headers: Record<string, string>;
+  readonly #callTimeoutMs: number;
+  readonly #retry: RetryPolicy;
+  readonly #breaker: CircuitBreakerPolicy;
+
+  /** @throws ConfigurationError */
+  constructor(options: MLflowTransportOptions) {
+    const uri = checkedTrackingUri(options.trackingUri);
+    const { consecutiveFailures, halfOpenAfterMs } = options.breaker ?? {
+      consecutiveFailures: 5,
+      halfOpenAfterMs: 10_000,
+    };
+    this.origin = uri.origin;
+    this.#prefix = uri.pathname.replace(/\/+$/, "");
+    this.#headers = headersFor(options);
+    this.#callTimeoutMs = options.callTimeoutMs ?? 10_000;
+    this.#pool = new Pool(uri.origin, { connections: 8, connect: { timeout: this.#callTimeoutMs } });
+    const outages = handleWhen(isOutage);
+    this.#retry = retry(outages, {
+      maxAttempts: (options.maximumTries ?? 3) - 1,
+      backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 100, maxDelay: 2_000 }),
+    });
+    this.#breaker = circuitBreaker(outages, {
+      halfOpenAfter: halfOpenAfterMs,
+      breaker: new ConsecutiveBreaker(consecutiveFailures),
+    });
+  }
+
+  /** @throws ServiceUnavailableError | ServiceRefusedError | NotFoundError */
+  async json<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    return await this.#guarded(call, signal, async () => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#callTimeoutMs)]);
+      return parseAnswer(nameOf(call), await readText(await this.#open(call, limit)), schema);
+    });
+  }
+
+  /**
+   * Hands the body to `consume`, which is called again from the start when the answer breaks off.
+   * @throws ServiceUnavailableError | ServiceRefusedError | NotFoundError, and what `consume` raises of ours
+   */
+  async stream<T>(
+    call: Call,
+    consume: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    return await this.#guarded(call, signal, async () => {
+      const body = await this.#open(call, signal);
+      // A body that nobody reads to its end reports so as an error; the reason is what `consume` raises.
+      body.on("error", () => undefined);
+      try {
+        return await consume(body);
+      } finally {
+        body.destroy();
+      }
+    });
+  }
+
+  /** One try past retries and breaker. @throws ServiceUnavailableError | ServiceRefusedError */
+  async probe(path: string, signal: AbortSignal): Promise<string> {
+    const call: Call = { method: "GET", path, repeatable: false };
+    return await this.#typed(call, signal, async () => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#callTimeoutMs)]);
+      return await readText(await this.#open(call, limit));
+    });
+  }
+
+  /** Ends idle connections; calls that run are let finish. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async #guarded<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+    const through = () => this.#breaker.execute(() => this.#typed(call, signal, attempt));
+    try {
+      return await (call.repeatable ? this.#retry.execute(through) : through());
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) throw error;
+      const last = this.#breaker.lastFailure;
+      throw new ServiceUnavailableError(
+        SERVICE,
+        `MLflow at ${this.origin} failed too often in a row; ${nameOf(call)} was not sent. It is tried again shortly.`,
+        { cause: last !== undefined && "error" in last ? last.error : error, details: { breaker: "open" } },
+      );
+    }
+  }
+
+  async #typed<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+    try {
+      signal.throwIfAborted();
+      return await attempt();
+    } catch (error) {
+      if (error instanceof AgentError) throw error;
+      const why = signal.aborted
+        ? "was given up by its caller"
+        : `got no whole answer (limit ${this.#callTimeoutMs} ms)`;
+      throw new ServiceUnavailableError(SERVICE, `${nameOf(call)} to MLflow at ${this.origin} ${why}.`, {
+        cause: error,
+        details: { given_up: signal.aborted },
+      });
+    }
+  }
+
+  async #open(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+    const query = call.query === undefined ? "" : `?${new URLSearchParams(call.query).toString()}`;
+    const answer = await this.#pool.request({
+      method: call.method,
+      path: `${this.#prefix}${call.path}${query}`,
+      headers: { ...this.#headers, ...(call.body && { "content-type": "application/json" }) },
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      headersTimeout: this.#callTimeoutMs,
+      bodyTimeout: this.#callTimeoutMs,
+      signal,
+    });
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return answer.body;
+    const body = await readText(answer.body);
+    throw errorFromAnswer({ call: nameOf(call), origin: this.origin, status: answer.statusCode, body });
+  }
+}
+
+function nameOf(call: Call): string {
+  return `${call.method} ${call.path.replace("/api/2.0/mlflow/", "")}`;
+}
+
+/** A caller who gives up says nothing about the server. */
+function isOutage(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && error.details["given_up"] !== true;
+}
+
+function headersFor(options: MLflowTransportOptions): Record<string, string> {
+  const headers: Record<string, string> = { accept: "application/json, */*" };
+  if (options.workspace !== undefined) headers["x-mlflow-workspace"] = options.workspace;
+  if (options.auth?.kind === "bearer") headers["authorization"] = `Bearer ${options.auth.token}`;
+  if (options.auth?.kind === "basic") {
+    const pair = Buffer.from(`${options.auth.username}:${options.auth.password}`).toString("base64");
+    headers["authorization"] = `Basic ${pair}`;
+  }
+  return headers;
+}
+
+/** The messages leave the URI out, since it may hold a password. */
+function checkedTrackingUri(trackingUri: string): URL {
+  const uri = URL.canParse(trackingUri) ? new URL(trackingUri) : null;
+  if (uri === null || !["http:", "https:"].includes(uri.protocol)) {
+    throw new ConfigurationError(
+      "MLFLOW_TRACKING_URI is no http(s) URL; give one such as http://127.0.0.1:5000.",
+    );
+  }
+  if (uri.username !== "" || uri.password !== "") {
+    throw new ConfigurationError(
+      "MLFLOW_TRACKING_URI holds a user or password; give them as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+    );
+  }
+  return uri;
+}
