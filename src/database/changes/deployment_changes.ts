@@ -31,7 +31,8 @@ export async function insertDeployment(
 
 /**
  * The first `active` sets `activated_at` and the duration since `deployed_at`; each return to `active` takes back
- * that the server was to be stopped. `rolled_back` sets `rolled_back_at`.
+ * that the server was to be stopped. A shadow that becomes active again begins its hours anew. `rolled_back` sets
+ * `rolled_back_at`.
  */
 export async function setDeploymentStatus(
   tx: Queries,
@@ -42,7 +43,10 @@ export async function setDeploymentStatus(
     `update ml_deployments set
        status = $3::deployment_status_enum,
        rollback_reason = coalesce($4, rollback_reason),
-       activated_at = case when $3 = 'active' then coalesce(activated_at, clock_timestamp()) else activated_at end,
+       activated_at = case
+         when $3 = 'active' and status <> 'active' and (activated_at is null or target_stage = 'shadow')
+           then clock_timestamp()
+         else activated_at end,
        deployment_duration_seconds = case
          when $3 = 'active' and activated_at is null then extract(epoch from clock_timestamp() - deployed_at)
          else deployment_duration_seconds end,

@@ -1,0 +1,89 @@
+import type {
+  Approvals,
+  DatabaseClock,
+  Deployments,
+  Endpoints,
+  Experiments,
+  History,
+  Leases,
+  ModelVersions,
+  OperationJournal,
+  OperationReader,
+  Outbox,
+  Principals,
+  Rollouts,
+  ShadowEvidenceStore,
+} from "../agents/model_deployer/ports.ts";
+import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
+import { createPool, Database, type PoolOptions } from "./pool.ts";
+import { PostgresApprovals } from "./repositories/approvals.ts";
+import { PostgresClock } from "./repositories/database_clock.ts";
+import { PostgresEndpoints } from "./repositories/endpoints.ts";
+import { PostgresHistory } from "./repositories/history.ts";
+import { PostgresLeases } from "./repositories/leases.ts";
+import { MLDeploymentRepository } from "./repositories/ml_deployment.ts";
+import { MLExperimentRepository } from "./repositories/ml_experiment.ts";
+import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
+import { PostgresOperationReader } from "./repositories/operation_reader.ts";
+import { OperationsJournal } from "./repositories/operations_journal.ts";
+import { PostgresOutbox } from "./repositories/outbox.ts";
+import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresRollouts } from "./repositories/rollouts.ts";
+import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
+
+export interface DeployerDatabase {
+  journal: OperationJournal;
+  operations: OperationReader;
+  leases: Leases;
+  modelVersions: ModelVersions;
+  deployments: Deployments;
+  experiments: Experiments;
+  endpoints: Endpoints;
+  rollouts: Rollouts;
+  shadowEvidence: ShadowEvidenceStore;
+  approvals: Approvals;
+  principals: Principals;
+  history: History;
+  outbox: Outbox;
+  clock: DatabaseClock;
+  /** @throws ConfigurationError */
+  migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
+  /** Waits for what is under way. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Everything over one pool; connects with the first query.
+ *
+ * `holder` names this process instance (host, process id and start, say); it must differ between any two that run.
+ * @throws ConfigurationError when the URL is no Postgres URL
+ */
+export function createDatabase(options: {
+  url: string;
+  holder: string;
+  pool?: PoolOptions;
+}): DeployerDatabase {
+  const database = new Database(createPool(options.url, options.pool));
+  return {
+    journal: new OperationsJournal(database),
+    operations: new PostgresOperationReader(database),
+    leases: new PostgresLeases(database, options.holder),
+    modelVersions: new MLModelRegistryRepository(database),
+    deployments: new MLDeploymentRepository(database),
+    experiments: new MLExperimentRepository(database),
+    endpoints: new PostgresEndpoints(database),
+    rollouts: new PostgresRollouts(database),
+    shadowEvidence: new PostgresShadowEvidence(database),
+    approvals: new PostgresApprovals(database),
+    principals: new PostgresPrincipals(database),
+    history: new PostgresHistory(database),
+    outbox: new PostgresOutbox(database),
+    clock: new PostgresClock(database),
+    migrate: (migrateOptions) => migrate(database, migrateOptions),
+    close: () => database.close(),
+  };
+}
+
+export { createPool, Database, type PoolOptions } from "./pool.ts";
+export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
+export { STANDARD_GATE_POLICY } from "./repositories/ml_experiment.ts";

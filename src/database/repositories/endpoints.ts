@@ -1,0 +1,29 @@
+import { endpointSchema, type Endpoint } from "../../agents/model_deployer/domain/entities.ts";
+import type { Endpoints } from "../../agents/model_deployer/ports.ts";
+import type { Database } from "../pool.ts";
+import { endpointColumns } from "../rows.ts";
+
+export class PostgresEndpoints implements Endpoints {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(endpointName: string): Promise<Endpoint | null> {
+    const [endpoint] = await this.#database.query(
+      endpointSchema,
+      `select ${endpointColumns} from ml_endpoints e where e.endpoint_name = $1`,
+      [endpointName],
+    );
+    return endpoint ?? null;
+  }
+
+  /** By name. */
+  async list(): Promise<Endpoint[]> {
+    return this.#database.query(
+      endpointSchema,
+      `select ${endpointColumns} from ml_endpoints e order by e.endpoint_name`,
+    );
+  }
+}

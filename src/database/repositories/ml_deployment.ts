@@ -1,0 +1,71 @@
+import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
+import type { Deployments } from "../../agents/model_deployer/ports.ts";
+import type { Database } from "../pool.ts";
+import { deploymentColumns } from "../rows.ts";
+
+export class MLDeploymentRepository implements Deployments {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(deploymentId: string): Promise<Deployment | null> {
+    const [deployment] = await this.#database.query(
+      deploymentSchema,
+      `select ${deploymentColumns} from ml_deployments d where d.deployment_id = $1`,
+      [deploymentId],
+    );
+    return deployment ?? null;
+  }
+
+  async listForEndpoint(endpointName: string): Promise<Deployment[]> {
+    return this.#newestFirst("d.endpoint_name = $1", endpointName);
+  }
+
+  async listForVersion(modelVersionId: string): Promise<Deployment[]> {
+    return this.#newestFirst("d.model_version_id = $1", modelVersionId);
+  }
+
+  /**
+   * Of the endpoint's production deployments that the router acknowledged with a weight above 0 before it first did
+   * so for the given one: the one that served last. One that failed or was rolled back is no way back.
+   */
+  async getPreviousProduction(deployment: Deployment): Promise<Deployment | null> {
+    const [previous] = await this.#database.query(
+      deploymentSchema,
+      `with served as (
+         select w.key as deployment_id, min(h.generation) as first, max(h.generation) as last
+         from ml_traffic_history h, jsonb_each_text(h.deployment_weights) as w
+         where h.endpoint_name = $2 and w.value::numeric > 0
+         group by w.key
+       )
+       select ${deploymentColumns} from served s join ml_deployments d using (deployment_id)
+       where d.deployment_id <> $1 and d.endpoint_name = $2 and d.target_stage = 'production'
+         and d.status not in ('failed', 'rolled_back')
+         and s.first < coalesce((select first from served where deployment_id = $1), 2147483647)
+       order by s.last desc, s.first desc limit 1`,
+      [deployment.deployment_id, deployment.endpoint_name],
+    );
+    return previous ?? null;
+  }
+
+  async listDueToDrain(limit: number): Promise<Deployment[]> {
+    return this.#database.query(
+      deploymentSchema,
+      `select ${deploymentColumns} from ml_deployments d
+       where d.drain_due_at <= clock_timestamp() and d.drained_at is null
+       order by d.drain_due_at, d.deployment_id limit $1`,
+      [limit],
+    );
+  }
+
+  async #newestFirst(condition: string, value: string): Promise<Deployment[]> {
+    return this.#database.query(
+      deploymentSchema,
+      `select ${deploymentColumns} from ml_deployments d where ${condition}
+       order by d.deployed_at desc, d.deployment_id`,
+      [value],
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import {
+  experimentSchema,
+  gatePolicySchema,
+  type Experiment,
+  type GatePolicy,
+} from "../../agents/model_deployer/domain/entities.ts";
+import { ConflictError } from "../../agents/model_deployer/errors.ts";
+import type { Experiments } from "../../agents/model_deployer/ports.ts";
+import { anyRow, type Database } from "../pool.ts";
+
+/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
+export const STANDARD_GATE_POLICY: GatePolicy = {
+  policy_id: "standard",
+  kind: "standard",
+  minimum_shadow_hours: 24,
+  minimum_shadow_requests: 1_000,
+  maximum_shadow_error_rate: 0.01,
+  maximum_shadow_p99_ms: 150,
+  approvals_for_production: 1,
+  reason: "The standard policy: no other was set.",
+};
+
+const experimentColumns = Object.keys(experimentSchema.shape).join(", ");
+const policyColumns = Object.keys(gatePolicySchema.shape).join(", ");
+
+export class MLExperimentRepository implements Experiments {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(experimentId: string): Promise<Experiment | null> {
+    const [experiment] = await this.#database.query(
+      experimentSchema,
+      `select ${experimentColumns} from ml_experiments where experiment_id = $1`,
+      [experimentId],
+    );
+    return experiment ?? null;
+  }
+
+  async create(experiment: Experiment, createdBy: string): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `insert into ml_experiments (experiment_id, experiment_name, prediction_target, minimum_auc,
+         minimum_precision_at_k, maximum_fpr, created_by)
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict (experiment_id) do nothing`,
+      [
+        experiment.experiment_id,
+        experiment.experiment_name,
+        experiment.prediction_target,
+        experiment.minimum_auc,
+        experiment.minimum_precision_at_k,
+        experiment.maximum_fpr,
+        createdBy,
+      ],
+    );
+    const found = await this.get(experiment.experiment_id);
+    const differing = experimentSchema.keyof().options.filter((key) => found?.[key] !== experiment[key]);
+    if (differing.length === 0) return;
+    throw new ConflictError(
+      `Experiment ${experiment.experiment_id} exists with another ${differing.join(", ")}; use another id`,
+      { details: { expected: experiment, found } },
+    );
+  }
+
+  async getGatePolicy(experimentId: string): Promise<GatePolicy> {
+    const [policy] = await this.#database.query(
+      gatePolicySchema,
+      `select ${policyColumns} from ml_gate_policies where experiment_id = $1 order by sequence desc limit 1`,
+      [experimentId],
+    );
+    return policy ?? STANDARD_GATE_POLICY;
+  }
+
+  /** @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment */
+  async setGatePolicy(
+    experimentId: string,
+    policy: Omit<GatePolicy, "policy_id">,
+    setBy: string,
+  ): Promise<GatePolicy> {
+    const stored: GatePolicy = { ...policy, policy_id: `policy_${randomUUID()}` };
+    await this.#database.query(
+      anyRow,
+      `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+         maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      [
+        experimentId,
+        stored.policy_id,
+        stored.kind,
+        stored.minimum_shadow_hours,
+        stored.minimum_shadow_requests,
+        stored.maximum_shadow_error_rate,
+        stored.maximum_shadow_p99_ms,
+        stored.approvals_for_production,
+        stored.reason,
+        setBy,
+      ],
+    );
+    return stored;
+  }
+}

@@ -1,0 +1,52 @@
+import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
+import { rolloutSchema, type Rollout } from "../../agents/model_deployer/domain/rollout.ts";
+import type { Rollouts } from "../../agents/model_deployer/ports.ts";
+import { moveRollout } from "../changes/rollout_changes.ts";
+import type { Database } from "../pool.ts";
+import { rolloutColumns } from "../rows.ts";
+
+export class PostgresRollouts implements Rollouts {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(rolloutId: string): Promise<Rollout | null> {
+    return this.#first("r.rollout_id = $1", rolloutId);
+  }
+
+  async getOpen(endpointName: string): Promise<Rollout | null> {
+    return this.#first("r.endpoint_name = $1 and r.status in ('running', 'paused')", endpointName);
+  }
+
+  /** The longest overdue first. Both ways of being taken, the lock and the claim, are skipped rather than waited for. */
+  async claimDue(options: { limit: number; claim_seconds: number }): Promise<Rollout[]> {
+    return this.#database.query(
+      rolloutSchema,
+      `with due as (
+         select rollout_id from ml_rollouts
+         where status = 'running' and next_tick_at <= clock_timestamp()
+           and (claimed_until is null or claimed_until <= clock_timestamp())
+         order by next_tick_at limit $1 for update skip locked
+       )
+       update ml_rollouts r set claimed_until = clock_timestamp() + make_interval(secs => $2)
+       from due where r.rollout_id = due.rollout_id
+       returning ${rolloutColumns}`,
+      [options.limit, options.claim_seconds],
+    );
+  }
+
+  async hold(change: ChangeOf<"move_rollout">): Promise<void> {
+    await this.#database.transaction((tx) => moveRollout(tx, change));
+  }
+
+  async #first(condition: string, value: string): Promise<Rollout | null> {
+    const [rollout] = await this.#database.query(
+      rolloutSchema,
+      `select ${rolloutColumns} from ml_rollouts r where ${condition}`,
+      [value],
+    );
+    return rollout ?? null;
+  }
+}
