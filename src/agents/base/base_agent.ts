@@ -1,0 +1,138 @@
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { isGraphBubbleUp } from "@langchain/langgraph";
+import { AgentError } from "./agent_error.ts";
+import type { AgentFailure } from "./agent_state.ts";
+import { type Span, SpanRecorder } from "./spans.ts";
+
+/** What one run of an agent may use: the caller's LangGraph configuration and the deadline that the SLA sets. */
+export interface AgentRun {
+  config: RunnableConfig;
+  /** Aborted when the caller gives up or the SLA is over. */
+  signal: AbortSignal;
+}
+
+export interface AgentUpdate {
+  status?: "pending" | "in_progress" | "completed" | "failed" | "cancelled";
+}
+
+export type NodeUpdate<Update> = Partial<Update> & {
+  spans: Span[];
+  errors?: AgentFailure[];
+  status?: AgentUpdate["status"];
+};
+
+/** Raised when an agent that honours no deadline of its own is still at work when its SLA is over. */
+export class SlaExceededError extends AgentError {
+  readonly code = "deadline_exceeded";
+  readonly retryable = true;
+}
+
+/** Raised in place of an error that no agent has typed, which stays its cause. */
+export class UnexpectedAgentError extends AgentError {
+  readonly code = "unexpected";
+  readonly retryable = false;
+}
+
+/**
+ * One agent of the pipeline: who it is, how long it may take, its spans and its errors. A subclass says what it does
+ * in `run`; the names of the properties are the pipeline's own.
+ */
+export abstract class BaseAgent<Input, Update extends AgentUpdate> {
+  abstract readonly agent_name: string;
+  /** 0 (ML foundation) to 5. */
+  abstract readonly tier: number;
+  abstract readonly tier_name: string;
+  abstract readonly agent_type: string;
+  /** Seconds within which `execute` answers or raises. */
+  abstract readonly sla_seconds: number;
+
+  protected abstract run(input: Input, run: AgentRun): Promise<Update>;
+  /** Picks what this agent reads out of a state that other agents share. */
+  protected abstract pick(state: Record<string, unknown>): Input;
+
+  /**
+   * Runs the agent and answers within the SLA.
+   * @throws AgentError always a typed one; an interrupt passes through untouched.
+   */
+  async execute(input: Input, config: RunnableConfig = {}): Promise<Update & { spans: Span[] }> {
+    const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
+    const update = await this.traced(input, config, recorder);
+    return { ...update, spans: recorder.spans };
+  }
+
+  /**
+   * The agent as a node of somebody's `StateGraph`. A typed error becomes an entry in `errors` and the status
+   * `failed`, so that the pipeline goes on with the truth; interrupts pass through.
+   */
+  asNode(): (state: Record<string, unknown>, config: RunnableConfig) => Promise<NodeUpdate<Update>> {
+    return async (state, config) => {
+      const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
+      try {
+        const update = await this.traced(this.pick(state), config, recorder);
+        return { ...update, spans: recorder.spans };
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        const failed: NodeUpdate<Update> = {
+          ...noUpdate<Update>(),
+          ...this.failure(error),
+          spans: recorder.spans,
+        };
+        return failed;
+      }
+    };
+  }
+
+  private failure(error: AgentError): { status: "failed"; errors: AgentFailure[] } {
+    const failure = {
+      agent_name: this.agent_name,
+      code: error.code,
+      message: error.message,
+      retryable: error.retryable,
+      details: error.details,
+      occurred_at: new Date().toISOString(),
+    };
+    return { status: "failed", errors: [failure] };
+  }
+
+  private async traced(input: Input, config: RunnableConfig, recorder: SpanRecorder): Promise<Update> {
+    const sla = AbortSignal.timeout(this.sla_seconds * 1000);
+    const signal = config.signal === undefined ? sla : AbortSignal.any([config.signal, sla]);
+    const given = config.callbacks;
+    const callbacks =
+      Array.isArray(given) || given === undefined ? [...(given ?? []), recorder] : given.copy([recorder]);
+    const work = this.run(input, { config: { ...config, signal, callbacks }, signal });
+    return raceSla(work, sla, this).catch((error: unknown) => {
+      throw typed(error, this.agent_name);
+    });
+  }
+}
+
+/** Typed errors and interrupts stay as they are. */
+function typed(error: unknown, agentName: string): unknown {
+  if (error instanceof AgentError || isGraphBubbleUp(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new UnexpectedAgentError(`${agentName} failed: ${message}`, { cause: error });
+}
+
+function noUpdate<Update>(): Partial<Update> {
+  return {};
+}
+
+async function raceSla<T>(
+  work: Promise<T>,
+  sla: AbortSignal,
+  agent: { agent_name: string; sla_seconds: number },
+): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const onAbort = () => {
+    reject(
+      new SlaExceededError(`${agent.agent_name} has not answered within its SLA of ${agent.sla_seconds} s.`),
+    );
+  };
+  sla.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    sla.removeEventListener("abort", onAbort);
+  }
+}

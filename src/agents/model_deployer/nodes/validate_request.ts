@@ -1,0 +1,167 @@
+import { z } from "zod";
+import type { AgentErrorOptions } from "../../base/agent_error.ts";
+import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
+import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
+import { type ParsedRequestState, requestStateSchema } from "../state.ts";
+
+/** What a validated state asks for. */
+export interface ValidatedRequest {
+  action_request: ActionRequest;
+  /** Null where the caller named neither a request nor a session and query. */
+  idempotency_key: string | null;
+}
+
+const ACTIONS: readonly Action[] = ["register", "promote", "deploy", "rollback", "advance"];
+const MAXIMUM_BYTES = 1024 * 1024;
+const MAXIMUM_DEPTH = 32;
+/** `lc` would come back from a checkpoint as a live object; the others change prototypes. */
+const POISONED_KEYS = new Set(["lc", "__proto__", "constructor", "prototype"]);
+
+const defaults = {
+  replicas: 1,
+  cpu_limit: "2",
+  memory_limit: "4Gi",
+  autoscaling: { min: 1, max: 5, target_cpu: 70 },
+  rollout: "linear",
+  promotion_reason: "Automated promotion",
+} as const;
+
+/**
+ * Parses what a caller handed over, without any outside call.
+ * @throws InvalidRequestError with every problem and its field
+ * @throws InvalidDeploymentActionError
+ */
+export function validateRequest(state: Record<string, unknown>): ValidatedRequest {
+  refusePoison(state);
+  const action = state["deployment_action"];
+  const known = ACTIONS.find((name) => name === action);
+  if (known === undefined) {
+    throw new InvalidDeploymentActionError(
+      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ACTIONS.slice(0, 4).join(", ")}.`,
+    );
+  }
+  const parsed = parse(requestStateSchema, state);
+  const request = parse(actionRequestSchema, withoutUndefined(assemble(known, parsed)));
+  return { action_request: request, idempotency_key: idempotencyKey(parsed) };
+}
+
+/** A pipeline's query asks once: the same query with the same body gets the same answer. */
+function idempotencyKey(state: ParsedRequestState): string | null {
+  if (state.request_id !== undefined) return state.request_id;
+  if (state.session_id === undefined || state.query_id === undefined) return null;
+  return `${state.session_id}:${state.query_id}:${state.deployment_action}`;
+}
+
+function assemble(action: Action, state: ParsedRequestState): Record<string, unknown> {
+  const { model_version_id, target_stage } = state;
+  switch (action) {
+    case "register":
+      return {
+        action,
+        experiment_id: state.experiment_id,
+        mlflow_run_id: state.mlflow_run_id,
+        mlflow_model_name: state.mlflow_model_name ?? null,
+        mlflow_model_version: state.mlflow_model_version ?? null,
+        model_artifact_uri: state.model_artifact_uri ?? null,
+        preprocessing_artifact_uri: state.preprocessing_artifact_uri ?? null,
+        shap_evidence: shapEvidence(state),
+      };
+    case "promote":
+      return {
+        action,
+        model_version_id,
+        target_stage,
+        current_stage: state.current_stage ?? null,
+        promotion_reason: state.promotion_reason ?? defaults.promotion_reason,
+      };
+    case "deploy":
+      return {
+        action,
+        model_version_id,
+        target_stage,
+        replicas: state.replicas ?? defaults.replicas,
+        cpu_limit: state.cpu_limit ?? defaults.cpu_limit,
+        memory_limit: state.memory_limit ?? defaults.memory_limit,
+        autoscaling: state.autoscaling ?? defaults.autoscaling,
+        rollout: state.rollout ?? defaults.rollout,
+      };
+    case "rollback":
+      return {
+        action,
+        current_deployment_id: state.current_deployment_id,
+        rollback_reason: state.rollback_reason,
+      };
+    case "advance":
+      return { action, rollout_id: state.rollout_id };
+    default:
+      return action satisfies never;
+  }
+}
+
+/** Null where feature_analyzer left SHAP out. */
+function shapEvidence(state: ParsedRequestState) {
+  const { shap_analysis: analysis, top_features: top } = state;
+  if (analysis === undefined || analysis === null) return null;
+  const ranked = analysis.feature_importance
+    .toSorted((a, b) => a.rank - b.rank)
+    .map((entry) => entry.feature);
+  return {
+    shap_analysis_id: analysis.shap_analysis_id ?? null,
+    top_features: (top ?? ranked).slice(0, 5),
+    samples_analyzed: analysis.samples_analyzed,
+  };
+}
+
+function withoutUndefined(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => problem(issue, value));
+  const options: AgentErrorOptions = { cause: result.error, details: { problems } };
+  throw new InvalidRequestError(`The request is not valid: ${problems.join("; ")}.`, options);
+}
+
+function problem(issue: z.core.$ZodIssue, value: unknown): string {
+  const found = issue.path.reduce<unknown>(
+    (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+    value,
+  );
+  const where = issue.path.length === 0 ? "state" : issue.path.join(".");
+  const given = found === undefined || issue.path.length === 0 ? "" : ` (given ${shown(found)})`;
+  return `${where}: ${issue.message}${given}`;
+}
+
+/** A value as it may stand in a message: short, and on one line. */
+function shown(value: unknown): string {
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
+function refusePoison(state: Record<string, unknown>): void {
+  let budget = MAXIMUM_BYTES;
+  const visit = (value: unknown, path: string, depth: number): void => {
+    if (depth > MAXIMUM_DEPTH) {
+      throw new InvalidRequestError(
+        `${path} is nested deeper than ${MAXIMUM_DEPTH} levels; hand over a flatter state.`,
+      );
+    }
+    budget -= typeof value === "string" ? value.length + 2 : 8;
+    if (budget < 0) {
+      throw new InvalidRequestError(
+        `The state is larger than ${MAXIMUM_BYTES} bytes; hand over ids and summaries, not artifacts.`,
+      );
+    }
+    if (typeof value !== "object" || value === null) return;
+    for (const key of Reflect.ownKeys(value)) {
+      if (typeof key === "symbol" || POISONED_KEYS.has(key)) {
+        throw new InvalidRequestError(`${path} has the forbidden key ${shown(String(key))}; remove it.`);
+      }
+      budget -= key.length + 3;
+      visit(Reflect.get(value, key), path === "" ? key : `${path}.${key}`, depth + 1);
+    }
+  };
+  visit(state, "", 0);
+}

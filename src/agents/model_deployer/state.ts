@@ -1,0 +1,191 @@
+import { StateSchema } from "@langchain/langgraph";
+import { z } from "zod";
+import { agentStateFields } from "../base/agent_state.ts";
+import { answerSchema } from "./domain/answer.ts";
+import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
+import { actionRequestSchema, rolloutRequestSchema } from "./domain/requests.ts";
+
+/**
+ * Fields that come from a caller are taken as they are and parsed by `validate_request`, so that a bad one ends in a
+ * typed error; Studio still sees their shape and makes a form of it.
+ */
+function given(schema: z.ZodType, description: string) {
+  const shape = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return z
+    .unknown()
+    .meta({ ...shape, description })
+    .optional();
+}
+
+const text = z.string();
+const metrics = z.record(z.string(), z.number());
+const featureSchema = z.object({ feature: z.string(), importance: z.number(), rank: z.number() });
+
+/** What feature_analyzer and the trainer hand over; `shap_analysis` may be missing. */
+export const neighbourFields = {
+  shap_analysis: given(
+    z.object({
+      experiment_id: text,
+      model_version: text,
+      shap_analysis_id: text.optional(),
+      feature_importance: z.array(featureSchema),
+      samples_analyzed: z.number(),
+    }),
+    "feature_analyzer's SHAP analysis, if there is one",
+  ),
+  top_features: given(z.array(text), "feature_analyzer's five most important features"),
+  shap_skipped: given(z.boolean(), "feature_analyzer left SHAP out"),
+  test_metrics: given(
+    z.record(z.string(), z.number()),
+    "the trainer's metrics on the test split; the run's own count",
+  ),
+  success_criteria_met: given(z.boolean(), "the trainer's opinion; the gate reads the registry instead"),
+};
+
+export const requestFields = {
+  deployment_action: given(z.enum(["register", "promote", "deploy", "rollback"]), "what to do"),
+  request_id: given(text, "makes the request idempotent: the same id and body get the same answer"),
+  experiment_id: given(text, "register: the experiment, which must exist"),
+  mlflow_run_id: given(text, "register: the finished run"),
+  mlflow_model_name: given(
+    text,
+    "register: the registered model's name; by default it follows the experiment",
+  ),
+  mlflow_model_version: given(z.int(), "register: the version, when the trainer has registered it already"),
+  model_artifact_uri: given(
+    text,
+    "register: runs:/, models:/ or mlflow-artifacts:/; by default runs:/<run>/model",
+  ),
+  preprocessing_artifact_uri: given(text, "register: a transformer that is applied first"),
+  model_version_id: given(text, "promote, deploy: the version"),
+  target_stage: given(stageSchema, "promote: the next stage; deploy: staging, shadow or production"),
+  current_stage: given(stageSchema, "promote: what the caller believes; another truth is a conflict"),
+  promotion_reason: given(text, "promote: why; kept in the history"),
+  replicas: given(z.int(), "deploy: servers"),
+  cpu_limit: given(text, 'deploy: such as "2"'),
+  memory_limit: given(text, 'deploy: such as "4Gi"'),
+  autoscaling: given(autoscalingSchema, "deploy: bounds and target"),
+  rollout: given(
+    rolloutRequestSchema,
+    "deploy to production: linear, canary, immediate, or steps of one's own",
+  ),
+  current_deployment_id: given(text, "rollback: the active production deployment that is bad"),
+  rollback_reason: given(text, "rollback: why; kept in the history"),
+  rollout_id: given(text, "the worker's own action `advance`: the rollout to look at"),
+};
+
+export const progressSchema = z.strictObject({
+  event: z.enum(["planned", "awaiting_approval", "step_started", "step_done", "step_undone", "done"]),
+  operation_id: z.string().nullable(),
+  step: z.string().nullable(),
+  message: z.string(),
+});
+/** What streams out of a run as custom events. */
+export type Progress = z.infer<typeof progressSchema>;
+
+export const planViewSchema = z.strictObject({
+  summary: z.string(),
+  steps: z.array(z.string()),
+  approvals_needed: z.int(),
+  generation: z.int(),
+  notes: z.array(z.string()),
+});
+/** A plan as a person reads it. */
+export type PlanView = z.infer<typeof planViewSchema>;
+
+const answerFields = answerSchema.shape;
+
+export const ModelDeployerState = new StateSchema({
+  ...agentStateFields,
+  ...neighbourFields,
+  ...requestFields,
+  /** The validated request; set by the graph. */
+  action_request: actionRequestSchema.optional(),
+  idempotency_key: z.string().nullable().optional(),
+  operation_id: z.string().optional(),
+  deployment_plan: planViewSchema.optional(),
+  deployment_manifest: answerFields.deployment_manifest.optional(),
+  version_record: answerFields.version_record.optional(),
+  rollback_successful: answerFields.rollback_successful.optional(),
+  active_deployment_id: answerFields.active_deployment_id.optional(),
+  /** Parts that did not answer and whose work is caught up later. */
+  degraded: z.array(z.string()).optional(),
+});
+export type ModelDeployerStateValue = typeof ModelDeployerState.State;
+export type ModelDeployerUpdate = typeof ModelDeployerState.Update;
+
+/** `dry-run` plans and changes nothing; it is the default under a development server. */
+export const contextSchema = z.object({
+  effects: z
+    .unknown()
+    .meta({ type: "string", enum: ["live", "dry-run"], description: "live acts; dry-run only plans" })
+    .optional(),
+});
+
+/** The request as it stands in the pipeline's state, strict: what is unknown here is a mistake. */
+export const requestStateSchema = z.strictObject({
+  deployment_action: z.string(),
+  request_id: z
+    .string()
+    .regex(/^[\w.:-]{1,128}$/)
+    .optional(),
+  session_id: z
+    .string()
+    .regex(/^sess_[a-z0-9]{16}$/)
+    .optional(),
+  query_id: z
+    .string()
+    .regex(/^qry_[a-z0-9]{16}$/)
+    .optional(),
+  experiment_id: z.string().optional(),
+  mlflow_run_id: z.string().optional(),
+  mlflow_model_name: z.string().optional(),
+  mlflow_model_version: z.coerce.number().int().min(1).optional(),
+  model_artifact_uri: z.string().optional(),
+  preprocessing_artifact_uri: z.string().nullable().optional(),
+  model_version_id: z.string().optional(),
+  target_stage: stageSchema.optional(),
+  current_stage: stageSchema.optional(),
+  promotion_reason: z.string().optional(),
+  replicas: z.int().optional(),
+  cpu_limit: z.string().optional(),
+  memory_limit: z.string().optional(),
+  autoscaling: autoscalingSchema.optional(),
+  rollout: rolloutRequestSchema.optional(),
+  current_deployment_id: z.string().optional(),
+  rollback_reason: z.string().optional(),
+  rollout_id: z.string().optional(),
+  shap_analysis: z
+    .object({
+      shap_analysis_id: z.string().nullish(),
+      feature_importance: z.array(featureSchema).max(10_000),
+      samples_analyzed: z.int().min(0),
+    })
+    .nullish(),
+  top_features: z.array(z.string()).max(100).nullish(),
+  shap_skipped: z.boolean().nullish(),
+  top_interactions: z.array(z.json()).max(100).nullish(),
+  explainer_type: z.string().nullish(),
+  train_metrics: metrics.nullish(),
+  validation_metrics: metrics.nullish(),
+  test_metrics: metrics.nullish(),
+  auc_roc: z.number().nullish(),
+  success_criteria_met: z.boolean().nullish(),
+});
+/** What a caller hands to the agent. */
+export type ModelDeployerRequest = z.input<typeof requestStateSchema>;
+export type ParsedRequestState = z.infer<typeof requestStateSchema>;
+
+/** What the agent answers. */
+export interface ModelDeployerAnswer {
+  status: "completed" | "in_progress";
+  operation_id?: string;
+  deployment_plan?: PlanView;
+  deployment_manifest?: z.infer<typeof answerFields.deployment_manifest>;
+  version_record?: z.infer<typeof answerFields.version_record>;
+  model_version_id?: string;
+  rollback_successful?: boolean | null;
+  active_deployment_id?: string | null;
+  warnings: string[];
+  degraded: string[];
+}
