@@ -18,6 +18,7 @@ export const MAX_MANIFEST_BYTES = 256 * 1024;
 /** Working memory answers fast or not at all: connecting and answering share less than a second. */
 const CONNECT_TIMEOUT_MS = 400;
 const COMMAND_TIMEOUT_MS = 500;
+const CALL_TIMEOUT_MS = 900;
 const MAX_RECONNECT_DELAY_MS = 2_000;
 
 const sessionIdSchema = z.string().regex(/^sess_[a-z0-9]{16}$/);
@@ -98,8 +99,9 @@ export class RedisWorkingMemory implements WorkingMemory {
   }
 
   async #run<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
     try {
-      return await untilAborted(signal, () => this.#connected().then(work));
+      return await untilAborted(deadline, () => this.#connected().then(work));
     } catch (cause) {
       throw this.#typed(what, cause);
     }

@@ -6,8 +6,13 @@ export function uniqueName(prefix: string): string {
   return `${prefix}_${randomUUID().replaceAll("-", "")}`;
 }
 
+/** All that `newSessionId` gave out in this worker, for whoever cleans up. */
+export const givenSessionIds: string[] = [];
+
 export function newSessionId(): string {
-  return `sess_${randomBytes(8).toString("hex")}`;
+  const sessionId = `sess_${randomBytes(8).toString("hex")}`;
+  givenSessionIds.push(sessionId);
+  return sessionId;
 }
 
 export function callOptions(): { signal: AbortSignal } {

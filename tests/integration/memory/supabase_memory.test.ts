@@ -1,0 +1,181 @@
+import { createClient } from "@supabase/supabase-js";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
+import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
+import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
+import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
+import { episodicMemoryContract } from "../../contract/memory/episodic_memory.contract.ts";
+import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../contract/memory/examples.ts";
+import { proceduralMemoryContract } from "../../contract/memory/procedural_memory.contract.ts";
+import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
+
+let database: ScratchDatabase;
+let memory: MemoryClient;
+
+beforeAll(async () => {
+  database = await createScratchDatabase(inject("databaseUrl"));
+  await migrateMemory(database.url, { signal: AbortSignal.timeout(30_000) });
+  memory = createMemoryClient({ databaseUrl: database.url });
+});
+
+afterAll(async () => {
+  await memory.close();
+  await database.drop();
+});
+
+episodicMemoryContract("the development default", () => new SupabaseEpisodicMemory(memory));
+proceduralMemoryContract("the development default", () => new SupabaseProceduralMemory(memory));
+
+describe("the tables", () => {
+  it("hold an episode with what the pipeline's other readers look for", async () => {
+    const episode = exampleEpisode({
+      endpoint_name: uniqueName("endpoint"),
+      raw_content: { a: [1, { b: null }] },
+    });
+    await new SupabaseEpisodicMemory(memory).store(episode, callOptions());
+    const rows = await database.query("select * from episodic_memories where dedupe_key = $1", [
+      episode.dedupe_key,
+    ]);
+    expect(rows).toMatchObject([
+      {
+        event_type: "agent_action",
+        event_subtype: "deployment",
+        raw_content: { a: [1, { b: null }] },
+        agent_name: "model_deployer",
+        embedding: null,
+        importance_score: 0.5,
+        occurred_at: new Date(episode.occurred_at),
+      },
+    ]);
+  });
+
+  it("hold a procedure with its counts, its rate and its time", async () => {
+    const procedural = new SupabaseProceduralMemory(memory);
+    const procedure = exampleProcedure();
+    const newer = { ...procedure, tool_sequence: [{ step: "switch_traffic" }] };
+    const use = { dedupe_key: uniqueName("use"), succeeded: true, duration_ms: 10 };
+    await procedural.recordUse(procedure, use, callOptions());
+    await procedural.recordUse(
+      newer,
+      { dedupe_key: uniqueName("use"), succeeded: false, duration_ms: 30 },
+      callOptions(),
+    );
+    await procedural.recordUse(procedure, use, callOptions());
+    const rows = await database.query("select * from procedural_memories where trigger_pattern = $1", [
+      procedure.trigger_pattern,
+    ]);
+    expect(rows).toMatchObject([
+      {
+        procedure_name: "gradual_rollout",
+        procedure_type: "tool_sequence",
+        tool_sequence: [{ step: "switch_traffic" }],
+        usage_count: 2,
+        success_count: 1,
+        success_rate: 0.5,
+        avg_execution_time_ms: 20,
+        trigger_embedding: null,
+      },
+    ]);
+  });
+
+  it("do not read episodes of other agents", async () => {
+    const endpoint_name = uniqueName("endpoint");
+    await database.query(
+      `insert into episodic_memories
+         (dedupe_key, event_type, event_subtype, description, outcome_type, occurred_at, endpoint_name, agent_name)
+       values ($1, 'agent_action', 'synthesis', 'another agent''s', 'success', now(), $2, 'prediction_synthesizer')`,
+      [uniqueName("episode"), endpoint_name],
+    );
+    expect(
+      await new SupabaseEpisodicMemory(memory).recent({ endpoint_name, limit: 5 }, callOptions()),
+    ).toEqual([]);
+  });
+
+  it.each(["delete from episodic_memories", "update episodic_memories set description = ''"])(
+    "refuse the service role: %s",
+    async (statement) => {
+      const asService = `do $$ begin set local role service_role; ${statement}; end $$`;
+      await expect(database.query(asService)).rejects.toMatchObject({ code: "42501" });
+    },
+  );
+
+  it.each(["episodic_memories", "procedural_memories", "procedural_memory_uses"])(
+    "have row-level security on %s, and no policy for anybody but the service",
+    async (table) => {
+      const [security] = await database.query(
+        "select relrowsecurity from pg_class where oid = $1::regclass",
+        [table],
+      );
+      expect(security).toEqual({ relrowsecurity: true });
+      const policies = await database.query(
+        "select distinct roles::text from pg_policies where tablename = $1",
+        [table],
+      );
+      expect(policies).toEqual([{ roles: "{service_role}" }]);
+    },
+  );
+
+  it("leave the rights of other tables in the database alone", async () => {
+    await database.query("create table not_a_memory (secret text)");
+    await new SupabaseEpisodicMemory(memory).recent({ limit: 1 }, callOptions());
+    const rights = await database.query("select relacl from pg_class where oid = 'not_a_memory'::regclass");
+    expect(rights).toEqual([{ relacl: null }]);
+  });
+});
+
+describe("the default", () => {
+  it("says what it is", () => {
+    expect(memory.kind).toBe("development default");
+  });
+
+  it("names the file to run while the tables are missing, and works once they are there", async () => {
+    const empty = await createScratchDatabase(inject("databaseUrl"));
+    const client = createMemoryClient({ databaseUrl: empty.url });
+    try {
+      const missing = {
+        code: "service_refused",
+        details: { file_to_run: "src/memory/migrations/0001_memories.sql" },
+      };
+      const episodic = new SupabaseEpisodicMemory(client);
+      const procedural = new SupabaseProceduralMemory(client);
+      await expect(episodic.store(exampleEpisode(), callOptions())).rejects.toMatchObject(missing);
+      await expect(
+        procedural.recordUse(
+          exampleProcedure(),
+          { dedupe_key: "use", succeeded: true, duration_ms: 1 },
+          callOptions(),
+        ),
+      ).rejects.toMatchObject(missing);
+      await migrateMemory(empty.url, { signal: AbortSignal.timeout(30_000) });
+      await episodic.store(exampleEpisode(), callOptions());
+      expect(await procedural.experience("any", callOptions())).toEqual({ usage_count: 0, success_count: 0 });
+    } finally {
+      await client.close();
+      await empty.drop();
+    }
+  });
+
+  it("can be closed twice, and unused", async () => {
+    const unused = createMemoryClient({ databaseUrl: database.url });
+    await unused.close();
+    const used = createMemoryClient({ databaseUrl: database.url });
+    await new SupabaseProceduralMemory(used).experience("any", callOptions());
+    await used.close();
+    await used.close();
+  });
+});
+
+const { SUPABASE_URL, SUPABASE_KEY } = process.env;
+describe.skipIf(SUPABASE_URL === undefined || SUPABASE_URL === "")("the Supabase at SUPABASE_URL", () => {
+  const project = () =>
+    createMemoryClient({ supabaseUrl: SUPABASE_URL, supabaseKey: SUPABASE_KEY, databaseUrl: "" });
+  episodicMemoryContract("Supabase", () => new SupabaseEpisodicMemory(project()));
+  proceduralMemoryContract("Supabase", () => new SupabaseProceduralMemory(project()));
+
+  it("shows nothing to a caller without the key", async () => {
+    const outsider = createClient(SUPABASE_URL ?? "", "no-key", { auth: { persistSession: false } });
+    const { data, error } = await outsider.from("episodic_memories").select("dedupe_key").limit(1);
+    expect(data ?? []).toEqual([]);
+    expect(error).not.toBeNull();
+  });
+});
