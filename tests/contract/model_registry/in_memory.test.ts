@@ -1,0 +1,31 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { InMemoryModelRegistry, modelIdOf } from "../../fakes/model_registry.ts";
+import { describeModelRegistryContract } from "./contract.ts";
+
+const directories: string[] = [];
+afterAll(async () => {
+  for (const directory of directories) await rm(directory, { recursive: true, force: true });
+});
+
+describeModelRegistryContract("in memory", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "model-registry-"));
+  directories.push(directory);
+  const registry = new InMemoryModelRegistry({ directory });
+  return {
+    registry,
+    seedRun: async (seed) => {
+      const run_id = randomUUID().replaceAll("-", "");
+      registry.addRun({ ...seed, run_id });
+      const names = Object.keys(seed.models ?? {});
+      return {
+        run_id,
+        model_ids: Object.fromEntries(names.map((name) => [name, modelIdOf(run_id, name)])),
+      };
+    },
+    projectionOf: async (modelName, version) => registry.projectionOf(modelName, version),
+  };
+});

@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, inject } from "vitest";
+import { stageSchema } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
+import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
+import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
+import { describeModelRegistryContract } from "./contract.ts";
+
+const undo: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const step of undo) await step();
+});
+
+describeModelRegistryContract("MLflow", async () => {
+  const artifactDirectory = await mkdtemp(join(tmpdir(), "mlflow-contract-"));
+  const client = new MLflowClient({ trackingUri: inject("mlflowUrl") });
+  undo.push(
+    () => client.close(),
+    () => rm(artifactDirectory, { recursive: true, force: true }),
+  );
+  const seed = new MLflowSeed(inject("mlflowUrl"));
+  return {
+    registry: new MLflowRegistry({ client, artifactDirectory }),
+    seedRun: (run) => seed.addRun(run),
+    projectionOf: async (modelName, version) => {
+      const seen = await client.getModelVersion(modelName, version, AbortSignal.timeout(10_000));
+      const tag = seen.tags.find(({ key }) => key === "e2i.stage")?.value ?? null;
+      return { stage: stageSchema.nullable().parse(tag), aliases: seen.aliases.sort() };
+    },
+  };
+});
