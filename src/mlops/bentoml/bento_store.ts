@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type { BentoTag } from "./bento_tag.ts";
+import { readServiceSettings, type ServiceSettings } from "./service_settings.ts";
+
+export interface StoredBento {
+  path: string;
+  settings: ServiceSettings;
+}
+
+const abandonedAfterMs = 24 * 3_600_000;
+
+/**
+ * The folder that BentoML calls BENTOML_HOME, worked with by path: registering in it is not safe under concurrency, and
+ * a build killed in it breaks every later listing. So a bento is built in a scratch home and arrives by one rename.
+ */
+export class BentoStore {
+  readonly home: string;
+
+  constructor(home: string) {
+    this.home = resolve(home);
+  }
+
+  pathOf(tag: BentoTag): string {
+    return join(this.home, "bentos", tag.name, tag.version);
+  }
+
+  /** The whole bento of exactly this tag, or null. */
+  async find(tag: BentoTag): Promise<StoredBento | null> {
+    const path = this.pathOf(tag);
+    const settings = await readServiceSettings(path);
+    return settings?.bento_tag === `${tag.name}:${tag.version}` ? { path, settings } : null;
+  }
+
+  /** A new folder on the store's file system. The owner's pid is in its name, so that remains of the dead are told apart. */
+  async makeScratch(): Promise<string> {
+    const scratch = join(this.home, "scratch", `${process.pid}-${randomUUID()}`);
+    await mkdir(scratch, { recursive: true });
+    return scratch;
+  }
+
+  /** Removes what killed builds have left. */
+  async removeAbandonedScratch(): Promise<void> {
+    const parent = join(this.home, "scratch");
+    const names = await readdir(parent).catch(() => []);
+    for (const name of names) {
+      const path = join(parent, name);
+      if (await isAbandoned(name, path)) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /**
+   * Moves a built bento into its place. Of several at the same time one wins.
+   *
+   * @returns what stands there now: the moved bento, or the one that was quicker.
+   */
+  async install(tag: BentoTag, builtPath: string): Promise<StoredBento> {
+    const target = this.pathOf(tag);
+    await mkdir(join(this.home, "bentos", tag.name), { recursive: true });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const present = await this.find(tag);
+      if (present !== null) return present;
+      try {
+        await rename(builtPath, target);
+      } catch (cause) {
+        if (!isOccupied(cause)) {
+          throw new ServiceUnavailableError("bento store", `bento cannot be moved to ${target}`, { cause });
+        }
+        // Either somebody was quicker, which the next look shows, or it is half a bento of a build inside the store.
+        if ((await this.find(tag)) === null) {
+          await rename(target, join(await this.makeScratch(), "partial")).catch(() => undefined);
+        }
+      }
+    }
+    const present = await this.find(tag);
+    if (present !== null) return present;
+    throw new ServiceUnavailableError(
+      "bento store",
+      `${target} is taken by something that is no bento: remove it`,
+    );
+  }
+}
+
+function isOccupied(cause: unknown): boolean {
+  return (
+    cause instanceof Error &&
+    "code" in cause &&
+    ["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(String(cause.code))
+  );
+}
+
+async function isAbandoned(name: string, path: string): Promise<boolean> {
+  const owner = Number(name.split("-")[0]);
+  if (!Number.isInteger(owner) || owner < 1 || !isAlive(owner)) return true;
+  const found = await stat(path).catch(() => null);
+  return found !== null && Date.now() - found.mtimeMs > abandonedAfterMs;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
+  }
+}

@@ -1,0 +1,109 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import {
+  childEnvironment,
+  findProcess,
+  listProcesses,
+  readLogTail,
+  startProcess,
+  stopProcess,
+} from "../../platform/managed_process.ts";
+import { countErrorLine, lastErrorLine } from "./log_errors.ts";
+import { assertDeploymentId, type ServerRecord } from "./server_record.ts";
+
+export interface ServeCommand {
+  /** The `bentoml` program of the model's own environment. */
+  bentoml: string;
+  bentoPath: string;
+  predictionThreads: number;
+}
+
+const prefix = "bento-";
+const requestTimeoutSeconds = 60;
+const gracefulSeconds = 10;
+// BentoML's workers get their graceful time, then its arbiter ends, then the rest is killed.
+const stopGraceMs = (gracefulSeconds + 5) * 1000;
+const logLines = 400;
+
+/** `bentoml serve` for one deployment, as a process that outlives its starter. */
+export class ServedProcesses {
+  readonly #runDirectory: string;
+
+  constructor(runDirectory: string) {
+    this.#runDirectory = resolve(runDirectory);
+  }
+
+  predictionLogPath(deploymentId: string): string {
+    return join(this.#runDirectory, "predictions", `${assertDeploymentId(deploymentId)}.jsonl`);
+  }
+
+  async start(record: ServerRecord, command: ServeCommand): Promise<void> {
+    const home = this.#homeOf(record.deployment_id);
+    const temporary = join(home, "tmp");
+    await Promise.all([
+      mkdir(temporary, { recursive: true }),
+      mkdir(join(this.#runDirectory, "predictions"), { recursive: true }),
+    ]);
+    await startProcess({
+      name: nameOf(record.deployment_id),
+      runDirectory: this.#runDirectory,
+      command: command.bentoml,
+      args: [
+        "serve",
+        resolve(command.bentoPath),
+        ...["--host", "127.0.0.1", "--port", String(record.port)],
+        ...["--timeout", String(requestTimeoutSeconds)],
+        ...["--timeout-graceful-shutdown", String(gracefulSeconds)],
+      ],
+      env: childEnvironment({
+        // Each start wipes the metrics folder of its home, so no two servers may share one.
+        BENTOML_HOME: home,
+        TMPDIR: temporary,
+        BENTOML_DO_NOT_TRACK: "True",
+        // One line a request would fill the disk; predictions have a bounded log of their own.
+        BENTOML_CONFIG_OPTIONS: "api_server.logging.access.enabled=false",
+        MLFLOW_DISABLE_TELEMETRY: "true",
+        PYTHONUNBUFFERED: "1",
+        // Rows come one by one: threads inside a prediction only compete with other predictions.
+        OMP_NUM_THREADS: "1",
+        OPENBLAS_NUM_THREADS: "1",
+        MKL_NUM_THREADS: "1",
+        MODEL_DEPLOYER_DEPLOYMENT_ID: record.deployment_id,
+        MODEL_DEPLOYER_PREDICTION_LOG: this.predictionLogPath(record.deployment_id),
+        MODEL_DEPLOYER_PREDICTION_THREADS: String(command.predictionThreads),
+      }),
+    });
+  }
+
+  async isRunning(deploymentId: string): Promise<boolean> {
+    return (await findProcess(this.#runDirectory, nameOf(deploymentId))) !== null;
+  }
+
+  /** Ends the server with all its workers and removes its home; the logs stay. Idempotent. */
+  async stop(deploymentId: string, graceMs = stopGraceMs): Promise<void> {
+    await stopProcess(this.#runDirectory, nameOf(deploymentId), { graceMs, leaderSignal: "SIGTERM" });
+    await rm(this.#homeOf(deploymentId), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async list(): Promise<string[]> {
+    const processes = await listProcesses(this.#runDirectory);
+    return processes
+      .filter(({ name }) => name.startsWith(prefix))
+      .map(({ name }) => name.slice(prefix.length));
+  }
+
+  /** The last error in the log of the present start, and how often it stands there; null when there is none. */
+  async lastError(deploymentId: string): Promise<{ line: string; count: number } | null> {
+    const log = await readLogTail(this.#runDirectory, nameOf(deploymentId), logLines);
+    const line = lastErrorLine(log);
+    return line === null ? null : { line, count: countErrorLine(log, line) };
+  }
+
+  #homeOf(deploymentId: string): string {
+    return join(this.#runDirectory, "homes", assertDeploymentId(deploymentId));
+  }
+}
+
+function nameOf(deploymentId: string): string {
+  return `${prefix}${assertDeploymentId(deploymentId)}`;
+}

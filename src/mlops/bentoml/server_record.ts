@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { EndpointCreationError, ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
+
+const recordSchema = z.strictObject({
+  deployment_id: z.string(),
+  bento_tag: z.string(),
+  port: z.int().min(1).max(65_535),
+  /** By this machine's clock; tells a slow start from a server that hangs. */
+  started_at: z.iso.datetime(),
+});
+export type ServerRecord = z.infer<typeof recordSchema>;
+
+/** One small file a server beside its process record, so that any process can find and observe it. */
+export class ServerRecords {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @throws ServiceRefusedError for a file that is no record. */
+  async read(deploymentId: string): Promise<ServerRecord | null> {
+    const path = this.#pathOf(deploymentId);
+    const text = await readFile(path, "utf8").catch((cause: unknown) => {
+      if (isCode(cause, "ENOENT")) return null;
+      throw new ServiceRefusedError("bentoml", `${path} cannot be read`, { cause });
+    });
+    if (text === null) return null;
+    try {
+      return recordSchema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new ServiceRefusedError("bentoml", `${path} is no server record: stop the deployment`, { cause });
+    }
+  }
+
+  /** Writes the record unless there is one. Of several at the same time one wins, and all get the winner's. */
+  async claim(record: ServerRecord): Promise<ServerRecord> {
+    const scratch = await this.#writeScratch(record);
+    try {
+      await link(scratch, this.#pathOf(record.deployment_id));
+      return record;
+    } catch (cause) {
+      if (!isCode(cause, "EEXIST"))
+        throw new ServiceRefusedError("bentoml", "a server record cannot be written", { cause });
+      return (await this.read(record.deployment_id)) ?? this.claim(record);
+    } finally {
+      await rm(scratch, { force: true });
+    }
+  }
+
+  async replace(record: ServerRecord): Promise<void> {
+    await rename(await this.#writeScratch(record), this.#pathOf(record.deployment_id));
+  }
+
+  async remove(deploymentId: string): Promise<void> {
+    await rm(this.#pathOf(deploymentId), { force: true });
+  }
+
+  async #writeScratch(record: ServerRecord): Promise<string> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const scratch = join(this.#directory, `.${randomUUID()}.tmp`);
+    await writeFile(scratch, JSON.stringify(record), { mode: 0o600 });
+    return scratch;
+  }
+
+  #pathOf(deploymentId: string): string {
+    return join(this.#directory, `${assertDeploymentId(deploymentId)}.json`);
+  }
+}
+
+/** Deployment ids become file and process names. @throws EndpointCreationError */
+export function assertDeploymentId(deploymentId: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,179}$/.test(deploymentId)) return deploymentId;
+  throw new EndpointCreationError(
+    `deployment id ${JSON.stringify(deploymentId.slice(0, 200))} cannot name a server: use letters, digits, ".", "_" and "-", at most 180`,
+  );
+}
+
+function isCode(cause: unknown, code: string): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === code;
+}
