@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -12,6 +10,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
+import { childEnvironment, scriptPython } from "./child_environment.ts";
 import {
   instanceVariable,
   isLeaderAlive,
@@ -21,6 +20,8 @@ import {
   type ProcessRecord,
 } from "./process_record.ts";
 import { readBootIdentity, readProcess, readProcessTable, type ProcessEntry } from "./process_table.ts";
+
+export { childEnvironment };
 
 /**
  * Servers that outlive their starter. A name in a run directory has at most one running process, guarded by a file
@@ -130,20 +131,9 @@ export async function readLogTail(runDirectory: string, name: string, lines: num
   return text.trimEnd().split("\n").slice(-lines).join("\n");
 }
 
-const inheritedVariables = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
-
-/** The environment every child gets: PATH, HOME, LANG, TMPDIR and the like, plus what is named. */
-export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  const inherited = inheritedVariables.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return { TMPDIR: tmpdir(), ...Object.fromEntries(inherited), ...extra };
-}
-
 /** The new process's pid, or null when the name is taken. */
 async function launch(spec: ProcessSpec): Promise<number | null> {
-  const python = launcherPython();
+  const python = scriptPython();
   const instance = randomUUID();
   const boot = await readBootIdentity();
   const { name, runDirectory } = spec;
@@ -176,13 +166,6 @@ async function launch(spec: ProcessSpec): Promise<number | null> {
       else child.once("exit", settle);
     });
   });
-}
-
-/** The launcher runs on any Python 3, so that the system's own is taken where it is no stub: a shim would cost 0.2 s. */
-function launcherPython(): string {
-  const system = "/usr/bin/python3";
-  const isReal = process.platform === "linux" && existsSync(system);
-  return process.env["MODEL_DEPLOYER_PYTHON"] ?? (isReal ? system : "python3");
 }
 
 async function endMembers(

@@ -9,7 +9,7 @@ import {
   EndpointCreationError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
-import { childEnvironment } from "./managed_process.ts";
+import { childEnvironment } from "./child_environment.ts";
 import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
 
 export interface EnvironmentOptions {

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { z } from "zod";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
-import { childEnvironment } from "./managed_process.ts";
+import { childEnvironment, pythonCommand } from "./child_environment.ts";
 
 export interface PythonInterpreter {
   executable: string;
@@ -22,11 +22,6 @@ const inspectedSchema = z.object({
   minor: z.int(),
   version: z.string().min(1),
 });
-
-/** The Python that environments are made of: `MODEL_DEPLOYER_PYTHON`, or `python3` on the path. */
-export function pythonCommand(): string {
-  return process.env["MODEL_DEPLOYER_PYTHON"] ?? "python3";
-}
 
 /** A version manager's shim takes a fifth of a second for each start, so that an interpreter is asked once a process. */
 const inspected = new Map<string, PythonInterpreter>();

@@ -1,0 +1,28 @@
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+
+const inheritedVariables = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
+
+/** The environment every child gets: PATH, HOME, LANG, TMPDIR and the like, plus what is named. */
+export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+  const inherited = inheritedVariables.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { TMPDIR: tmpdir(), ...Object.fromEntries(inherited), ...extra };
+}
+
+/** The Python that environments are made of: `MODEL_DEPLOYER_PYTHON`, or `python3` on the path. */
+export function pythonCommand(): string {
+  return process.env["MODEL_DEPLOYER_PYTHON"] ?? "python3";
+}
+
+/**
+ * The Python that runs our own scripts, which any Python 3 can: the system's own where it is no stub, because a version
+ * manager's shim takes 0.2 s for each start.
+ */
+export function scriptPython(): string {
+  const system = "/usr/bin/python3";
+  const isReal = process.platform === "linux" && existsSync(system);
+  return process.env["MODEL_DEPLOYER_PYTHON"] ?? (isReal ? system : "python3");
+}

@@ -1,0 +1,66 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { localMlflow } from "./local_mlflow.ts";
+import { localPostgres } from "./local_postgres.ts";
+import { localRedis } from "./local_redis.ts";
+import { ensureService, serviceRunDirectory, type HomeOptions, type LocalService } from "./local_service.ts";
+import { listProcesses, stopProcess } from "./managed_process.ts";
+import { ensureToolsEnvironment } from "./python_environment.ts";
+
+export interface LocalServicesOptions extends HomeOptions {
+  /** Where the Python environment with MLflow and Redis is kept. */
+  cacheDirectory: string;
+  /** Those that have no address of their own in the configuration. */
+  need: { postgres: boolean; redis: boolean; mlflow: boolean };
+}
+
+export interface LocalServices {
+  databaseUrl?: string;
+  redisUrl?: string;
+  mlflowUrl?: string;
+  /** Ends every local service of this home, whoever started it. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings up the needed services under the home, on 127.0.0.1, or adopts those that already run there. They outlive this
+ * process; `stop` or `stopLocalServices` ends them, and their data stays for the next start.
+ *
+ * @throws ServiceUnavailableError when one does not become ready; ConfigurationError without a usable Python. Services
+ * that did come up keep running.
+ */
+export async function startLocalServices(options: LocalServicesOptions): Promise<LocalServices> {
+  const homeDirectory = resolve(options.homeDirectory);
+  await mkdir(homeDirectory, { recursive: true, mode: 0o700 });
+  const home = { ...options, homeDirectory };
+  const ensure = async (service: LocalService | Promise<LocalService>) => ensureService(await service, home);
+  const tools = options.need.redis || options.need.mlflow ? ensureToolsEnvironment(options) : null;
+  const started = await Promise.allSettled([
+    options.need.postgres ? ensure(localPostgres(homeDirectory)) : undefined,
+    options.need.redis ? tools?.then((t) => ensure(localRedis(homeDirectory, t.redisServer))) : undefined,
+    options.need.mlflow ? tools?.then((t) => ensure(localMlflow(homeDirectory, t.mlflow))) : undefined,
+  ]);
+  const [databaseUrl, redisUrl, mlflowUrl] = started.map((outcome) => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  });
+  return {
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(mlflowUrl === undefined ? {} : { mlflowUrl }),
+    stop: () => stopLocalServices(homeDirectory),
+  };
+}
+
+/** Ends every local service of the home and all their processes; the data stays. Idempotent. */
+export async function stopLocalServices(homeDirectory: string): Promise<void> {
+  const directory = resolve(homeDirectory);
+  const runDirectory = serviceRunDirectory(directory);
+  const known = [localPostgres(directory), localRedis(directory, ""), localMlflow(directory, "")];
+  const running = new Set((await listProcesses(runDirectory)).map((entry) => entry.name));
+  await Promise.all(
+    known
+      .filter((service) => running.has(service.name))
+      .map((service) => stopProcess(runDirectory, service.name, service.stopOptions)),
+  );
+}
