@@ -7,7 +7,11 @@ test("a deployment reads back as it was written, with the URL of its open endpoi
   await openEndpointWith(db, 1);
   const operation = await claim(db);
   const written = deploymentOf(operation.operation_id, "d9", 1, { previous_deployment_id: "d1" });
-  await db.journal.begin(operation.operation_id, planOf([{ change: "insert_deployment", deployment: written }]), null);
+  await db.journal.begin(
+    operation.operation_id,
+    planOf([{ change: "insert_deployment", deployment: written }]),
+    null,
+  );
   expect(await db.deployments.get("d9")).toEqual({ ...written, endpoint_url: "http://127.0.0.1:9" });
   expect((await db.deployments.listForVersion("mv_1")).map((d) => d.deployment_id)).toEqual(["d1", "d9"]);
 });
@@ -76,7 +80,12 @@ test("shadow evidence adds up over the counters' lives, counting nothing twice",
   });
   expect(await db.shadowEvidence.read("d1")).toBeNull();
   await db.shadowEvidence.collect("d1", figures("one", 0, 0, null));
-  expect(await db.shadowEvidence.read("d1")).toMatchObject({ requests: 0, errors: 0, p99_ms: null, hours: 0 });
+  expect(await db.shadowEvidence.read("d1")).toMatchObject({
+    requests: 0,
+    errors: 0,
+    p99_ms: null,
+    hours: 0,
+  });
   await db.shadowEvidence.collect("d1", figures("one", 100, 2, 9));
   await db.shadowEvidence.collect("d1", figures("one", 100, 2, 9));
   await db.shadowEvidence.collect("d1", figures("two", 50, 1, 7));

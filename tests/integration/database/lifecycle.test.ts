@@ -81,8 +81,12 @@ test("raw SQL cannot skip stages by inserting, forget the revision, or repoint a
     sql(`insert into ml_model_registry (model_version_id, experiment_id, model_name, version, mlflow_run_id, stage,
       model_artifact_uri, artifact_digest) values ('x', 'exp', 'm', 1, 'r', 'production', 'u', 'd')`),
   ).rejects.toMatchObject({ code: "MD002" });
-  await expect(sql("update ml_model_registry set stage = 'staging'")).rejects.toMatchObject({ code: "MD003" });
-  await expect(sql("update ml_model_registry set artifact_digest = 'b'")).rejects.toMatchObject({ code: "MD001" });
+  await expect(sql("update ml_model_registry set stage = 'staging'")).rejects.toMatchObject({
+    code: "MD003",
+  });
+  await expect(sql("update ml_model_registry set artifact_digest = 'b'")).rejects.toMatchObject({
+    code: "MD001",
+  });
 });
 
 test("an illegal move through the changes is the lifecycle's error", async () => {
@@ -98,7 +102,9 @@ test("an experiment has one production version: the second loses, and supersedin
   await promoteToProduction(db, 1);
   await expect(promoteToProduction(db, 2)).rejects.toThrow(ConflictError);
   await expect(
-    sql("update ml_model_registry set stage = 'production', stage_revision = 3 where model_version_id = 'mv_2'"),
+    sql(
+      "update ml_model_registry set stage = 'production', stage_revision = 3 where model_version_id = 'mv_2'",
+    ),
   ).rejects.toThrow(/ml_model_registry_one_production/);
   await apply(db, move(2, "shadow", "production", 2), move(1, "production", "archived", 3));
   expect((await db.modelVersions.getProduction("exp"))?.model_version_id).toBe("mv_2");

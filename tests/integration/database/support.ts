@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import type { Change, ChangeOf } from "../../../src/agents/model_deployer/domain/changes.ts";
 import type { Deployment, ModelVersion, Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { emptyAnswer } from "../../../src/agents/model_deployer/domain/answer.ts";
@@ -15,13 +15,13 @@ const ADMIN_URL = process.env["TEST_DATABASE_URL"] ?? "postgresql://root@127.0.0
 export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
   const name = `md_db_${randomUUID().replaceAll("-", "")}`;
   const url = new URL(ADMIN_URL);
-  await runAsAdmin(`create database ${name}`);
+  await runAt(ADMIN_URL, `create database ${name}`);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => runAsAdmin(`drop database if exists ${name} with (force)`) };
+  return { url: url.href, drop: () => runAt(ADMIN_URL, `drop database if exists ${name} with (force)`) };
 }
 
-async function runAsAdmin(sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: ADMIN_URL });
+async function runAt(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(sql).finally(() => client.end());
 }
@@ -35,14 +35,28 @@ export interface World {
   sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
 }
 
-/** A migrated database with one experiment, `exp`, that is gone when the test has finished. */
+let shared: ReturnType<typeof createTestDatabase> | undefined;
+afterAll(async () => {
+  if (shared !== undefined) await (await shared).drop();
+});
+
+/** A schema of its own in the file's database: to make one is much cheaper than to make a database. */
+async function createSchema(): Promise<string> {
+  shared ??= createTestDatabase();
+  const schema = `world_${randomUUID().replaceAll("-", "")}`;
+  const url = new URL((await shared).url);
+  await runAt(url.href, `create schema ${schema}`);
+  url.searchParams.set("options", `-c search_path=${schema}`);
+  return url.href;
+}
+
+/** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */
 export async function createWorld(installation: InstallationKind = "standard"): Promise<World> {
-  const { url, drop } = await createTestDatabase();
+  const url = await createSchema();
   const opened: DeployerDatabase[] = [];
   const raw = new pg.Pool({ connectionString: url, max: 2 });
   onTestFinished(async () => {
     await Promise.all([raw.end(), ...opened.map((database) => database.close())]);
-    await drop();
   });
   const another = (holder: string) => {
     const database = createDatabase({ url, holder });

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { ConflictError, InvalidRequestError, NotFoundError } from "../../../src/agents/model_deployer/errors.ts";
+import {
+  ConflictError,
+  InvalidRequestError,
+  NotFoundError,
+} from "../../../src/agents/model_deployer/errors.ts";
 import { apply, createWorld, observe, openEndpointWith, setStatus, want } from "./support.ts";
 
 test("a wanted route raises the generation, and the deployments' percentages follow", async () => {
@@ -13,7 +17,10 @@ test("a wanted route raises the generation, and the deployments' percentages fol
     mirror_deployment_id: "d3",
     observed_generation: 0,
   });
-  const shares = (await db.deployments.listForEndpoint("e2i_exp")).map((d) => [d.deployment_id, d.traffic_percentage]);
+  const shares = (await db.deployments.listForEndpoint("e2i_exp")).map((d) => [
+    d.deployment_id,
+    d.traffic_percentage,
+  ]);
   expect(Object.fromEntries(shares)).toEqual({ d1: 90, d2: 10, d3: 0 });
   await apply(db, want(2, { d2: 100 }));
   expect((await db.deployments.get("d1"))?.traffic_percentage).toBe(0);
@@ -35,7 +42,7 @@ test.each([
   expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 0, weights: {} });
 });
 
-test.each(['[100]', '"d1"', "null", '{"d1": "100"}', '{"d1": null}', '{"d1": true}'])(
+test.each(["[100]", '"d1"', "null", '{"d1": "100"}', '{"d1": null}', '{"d1": true}'])(
   "the weights cannot be %s",
   async (weights) => {
     const { db, sql } = await createWorld();
@@ -57,11 +64,17 @@ test("raw SQL cannot change traffic without the generation, or a percentage with
   const { db, sql } = await createWorld();
   await openEndpointWith(db, 2);
   await apply(db, want(0, { d1: 100 }), observe(1));
-  await expect(sql(`update ml_endpoints set weights = '{"d2": 100}'`)).rejects.toMatchObject({ code: "MD003" });
+  await expect(sql(`update ml_endpoints set weights = '{"d2": 100}'`)).rejects.toMatchObject({
+    code: "MD003",
+  });
   await expect(sql("update ml_endpoints set generation = 7")).rejects.toMatchObject({ code: "MD003" });
-  await expect(sql("update ml_endpoints set observed_generation = 0")).rejects.toMatchObject({ code: "MD003" });
+  await expect(sql("update ml_endpoints set observed_generation = 0")).rejects.toMatchObject({
+    code: "MD003",
+  });
   await expect(sql("update ml_endpoints set observed_generation = 2")).rejects.toThrow(/observed_was_wanted/);
-  await expect(sql("update ml_deployments set traffic_percentage = 50")).rejects.toMatchObject({ code: "MD003" });
+  await expect(sql("update ml_deployments set traffic_percentage = 50")).rejects.toMatchObject({
+    code: "MD003",
+  });
 });
 
 test("of eight who want a route at once, exactly one wins each generation", async () => {
