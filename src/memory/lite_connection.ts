@@ -83,15 +83,24 @@ class PooledPostgresConnection extends base {
 
   /** The base class answers an unreachable server with an empty schema; this asks the server first. */
   override async introspect(options?: { useCache?: boolean }): Promise<IntrospectResult> {
-    if (!this.#introspected) await sql`select 1`.execute(this.kysely);
+    if (!this.#introspected) await this.#reach();
     const found = await super.introspect(options);
     this.#introspected = found.tables.length > 0;
     return found;
   }
 
+  async #reach(): Promise<void> {
+    try {
+      await sql`select 1`.execute(this.kysely);
+    } catch (cause) {
+      throw new PostgrestFailure(cause);
+    }
+  }
+
   /**
-   * Runs a request in one transaction as the service role, so that grants and policies hold here as on Supabase. The
-   * base class would instead grant all tables of the schema to the public roles.
+   * Runs a request in one transaction as the service role, so that grants and policies hold here as on Supabase; a
+   * user who may not become that role acts as itself. The base class would instead grant all tables of the schema to
+   * the public roles.
    */
   async withContext<T>(
     _vars: unknown,
@@ -100,7 +109,10 @@ class PooledPostgresConnection extends base {
   ): Promise<T> {
     if (options?.transaction !== undefined) return work(options.transaction);
     return this.kysely.transaction().execute(async (transaction) => {
-      await sql`select set_config('role', 'service_role', true)`.execute(transaction);
+      await sql`
+        select set_config('role', rolname, true) from pg_roles
+        where rolname = 'service_role' and pg_has_role(oid, 'member')
+      `.execute(transaction);
       return work(transaction);
     });
   }
