@@ -8,6 +8,15 @@ export interface Superseded {
   by: number;
 }
 
+/** The five file operations that the fence rests on; each must be atomic, as POSIX has them within one file system. */
+export interface FenceFiles {
+  writeFile(path: string, content: string, options: { mode: number; flag: "w" | "wx" }): Promise<void>;
+  readdir(folder: string): Promise<string[]>;
+  rename(from: string, to: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+}
+
 export interface FenceFolders {
   /** One empty file for each claimed generation. */
   claims: string;
@@ -25,9 +34,11 @@ export interface FenceFolders {
  */
 export class GenerationFence {
   readonly #folders: FenceFolders;
+  readonly #files: FenceFiles;
 
-  constructor(folders: FenceFolders) {
+  constructor(folders: FenceFolders, files: FenceFiles = { writeFile, readdir, rename, link, unlink }) {
     this.#folders = folders;
+    this.#files = files;
   }
 
   async prepare(): Promise<void> {
@@ -37,13 +48,14 @@ export class GenerationFence {
 
   /** Once this returns `claimed`, no lower generation can publish any more. The same generation may claim again. */
   async claim(generation: number): Promise<{ outcome: "claimed" } | Superseded> {
-    await writeFile(join(this.#folders.claims, String(generation)), "", { mode: 0o600 });
-    const claims = await generationsIn(this.#folders.claims);
+    const mark = join(this.#folders.claims, String(generation));
+    await this.#files.writeFile(mark, "", { mode: 0o600, flag: "w" });
+    const claims = await this.#generationsIn(this.#folders.claims);
     const newest = highest(claims);
     if (newest > generation) return { outcome: "superseded", by: newest };
-    for (const claim of claims) if (claim.generation < generation) await removeIfThere(claim.path);
-    for (const pending of await generationsIn(this.#folders.pending)) {
-      if (pending.generation < generation) await removeIfThere(pending.path);
+    for (const claim of claims) if (claim.generation < generation) await this.#removeIfThere(claim.path);
+    for (const pending of await this.#generationsIn(this.#folders.pending)) {
+      if (pending.generation < generation) await this.#removeIfThere(pending.path);
     }
     return { outcome: "claimed" };
   }
@@ -55,17 +67,17 @@ export class GenerationFence {
     content: string,
   ): Promise<{ outcome: "published" } | Superseded> {
     const pending = await this.#layDown(generation, content);
-    const newest = highest(await generationsIn(this.#folders.claims));
+    const newest = highest(await this.#generationsIn(this.#folders.claims));
     if (newest > generation) {
-      await removeIfThere(pending);
+      await this.#removeIfThere(pending);
       return { outcome: "superseded", by: newest };
     }
     try {
-      await rename(pending, target);
+      await this.#files.rename(pending, target);
       return { outcome: "published" };
     } catch (error) {
       if (!isMissing(error)) throw error;
-      return { outcome: "superseded", by: highest(await generationsIn(this.#folders.claims)) };
+      return { outcome: "superseded", by: highest(await this.#generationsIn(this.#folders.claims)) };
     }
   }
 
@@ -73,20 +85,36 @@ export class GenerationFence {
   async createOnce(target: string, content: string): Promise<boolean> {
     const pending = await this.#layDown(0, content);
     try {
-      await link(pending, target);
+      await this.#files.link(pending, target);
       return true;
     } catch (error) {
       if (hasCode(error, "EEXIST")) return false;
       throw error;
     } finally {
-      await removeIfThere(pending);
+      await this.#removeIfThere(pending);
     }
   }
 
   async #layDown(generation: number, content: string): Promise<string> {
     const path = join(this.#folders.pending, `${generation}.${randomUUID()}`);
-    await writeFile(path, content, { mode: 0o600, flag: "wx" });
+    await this.#files.writeFile(path, content, { mode: 0o600, flag: "wx" });
     return path;
+  }
+
+  async #generationsIn(folder: string): Promise<GenerationFile[]> {
+    const names = await this.#files.readdir(folder);
+    return names.flatMap((name) => {
+      const generation = /^(\d+)(?:\.|$)/.exec(name)?.[1];
+      return generation === undefined ? [] : [{ generation: Number(generation), path: join(folder, name) }];
+    });
+  }
+
+  async #removeIfThere(path: string): Promise<void> {
+    try {
+      await this.#files.unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 }
 
@@ -95,24 +123,8 @@ interface GenerationFile {
   path: string;
 }
 
-async function generationsIn(folder: string): Promise<GenerationFile[]> {
-  const names = await readdir(folder);
-  return names.flatMap((name) => {
-    const generation = /^(\d+)(?:\.|$)/.exec(name)?.[1];
-    return generation === undefined ? [] : [{ generation: Number(generation), path: join(folder, name) }];
-  });
-}
-
 function highest(files: GenerationFile[]): number {
   return Math.max(-1, ...files.map((file) => file.generation));
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
 }
 
 export function isMissing(error: unknown): boolean {

