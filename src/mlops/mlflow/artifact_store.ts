@@ -103,6 +103,9 @@ export class ArtifactStore {
       }
       this.#checkLimits(uri, files.length + folders.length, bytes);
     }
+    if (new Set(files.map(({ path }) => path)).size < files.length) {
+      throw new ArtifactRejectedError(`${uri} is listed with the same file more than once.`);
+    }
     if (files.length === 0) throw new ArtifactRejectedError(`${uri} has folders, but no file in them.`);
     return { root: located.path, files };
   }
