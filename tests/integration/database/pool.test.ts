@@ -1,0 +1,127 @@
+import { createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import {
+  ConfigurationError,
+  ConflictError,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from "../../../src/agents/model_deployer/errors.ts";
+import { createDatabase, createPool, Database } from "../../../src/database/index.ts";
+import type { PoolOptions } from "../../../src/database/pool.ts";
+import { createWorld, type World } from "./support.ts";
+
+const anything = z.unknown();
+
+function open({ url }: Pick<World, "url">, options: PoolOptions = {}): Database {
+  const database = new Database(createPool(url, options));
+  onTestFinished(() => database.close());
+  return database;
+}
+
+test("an address that is no Postgres URL stops the start and is not shown", () => {
+  const create = () => createDatabase({ url: "mysql://root:secret@host/db", holder: "a" });
+  expect(create).toThrow(ConfigurationError);
+  expect(create).not.toThrow(/secret/);
+});
+
+test("a server that does not listen, and one that never answers, are unavailable within the timeout", async () => {
+  const refused = open({ url: "postgresql://nobody@127.0.0.1:1/none" });
+  await expect(refused.query(anything, "select 1")).rejects.toThrow(ServiceUnavailableError);
+
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void silent.close());
+  const address = silent.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const blackHole = open({ url: `postgresql://nobody@127.0.0.1:${port}/none` }, { connectionTimeoutMs: 200 });
+  await expect(blackHole.query(anything, "select 1")).rejects.toThrow(ServiceUnavailableError);
+});
+
+test("a missing database is unavailable, a wrong statement is refused", async () => {
+  const world = await createWorld();
+  const missing = new URL(world.url);
+  missing.pathname = "/md_db_that_does_not_exist";
+  await expect(open({ url: missing.href }).query(anything, "select 1")).rejects.toMatchObject({
+    service: "postgres",
+  });
+  await expect(open(world).query(anything, "select nothing_such")).rejects.toThrow(ServiceRefusedError);
+});
+
+test("a killed connection is a typed error, ends no process, and the next query has a new one", async () => {
+  const world = await createWorld();
+  const database = open(world, { maximumConnections: 1 });
+  const pidRow = z.strictObject({ pid: z.int() });
+  const [victim] = await database.query(pidRow, "select pg_backend_pid() as pid");
+  const killed = database.transaction(async (tx) => {
+    await tx.query(anything, "create table half_done (id int)");
+    await world.sql("select pg_terminate_backend($1)", [victim?.pid]);
+    await tx.query(anything, "select 1");
+  });
+  await expect(killed).rejects.toThrow(ServiceUnavailableError);
+  const [next] = await database.query(pidRow, "select pg_backend_pid() as pid");
+  expect(next?.pid).not.toBe(victim?.pid);
+  await expect(database.query(anything, "select * from half_done")).rejects.toThrow(/half_done/);
+});
+
+test("a statement past its time is unavailable, and the pool goes on", async () => {
+  const database = open(await createWorld(), { statementTimeoutMs: 100, maximumConnections: 1 });
+  await expect(database.query(anything, "select pg_sleep(5)")).rejects.toThrow(ServiceUnavailableError);
+  expect(await database.query(anything, "select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("a typed error inside a transaction rolls it back and keeps the connection", async () => {
+  const database = open(await createWorld(), { maximumConnections: 1 });
+  const pid = async () => database.query(anything, "select pg_backend_pid()");
+  const before = await pid();
+  const failing = database.transaction(async (tx) => {
+    await tx.query(anything, "insert into ml_leases values ('l', 'h', 1, now(), now())");
+    throw new ConflictError("lost");
+  });
+  await expect(failing).rejects.toThrow(ConflictError);
+  expect(await database.query(anything, "select * from ml_leases")).toEqual([]);
+  expect(await pid()).toEqual(before);
+});
+
+test("a transaction that goes on after a failed statement is not reported as done", async () => {
+  const database = open(await createWorld());
+  const swallowing = database.transaction(async (tx) => {
+    await tx.query(anything, "insert into ml_leases values ('l', 'h', 1, now(), now())");
+    await tx.query(anything, "select 1 / 0").catch(() => undefined);
+  });
+  await expect(swallowing).rejects.toThrow(ServiceRefusedError);
+  expect(await database.query(anything, "select * from ml_leases")).toEqual([]);
+});
+
+test("two transactions that deadlock both succeed in the end", async () => {
+  const world = await createWorld();
+  const database = open(world);
+  await world.sql("insert into ml_leases values ('a', 'h', 1, now(), now()), ('b', 'h', 1, now(), now())");
+  let runs = 0;
+  const bothLocked = Promise.withResolvers<undefined>();
+  let locked = 0;
+  const lockBoth = (first: string, second: string) =>
+    database.transaction(async (tx) => {
+      runs += 1;
+      await tx.query(anything, "update ml_leases set token = token + 1 where name = $1", [first]);
+      locked += 1;
+      if (locked === 2) bothLocked.resolve(undefined);
+      await bothLocked.promise;
+      await tx.query(anything, "update ml_leases set token = token + 1 where name = $1", [second]);
+    });
+  await Promise.all([lockBoth("a", "b"), lockBoth("b", "a")]);
+  expect(runs).toBeGreaterThan(2);
+  expect(await world.sql("select distinct token::int from ml_leases")).toEqual([{ token: 3 }]);
+});
+
+test("an instant is read to the microsecond, with any time zone of the session", async () => {
+  const database = open(await createWorld());
+  const instant = "2026-01-02T03:04:05.678901Z";
+  const row = z.strictObject({ at: z.string() });
+  expect(await database.query(row, "select $1::timestamptz as at", [instant])).toEqual([{ at: instant }]);
+  const elsewhere = await database.transaction(async (tx) => {
+    await tx.query(anything, "set local time zone 'Asia/Kolkata'");
+    return tx.query(row, "select $1::timestamptz as at", [instant]);
+  });
+  expect(elsewhere).toEqual([{ at: "2026-01-02T08:34:05.678901+05:30" }]);
+});

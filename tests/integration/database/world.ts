@@ -1,0 +1,73 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { afterAll, onTestFinished } from "vitest";
+import type { InstallationKind } from "../../../src/database/migrate.ts";
+import { createDatabase, type DeployerDatabase } from "../../../src/database/index.ts";
+import { experiment } from "./fixtures.ts";
+
+const ADMIN_URL = process.env["TEST_DATABASE_URL"] ?? "postgresql://root@127.0.0.1:5432/test";
+
+export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+  const name = `md_db_${randomUUID().replaceAll("-", "")}`;
+  const url = new URL(ADMIN_URL);
+  await runAt(ADMIN_URL, `create database ${name}`);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => runAt(ADMIN_URL, `drop database if exists ${name} with (force)`) };
+}
+
+async function runAt(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
+
+export interface World {
+  url: string;
+  db: DeployerDatabase;
+  /** Another process on the same database. */
+  another: (holder: string) => DeployerDatabase;
+  /** Raw SQL past all of the product's code. */
+  sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+}
+
+let shared: ReturnType<typeof createTestDatabase> | undefined;
+afterAll(async () => {
+  if (shared !== undefined) await (await shared).drop();
+});
+
+/** A schema of its own in the file's database: to make one is much cheaper than to make a database. */
+async function createSchema(): Promise<string> {
+  shared ??= createTestDatabase();
+  const schema = `world_${randomUUID().replaceAll("-", "")}`;
+  const url = new URL((await shared).url);
+  await runAt(url.href, `create schema ${schema}`);
+  url.searchParams.set("options", `-c search_path=${schema}`);
+  return url.href;
+}
+
+/** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */
+export async function createWorld(installation: InstallationKind = "standard"): Promise<World> {
+  const url = await createSchema();
+  const opened: DeployerDatabase[] = [];
+  const raw = new pg.Pool({ connectionString: url, max: 2 });
+  // Its sockets may still be closing when the database is dropped.
+  raw.on("connect", (client) => client.on("error", () => undefined));
+  raw.on("error", () => undefined);
+  onTestFinished(async () => {
+    await Promise.all([raw.end(), ...opened.map((database) => database.close())]);
+  });
+  const another = (holder: string) => {
+    const database = createDatabase({ url, holder });
+    opened.push(database);
+    return database;
+  };
+  const db = another("process-a");
+  await db.migrate({ installation });
+  await db.experiments.create(experiment, "tester");
+  return {
+    url,
+    db,
+    another,
+    sql: async (text, values) => (await raw.query<Record<string, unknown>>(text, values)).rows,
+  };
+}
