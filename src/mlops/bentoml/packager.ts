@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa, ExecaError } from "execa";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { CallOptions, ModelPackager, PackageInput } from "../../agents/model_deployer/ports.ts";
+import type { CallOptions, ModelPackager, Package, PackageInput } from "../../agents/model_deployer/ports.ts";
 import { childEnvironment } from "../../platform/managed_process.ts";
 import { digestArtifact, listArtifact, placeArtifact, readRequirements } from "./artifact_folder.ts";
 import { BentoStore, type StoredBento } from "./bento_store.ts";
@@ -34,12 +34,12 @@ export class BentoMLPackager implements ModelPackager {
     this.#buildTimeoutMs = options.buildTimeoutMs ?? 120_000;
   }
 
-  async packageModel(
-    input: PackageInput,
-    { signal }: CallOptions,
-  ): Promise<{ bento_tag: string; path: string }> {
+  async packageModel(input: PackageInput, { signal }: CallOptions): Promise<Package> {
     const tag = parseBentoTag(input.bento_tag);
-    signal.throwIfAborted();
+    if (signal.aborted) {
+      const message = `the deadline passed before ${input.bento_tag} was packaged`;
+      throw new ServiceUnavailableError("bentoml", message, { cause: signal.reason });
+    }
     const settings = await describe(input);
     const present = await this.#store.find(tag);
     if (present !== null) return accept(present, settings);
@@ -56,7 +56,7 @@ export class BentoMLPackager implements ModelPackager {
     }
   }
 
-  async findPackage(bentoTag: string): Promise<{ bento_tag: string; path: string } | null> {
+  async findPackage(bentoTag: string): Promise<Package | null> {
     let tag: BentoTag;
     try {
       tag = parseBentoTag(bentoTag);
@@ -66,7 +66,7 @@ export class BentoMLPackager implements ModelPackager {
       throw error;
     }
     const found = await this.#store.find(tag);
-    return found === null ? null : { bento_tag: bentoTag, path: found.path };
+    return found === null ? null : packageOf(found);
   }
 
   /** The path of the built bento, inside the scratch home. */
@@ -166,7 +166,7 @@ async function verify(built: string, input: PackageInput, settings: ServiceSetti
 }
 
 /** @throws EndpointCreationError when the bento of this tag holds something else. */
-function accept(bento: StoredBento, wanted: ServiceSettings): { bento_tag: string; path: string } {
+function accept(bento: StoredBento, wanted: ServiceSettings): Package {
   for (const key of ["artifact_digest", "preprocessing_digest"] as const) {
     const [has, wants] = [bento.settings[key], wanted[key]];
     if (has !== wants) {
@@ -176,7 +176,11 @@ function accept(bento: StoredBento, wanted: ServiceSettings): { bento_tag: strin
       );
     }
   }
-  return { bento_tag: wanted.bento_tag, path: bento.path };
+  return packageOf(bento);
+}
+
+function packageOf({ path, settings }: StoredBento): Package {
+  return { bento_tag: settings.bento_tag, path, artifact_digest: settings.artifact_digest };
 }
 
 function reasonOf(output: string): string {

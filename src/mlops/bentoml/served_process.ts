@@ -60,8 +60,6 @@ export class ServedProcesses {
         BENTOML_HOME: home,
         TMPDIR: temporary,
         BENTOML_DO_NOT_TRACK: "True",
-        // One line a request would fill the disk; predictions have a bounded log of their own.
-        BENTOML_CONFIG_OPTIONS: "api_server.logging.access.enabled=false",
         MLFLOW_DISABLE_TELEMETRY: "true",
         PYTHONUNBUFFERED: "1",
         // Rows come one by one: threads inside a prediction only compete with other predictions.

@@ -199,7 +199,8 @@ app = Starlette(
 )
 
 
-@bentoml.service(name="model_service", workers=1, traffic={"timeout": 60})
+# One line a request in the server's log would fill the disk; predictions have a bounded log of their own.
+@bentoml.service(name="model_service", workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 @bentoml.asgi_app(app, path="/")
 class ModelService:
     def __init__(self):

@@ -1,0 +1,14 @@
+import { openWorkshop } from "../../integration/bentoml/workshop.ts";
+import { describeModelServer } from "./suite.ts";
+
+describeModelServer("BentoML", async () => {
+  const workshop = await openWorkshop();
+  return {
+    server: workshop.server,
+    bento_tags: [await workshop.pack("classifier"), await workshop.pack("regressor")],
+    broken_tag: await workshop.pack("unloadable"),
+    broken_reason: /ModuleNotFoundError: No module named 'scorecard_rules'/,
+    kill: (deploymentId) => workshop.killServer(deploymentId),
+    close: () => workshop.close(),
+  };
+});

@@ -1,0 +1,80 @@
+"""Trains the models of these tests and saves them with MLflow, one folder each under the folder named as argument."""
+
+import os
+import sys
+import types
+import warnings
+
+import joblib
+import mlflow.sklearn
+import pandas
+from mlflow.models import infer_signature
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+warnings.filterwarnings("ignore")
+target = sys.argv[1]
+REQUIREMENTS = ["mlflow==3.17.2", "scikit-learn==1.9.1", "skops==0.16.0", "pandas", "cloudpickle"]
+
+
+def save(model, name, serialization="skops", **more):
+    path = os.path.join(target, name)
+    mlflow.sklearn.save_model(model, path, serialization_format=serialization, pip_requirements=REQUIREMENTS, **more)
+    return path
+
+
+cancer = load_breast_cancer(as_frame=True)
+features, malignant = cancer.data.iloc[:, :5], cancer.target
+classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, malignant)
+signature = infer_signature(features, classifier.predict(features))
+save(classifier, "classifier", signature=signature, input_example=features.head(2))
+
+diabetes = load_diabetes(as_frame=True)
+regressor = LinearRegression().fit(diabetes.data, diabetes.target)
+save(regressor, "regressor", "cloudpickle", signature=infer_signature(diabetes.data, regressor.predict(diabetes.data)))
+
+# The model sees scaled values; the scaler is an artifact of its own, once as a file and once as a model.
+scaler = StandardScaler().set_output(transform="pandas").fit(features)
+scaled = LogisticRegression().fit(scaler.transform(features), malignant)
+save(scaled, "scaled_classifier", signature=infer_signature(scaler.transform(features), malignant))
+os.makedirs(os.path.join(target, "scaler_file"))
+joblib.dump(scaler, os.path.join(target, "scaler_file", "preprocessor.joblib"))
+save(scaler, "scaler_model", "cloudpickle", signature=infer_signature(features, scaler.transform(features)))
+
+# Text columns, and no signature: what a row is stands in the training data only.
+people = pandas.DataFrame({"region": ["north", "south"] * 20, "visits": range(40)})
+encoder = ColumnTransformer([("region", OneHotEncoder(), ["region"])], remainder="passthrough")
+mixed = make_pipeline(encoder, RandomForestClassifier(n_estimators=5, random_state=0))
+save(mixed.fit(people, people.visits > 20), "mixed_columns", "cloudpickle")
+
+# Pickled by reference to a module that the server will not have.
+module = types.ModuleType("scorecard_rules")
+exec("def passed(rows):\n    return rows\n", module.__dict__)
+sys.modules["scorecard_rules"] = module
+unloadable = make_pipeline(FunctionTransformer(module.passed), LogisticRegression()).fit(features, malignant)
+save(unloadable, "unloadable", "cloudpickle")
+
+
+def fail_on_large(rows):
+    if (rows["mean radius"] > 20).any():
+        raise ValueError("the score table has no such row")
+    return rows
+
+
+partly = make_pipeline(FunctionTransformer(fail_on_large), LogisticRegression()).fit(
+    features[features["mean radius"] <= 20], malignant[features["mean radius"] <= 20]
+)
+save(partly, "failing_on_part", "cloudpickle", signature=signature)
+
+for name, content in [("no_mlmodel", None), ("unreadable_mlmodel", "flavors: [unclosed\n")]:
+    path = os.path.join(target, name)
+    os.makedirs(path)
+    with open(os.path.join(path, "requirements.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(REQUIREMENTS))
+    if content is not None:
+        with open(os.path.join(path, "MLmodel"), "w", encoding="utf-8") as file:
+            file.write(content)

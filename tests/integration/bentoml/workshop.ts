@@ -1,0 +1,104 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { digestArtifact } from "../../../src/mlops/bentoml/artifact_folder.ts";
+import { BentoMLPackager } from "../../../src/mlops/bentoml/packager.ts";
+import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
+import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import { ensureToolsEnvironment, type ToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { processesWith } from "./processes.ts";
+
+/** A packager and a server over a folder of their own, with models that were trained for these tests. */
+export interface Workshop {
+  directory: string;
+  home: string;
+  tools: ToolsEnvironment;
+  packager: BentoMLPackager;
+  server: BentoMLServer;
+  model(name: string): string;
+  /** Packages a trained model as `e2i_<name>:v1` and returns the tag. */
+  pack(name: string, preprocessing?: string): Promise<string>;
+  /** Kills the server's parent and its workers. */
+  killServer(deploymentId: string): Promise<void>;
+  /** Ends all servers and removes the folder. */
+  close(): Promise<void>;
+}
+
+const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+const trainingScript = fileURLToPath(new URL("./train_models.py", import.meta.url));
+
+export async function openWorkshop(options: { startTimeoutMs?: number } = {}): Promise<Workshop> {
+  const tools = await ensureToolsEnvironment({ cacheDirectory });
+  const models = await trainModels(tools);
+  const directory = await mkdtemp(join(tmpdir(), "model-deployer-bentoml-"));
+  const home = join(directory, "home");
+  const runDirectory = join(directory, "run");
+  const packager = new BentoMLPackager({ home, bentoml: tools.bentoml });
+  const server = new BentoMLServer({ home, runDirectory, cacheDirectory, uv: tools.uv, ...options });
+  const model = (name: string) => join(models, name);
+  const signal = () => AbortSignal.timeout(60_000);
+  return {
+    directory,
+    home,
+    tools,
+    packager,
+    server,
+    model,
+    pack: async (name, preprocessing) => {
+      const bento_tag = `e2i_${name}:v1`;
+      const input = {
+        bento_tag,
+        model_name: name,
+        version: 1,
+        model_path: model(name),
+        preprocessing_path: preprocessing === undefined ? null : model(preprocessing),
+        artifact_digest: await digestArtifact(model(name)),
+      };
+      await packager.packageModel(input, { signal: signal() });
+      return bento_tag;
+    },
+    killServer: async (deploymentId) => {
+      const ids = await processesWith(
+        `MODEL_DEPLOYER_DEPLOYMENT_ID=${deploymentId}`,
+        `BENTOML_HOME=${directory}`,
+      );
+      for (const id of ids) process.kill(id, "SIGKILL");
+    },
+    close: async () => {
+      for (const id of await server.list()) await server.stop(id, { signal: signal() });
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Once for each state of the script and the environment; concurrent test files may train twice, and one result stays. */
+async function trainModels(tools: ToolsEnvironment): Promise<string> {
+  const content = `${await readFile(trainingScript, "utf8")}${tools.python}`;
+  const key = createHash("sha256").update(content).digest("hex").slice(0, 20);
+  const target = join(cacheDirectory, "test-models", key);
+  if (await exists(target)) return target;
+  const scratch = `${target}.${randomUUID()}`;
+  await mkdir(dirname(target), { recursive: true });
+  await execa(tools.python, [trainingScript, scratch], {
+    cwd: dirname(target),
+    env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true" }),
+    extendEnv: false,
+    timeout: 300_000,
+  });
+  await rename(scratch, target).catch(async (cause: unknown) => {
+    if (!(await exists(target))) throw cause;
+    await rm(scratch, { recursive: true, force: true });
+  });
+  return target;
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
