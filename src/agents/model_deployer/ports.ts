@@ -86,11 +86,18 @@ export interface PackageInput {
   artifact_digest: string;
 }
 
+export interface Package {
+  bento_tag: string;
+  path: string;
+  /** The digest of the artifact that it was built from. */
+  artifact_digest: string;
+}
+
 export interface ModelPackager {
   /** Finds the bento of exactly this tag, or builds it. @throws EndpointCreationError */
-  packageModel(input: PackageInput, options: CallOptions): Promise<{ bento_tag: string; path: string }>;
+  packageModel(input: PackageInput, options: CallOptions): Promise<Package>;
   /** Null unless a whole bento of exactly this tag is in the store. */
-  findPackage(bentoTag: string): Promise<{ bento_tag: string; path: string } | null>;
+  findPackage(bentoTag: string): Promise<Package | null>;
 }
 
 export type ServerObservation =

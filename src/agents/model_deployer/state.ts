@@ -102,8 +102,10 @@ export const ModelDeployerState = new StateSchema({
   /** The validated request; set by the graph. */
   action_request: actionRequestSchema.optional(),
   idempotency_key: z.string().nullable().optional(),
-  operation_id: z.string().optional(),
-  deployment_plan: planViewSchema.optional(),
+  /** Null in a dry run, which claims nothing. */
+  operation_id: z.string().nullable().optional(),
+  operation_status: z.string().nullable().optional(),
+  deployment_plan: planViewSchema.nullable().optional(),
   deployment_manifest: answerFields.deployment_manifest.optional(),
   version_record: answerFields.version_record.optional(),
   rollback_successful: answerFields.rollback_successful.optional(),

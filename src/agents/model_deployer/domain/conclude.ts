@@ -1,0 +1,82 @@
+import type { Answer } from "./answer.ts";
+import type { Change } from "./changes.ts";
+import { completeRegistration } from "./decide_register.ts";
+import type { Plan } from "./plan.ts";
+import { LOOK_SECONDS, secondsAfter } from "./planned_deployment.ts";
+
+export interface DoneStep {
+  step: string;
+  result: Record<string, unknown>;
+}
+
+export interface ConclusionContext {
+  /** The database's clock when all steps were done. */
+  now: string;
+  /** When the operation was claimed. */
+  started_at: string;
+}
+
+/** The plan's last changes and its answer, with what only the steps and the clock could tell. Pure. */
+export function conclude(
+  plan: Plan,
+  steps: DoneStep[],
+  context: ConclusionContext,
+): { changes: Change[]; answer: Answer } {
+  const found = readResults(steps);
+  const seconds = (Date.parse(context.now) - Date.parse(context.started_at)) / 1000;
+  let answer = stampAnswer(plan.draft, found, context.now, seconds);
+  const changes = plan.on_success.map((change): Change => {
+    switch (change.change) {
+      case "insert_model_version": {
+        const completed = completeRegistration(change, answer, found);
+        answer = completed.answer;
+        return completed.insert;
+      }
+      case "start_rollout": {
+        const next_tick_at = secondsAfter(context.now, LOOK_SECONDS);
+        return { ...change, rollout: { ...change.rollout, step_started_at: context.now, next_tick_at } };
+      }
+      case "enqueue":
+        if (change.topic !== "procedural_memory") return change;
+        return { ...change, payload: { ...change.payload, duration_ms: Math.round(seconds * 1000) } };
+      default:
+        return change;
+    }
+  });
+  return { changes, answer };
+}
+
+interface Found {
+  version: number | null;
+  digest: string | null;
+  endpoint_url: string | null;
+}
+
+function readResults(steps: DoneStep[]): Found {
+  const resultOf = (name: string) => steps.find((one) => one.step === name)?.result;
+  const version = resultOf("register_in_registry")?.["version"];
+  const digest = resultOf("pin_artifact")?.["digest"];
+  const url = resultOf("open_endpoint")?.["endpoint_url"];
+  return {
+    version: typeof version === "number" ? version : null,
+    digest: typeof digest === "string" ? digest : null,
+    endpoint_url: typeof url === "string" ? url : null,
+  };
+}
+
+function stampAnswer(draft: Answer, found: Found, now: string, seconds: number): Answer {
+  const { deployment_manifest: manifest, version_record: record } = draft;
+  return {
+    ...draft,
+    version_record: record === null ? null : { ...record, promoted_at: now },
+    deployment_manifest:
+      manifest === null
+        ? null
+        : {
+            ...manifest,
+            endpoint_url: found.endpoint_url ?? manifest.endpoint_url,
+            deployed_at: now,
+            deployment_duration_seconds: Math.round(seconds * 100) / 100,
+          },
+  };
+}

@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import { END, START, StateGraph } from "@langchain/langgraph";
+import canonicalize from "canonicalize";
+import type { Plan } from "../domain/plan.ts";
+import { type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
+import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
+import { OperationRunner, type Planner, storedOutcome } from "../operation_runner.ts";
+import type { Parts, Settings } from "../parts.ts";
+import { refusalError } from "../stored_errors.ts";
+import {
+  contextSchema,
+  ModelDeployerState,
+  type ModelDeployerStateValue,
+  type ModelDeployerUpdate,
+  type PlanView,
+} from "../state.ts";
+import type { StepExecutor } from "../step_executor.ts";
+import { awaitApproval } from "./approval.ts";
+import { answerUpdate, unfinishedUpdate } from "./answers.ts";
+import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
+
+export interface ActionTools {
+  parts: Parts;
+  settings: Settings;
+  executor: StepExecutor;
+  planner: Planner;
+}
+
+/**
+ * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
+ * afresh from the journal and the database, so that nothing in a state can stand in for a decision or an approval.
+ */
+export function actionSubgraph(tools: ActionTools) {
+  const nodes = new ActionNodes(tools);
+  return new StateGraph({ state: ModelDeployerState, context: contextSchema })
+    .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
+    .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
+    .addNode("approve", (state, runtime: NodeRuntime) => nodes.approve(state, runtime))
+    .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.carryOut(state, runtime))
+    .addEdge(START, "claim")
+    .addConditionalEdges("claim", afterClaim, ["plan", "carry_out", END])
+    .addConditionalEdges("plan", afterPlan, ["approve", "carry_out", END])
+    .addEdge("approve", "carry_out")
+    .addEdge("carry_out", END)
+    .compile();
+}
+
+function afterClaim(state: ModelDeployerStateValue): "plan" | "carry_out" | typeof END {
+  if (state.status === "completed") return END;
+  return state.operation_status === "carrying_out" ? "carry_out" : "plan";
+}
+
+function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | typeof END {
+  if (state.operation_id === null || state.operation_id === undefined) return END;
+  return (state.deployment_plan?.approvals_needed ?? 0) > 0 ? "approve" : "carry_out";
+}
+
+function viewOf(plan: Plan): PlanView {
+  const { summary, approvals_needed, generation, notes } = plan;
+  return {
+    summary,
+    steps: plan.steps.map((planned) => planned.do.step),
+    approvals_needed,
+    generation,
+    notes,
+  };
+}
+
+class ActionNodes {
+  private readonly tools: ActionTools;
+  private readonly runner: OperationRunner;
+
+  constructor(tools: ActionTools) {
+    this.tools = tools;
+    this.runner = new OperationRunner({ ...tools, database: tools.parts.database });
+  }
+
+  /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
+  async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+    if (effectsOf(runtime, this.tools.settings) === "dry-run")
+      return { operation_id: null, operation_status: null };
+    const request = requestOf(state);
+    const operation = await this.tools.parts.database.journal.claim({
+      request_id: state.idempotency_key ?? null,
+      payload_hash: hashOf(request),
+      action: request.action,
+      requested_by: this.tools.settings.requested_by,
+      request: { ...request },
+    });
+    const stored = storedOutcome(operation);
+    if (stored !== null) return answerUpdate(operation.operation_id, stored, []);
+    return { operation_id: operation.operation_id, operation_status: operation.status };
+  }
+
+  async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+    const plan = await this.makePlan(state, runtime);
+    tell(runtime, {
+      event: "planned",
+      operation_id: state.operation_id ?? null,
+      step: null,
+      message: plan.summary,
+    });
+    const view = viewOf(plan);
+    if (state.operation_id !== null) return { deployment_plan: view };
+    return { deployment_plan: view, status: "completed", warnings: ["Dry run: nothing was changed."] };
+  }
+
+  async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+    const operationId = claimedOperation(state);
+    const plan = await this.makePlan(state, runtime);
+    const { database } = this.tools.parts;
+    await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
+    return {};
+  }
+
+  async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+    const operation_id = claimedOperation(state);
+    const patience = AbortSignal.timeout(this.tools.settings.patience_seconds * 1000);
+    try {
+      const answer = await this.runner.run(operation_id, {
+        signal: AbortSignal.any([signalOf(runtime), patience]),
+        planner: this.tools.planner,
+        onProgress: (event, step, message) => {
+          tell(runtime, { event, operation_id, step, message });
+        },
+      });
+      tell(runtime, { event: "done", operation_id, step: null, message: "The action is done." });
+      return answerUpdate(operation_id, answer, []);
+    } catch (error) {
+      if (!(error instanceof DeadlineExceededError) || !patience.aborted) throw error;
+      return unfinishedUpdate(this.tools.parts.database, operation_id);
+    }
+  }
+
+  private async makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
+    const { parts, planner, settings } = this.tools;
+    const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
+    if (state.operation_id !== null && state.operation_id !== undefined) {
+      const operation = await parts.database.operations.get(state.operation_id);
+      if (operation !== null) return this.runner.decide(operation, options);
+    }
+    const now = await parts.database.clock.now();
+    const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
+    const decision = await planner(requestOf(state), context, options);
+    if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
+    return decision.plan;
+  }
+}
+
+function requestOf(state: ModelDeployerStateValue): ActionRequest {
+  const parsed = actionRequestSchema.safeParse(state.action_request);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError("The state holds no validated request; begin at the graph's first node.", {
+    cause: parsed.error,
+  });
+}
+
+function claimedOperation(state: ModelDeployerStateValue): string {
+  if (typeof state.operation_id === "string") return state.operation_id;
+  throw new InvalidRequestError("The state names no claimed operation; begin at the graph's first node.");
+}
+
+/** sha256 of the request in canonical JSON (RFC 8785). */
+function hashOf(request: ActionRequest): string {
+  const canonical = canonicalize(request) ?? "";
+  return createHash("sha256").update(canonical).digest("hex");
+}

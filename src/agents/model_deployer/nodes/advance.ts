@@ -1,0 +1,55 @@
+import type { Advance } from "../domain/decide_advance.ts";
+import { decideAdvance } from "../domain/decide_advance.ts";
+import { propose } from "../domain/decisions.ts";
+import { missing } from "../domain/decisions.ts";
+import type { DecisionContext } from "../domain/requests.ts";
+import type { EndpointManager } from "../endpoint_manager.ts";
+import type { Planner } from "../operation_runner.ts";
+import type { Parts, Settings } from "../parts.ts";
+import type { CallOptions } from "../ports.ts";
+import { plannerFor } from "./planner.ts";
+import { gatherRollback } from "./rollback.ts";
+
+/** Looks at a rollout: takes the next step, completes it or rolls it back. Holding is written by `look`, not planned. */
+export function advancePlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
+  return plannerFor("advance", async (request, context, options) => {
+    const advance = await look(parts, endpoints, settings, request.rollout_id, context, options);
+    if (advance === null)
+      return missing("Rollout", request.rollout_id, "see status for the rollouts that run");
+    switch (advance.advance) {
+      case "move":
+        return advance.decision;
+      case "hold":
+        return propose({
+          summary: `Hold: ${advance.verdict.reason}`,
+          lease_name: `rollout/${request.rollout_id}`,
+        });
+      case "nothing":
+        return propose({
+          summary: `Nothing to do: ${advance.why}.`,
+          lease_name: `rollout/${request.rollout_id}`,
+        });
+      default:
+        return advance satisfies never;
+    }
+  });
+}
+
+/** Null when there is no such rollout. */
+export async function look(
+  parts: Parts,
+  endpoints: EndpointManager,
+  settings: Settings,
+  rolloutId: string,
+  context: DecisionContext,
+  options: CallOptions,
+): Promise<Advance | null> {
+  const rollout = await parts.database.rollouts.get(rolloutId);
+  if (rollout === null) return null;
+  const [rollback, figures] = await Promise.all([
+    gatherRollback(parts.database, endpoints, rollout.deployment_id, options),
+    endpoints.figures(rollout.endpoint_name, options),
+  ]);
+  const facts = { ...rollback, rollout, figures, retention_seconds: settings.retention_seconds };
+  return decideAdvance(facts, context);
+}

@@ -1,0 +1,40 @@
+import { AgentError } from "../../base/agent_error.ts";
+import type { OutboxDelivery } from "../outbox_delivery.ts";
+import type { Parts, Settings } from "../parts.ts";
+import type { ModelDeployerStateValue, ModelDeployerUpdate } from "../state.ts";
+import { effectsOf, type NodeRuntime } from "./runtime.ts";
+
+const DELIVERY_MS = 3000;
+const ENTRIES = 20;
+
+/** Brings what is committed to the registry and the memories, and names whoever did not take it. */
+export async function report(
+  tools: { parts: Parts; settings: Settings; delivery: OutboxDelivery },
+  state: ModelDeployerStateValue,
+  runtime: NodeRuntime,
+): Promise<ModelDeployerUpdate> {
+  if (effectsOf(runtime, tools.settings) === "dry-run") return {};
+  const signal = AbortSignal.timeout(DELIVERY_MS);
+  const [delivered, remembered] = await Promise.all([
+    tools.delivery.deliver(ENTRIES, { signal }),
+    rememberManifest(tools.parts, state, signal),
+  ]);
+  const degraded = [...delivered, ...remembered];
+  return { degraded, warnings: degraded };
+}
+
+async function rememberManifest(
+  parts: Parts,
+  state: ModelDeployerStateValue,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { session_id: session, deployment_manifest: manifest } = state;
+  if (typeof session !== "string" || manifest === null || manifest === undefined) return [];
+  try {
+    await parts.workingMemory.rememberManifest(session, { ...manifest }, { signal });
+    return [];
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return [`working memory does not hold the manifest: ${error.message}`];
+  }
+}

@@ -1,0 +1,28 @@
+import { type ModelDeployerStateValue, type ModelDeployerUpdate, requestStateSchema } from "../state.ts";
+import { validateRequest } from "./validate_request.ts";
+
+/** What belongs to this agent in a state that other agents share. */
+export function pickRequest(
+  state: ModelDeployerStateValue | Record<string, unknown>,
+): Record<string, unknown> {
+  const own = Object.keys(requestStateSchema.shape);
+  return Object.fromEntries(
+    Object.entries(state).filter(([key, value]) => own.includes(key) && value !== undefined),
+  );
+}
+
+/** The validated request; whatever an earlier run on the same thread answered is cleared. */
+export function validatedUpdate(state: Record<string, unknown>): ModelDeployerUpdate {
+  return {
+    ...validateRequest(state),
+    status: "in_progress",
+    operation_id: null,
+    operation_status: null,
+    deployment_plan: null,
+    deployment_manifest: null,
+    version_record: null,
+    rollback_successful: null,
+    active_deployment_id: null,
+    degraded: [],
+  };
+}

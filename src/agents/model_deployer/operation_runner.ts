@@ -1,0 +1,209 @@
+import { AgentError } from "../base/agent_error.ts";
+import type { Answer } from "./domain/answer.ts";
+import { answerSchema } from "./domain/answer.ts";
+import { conclude } from "./domain/conclude.ts";
+import { remember } from "./domain/outbox_entries.ts";
+import type { Decision, Plan } from "./domain/plan.ts";
+import { type ActionRequest, actionRequestSchema, type DecisionContext } from "./domain/requests.ts";
+import { ApprovalRequiredError, ConflictError, NotFoundError } from "./errors.ts";
+import { deadlineError, withLease } from "./held_lease.ts";
+import type { Database, Settings } from "./parts.ts";
+import type { CallOptions, Lease, Operation } from "./ports.ts";
+
+import { refusalError, restoreError } from "./stored_errors.ts";
+import type { StepExecutor } from "./step_executor.ts";
+import { undoSteps } from "./undo_steps.ts";
+
+export type Planner = (
+  request: ActionRequest,
+  context: DecisionContext,
+  options: CallOptions,
+) => Promise<Decision>;
+export type OnProgress = (
+  event: "step_started" | "step_done" | "step_undone",
+  step: string,
+  message: string,
+) => void;
+
+export interface RunOptions extends CallOptions {
+  planner: Planner;
+  onProgress: OnProgress;
+}
+
+/** Carries one claimed operation to its end: plan, lease, intent, steps, last transaction. */
+export class OperationRunner {
+  private readonly database: Database;
+  private readonly executor: StepExecutor;
+  private readonly settings: Settings;
+
+  constructor(parts: { database: Database; executor: StepExecutor; settings: Settings }) {
+    this.database = parts.database;
+    this.executor = parts.executor;
+    this.settings = parts.settings;
+  }
+
+  /**
+   * Goes on from wherever the journal says that the operation stands.
+   * @throws AgentError a typed one; a retryable one leaves the operation to be resumed
+   */
+  async run(operationId: string, options: RunOptions): Promise<Answer> {
+    const operation = await this.database.operations.get(operationId);
+    if (operation === null) throw new NotFoundError(`Operation ${operationId} does not exist.`);
+    const stored = storedOutcome(operation);
+    if (stored !== null) return stored;
+    const begun = operation.status === "carrying_out" ? operation.plan : null;
+    const plan = begun ?? (await this.decide(operation, options));
+    const lease = {
+      name: plan.lease_name,
+      preempts: plan.preempts,
+      ttl_seconds: this.settings.lease_seconds,
+    };
+    return withLease(this.database.leases, lease, options.signal, async (held, signal) => {
+      if (begun === null) await this.begin(operation, plan, held);
+      return this.carryOut(operation, plan, held, { ...options, signal });
+    });
+  }
+
+  /** @throws the refusal as its error, after it is written down */
+  async decide(operation: Operation, options: RunOptions): Promise<Plan> {
+    const request = actionRequestSchema.parse(operation.request);
+    const now = await this.database.clock.now();
+    const { operation_id, requested_by } = operation;
+    const decision = await options.planner(request, { operation_id, requested_by, now }, options);
+    if (decision.decision === "plan") return decision.plan;
+    const { refusal } = decision;
+    const episode = remember(operation_id, {
+      event_subtype: "refusal",
+      description: refusal.sentence,
+      experiment_id: null,
+      endpoint_name: null,
+      outcome_type: "failure",
+      raw_content: { action: operation.action, code: refusal.code, request: JSON.stringify(request) },
+      occurred_at: now,
+    });
+    await this.database.journal.finish(operation_id, { status: "refused", refusal }, [episode], null);
+    throw refusalError(refusal, operation_id);
+  }
+
+  private async begin(operation: Operation, plan: Plan, lease: Lease): Promise<void> {
+    const { operation_id, payload_hash } = operation;
+    const valid =
+      plan.approvals_needed === 0
+        ? []
+        : await this.database.approvals.listValid(operation_id, {
+            payload_hash,
+            generation: plan.generation,
+          });
+    if (valid.length < plan.approvals_needed) {
+      throw new ApprovalRequiredError(
+        `${plan.summary} It needs ${plan.approvals_needed} approval by somebody else and has ${valid.length}; ` +
+          `approve operation ${operation_id}, then repeat the request.`,
+        { details: { operation_id, approvals_needed: plan.approvals_needed, approvals: valid.length } },
+      );
+    }
+    const spent = valid
+      .slice(0, plan.approvals_needed)
+      .map(({ approval_id }) => ({ change: "spend_approval" as const, approval_id }));
+    await this.database.journal.begin(operation_id, { ...plan, intent: [...spent, ...plan.intent] }, lease);
+  }
+
+  private async carryOut(
+    operation: Operation,
+    plan: Plan,
+    lease: Lease,
+    options: RunOptions,
+  ): Promise<Answer> {
+    const { operation_id } = operation;
+    try {
+      await this.takeSteps(operation_id, plan, lease, options);
+    } catch (error) {
+      if (options.signal.aborted && !(options.signal.reason instanceof ConflictError)) {
+        throw deadlineError(plan.summary, error);
+      }
+      if (isFinal(error)) await this.giveUp(operation, plan, lease, error);
+      throw error;
+    }
+    const steps = await this.database.operations.steps(operation_id);
+    const now = await this.database.clock.now();
+    const { changes, answer } = conclude(plan, steps, { now, started_at: operation.created_at });
+    await this.database.journal.finish(
+      operation_id,
+      { status: "succeeded", result: { ...answer } },
+      changes,
+      lease,
+    );
+    return answer;
+  }
+
+  private async takeSteps(operationId: string, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
+    const done = new Set((await this.database.operations.steps(operationId)).map((step) => step.index));
+    for (const [index, planned] of plan.steps.entries()) {
+      if (done.has(index)) continue;
+      options.signal.throwIfAborted();
+      const name = planned.do.step;
+      options.onProgress("step_started", name, `${name} begins`);
+      const { result, changes } = await this.executor.execute(planned.do, options);
+      await this.database.journal.record(
+        operationId,
+        { index, step: name, result },
+        [...changes, ...planned.then],
+        lease,
+      );
+      options.onProgress("step_done", name, `${name} is done`);
+    }
+  }
+
+  /** Undoes what was done, says what could not be undone, and writes the failure down. */
+  private async giveUp(operation: Operation, plan: Plan, lease: Lease, failure: AgentError): Promise<void> {
+    const { operation_id } = operation;
+    const undoFailures = await undoSteps(
+      { database: this.database, executor: this.executor },
+      operation_id,
+      plan,
+      lease,
+    );
+    const error = {
+      code: failure.code,
+      message: failure.message,
+      details: { ...failure.details, undo_failures: undoFailures },
+    };
+    const episode = remember(operation_id, {
+      event_subtype: "failure",
+      description: `${plan.summary} Failed: ${failure.message}`,
+      experiment_id: null,
+      endpoint_name: null,
+      outcome_type: "failure",
+      raw_content: { action: operation.action, code: failure.code },
+      occurred_at: await this.database.clock.now(),
+    });
+    const changes = [...plan.on_failure, episode];
+    await this.database.journal.finish(operation_id, { status: "failed", error }, changes, null);
+  }
+}
+
+/** A conflict is final for the operation that met it: what it had planned for is gone. */
+function isFinal(error: unknown): error is AgentError {
+  return error instanceof AgentError && (!error.retryable || error instanceof ConflictError);
+}
+
+/** @throws the stored refusal or failure */
+export function storedOutcome(operation: Operation): Answer | null {
+  switch (operation.status) {
+    case "succeeded":
+      return answerSchema.parse(operation.result);
+    case "refused":
+      if (operation.refusal === null) break;
+      throw refusalError(operation.refusal, operation.operation_id);
+    case "failed":
+      if (operation.error === null) break;
+      throw restoreError(operation.error);
+    case "claimed":
+    case "planned":
+    case "awaiting_approval":
+    case "carrying_out":
+      return null;
+    default:
+      return operation.status satisfies never;
+  }
+  return null;
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { AgentError } from "../base/agent_error.ts";
+import type { Parts } from "./parts.ts";
+import type { CallOptions, OutboxEntry } from "./ports.ts";
+import type { RegistryManager } from "./registry_manager.ts";
+
+const projectionSchema = z.strictObject({ model_version_id: z.string() });
+
+const episodeSchema = z.strictObject({
+  dedupe_key: z.string(),
+  event_type: z.literal("agent_action"),
+  event_subtype: z.enum([
+    "registration",
+    "deployment",
+    "promotion",
+    "rollback",
+    "rollout_step",
+    "refusal",
+    "failure",
+  ]),
+  description: z.string(),
+  raw_content: z.record(z.string(), z.unknown()),
+  experiment_id: z.string().nullable(),
+  endpoint_name: z.string().nullable(),
+  outcome_type: z.enum(["success", "partial_success", "failure", "pending", "escalated"]),
+  outcome_details: z.record(z.string(), z.unknown()),
+  occurred_at: z.string(),
+});
+
+const procedureUseSchema = z.strictObject({
+  procedure: z.strictObject({
+    procedure_name: z.string(),
+    procedure_type: z.enum(["tool_sequence", "error_recovery"]),
+    tool_sequence: z.array(z.record(z.string(), z.unknown())),
+    trigger_pattern: z.string(),
+  }),
+  use: z.strictObject({ dedupe_key: z.string(), succeeded: z.boolean() }),
+  duration_ms: z.int().min(0).default(0),
+});
+
+/** Brings what was committed to the registry and the memories: at least once, counted once. */
+export class OutboxDelivery {
+  private readonly parts: Parts;
+  private readonly registryManager: RegistryManager;
+
+  constructor(parts: Parts, registryManager: RegistryManager) {
+    this.parts = parts;
+    this.registryManager = registryManager;
+  }
+
+  /**
+   * Delivers what is due; what fails is tried again later.
+   * @returns a sentence for each part that did not take its entries
+   */
+  async deliver(limit: number, options: CallOptions): Promise<string[]> {
+    const { outbox } = this.parts.database;
+    const entries = await outbox.claim(limit);
+    const degraded = new Set<string>();
+    for (const entry of entries) {
+      try {
+        await this.deliverOne(entry, options);
+        await outbox.delivered(entry.entry_id);
+      } catch (error) {
+        if (!(error instanceof AgentError) && !options.signal.aborted) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        await outbox.failed(entry.entry_id, reason);
+        degraded.add(`${entry.topic.replaceAll("_", " ")} is caught up later: ${reason}`);
+      }
+    }
+    return [...degraded];
+  }
+
+  private async deliverOne(entry: OutboxEntry, options: CallOptions): Promise<void> {
+    switch (entry.topic) {
+      case "registry_projection":
+        return this.registryManager.projectStage(
+          projectionSchema.parse(entry.payload).model_version_id,
+          options,
+        );
+      case "episodic_memory":
+        return this.parts.episodicMemory.store(episodeSchema.parse(entry.payload), options);
+      case "procedural_memory": {
+        const { procedure, use, duration_ms } = procedureUseSchema.parse(entry.payload);
+        return this.parts.proceduralMemory.recordUse(procedure, { ...use, duration_ms }, options);
+      }
+      default:
+        return entry.topic satisfies never;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type * as ports from "./ports.ts";
+
+/** Where the truth lies: everything that Postgres answers for. */
+export interface Database {
+  journal: ports.OperationJournal;
+  operations: ports.OperationReader;
+  leases: ports.Leases;
+  versions: ports.ModelVersions;
+  deployments: ports.Deployments;
+  experiments: ports.Experiments;
+  endpoints: ports.Endpoints;
+  rollouts: ports.Rollouts;
+  evidence: ports.ShadowEvidenceStore;
+  approvals: ports.Approvals;
+  history: ports.History;
+  outbox: ports.Outbox;
+  clock: ports.DatabaseClock;
+}
+
+/** Everything that the agent reaches; built in one place and handed in. */
+export interface Parts {
+  database: Database;
+  registry: ports.ModelRegistry;
+  packager: ports.ModelPackager;
+  server: ports.ModelServer;
+  router: ports.TrafficRouter;
+  workingMemory: ports.WorkingMemory;
+  episodicMemory: ports.EpisodicMemory;
+  proceduralMemory: ports.ProceduralMemory;
+}
+
+export interface Settings {
+  /** The principal that asks, as it was authenticated when the process started; never taken from a state. */
+  requested_by: string;
+  /** How long a lease holds without being renewed. */
+  lease_seconds: number;
+  /** After so long a live action stops waiting for its steps and answers `in_progress`. */
+  patience_seconds: number;
+  /** How long a replaced production deployment stays warm. */
+  retention_seconds: number;
+  /** What `context.effects` is when the caller leaves it out; a development server always plans only. */
+  default_effects: "live" | "dry-run";
+}

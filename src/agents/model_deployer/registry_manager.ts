@@ -1,0 +1,74 @@
+import type { ModelVersion, Stage } from "./domain/entities.ts";
+import type { StepOf } from "./domain/plan.ts";
+import { NotFoundError } from "./errors.ts";
+import type { CallOptions, ModelRegistry } from "./ports.ts";
+import type { Database } from "./parts.ts";
+
+/** `previous` marks what a rollback would bring back. */
+const ALIASES = ["staging", "shadow", "production", "previous"] as const;
+type Alias = (typeof ALIASES)[number];
+
+const STAGE_ALIAS: Readonly<Record<Stage, Alias | null>> = {
+  development: null,
+  staging: "staging",
+  shadow: "shadow",
+  production: "production",
+  archived: null,
+};
+
+/** Registers versions, pins their artifacts, and brings the registry's aliases to what the database says. */
+export class RegistryManager {
+  private readonly registry: ModelRegistry;
+  private readonly database: Database;
+
+  constructor(registry: ModelRegistry, database: Database) {
+    this.registry = registry;
+    this.database = database;
+  }
+
+  async register(step: StepOf<"register_in_registry">, options: CallOptions): Promise<{ version: number }> {
+    const { model_name, mlflow_run_id: run_id, source, request_key } = step;
+    const registered = await this.registry.registerVersion(
+      { model_name, run_id, source, request_key },
+      options,
+    );
+    return { version: registered.version };
+  }
+
+  async pin(step: StepOf<"pin_artifact">, options: CallOptions): Promise<{ digest: string }> {
+    const { digest } = await this.registry.fetchArtifact(step.artifact_uri, options);
+    return { digest };
+  }
+
+  /**
+   * Reads the version's stage now, not when the change was made, so that entries may arrive late or twice.
+   * @throws NotFoundError
+   */
+  async projectStage(modelVersionId: string, options: CallOptions): Promise<void> {
+    const version = await this.database.versions.get(modelVersionId);
+    if (version === null)
+      throw new NotFoundError(`Model version ${modelVersionId} does not exist in the database.`);
+    const alias = (await this.isPrevious(version)) ? "previous" : STAGE_ALIAS[version.stage];
+    await this.registry.projectStage(
+      {
+        model_name: version.model_name,
+        version: version.version,
+        stage: version.stage,
+        aliases: alias === null ? [] : [alias],
+        dropped_aliases: ALIASES.filter((name) => name !== alias),
+      },
+      options,
+    );
+  }
+
+  private async isPrevious(version: ModelVersion): Promise<boolean> {
+    if (version.stage !== "archived") return false;
+    const production = await this.database.versions.getProduction(version.experiment_id);
+    if (production === null) return false;
+    const deployments = await this.database.deployments.listForVersion(production.model_version_id);
+    const serving = deployments.find((one) => one.target_stage === "production" && one.status !== "failed");
+    if (serving === undefined) return false;
+    const previous = await this.database.deployments.getPreviousProduction(serving);
+    return previous?.model_version_id === version.model_version_id;
+  }
+}

@@ -1,0 +1,49 @@
+import { AgentError } from "../base/agent_error.ts";
+import type { Plan, Step } from "./domain/plan.ts";
+import type { Database } from "./parts.ts";
+import type { Lease } from "./ports.ts";
+import type { StepExecutor } from "./step_executor.ts";
+
+/** Undo steps are recorded behind the plan's own. */
+const UNDO_INDEX = 1000;
+const UNDO_DEADLINE_MS = 20_000;
+
+/**
+ * Undoes the recorded steps, the last one first, on a deadline of its own: the caller's may be over.
+ * @returns a sentence for each undo that failed
+ */
+export async function undoSteps(
+  parts: { database: Database; executor: StepExecutor },
+  operationId: string,
+  plan: Plan,
+  lease: Lease,
+): Promise<string[]> {
+  const done = new Set((await parts.database.operations.steps(operationId)).map((step) => step.index));
+  const begun = plan.steps.flatMap((planned, index) => {
+    const started = done.has(index) || done.has(index - 1) || index === 0;
+    return started
+      ? [{ index, undo: done.has(index) ? planned.undo : planned.undo.filter(isHarmlessUnlessDone) }]
+      : [];
+  });
+  const failures: string[] = [];
+  const signal = AbortSignal.timeout(UNDO_DEADLINE_MS);
+  for (const { index, undo } of begun.reverse()) {
+    for (const [offset, step] of undo.entries()) {
+      try {
+        const { result, changes } = await parts.executor.execute(step, { signal });
+        const record = { index: UNDO_INDEX + index * 10 + offset, step: step.step, result };
+        await parts.database.journal.record(operationId, record, changes, lease);
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        failures.push(`${step.step}: ${error.message}`);
+        break;
+      }
+    }
+  }
+  return failures;
+}
+
+/** A step that was begun and not recorded may have had its effect; ending a server is right in either case. */
+function isHarmlessUnlessDone(step: Step): boolean {
+  return step.step === "stop_server";
+}
