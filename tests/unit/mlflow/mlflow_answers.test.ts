@@ -1,9 +1,6 @@
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  ConfigurationError,
-  ServiceRefusedError,
-} from "../../../src/agents/model_deployer/errors.ts";
+import { ConfigurationError, ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import { readText } from "../../../src/mlops/mlflow/mlflow_answers.ts";
 import { MLflowClient, type MLflowClientOptions } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { cutAfter, json, StubServer, text } from "./stub_server.ts";
