@@ -107,7 +107,7 @@ function adminSocketPath(folder: EndpointFolder): string {
   const beside = join(folder.root, "admin.sock");
   if (Buffer.byteLength(beside) <= maximumSocketPath) return beside;
   const digest = createHash("sha256").update(folder.root).digest("hex").slice(0, 16);
-  return join(tmpdir(), `model-deployer-${userInfo().uid}`, digest, "admin.sock");
+  return join(tmpdir(), `model-deployer-${userInfo().uid}-${digest}`, "admin.sock");
 }
 
 /** Makes the socket's folder, or accepts the one that is there if it is ours alone. @throws EndpointCreationError */

@@ -28,6 +28,7 @@ const startDeadlineMs = 15_000;
 /** How long requests under way may take to end when an endpoint closes: the route's own timeout and a little. */
 const closeDeadlineMs = 16_000;
 const stopGraceMs = 2_000;
+const portGraceMs = 2_000;
 const pollMs = 5;
 
 export async function isRunning(folder: EndpointFolder): Promise<boolean> {
@@ -58,6 +59,7 @@ export async function startEnvoy(
   const wasRunning = await isRunning(folder);
   if (!wasRunning) {
     await writeStartFiles(folder, listener, fence);
+    await untilPortIsFree(folder, listener);
     await startProcess({
       name: processName,
       runDirectory: folder.run,
@@ -119,6 +121,16 @@ async function setAsideIfDamaged(path: string): Promise<void> {
   }
 }
 
+/** The kernel takes a moment to close what a killed Envoy had open; whoever holds the port longer is somebody else. */
+async function untilPortIsFree(folder: EndpointFolder, listener: Listener): Promise<void> {
+  const deadline = Date.now() + portGraceMs;
+  while (!(await isPortFree(listener.port))) {
+    if (await isRunning(folder)) return;
+    if (Date.now() > deadline) throw portTaken(folder, listener);
+    await delay(pollMs);
+  }
+}
+
 async function untilReady(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
   const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(startDeadlineMs)]);
@@ -152,19 +164,21 @@ async function startFailure(
   cause: unknown,
 ): Promise<EndpointCreationError> {
   const name = folder.endpoint_name;
-  const details = { endpoint_name: name, port: listener.port };
   const runs = await isRunning(folder);
-  if (!runs && !(await isPortFree(listener.port))) {
-    return new EndpointCreationError(
-      `endpoint ${name} keeps port ${listener.port} on 127.0.0.1, which another program has taken; end that program`,
-      { cause, details },
-    );
-  }
+  if (!runs && !(await isPortFree(listener.port))) return portTaken(folder, listener, cause);
   const end = runs ? "was not ready in time" : "ended at its start";
   return new EndpointCreationError(`Envoy of endpoint ${name} ${end}: ${await lastComplaint(folder)}`, {
     cause,
-    details,
+    details: { endpoint_name: name, port: listener.port },
   });
+}
+
+function portTaken(folder: EndpointFolder, { port }: Listener, cause?: unknown): EndpointCreationError {
+  const name = folder.endpoint_name;
+  return new EndpointCreationError(
+    `endpoint ${name} keeps port ${port} on 127.0.0.1, which another program has taken; end that program`,
+    { cause, details: { endpoint_name: name, port } },
+  );
 }
 
 /** Stops accepting, lets requests under way end, then ends the process. Idempotent; files and address stay. */

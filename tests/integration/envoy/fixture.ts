@@ -107,7 +107,7 @@ export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixtur
   const scratch = await mkdtemp(join(tmpdir(), "envoy-test-"));
   const home = join(scratch, folderName);
   const servers: ModelServerDouble[] = [];
-  const callers = new Agent({ connections: 32 });
+  const callers = new Agent({ connections: 256 });
   const router = new EnvoyRouter({ home, envoyPath });
   const runFolder = (endpointName: string) => join(home, "router", endpointName, "run");
   const pid = async (endpointName: string) => {

@@ -1,7 +1,8 @@
-import { readdir, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { join } from "node:path";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import {
   ConflictError,
@@ -10,6 +11,7 @@ import {
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
 import { listProcesses } from "../../../src/platform/managed_process.ts";
+import { pollUntil } from "../../support/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 
 beforeAll(prepareEnvoy, 20 * 60_000);
@@ -32,6 +34,14 @@ const within =
       await fixture.dispose();
     }
   };
+
+/** Rejects while the port is taken. */
+function listen(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
 
 describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
   it(
@@ -74,13 +84,28 @@ describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
   );
 
   it(
+    "finds its port again at once after each of many kills",
+    within(async ({ router, pid }) => {
+      const { endpoint_url } = await router.open("churn", options);
+      for (let kills = 0; kills < 10; kills += 1) {
+        process.kill(await pid("churn"), "SIGKILL");
+        await pollUntil(async () => (await router.observe("churn", options)) === null, {
+          deadlineMs: 10_000,
+          what: "end of the listener",
+          intervalMs: 0,
+        });
+        expect(await router.open("churn", options)).toEqual({ endpoint_url });
+      }
+    }),
+  );
+
+  it(
     "names the port when another program has taken it, and leaves no process",
     within(async ({ router, crash, runFolder }) => {
       const { endpoint_url } = await router.open("churn", options);
       await crash("churn");
       const port = Number(new URL(endpoint_url).port);
-      const squatter = createServer();
-      await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
+      const squatter = await pollUntil(() => listen(port), { deadlineMs: 10_000, what: "free port" });
       try {
         const opening = router.open("churn", options);
         await expect(opening).rejects.toThrow(EndpointCreationError);
@@ -100,20 +125,32 @@ describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
       expect((await router.observe("churn", options))?.generation).toBe(0);
       const root = join(home, "router", "churn");
       expect((await stat(root)).mode & 0o077).toBe(0);
-      expect(await readdir(root)).not.toContain("admin.sock");
+      const listener = z.object({ admin_socket: z.string() });
+      const { admin_socket } = listener.parse(
+        JSON.parse(await readFile(join(root, "listener.json"), "utf8")),
+      );
+      expect(dirname(admin_socket)).not.toBe(root);
+      expect((await stat(dirname(admin_socket))).mode & 0o077).toBe(0);
+      await router.close("churn", options);
+      await rm(dirname(admin_socket), { recursive: true });
+      expect((await router.open("churn", options)).endpoint_url).toMatch(/^http:/);
+      await rm(dirname(admin_socket), { recursive: true });
     }, "x".repeat(150)),
   );
 
   it(
     "keeps what is in force when Envoy rejects a change, also over a restart",
-    within(async ({ router, startServer, predict, crash }) => {
+    within(async ({ home, router, startServer, predict, crash }) => {
       const { endpoint_url } = await router.open("churn", options);
       const server = await startServer("a");
       await router.apply(route(1, { a: 100 }), [server.address], options);
+      const clustersFile = join(home, "router", "churn", "cds.json");
+      const before = await readFile(clustersFile, "utf8");
       const odd = { deployment_id: "b", host: "::1%odd", port: 80 };
       const rejected = router.apply(route(2, { b: 100 }), [odd], options);
       await expect(rejected).rejects.toThrow(ServiceRefusedError);
       await expect(rejected).rejects.toThrow("malformed IP address");
+      expect(await readFile(clustersFile, "utf8")).toBe(before);
       expect(await router.observe("churn", options)).toEqual(route(1, { a: 100 }));
       expect((await predict(endpoint_url)).body).toBe("a");
       await crash("churn");

@@ -21,7 +21,8 @@ it("loses no request in 60 switches under load, and none is answered by what an 
         generation % 3 === 0 ? { a: 50, b: 50 } : generation % 3 === 1 ? { a: 100 } : { b: 100 };
       applied.set(generation, weights);
       const route = { endpoint_name: "churn", generation, weights, mirror_deployment_id: null };
-      acknowledged = (await fixture.router.apply(route, addresses, options)).generation;
+      expect(await fixture.router.apply(route, addresses, options)).toEqual(route);
+      acknowledged = generation;
     };
     await switchTo(1);
 
