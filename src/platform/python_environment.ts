@@ -4,11 +4,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { z } from "zod";
-import {
-  ConfigurationError,
-  EndpointCreationError,
-  ServiceUnavailableError,
-} from "../agents/model_deployer/errors.ts";
+import { EndpointCreationError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 import { childEnvironment } from "./child_environment.ts";
 import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
 
@@ -67,11 +63,6 @@ export async function ensureToolsEnvironment(options: EnvironmentOptions): Promi
     [paths.uv, "pip", "install", "--python", paths.python, ...toolsRequirements],
   ];
   const built = await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
-    const text = lines.join("\n");
-    if (/ensurepip|No module named venv/.test(text)) {
-      const message = `${python.executable} cannot make virtual environments: install its venv module (Debian and Ubuntu: python3-venv)`;
-      return new ConfigurationError(message, { cause });
-    }
     return new ServiceUnavailableError("python packages", `tools environment: ${lastLines(lines)}`, {
       cause,
     });

@@ -11,22 +11,23 @@ export interface PythonInterpreter {
 
 const oldestMinor = 10;
 const inspectionTimeoutMs = 20_000;
-const inspection = `import json, os, sys
+const inspection = `import importlib.util, json, os, sys
 v = sys.version_info
 version = "-".join(["%d.%d.%d" % v[:3], sys.implementation.name, os.uname().machine])
-print(json.dumps({"executable": sys.executable, "major": v[0], "minor": v[1], "version": version}))`;
+print(json.dumps({"executable": sys.executable, "major": v[0], "minor": v[1], "version": version, "venv": importlib.util.find_spec("ensurepip") is not None}))`;
 
 const inspectedSchema = z.object({
   executable: z.string().min(1),
   major: z.int(),
   minor: z.int(),
   version: z.string().min(1),
+  venv: z.boolean(),
 });
 
 /** A version manager's shim takes a fifth of a second for each start, so that an interpreter is asked once a process. */
 const inspected = new Map<string, PythonInterpreter>();
 
-/** @throws ConfigurationError when it is missing, broken or older than 3.10. */
+/** @throws ConfigurationError when it is missing, broken, older than 3.10, or cannot make virtual environments. */
 export async function inspectPython(signal?: AbortSignal): Promise<PythonInterpreter> {
   const command = pythonCommand();
   const python = inspected.get(command) ?? (await inspect(command, signal));
@@ -47,6 +48,11 @@ async function inspect(command: string, signal?: AbortSignal): Promise<PythonInt
   const python = inspectedSchema.parse(JSON.parse(answer.stdout));
   if (python.major !== 3 || python.minor < oldestMinor) {
     throw new ConfigurationError(`${command} is Python ${python.version}: ${wayOut}`);
+  }
+  if (!python.venv) {
+    throw new ConfigurationError(
+      `${command} cannot make virtual environments: install its venv module (Debian and Ubuntu: apt install python3-venv)`,
+    );
   }
   return { executable: python.executable, version: python.version };
 }

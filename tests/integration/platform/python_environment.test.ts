@@ -31,8 +31,8 @@ async function fakePython(script: string): Promise<void> {
   vi.stubEnv("MODEL_DEPLOYER_PYTHON", path);
 }
 
-function described(minor: number, executable = "/usr/bin/python3"): string {
-  return `echo '{"executable": "${executable}", "major": 3, "minor": ${minor}, "version": "3.${minor}.1-cpython-x"}'`;
+function described(minor: number, venv = true): string {
+  return `echo '{"executable": "/usr/bin/python3", "major": 3, "minor": ${minor}, "version": "3.${minor}.1-cpython-x", "venv": ${venv}}'`;
 }
 
 async function expectFailure(attempt: Promise<unknown>, code: string, message: RegExp): Promise<void> {
@@ -58,10 +58,7 @@ describe("a Python that will not do", () => {
   });
 
   it("is named when it cannot make virtual environments", async () => {
-    const path = join(cacheDirectory, "python");
-    await fakePython(
-      `case "$*" in *sys.version_info*) ${described(11, path)};; *) echo "ensurepip is not available"; exit 1;; esac`,
-    );
+    await fakePython(described(11, false));
     await expectFailure(
       ensureToolsEnvironment({ cacheDirectory }),
       "configuration",

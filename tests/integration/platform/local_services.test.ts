@@ -1,0 +1,117 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { afterEach, beforeEach, expect, inject, it } from "vitest";
+import { z } from "zod";
+import { serviceRunDirectory } from "../../../src/platform/local_service.ts";
+import { startLocalServices, stopLocalServices } from "../../../src/platform/local_services.ts";
+import { findProcess, listProcesses } from "../../../src/platform/managed_process.ts";
+import { readProcess } from "../../../src/platform/process_table.ts";
+import { pollUntil } from "../../support/poll.ts";
+
+const user = fileURLToPath(new URL("./services_user.ts", import.meta.url));
+const cacheDirectory = inject("cacheDirectory");
+const need = { postgres: true, redis: true, mlflow: false };
+let homeDirectory = "";
+
+beforeEach(async () => {
+  homeDirectory = await mkdtemp(join(tmpdir(), "model-deployer-services-"));
+});
+
+afterEach(async () => {
+  await stopLocalServices(homeDirectory);
+  await rm(homeDirectory, { recursive: true });
+});
+
+async function query(url: string | undefined, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return client
+    .query<Record<string, unknown>>(sql)
+    .then((result) => result.rows)
+    .finally(() => client.end());
+}
+
+async function processes() {
+  const found = await listProcesses(serviceRunDirectory(homeDirectory));
+  return found.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+it("brings up one of each for all who ask at once, and ends them with their workers", async () => {
+  const run = promisify(execFile);
+  const [here, ...others] = await Promise.all([
+    startLocalServices({ homeDirectory, cacheDirectory, need }),
+    run(process.execPath, [user, homeDirectory, cacheDirectory]),
+    run(process.execPath, [user, homeDirectory, cacheDirectory]),
+  ]);
+  const addresses = { databaseUrl: here.databaseUrl, redisUrl: here.redisUrl };
+  for (const other of others) expect(JSON.parse(other.stdout)).toEqual(addresses);
+  expect(here.mlflowUrl).toBeUndefined();
+
+  const running = await processes();
+  expect(running.map((entry) => entry.name)).toEqual(["postgres", "redis"]);
+  expect(await query(here.databaseUrl, "select current_database() as name")).toEqual([
+    { name: "model_deployer" },
+  ]);
+  const redis = new Redis(here.redisUrl ?? "");
+  expect(await redis.ping()).toBe("PONG");
+  redis.disconnect();
+
+  await here.stop();
+  expect(await processes()).toEqual([]);
+  for (const { pid } of running) expect(await readProcess(pid)).toBeNull();
+});
+
+it("keeps its data and its addresses over a stop and over a SIGKILL", async () => {
+  const first = await startLocalServices({ homeDirectory, cacheDirectory, need });
+  await query(first.databaseUrl, "create table kept as select 1 as one");
+  await first.stop();
+  const second = await startLocalServices({ homeDirectory, cacheDirectory, need });
+  expect(second).toMatchObject({ databaseUrl: first.databaseUrl, redisUrl: first.redisUrl });
+  expect(await query(second.databaseUrl, "table kept")).toEqual([{ one: 1 }]);
+
+  const postgres = await findProcess(serviceRunDirectory(homeDirectory), "postgres");
+  if (postgres !== null) process.kill(postgres.pid, "SIGKILL");
+  await pollUntil(async () => (await findProcess(serviceRunDirectory(homeDirectory), "postgres")) === null, {
+    deadlineMs: 10_000,
+    what: "end of Postgres",
+  });
+  const third = await startLocalServices({ homeDirectory, cacheDirectory, need });
+  expect(await query(third.databaseUrl, "table kept")).toEqual([{ one: 1 }]);
+});
+
+it("moves to another port when its own was taken meanwhile", async () => {
+  const only = { ...need, redis: false };
+  const first = await startLocalServices({ homeDirectory, cacheDirectory, need: only });
+  await first.stop();
+  const port = Number(new URL(first.databaseUrl ?? "").port);
+  const squatter = createServer().listen(port, "127.0.0.1");
+  await once(squatter, "listening");
+  try {
+    const second = await startLocalServices({ homeDirectory, cacheDirectory, need: only });
+    expect(new URL(second.databaseUrl ?? "").port).not.toBe(String(port));
+  } finally {
+    squatter.close();
+  }
+});
+
+it("names the cause out of the log when a service cannot start, and leaves nothing running", async () => {
+  const only = { ...need, redis: false };
+  const first = await startLocalServices({ homeDirectory, cacheDirectory, need: only });
+  const shown = await query(first.databaseUrl, "show data_directory");
+  await first.stop();
+  const data = z.array(z.object({ data_directory: z.string() })).parse(shown)[0]?.data_directory ?? "";
+  const settings = join(data, "postgresql.conf");
+  await writeFile(settings, `${await readFile(settings, "utf8")}\nno_such_setting = on\n`);
+  const attempt = startLocalServices({ homeDirectory, cacheDirectory, need: only });
+  await expect(attempt).rejects.toThrow(/local postgres ended at its start[^]*no_such_setting/);
+  await expect(attempt).rejects.toMatchObject({ code: "service_unavailable", service: "postgres" });
+  expect(await processes()).toEqual([]);
+});

@@ -1,0 +1,39 @@
+import { defineConfig } from "vitest/config";
+import { ConfigurationError } from "./src/agents/model_deployer/errors.ts";
+import { findExternalProblem } from "./tests/support/external_problem.ts";
+
+const isCi = process.env["CI"] === "true";
+const problem = await findExternalProblem();
+if (problem !== null) {
+  const sentence = `tests/contract and tests/integration need real services: ${problem}`;
+  if (isCi) throw new ConfigurationError(`CI=true forbids skipping: ${sentence}`);
+  process.stderr.write(`skipped: ${sentence}\n`);
+}
+
+const unit = {
+  test: {
+    name: "unit",
+    include: ["tests/{unit,scenarios}/**/*.test.ts"],
+    testTimeout: 20_000,
+  },
+};
+
+/** Real servers: their first start on a busy machine takes tens of seconds. */
+const external = {
+  test: {
+    name: "external",
+    include: ["tests/{contract,integration,faults}/**/*.test.ts"],
+    globalSetup: ["tests/support/external_services.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+  },
+};
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    teardownTimeout: 60_000,
+    projects: problem === null ? [unit, external] : [unit],
+  },
+});
