@@ -5,16 +5,17 @@ import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { ConfigurationError } from "../../../src/agents/model_deployer/errors.ts";
 import { createPool, Database, migrate } from "../../../src/database/index.ts";
-import { createTestDatabase, createWorld } from "./support.ts";
+import { createTestDatabase } from "../../support/databases.ts";
+import { createWorld } from "./support.ts";
 
 const MIGRATIONS = new URL("../../../src/database/migrations/", import.meta.url);
 
 async function emptyDatabase(): Promise<() => Database> {
-  const { url, drop } = await createTestDatabase();
+  const { url, ...created } = await createTestDatabase();
   const opened: Database[] = [];
   onTestFinished(async () => {
     await Promise.all(opened.map((database) => database.close()));
-    await drop();
+    await created.drop();
   });
   return () => {
     const database = new Database(createPool(url));

@@ -202,3 +202,13 @@ test("a route that was wanted but never acknowledged makes nobody a previous one
   const second = await db.deployments.get("d2");
   expect(second && (await db.deployments.getPreviousProduction(second))).toBeNull();
 });
+
+test("a deployment that was rolled back is no way back, though it served last", async () => {
+  const { db } = await createWorld();
+  await openEndpointWith(db, 3);
+  await apply(db, want(0, { d1: 100 }), observe(1));
+  await apply(db, want(1, { d2: 100 }), observe(2), setStatus("d2", "pending", "rolled_back", 60));
+  await apply(db, want(2, { d3: 100 }), observe(3));
+  const third = await db.deployments.get("d3");
+  expect(third && (await db.deployments.getPreviousProduction(third))?.deployment_id).toBe("d1");
+});

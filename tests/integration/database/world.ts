@@ -3,23 +3,8 @@ import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import type { InstallationKind } from "../../../src/database/migrate.ts";
 import { createDatabase, type DeployerDatabase } from "../../../src/database/index.ts";
+import { createTestDatabase } from "../../support/databases.ts";
 import { experiment } from "./fixtures.ts";
-
-const ADMIN_URL = process.env["TEST_DATABASE_URL"] ?? "postgresql://root@127.0.0.1:5432/test";
-
-export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
-  const name = `md_db_${randomUUID().replaceAll("-", "")}`;
-  const url = new URL(ADMIN_URL);
-  await runAt(ADMIN_URL, `create database ${name}`);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => runAt(ADMIN_URL, `drop database if exists ${name} with (force)`) };
-}
-
-async function runAt(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(sql).finally(() => client.end());
-}
 
 export interface World {
   url: string;
@@ -40,9 +25,15 @@ async function createSchema(): Promise<string> {
   shared ??= createTestDatabase();
   const schema = `world_${randomUUID().replaceAll("-", "")}`;
   const url = new URL((await shared).url);
-  await runAt(url.href, `create schema ${schema}`);
+  await createSchemaAt(url.href, schema);
   url.searchParams.set("options", `-c search_path=${schema}`);
   return url.href;
+}
+
+async function createSchemaAt(url: string, schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`create schema ${schema}`).finally(() => client.end());
 }
 
 /** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */

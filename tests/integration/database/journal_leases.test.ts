@@ -1,0 +1,76 @@
+import pg from "pg";
+import { expect, onTestFinished, test } from "vitest";
+import { ConflictError } from "../../../src/agents/model_deployer/errors.ts";
+import { claim, createWorld, openEndpointWith, planOf, want } from "./support.ts";
+
+const refusal = { code: "conflict" as const, sentence: "No.", unmet: [] };
+
+test("what a stale lease writes is refused at begin, record and finish", async () => {
+  const { db, another } = await createWorld();
+  await openEndpointWith(db, 1);
+  const { operation_id: id } = await claim(db);
+  const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: false });
+  await db.journal.begin(id, planOf(), lease);
+  await another("process-b").leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: true });
+  const { operation_id: fresh } = await claim(db);
+  const step = { index: 0, step: "apply_route" as const, result: {} };
+  const changes = [want(0, { d1: 100 })];
+  await expect(db.journal.begin(fresh, planOf(changes), lease)).rejects.toThrow(/process-b holds it/);
+  await expect(db.journal.record(id, step, changes, lease)).rejects.toThrow(ConflictError);
+  await expect(db.journal.finish(id, { status: "succeeded", result: {} }, changes, lease)).rejects.toThrow(
+    ConflictError,
+  );
+  expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 0 });
+  expect(await db.operations.get(id)).toMatchObject({ status: "planned" });
+});
+
+test("nobody is granted the lease while a write under it is being committed", async () => {
+  const { db, another, sql, url } = await createWorld();
+  await openEndpointWith(db, 1);
+  const { operation_id: id } = await claim(db);
+  const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: false });
+  const blocker = new pg.Client({ connectionString: url });
+  blocker.on("error", () => undefined);
+  await blocker.connect();
+  onTestFinished(() => blocker.end());
+  await blocker.query("begin; select from ml_endpoints for update");
+  const waiting = async (count: number) => {
+    const [row] = await sql(
+      "select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return row?.["waiting"] === count;
+  };
+  const finish = db.journal.finish(id, { status: "succeeded", result: {} }, [want(0, { d1: 100 })], lease);
+  await expect.poll(() => waiting(1), { timeout: 5000 }).toBe(true);
+  const preempt = another("process-b").leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: true });
+  await expect.poll(() => waiting(2), { timeout: 5000 }).toBe(true);
+  await blocker.query("rollback");
+  await finish;
+  expect(await preempt).toMatchObject({ holder: "process-b", token: 2 });
+  expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 1 });
+});
+
+test("an operation is left alone while its lease lasts, and is listed when that is over", async () => {
+  const { db, sql } = await createWorld();
+  const { operation_id: id } = await claim(db);
+  const listed = async () => (await db.operations.listUnfinished(10)).map(({ operation_id }) => operation_id);
+  expect(await listed()).toEqual([]);
+  const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: false });
+  await db.journal.begin(id, planOf(), lease);
+  expect(await listed()).toEqual([]);
+  await sql("update ml_leases set expires_at = clock_timestamp() - interval '1 second'");
+  expect(await listed()).toEqual([id]);
+  await db.leases.renew(lease, { ttl_seconds: 60 });
+  expect(await listed()).toEqual([]);
+  await db.leases.release(lease);
+  expect(await listed()).toEqual([id]);
+  await db.journal.finish(id, { status: "refused", refusal }, [], null);
+  expect(await listed()).toEqual([]);
+});
+
+test("a claim that nobody went on with is listed after the node's SLA", async () => {
+  const { db, sql } = await createWorld();
+  const { operation_id: id } = await claim(db);
+  await sql("update ml_operations set updated_at = clock_timestamp() - interval '31 seconds'");
+  expect((await db.operations.listUnfinished(10)).map(({ operation_id }) => operation_id)).toEqual([id]);
+});
