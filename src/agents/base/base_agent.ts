@@ -56,7 +56,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
    */
   async execute(input: Input, config: RunnableConfig = {}): Promise<Update & { spans: Span[] }> {
     const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
-    const update = await this.traced(input, config, recorder);
+    const update = await this.#traced(input, config, recorder);
     return { ...update, spans: recorder.spans };
   }
 
@@ -68,13 +68,13 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
     return async (state, config) => {
       const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
       try {
-        const update = await this.traced(this.pick(state), config, recorder);
+        const update = await this.#traced(this.pick(state), config, recorder);
         return { ...update, spans: recorder.spans };
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         const failed: NodeUpdate<Update> = {
           ...noUpdate<Update>(),
-          ...this.failure(error),
+          ...this.#failure(error),
           spans: recorder.spans,
         };
         return failed;
@@ -82,7 +82,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
     };
   }
 
-  private failure(error: AgentError): { status: "failed"; errors: AgentFailure[] } {
+  #failure(error: AgentError): { status: "failed"; errors: AgentFailure[] } {
     const failure = {
       agent_name: this.agent_name,
       code: error.code,
@@ -94,7 +94,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
     return { status: "failed", errors: [failure] };
   }
 
-  private async traced(input: Input, config: RunnableConfig, recorder: SpanRecorder): Promise<Update> {
+  async #traced(input: Input, config: RunnableConfig, recorder: SpanRecorder): Promise<Update> {
     const sla = AbortSignal.timeout(this.sla_seconds * 1000);
     const signal = config.signal === undefined ? sla : AbortSignal.any([config.signal, sla]);
     const given = config.callbacks;

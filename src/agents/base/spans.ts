@@ -44,19 +44,19 @@ export class SpanRecorder extends BaseCallbackHandler {
   readonly name = "span_recorder";
   override readonly awaitHandlers = true;
   readonly trace_id = randomBytes(16).toString("hex");
-  private readonly agent: { agent_name: string; tier: number };
-  private readonly open = new Map<string, OpenSpan>();
-  private readonly spanIds = new Map<string, string>();
-  private readonly finished: Span[] = [];
+  readonly #agent: { agent_name: string; tier: number };
+  readonly #open = new Map<string, OpenSpan>();
+  readonly #spanIds = new Map<string, string>();
+  readonly #finished: Span[] = [];
 
   constructor(agent: { agent_name: string; tier: number }) {
     super();
-    this.agent = agent;
+    this.#agent = agent;
   }
 
   /** Finished spans, in the order in which they ended. */
   get spans(): Span[] {
-    return [...this.finished];
+    return [...this.#finished];
   }
 
   override handleChainStart(
@@ -70,13 +70,13 @@ export class SpanRecorder extends BaseCallbackHandler {
     parentRunId?: string,
   ): void {
     if (tags?.includes("langsmith:hidden") === true) {
-      const parent = parentRunId === undefined ? undefined : this.spanIds.get(parentRunId);
-      if (parent !== undefined) this.spanIds.set(runId, parent);
+      const parent = parentRunId === undefined ? undefined : this.#spanIds.get(parentRunId);
+      if (parent !== undefined) this.#spanIds.set(runId, parent);
       return;
     }
     const span_id = randomBytes(8).toString("hex");
-    this.spanIds.set(runId, span_id);
-    this.open.set(runId, {
+    this.#spanIds.set(runId, span_id);
+    this.#open.set(runId, {
       span_id,
       parent_run_id: parentRunId,
       operation: runName ?? "run",
@@ -85,25 +85,25 @@ export class SpanRecorder extends BaseCallbackHandler {
   }
 
   override handleChainEnd(_outputs: unknown, runId: string): void {
-    this.close(runId, { status: "ok", error: null, error_type: null });
+    this.#close(runId, { status: "ok", error: null, error_type: null });
   }
 
   override handleChainError(error: unknown, runId: string): void {
-    this.close(runId, failureOf(error));
+    this.#close(runId, failureOf(error));
   }
 
-  private close(runId: string, outcome: Pick<Span, "status" | "error" | "error_type">): void {
-    const open = this.open.get(runId);
+  #close(runId: string, outcome: Pick<Span, "status" | "error" | "error_type">): void {
+    const open = this.#open.get(runId);
     if (open === undefined) return;
-    this.open.delete(runId);
+    this.#open.delete(runId);
     const completed = new Date();
-    const parent = open.parent_run_id === undefined ? undefined : this.spanIds.get(open.parent_run_id);
-    this.finished.push({
+    const parent = open.parent_run_id === undefined ? undefined : this.#spanIds.get(open.parent_run_id);
+    this.#finished.push({
       span_id: open.span_id,
       trace_id: this.trace_id,
       parent_span_id: parent ?? null,
-      agent_name: this.agent.agent_name,
-      agent_tier: this.agent.tier,
+      agent_name: this.#agent.agent_name,
+      agent_tier: this.#agent.tier,
       operation: open.operation,
       started_at: open.started_at.toISOString(),
       completed_at: completed.toISOString(),

@@ -4,14 +4,14 @@ import type { CallOptions, ModelPackager, ModelRegistry, ModelServer } from "./p
 
 /** Takes a version from its artifact to a server that answers, and ends servers. */
 export class DeploymentOrchestrator {
-  private readonly registry: ModelRegistry;
-  private readonly packager: ModelPackager;
-  private readonly server: ModelServer;
+  readonly #registry: ModelRegistry;
+  readonly #packager: ModelPackager;
+  readonly #server: ModelServer;
 
   constructor(parts: { registry: ModelRegistry; packager: ModelPackager; server: ModelServer }) {
-    this.registry = parts.registry;
-    this.packager = parts.packager;
-    this.server = parts.server;
+    this.#registry = parts.registry;
+    this.#packager = parts.packager;
+    this.#server = parts.server;
   }
 
   /**
@@ -19,10 +19,10 @@ export class DeploymentOrchestrator {
    * @throws ArtifactRejectedError when the artifact is no longer those files
    */
   async package(step: StepOf<"package_model">, options: CallOptions): Promise<{ bento_tag: string }> {
-    const present = await this.packager.findPackage(step.bento_tag);
+    const present = await this.#packager.findPackage(step.bento_tag);
     if (present !== null && present.artifact_digest === step.artifact_digest)
       return { bento_tag: present.bento_tag };
-    const model = await this.registry.fetchArtifact(step.model_artifact_uri, options);
+    const model = await this.#registry.fetchArtifact(step.model_artifact_uri, options);
     if (model.digest !== step.artifact_digest) {
       throw new ArtifactRejectedError(
         `${step.model_artifact_uri} has changed since ${step.model_version_id} was registered: its digest is ` +
@@ -32,8 +32,8 @@ export class DeploymentOrchestrator {
     const preprocessing =
       step.preprocessing_artifact_uri === null
         ? null
-        : await this.registry.fetchArtifact(step.preprocessing_artifact_uri, options);
-    const packaged = await this.packager.packageModel(
+        : await this.#registry.fetchArtifact(step.preprocessing_artifact_uri, options);
+    const packaged = await this.#packager.packageModel(
       {
         bento_tag: step.bento_tag,
         model_name: step.model_name,
@@ -49,11 +49,11 @@ export class DeploymentOrchestrator {
 
   async start(step: StepOf<"start_server">, options: CallOptions): Promise<{ host: string; port: number }> {
     const { deployment_id, bento_tag, resources } = step;
-    return this.server.start({ deployment_id, bento_tag, resources }, options);
+    return this.#server.start({ deployment_id, bento_tag, resources }, options);
   }
 
   async stop(step: StepOf<"stop_server">, options: CallOptions): Promise<Record<string, never>> {
-    await this.server.stop(step.deployment_id, options);
+    await this.#server.stop(step.deployment_id, options);
     return {};
   }
 }

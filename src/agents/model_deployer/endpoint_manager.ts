@@ -8,22 +8,22 @@ import type { CallOptions, ModelServer, ServerAddress, TrafficRouter } from "./p
 
 /** Opens and closes endpoints, and brings the router to the route that the database wants. */
 export class EndpointManager {
-  private readonly router: TrafficRouter;
-  private readonly server: ModelServer;
-  private readonly database: Database;
+  readonly #router: TrafficRouter;
+  readonly #server: ModelServer;
+  readonly #database: Database;
 
   constructor(parts: { router: TrafficRouter; server: ModelServer; database: Database }) {
-    this.router = parts.router;
-    this.server = parts.server;
-    this.database = parts.database;
+    this.#router = parts.router;
+    this.#server = parts.server;
+    this.#database = parts.database;
   }
 
   async open(step: StepOf<"open_endpoint">, options: CallOptions): Promise<{ endpoint_url: string }> {
-    return this.router.open(step.endpoint_name, options);
+    return this.#router.open(step.endpoint_name, options);
   }
 
   async close(step: StepOf<"close_endpoint">, options: CallOptions): Promise<Record<string, never>> {
-    await this.router.close(step.endpoint_name, options);
+    await this.#router.close(step.endpoint_name, options);
     return {};
   }
 
@@ -32,10 +32,10 @@ export class EndpointManager {
    * @throws ConflictError when the endpoint has moved on
    */
   async apply(step: StepOf<"apply_route">, options: CallOptions): Promise<{ generation: number }> {
-    const endpoint = await this.wanted(step);
-    const applied = await this.router.apply(
+    const endpoint = await this.#wanted(step);
+    const applied = await this.#router.apply(
       routeOf(endpoint),
-      await this.addresses(endpoint, options),
+      await this.#addresses(endpoint, options),
       options,
     );
     if (applied.generation !== step.generation) {
@@ -48,27 +48,27 @@ export class EndpointManager {
   }
 
   async figures(endpointName: string, options: CallOptions): Promise<VersionFigures[]> {
-    return this.router.figures(endpointName, options);
+    return this.#router.figures(endpointName, options);
   }
 
   /** Adds what the router has counted for the endpoint's shadow since the last time. */
   async collectShadowEvidence(endpoint: Endpoint, options: CallOptions): Promise<ShadowEvidence | null> {
     const shadow = endpoint.mirror_deployment_id;
     if (shadow === null) return null;
-    const figures = await this.router.figures(endpoint.endpoint_name, options);
+    const figures = await this.#router.figures(endpoint.endpoint_name, options);
     const own = figures.find((entry) => entry.deployment_id === shadow);
     return own === undefined
-      ? this.database.evidence.read(shadow)
-      : this.database.evidence.collect(shadow, own);
+      ? this.#database.shadowEvidence.read(shadow)
+      : this.#database.shadowEvidence.collect(shadow, own);
   }
 
   async isReady(deploymentId: string, bentoTag: string, options: CallOptions): Promise<boolean> {
-    const observed = await this.server.observe(deploymentId, options);
+    const observed = await this.#server.observe(deploymentId, options);
     return observed.state === "ready" && observed.bento_tag === bentoTag;
   }
 
-  private async wanted(step: StepOf<"apply_route">): Promise<Endpoint> {
-    const endpoint = await this.database.endpoints.get(step.endpoint_name);
+  async #wanted(step: StepOf<"apply_route">): Promise<Endpoint> {
+    const endpoint = await this.#database.endpoints.get(step.endpoint_name);
     if (endpoint === null) {
       throw new NotFoundError(`Endpoint ${step.endpoint_name} does not exist; a deployment opens it.`);
     }
@@ -81,12 +81,12 @@ export class EndpointManager {
     return endpoint;
   }
 
-  private async addresses(endpoint: Endpoint, options: CallOptions): Promise<ServerAddress[]> {
+  async #addresses(endpoint: Endpoint, options: CallOptions): Promise<ServerAddress[]> {
     const mirror = endpoint.mirror_deployment_id;
     const ids = [...serving(endpoint.weights), ...(mirror === null ? [] : [mirror])];
     return Promise.all(
       ids.map(async (deployment_id) => {
-        const observed = await this.server.observe(deployment_id, options);
+        const observed = await this.#server.observe(deployment_id, options);
         if (observed.state === "ready") return { deployment_id, host: observed.host, port: observed.port };
         const why = observed.state === "failed" ? `failed: ${observed.reason}` : observed.state;
         throw new ServiceUnavailableError(

@@ -32,14 +32,14 @@ export interface RunOptions extends CallOptions {
 
 /** Carries one claimed operation to its end: plan, lease, intent, steps, last transaction. */
 export class OperationRunner {
-  private readonly database: Database;
-  private readonly executor: StepExecutor;
-  private readonly settings: Settings;
+  readonly #database: Database;
+  readonly #executor: StepExecutor;
+  readonly #settings: Settings;
 
   constructor(parts: { database: Database; executor: StepExecutor; settings: Settings }) {
-    this.database = parts.database;
-    this.executor = parts.executor;
-    this.settings = parts.settings;
+    this.#database = parts.database;
+    this.#executor = parts.executor;
+    this.#settings = parts.settings;
   }
 
   /**
@@ -47,7 +47,7 @@ export class OperationRunner {
    * @throws AgentError a typed one; a retryable one leaves the operation to be resumed
    */
   async run(operationId: string, options: RunOptions): Promise<Answer> {
-    const operation = await this.database.operations.get(operationId);
+    const operation = await this.#database.operations.get(operationId);
     if (operation === null) throw new NotFoundError(`Operation ${operationId} does not exist.`);
     const stored = storedOutcome(operation);
     if (stored !== null) return stored;
@@ -56,18 +56,18 @@ export class OperationRunner {
     const lease = {
       name: plan.lease_name,
       preempts: plan.preempts,
-      ttl_seconds: this.settings.lease_seconds,
+      ttl_seconds: this.#settings.lease_seconds,
     };
-    return withLease(this.database.leases, lease, options.signal, async (held, signal) => {
-      if (begun === null) await this.begin(operation, plan, held);
-      return this.carryOut(operation, plan, held, { ...options, signal });
+    return withLease(this.#database.leases, lease, options.signal, async (held, signal) => {
+      if (begun === null) await this.#begin(operation, plan, held);
+      return this.#carryOut(operation, plan, held, { ...options, signal });
     });
   }
 
   /** @throws the refusal as its error, after it is written down */
   async decide(operation: Operation, options: RunOptions): Promise<Plan> {
     const request = actionRequestSchema.parse(operation.request);
-    const now = await this.database.clock.now();
+    const now = await this.#database.clock.now();
     const { operation_id, requested_by } = operation;
     const decision = await options.planner(request, { operation_id, requested_by, now }, options);
     if (decision.decision === "plan") return decision.plan;
@@ -81,16 +81,16 @@ export class OperationRunner {
       raw_content: { action: operation.action, code: refusal.code, request: JSON.stringify(request) },
       occurred_at: now,
     });
-    await this.database.journal.finish(operation_id, { status: "refused", refusal }, [episode], null);
+    await this.#database.journal.finish(operation_id, { status: "refused", refusal }, [episode], null);
     throw refusalError(refusal, operation_id);
   }
 
-  private async begin(operation: Operation, plan: Plan, lease: Lease): Promise<void> {
+  async #begin(operation: Operation, plan: Plan, lease: Lease): Promise<void> {
     const { operation_id, payload_hash } = operation;
     const valid =
       plan.approvals_needed === 0
         ? []
-        : await this.database.approvals.listValid(operation_id, {
+        : await this.#database.approvals.listValid(operation_id, {
             payload_hash,
             generation: plan.generation,
           });
@@ -104,29 +104,24 @@ export class OperationRunner {
     const spent = valid
       .slice(0, plan.approvals_needed)
       .map(({ approval_id }) => ({ change: "spend_approval" as const, approval_id }));
-    await this.database.journal.begin(operation_id, { ...plan, intent: [...spent, ...plan.intent] }, lease);
+    await this.#database.journal.begin(operation_id, { ...plan, intent: [...spent, ...plan.intent] }, lease);
   }
 
-  private async carryOut(
-    operation: Operation,
-    plan: Plan,
-    lease: Lease,
-    options: RunOptions,
-  ): Promise<Answer> {
+  async #carryOut(operation: Operation, plan: Plan, lease: Lease, options: RunOptions): Promise<Answer> {
     const { operation_id } = operation;
     try {
-      await this.takeSteps(operation_id, plan, lease, options);
+      await this.#takeSteps(operation_id, plan, lease, options);
     } catch (error) {
       if (options.signal.aborted && !(options.signal.reason instanceof ConflictError)) {
         throw deadlineError(plan.summary, error);
       }
-      if (isFinal(error)) await this.giveUp(operation, plan, lease, error);
+      if (isFinal(error)) await this.#giveUp(operation, plan, lease, error);
       throw error;
     }
-    const steps = await this.database.operations.steps(operation_id);
-    const now = await this.database.clock.now();
+    const steps = await this.#database.operations.steps(operation_id);
+    const now = await this.#database.clock.now();
     const { changes, answer } = conclude(plan, steps, { now, started_at: operation.created_at });
-    await this.database.journal.finish(
+    await this.#database.journal.finish(
       operation_id,
       { status: "succeeded", result: { ...answer } },
       changes,
@@ -135,15 +130,15 @@ export class OperationRunner {
     return answer;
   }
 
-  private async takeSteps(operationId: string, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
-    const done = new Set((await this.database.operations.steps(operationId)).map((step) => step.index));
+  async #takeSteps(operationId: string, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
+    const done = new Set((await this.#database.operations.steps(operationId)).map((step) => step.index));
     for (const [index, planned] of plan.steps.entries()) {
       if (done.has(index)) continue;
       options.signal.throwIfAborted();
       const name = planned.do.step;
       options.onProgress("step_started", name, `${name} begins`);
-      const { result, changes } = await this.executor.execute(planned.do, options);
-      await this.database.journal.record(
+      const { result, changes } = await this.#executor.execute(planned.do, options);
+      await this.#database.journal.record(
         operationId,
         { index, step: name, result },
         [...changes, ...planned.then],
@@ -154,10 +149,10 @@ export class OperationRunner {
   }
 
   /** Undoes what was done, says what could not be undone, and writes the failure down. */
-  private async giveUp(operation: Operation, plan: Plan, lease: Lease, failure: AgentError): Promise<void> {
+  async #giveUp(operation: Operation, plan: Plan, lease: Lease, failure: AgentError): Promise<void> {
     const { operation_id } = operation;
     const undoFailures = await undoSteps(
-      { database: this.database, executor: this.executor },
+      { database: this.#database, executor: this.#executor },
       operation_id,
       plan,
       lease,
@@ -174,10 +169,10 @@ export class OperationRunner {
       endpoint_name: null,
       outcome_type: "failure",
       raw_content: { action: operation.action, code: failure.code },
-      occurred_at: await this.database.clock.now(),
+      occurred_at: await this.#database.clock.now(),
     });
     const changes = [...plan.on_failure, episode];
-    await this.database.journal.finish(operation_id, { status: "failed", error }, changes, null);
+    await this.#database.journal.finish(operation_id, { status: "failed", error }, changes, null);
   }
 }
 

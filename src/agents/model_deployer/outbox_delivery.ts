@@ -40,12 +40,12 @@ const procedureUseSchema = z.strictObject({
 
 /** Brings what was committed to the registry and the memories: at least once, counted once. */
 export class OutboxDelivery {
-  private readonly parts: Parts;
-  private readonly registryManager: RegistryManager;
+  readonly #parts: Parts;
+  readonly #registryManager: RegistryManager;
 
   constructor(parts: Parts, registryManager: RegistryManager) {
-    this.parts = parts;
-    this.registryManager = registryManager;
+    this.#parts = parts;
+    this.#registryManager = registryManager;
   }
 
   /**
@@ -53,12 +53,12 @@ export class OutboxDelivery {
    * @returns a sentence for each part that did not take its entries
    */
   async deliver(limit: number, options: CallOptions): Promise<string[]> {
-    const { outbox } = this.parts.database;
+    const { outbox } = this.#parts.database;
     const entries = await outbox.claim(limit);
     const degraded = new Set<string>();
     for (const entry of entries) {
       try {
-        await this.deliverOne(entry, options);
+        await this.#deliverOne(entry, options);
         await outbox.delivered(entry.entry_id);
       } catch (error) {
         if (!(error instanceof AgentError) && !options.signal.aborted) throw error;
@@ -70,18 +70,18 @@ export class OutboxDelivery {
     return [...degraded];
   }
 
-  private async deliverOne(entry: OutboxEntry, options: CallOptions): Promise<void> {
+  async #deliverOne(entry: OutboxEntry, options: CallOptions): Promise<void> {
     switch (entry.topic) {
       case "registry_projection":
-        return this.registryManager.projectStage(
+        return this.#registryManager.projectStage(
           projectionSchema.parse(entry.payload).model_version_id,
           options,
         );
       case "episodic_memory":
-        return this.parts.episodicMemory.store(episodeSchema.parse(entry.payload), options);
+        return this.#parts.episodicMemory.store(episodeSchema.parse(entry.payload), options);
       case "procedural_memory": {
         const { procedure, use, duration_ms } = procedureUseSchema.parse(entry.payload);
-        return this.parts.proceduralMemory.recordUse(procedure, { ...use, duration_ms }, options);
+        return this.#parts.proceduralMemory.recordUse(procedure, { ...use, duration_ms }, options);
       }
       default:
         return entry.topic satisfies never;

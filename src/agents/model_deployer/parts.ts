@@ -5,12 +5,12 @@ export interface Database {
   journal: ports.OperationJournal;
   operations: ports.OperationReader;
   leases: ports.Leases;
-  versions: ports.ModelVersions;
+  modelVersions: ports.ModelVersions;
   deployments: ports.Deployments;
   experiments: ports.Experiments;
   endpoints: ports.Endpoints;
   rollouts: ports.Rollouts;
-  evidence: ports.ShadowEvidenceStore;
+  shadowEvidence: ports.ShadowEvidenceStore;
   approvals: ports.Approvals;
   history: ports.History;
   outbox: ports.Outbox;

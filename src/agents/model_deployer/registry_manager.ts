@@ -18,17 +18,17 @@ const STAGE_ALIAS: Readonly<Record<Stage, Alias | null>> = {
 
 /** Registers versions, pins their artifacts, and brings the registry's aliases to what the database says. */
 export class RegistryManager {
-  private readonly registry: ModelRegistry;
-  private readonly database: Database;
+  readonly #registry: ModelRegistry;
+  readonly #database: Database;
 
   constructor(registry: ModelRegistry, database: Database) {
-    this.registry = registry;
-    this.database = database;
+    this.#registry = registry;
+    this.#database = database;
   }
 
   async register(step: StepOf<"register_in_registry">, options: CallOptions): Promise<{ version: number }> {
     const { model_name, mlflow_run_id: run_id, source, request_key } = step;
-    const registered = await this.registry.registerVersion(
+    const registered = await this.#registry.registerVersion(
       { model_name, run_id, source, request_key },
       options,
     );
@@ -36,7 +36,7 @@ export class RegistryManager {
   }
 
   async pin(step: StepOf<"pin_artifact">, options: CallOptions): Promise<{ digest: string }> {
-    const { digest } = await this.registry.fetchArtifact(step.artifact_uri, options);
+    const { digest } = await this.#registry.fetchArtifact(step.artifact_uri, options);
     return { digest };
   }
 
@@ -45,11 +45,11 @@ export class RegistryManager {
    * @throws NotFoundError
    */
   async projectStage(modelVersionId: string, options: CallOptions): Promise<void> {
-    const version = await this.database.versions.get(modelVersionId);
+    const version = await this.#database.modelVersions.get(modelVersionId);
     if (version === null)
       throw new NotFoundError(`Model version ${modelVersionId} does not exist in the database.`);
-    const alias = (await this.isPrevious(version)) ? "previous" : STAGE_ALIAS[version.stage];
-    await this.registry.projectStage(
+    const alias = (await this.#isPrevious(version)) ? "previous" : STAGE_ALIAS[version.stage];
+    await this.#registry.projectStage(
       {
         model_name: version.model_name,
         version: version.version,
@@ -61,14 +61,14 @@ export class RegistryManager {
     );
   }
 
-  private async isPrevious(version: ModelVersion): Promise<boolean> {
+  async #isPrevious(version: ModelVersion): Promise<boolean> {
     if (version.stage !== "archived") return false;
-    const production = await this.database.versions.getProduction(version.experiment_id);
+    const production = await this.#database.modelVersions.getProduction(version.experiment_id);
     if (production === null) return false;
-    const deployments = await this.database.deployments.listForVersion(production.model_version_id);
+    const deployments = await this.#database.deployments.listForVersion(production.model_version_id);
     const serving = deployments.find((one) => one.target_stage === "production" && one.status !== "failed");
     if (serving === undefined) return false;
-    const previous = await this.database.deployments.getPreviousProduction(serving);
+    const previous = await this.#database.deployments.getPreviousProduction(serving);
     return previous?.model_version_id === version.model_version_id;
   }
 }

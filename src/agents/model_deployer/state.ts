@@ -1,7 +1,7 @@
 import { StateSchema } from "@langchain/langgraph";
 import { z } from "zod";
 import { agentStateFields } from "../base/agent_state.ts";
-import { answerSchema } from "./domain/answer.ts";
+import { type Answer, answerSchema } from "./domain/answer.ts";
 import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
 import { actionRequestSchema, rolloutRequestSchema } from "./domain/requests.ts";
 
@@ -178,16 +178,19 @@ export const requestStateSchema = z.strictObject({
 export type ModelDeployerRequest = z.input<typeof requestStateSchema>;
 export type ParsedRequestState = z.infer<typeof requestStateSchema>;
 
-/** What the agent answers. */
+/** What the agent answers; what does not belong to the action is null. */
 export interface ModelDeployerAnswer {
+  /** `in_progress` where the operation goes on after the answer. */
   status: "completed" | "in_progress";
-  operation_id?: string;
-  deployment_plan?: PlanView;
-  deployment_manifest?: z.infer<typeof answerFields.deployment_manifest>;
-  version_record?: z.infer<typeof answerFields.version_record>;
-  model_version_id?: string;
-  rollback_successful?: boolean | null;
-  active_deployment_id?: string | null;
+  /** Null in a dry run. */
+  operation_id: string | null;
+  deployment_plan: PlanView | null;
+  deployment_manifest: Answer["deployment_manifest"];
+  version_record: Answer["version_record"];
+  model_version_id: string | null;
+  rollback_successful: boolean | null;
+  active_deployment_id: string | null;
   warnings: string[];
+  /** Parts that did not answer; what they missed is caught up later. */
   degraded: string[];
 }

@@ -13,34 +13,34 @@ export interface StepOutcome {
 
 /** Carries out one step: each of them observes first and acts only where needed, so that a second try is harmless. */
 export class StepExecutor {
-  private readonly registry: RegistryManager;
-  private readonly orchestrator: DeploymentOrchestrator;
-  private readonly endpoints: EndpointManager;
+  readonly #registry: RegistryManager;
+  readonly #orchestrator: DeploymentOrchestrator;
+  readonly #endpoints: EndpointManager;
 
   constructor(parts: {
     registry: RegistryManager;
     orchestrator: DeploymentOrchestrator;
     endpoints: EndpointManager;
   }) {
-    this.registry = parts.registry;
-    this.orchestrator = parts.orchestrator;
-    this.endpoints = parts.endpoints;
+    this.#registry = parts.registry;
+    this.#orchestrator = parts.orchestrator;
+    this.#endpoints = parts.endpoints;
   }
 
   async execute(step: Step, options: CallOptions): Promise<StepOutcome> {
     switch (step.step) {
       case "register_in_registry":
-        return { result: await this.registry.register(step, options), changes: [] };
+        return { result: await this.#registry.register(step, options), changes: [] };
       case "pin_artifact":
-        return { result: await this.registry.pin(step, options), changes: [] };
+        return { result: await this.#registry.pin(step, options), changes: [] };
       case "package_model":
-        return { result: await this.orchestrator.package(step, options), changes: [] };
+        return { result: await this.#orchestrator.package(step, options), changes: [] };
       case "start_server":
-        return { result: await this.orchestrator.start(step, options), changes: [] };
+        return { result: await this.#orchestrator.start(step, options), changes: [] };
       case "stop_server":
-        return { result: await this.orchestrator.stop(step, options), changes: [] };
+        return { result: await this.#orchestrator.stop(step, options), changes: [] };
       case "open_endpoint": {
-        const opened = await this.endpoints.open(step, options);
+        const opened = await this.#endpoints.open(step, options);
         const { endpoint_name, experiment_id } = step;
         return {
           result: opened,
@@ -48,7 +48,7 @@ export class StepExecutor {
         };
       }
       case "close_endpoint":
-        return { result: await this.endpoints.close(step, options), changes: [] };
+        return { result: await this.#endpoints.close(step, options), changes: [] };
       case "want_route": {
         const { step: _kind, ...route } = step;
         return {
@@ -58,7 +58,7 @@ export class StepExecutor {
       }
       case "apply_route": {
         const { endpoint_name, generation } = step;
-        const result = await this.endpoints.apply(step, options);
+        const result = await this.#endpoints.apply(step, options);
         return { result, changes: [{ change: "observe_route", endpoint_name, generation }] };
       }
       default:

@@ -67,24 +67,24 @@ function viewOf(plan: Plan): PlanView {
 }
 
 class ActionNodes {
-  private readonly tools: ActionTools;
-  private readonly runner: OperationRunner;
+  readonly #tools: ActionTools;
+  readonly #runner: OperationRunner;
 
   constructor(tools: ActionTools) {
-    this.tools = tools;
-    this.runner = new OperationRunner({ ...tools, database: tools.parts.database });
+    this.#tools = tools;
+    this.#runner = new OperationRunner({ ...tools, database: tools.parts.database });
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
   async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    if (effectsOf(runtime, this.tools.settings) === "dry-run")
+    if (effectsOf(runtime, this.#tools.settings) === "dry-run")
       return { operation_id: null, operation_status: null };
     const request = requestOf(state);
-    const operation = await this.tools.parts.database.journal.claim({
+    const operation = await this.#tools.parts.database.journal.claim({
       request_id: state.idempotency_key ?? null,
       payload_hash: hashOf(request),
       action: request.action,
-      requested_by: this.tools.settings.requested_by,
+      requested_by: this.#tools.settings.requested_by,
       request: { ...request },
     });
     const stored = storedOutcome(operation);
@@ -93,7 +93,7 @@ class ActionNodes {
   }
 
   async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    const plan = await this.makePlan(state, runtime);
+    const plan = await this.#makePlan(state, runtime);
     tell(runtime, {
       event: "planned",
       operation_id: state.operation_id ?? null,
@@ -107,19 +107,19 @@ class ActionNodes {
 
   async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operationId = claimedOperation(state);
-    const plan = await this.makePlan(state, runtime);
-    const { database } = this.tools.parts;
+    const plan = await this.#makePlan(state, runtime);
+    const { database } = this.#tools.parts;
     await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
     return {};
   }
 
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operation_id = claimedOperation(state);
-    const patience = AbortSignal.timeout(this.tools.settings.patience_seconds * 1000);
+    const patience = AbortSignal.timeout(this.#tools.settings.patience_seconds * 1000);
     try {
-      const answer = await this.runner.run(operation_id, {
+      const answer = await this.#runner.run(operation_id, {
         signal: AbortSignal.any([signalOf(runtime), patience]),
-        planner: this.tools.planner,
+        planner: this.#tools.planner,
         onProgress: (event, step, message) => {
           tell(runtime, { event, operation_id, step, message });
         },
@@ -128,16 +128,16 @@ class ActionNodes {
       return answerUpdate(operation_id, answer, []);
     } catch (error) {
       if (!(error instanceof DeadlineExceededError) || !patience.aborted) throw error;
-      return unfinishedUpdate(this.tools.parts.database, operation_id);
+      return unfinishedUpdate(this.#tools.parts.database, operation_id);
     }
   }
 
-  private async makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
-    const { parts, planner, settings } = this.tools;
+  async #makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
+    const { parts, planner, settings } = this.#tools;
     const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
     if (state.operation_id !== null && state.operation_id !== undefined) {
       const operation = await parts.database.operations.get(state.operation_id);
-      if (operation !== null) return this.runner.decide(operation, options);
+      if (operation !== null) return this.#runner.decide(operation, options);
     }
     const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };

@@ -24,7 +24,7 @@ async function gather(
   request: DeployRequest,
   options: CallOptions,
 ): Promise<DeployFacts> {
-  const version = await database.versions.get(request.model_version_id);
+  const version = await database.modelVersions.get(request.model_version_id);
   const name = version === null ? "" : endpointName(version.experiment_id, request.target_stage);
   const [endpoint, deployments, open_rollout, policy] = await Promise.all([
     database.endpoints.get(name),

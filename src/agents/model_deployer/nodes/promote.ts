@@ -23,13 +23,13 @@ async function gather(
   request: PromoteRequest,
   options: CallOptions,
 ): Promise<PromoteFacts> {
-  const version = await database.versions.get(request.model_version_id);
+  const version = await database.modelVersions.get(request.model_version_id);
   if (version === null) return { ...nothingKnown, policy: await database.experiments.getGatePolicy("") };
   const { experiment_id } = version;
   const [experiment, policy, production, endpoint] = await Promise.all([
     database.experiments.get(experiment_id),
     database.experiments.getGatePolicy(experiment_id),
-    database.versions.getProduction(experiment_id),
+    database.modelVersions.getProduction(experiment_id),
     database.endpoints.get(endpointName(experiment_id, "production")),
   ]);
   const facts = { version, experiment, policy, production, endpoint };
@@ -75,7 +75,7 @@ async function shadowOf(
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const note = `The router gave no figures, so the evidence collected before counts: ${error.message}`;
-    return { evidence: await database.evidence.read(deployment.deployment_id), notes: [note] };
+    return { evidence: await database.shadowEvidence.read(deployment.deployment_id), notes: [note] };
   }
 }
 
@@ -86,7 +86,8 @@ async function servingVersions(
   const pairs = await Promise.all(
     serving(endpoint?.weights ?? {}).map(async (id) => {
       const deployment = await database.deployments.get(id);
-      const version = deployment === null ? null : await database.versions.get(deployment.model_version_id);
+      const version =
+        deployment === null ? null : await database.modelVersions.get(deployment.model_version_id);
       return deployment === null || version === null ? null : { deployment, version };
     }),
   );

@@ -17,7 +17,7 @@ async function gather(parts: Parts, request: RegisterRequest, options: CallOptio
   const { experiment_id, mlflow_run_id, mlflow_model_name: name, mlflow_model_version: version } = request;
   const [experiment, registered_before, run, given_version] = await Promise.all([
     database.experiments.get(experiment_id),
-    database.versions.getByRun(experiment_id, mlflow_run_id),
+    database.modelVersions.getByRun(experiment_id, mlflow_run_id),
     registry.describeRun(mlflow_run_id, options),
     name === null || version === null ? null : registry.describeVersion(name, version, options),
   ]);

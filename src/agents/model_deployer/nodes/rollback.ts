@@ -25,13 +25,13 @@ export async function gatherRollback(
   const current = await database.deployments.get(deploymentId);
   if (current === null) return nothingKnown;
   const [current_version, endpoint, previous, open_rollout] = await Promise.all([
-    database.versions.get(current.model_version_id),
+    database.modelVersions.get(current.model_version_id),
     database.endpoints.get(current.endpoint_name),
     database.deployments.getPreviousProduction(current),
     database.rollouts.getOpen(current.endpoint_name),
   ]);
   const [previous_version, previous_is_ready] = await Promise.all([
-    previous === null ? null : database.versions.get(previous.model_version_id),
+    previous === null ? null : database.modelVersions.get(previous.model_version_id),
     previous === null ? false : endpoints.isReady(previous.deployment_id, previous.bento_tag, options),
   ]);
   return { current, current_version, endpoint, previous, previous_version, previous_is_ready, open_rollout };

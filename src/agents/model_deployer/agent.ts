@@ -1,0 +1,62 @@
+import { isInterrupted } from "@langchain/langgraph";
+import { type AgentRun, BaseAgent } from "../base/base_agent.ts";
+import { ApprovalRequiredError } from "./errors.ts";
+import type { ModelDeployerGraph } from "./graph.ts";
+import { pickRequest } from "./nodes/validate_node.ts";
+import { validateRequest } from "./nodes/validate_request.ts";
+import type { ModelDeployerAnswer, ModelDeployerRequest } from "./state.ts";
+
+/**
+ * Takes a trained model from the registry to production traffic, and back again when it turns bad.
+ *
+ * `execute` raises typed errors; `asNode` puts them into the pipeline's state. The graph itself is `graph`.
+ */
+export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDeployerAnswer> {
+  readonly agent_name = "model_deployer";
+  readonly tier = 0;
+  readonly tier_name = "ml_foundation";
+  readonly agent_type = "standard";
+  readonly sla_seconds = 30;
+  readonly graph: ModelDeployerGraph;
+
+  constructor(graph: ModelDeployerGraph) {
+    super();
+    this.graph = graph;
+  }
+
+  protected pick(state: Record<string, unknown>): ModelDeployerRequest {
+    const request: Record<string, unknown> = pickRequest(state);
+    return { deployment_action: "", ...request };
+  }
+
+  /** @throws ModelDeployerError; unknown fields are refused here, where no other agent's fields can stand */
+  protected async run(input: ModelDeployerRequest, { config }: AgentRun): Promise<ModelDeployerAnswer> {
+    validateRequest({ ...input });
+    const state = await this.graph.invoke({ ...input }, config);
+    if (isInterrupted(state)) {
+      const operation_id = state.operation_id ?? null;
+      throw new ApprovalRequiredError(
+        `Operation ${operation_id} waits for an approval; resume its thread afterwards.`,
+        {
+          details: { operation_id, interrupts: state.__interrupt__.map((one) => one.value) },
+        },
+      );
+    }
+    return answerOf(state);
+  }
+}
+
+function answerOf(state: ModelDeployerGraph["~OutputType"]): ModelDeployerAnswer {
+  return {
+    status: state.status === "in_progress" ? "in_progress" : "completed",
+    operation_id: state.operation_id ?? null,
+    deployment_plan: state.deployment_plan ?? null,
+    deployment_manifest: state.deployment_manifest ?? null,
+    version_record: state.version_record ?? null,
+    model_version_id: typeof state.model_version_id === "string" ? state.model_version_id : null,
+    rollback_successful: state.rollback_successful ?? null,
+    active_deployment_id: state.active_deployment_id ?? null,
+    warnings: state.warnings ?? [],
+    degraded: state.degraded ?? [],
+  };
+}

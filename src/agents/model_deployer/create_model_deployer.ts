@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { BaseCheckpointSaver } from "@langchain/langgraph";
+import type { Configuration } from "../../configuration.ts";
+import { createDatabase, type DeployerDatabase, type InstallationKind } from "../../database/index.ts";
+import { SupabaseEpisodicMemory } from "../../memory/episodic_memory.ts";
+import { migrateMemory } from "../../memory/migrate_memory.ts";
+import { SupabaseProceduralMemory } from "../../memory/procedural_memory.ts";
+import { createMemoryClient } from "../../memory/supabase_client.ts";
+import { RedisWorkingMemory } from "../../memory/working_memory.ts";
+import { BentoMLPackager } from "../../mlops/bentoml/packager.ts";
+import { BentoMLServer } from "../../mlops/bentoml/server.ts";
+import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
+import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
+import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
+import { startLocalServices } from "../../platform/local_services.ts";
+import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { ModelDeployerAgent } from "./agent.ts";
+import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
+import type { Parts, Settings } from "./parts.ts";
+
+export interface ModelDeployerOptions {
+  /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
+  checkpointer?: BaseCheckpointSaver;
+  /** The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. */
+  installation?: InstallationKind;
+  /** Lines for people, of what takes long. */
+  onProgress?: (line: string) => void;
+}
+
+export interface ModelDeployer {
+  agent: ModelDeployerAgent;
+  graph: ModelDeployerGraph;
+  parts: Parts;
+  settings: Settings;
+  database: DeployerDatabase;
+  /** The addresses in use, embedded ones included. */
+  addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
+  /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
+  close(): Promise<void>;
+}
+
+const SLA_MARGIN_SECONDS = 4;
+
+/**
+ * Builds everything from a parsed configuration; what has no address is brought up in the home.
+ * @throws ConfigurationError | ServiceUnavailableError | NotAuthenticatedError
+ */
+export async function createModelDeployer(
+  configuration: Configuration,
+  options: ModelDeployerOptions = {},
+): Promise<ModelDeployer> {
+  const addresses = await resolveAddresses(configuration, options);
+  const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
+  const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache, ...progress });
+  const database = createDatabase({
+    url: addresses.databaseUrl,
+    holder: `${hostname()}:${process.pid}:${randomUUID()}`,
+  });
+  await database.migrate({ installation: options.installation ?? "standard" });
+  const memory = await createMemories(configuration, addresses);
+  const parts: Parts = {
+    database,
+    ...createEngine(configuration, addresses, tools, options),
+    ...memory.ports,
+  };
+  const settings: Settings = {
+    requested_by: await requester(configuration, database),
+    lease_seconds: configuration.leaseSeconds,
+    patience_seconds: 30 - SLA_MARGIN_SECONDS,
+    retention_seconds: configuration.retentionSeconds,
+    default_effects: configuration.effects,
+  };
+  const graph = createModelDeployerGraph(parts, settings, options);
+  return {
+    agent: new ModelDeployerAgent(graph),
+    graph,
+    parts,
+    settings,
+    database,
+    addresses,
+    close: async () => {
+      await memory.close();
+      await database.close();
+    },
+  };
+}
+
+async function resolveAddresses(
+  configuration: Configuration,
+  options: ModelDeployerOptions,
+): Promise<ModelDeployer["addresses"]> {
+  const { databaseUrl, redisUrl, mlflowUrl, home, cache } = configuration;
+  const need = { postgres: databaseUrl === null, redis: redisUrl === null, mlflow: mlflowUrl === null };
+  const local =
+    need.postgres || need.redis || need.mlflow
+      ? await startLocalServices({
+          homeDirectory: home,
+          cacheDirectory: cache,
+          need,
+          ...(options.onProgress && { onProgress: options.onProgress }),
+        })
+      : {};
+  return {
+    databaseUrl: databaseUrl ?? local.databaseUrl ?? "",
+    redisUrl: redisUrl ?? local.redisUrl ?? "",
+    mlflowUrl: mlflowUrl ?? local.mlflowUrl ?? "",
+  };
+}
+
+function createEngine(
+  { home, cache, mlflowAuth }: Configuration,
+  { mlflowUrl }: ModelDeployer["addresses"],
+  tools: ToolsEnvironment,
+  { onProgress }: ModelDeployerOptions,
+): Pick<Parts, "registry" | "packager" | "server" | "router"> {
+  const client = new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) });
+  const bentos = join(home, "bentoml");
+  return {
+    registry: new MLflowRegistry({ client, artifactDirectory: join(home, "artifacts") }),
+    packager: new BentoMLPackager({ home: bentos, bentoml: tools.bentoml }),
+    server: new BentoMLServer({
+      home: bentos,
+      runDirectory: join(home, "run"),
+      cacheDirectory: cache,
+      uv: tools.uv,
+      ...(onProgress && { onProgress }),
+    }),
+    router: new EnvoyRouter({ home, envoyPath: tools.envoy }),
+  };
+}
+
+type MemoryPorts = Pick<Parts, "workingMemory" | "episodicMemory" | "proceduralMemory">;
+
+async function createMemories(
+  { supabaseUrl, supabaseKey }: Configuration,
+  { databaseUrl, redisUrl }: ModelDeployer["addresses"],
+): Promise<{ ports: MemoryPorts; close(): Promise<void> }> {
+  if (supabaseUrl === null) await migrateMemory(databaseUrl, { signal: AbortSignal.timeout(30_000) });
+  const client = createMemoryClient({
+    databaseUrl,
+    supabaseUrl: supabaseUrl ?? undefined,
+    supabaseKey: supabaseKey ?? undefined,
+  });
+  const workingMemory = new RedisWorkingMemory({ redisUrl });
+  const ports = {
+    workingMemory,
+    episodicMemory: new SupabaseEpisodicMemory(client),
+    proceduralMemory: new SupabaseProceduralMemory(client),
+  };
+  return {
+    ports,
+    close: async () => {
+      await workingMemory.close();
+      await client.close();
+    },
+  };
+}
+
+async function requester({ token }: Configuration, database: DeployerDatabase): Promise<string> {
+  if (token === null) return "model_deployer";
+  return (await database.principals.authenticate(token)).principal;
+}

@@ -1,0 +1,86 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { ConfigurationError } from "./agents/model_deployer/errors.ts";
+import type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
+
+const url = (protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+    );
+
+const environmentSchema = z.object({
+  DATABASE_URL: url(["postgres:", "postgresql:"]).optional(),
+  REDIS_URL: url(["redis:", "rediss:"]).optional(),
+  MLFLOW_TRACKING_URI: url(["http:", "https:"]).optional(),
+  MLFLOW_TRACKING_USERNAME: z.string().optional(),
+  MLFLOW_TRACKING_PASSWORD: z.string().optional(),
+  MLFLOW_TRACKING_TOKEN: z.string().optional(),
+  SUPABASE_URL: url(["http:", "https:"]).optional(),
+  SUPABASE_KEY: z.string().optional(),
+  MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
+  MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
+  MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
+  MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
+  MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
+  MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
+});
+
+export interface Configuration {
+  /** Null: an embedded server of the home. */
+  databaseUrl: string | null;
+  redisUrl: string | null;
+  mlflowUrl: string | null;
+  mlflowAuth: MLflowAuth | null;
+  /** Null: the development default over the same Postgres. */
+  supabaseUrl: string | null;
+  supabaseKey: string | null;
+  /** Bentos, running servers, routers and embedded services. */
+  home: string;
+  /** Python environments, shared by all homes. */
+  cache: string;
+  /** Names the principal that asks; without it requests are the agent's own. */
+  token: string | null;
+  effects: "live" | "dry-run";
+  leaseSeconds: number;
+  retentionSeconds: number;
+}
+
+/** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
+export function readConfiguration(environment: Record<string, string | undefined>): Configuration {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new ConfigurationError(`The environment is not usable: ${problems.join("; ")}.`, {
+      details: { problems },
+    });
+  }
+  const values = parsed.data;
+  return {
+    databaseUrl: values.DATABASE_URL ?? null,
+    redisUrl: values.REDIS_URL ?? null,
+    mlflowUrl: values.MLFLOW_TRACKING_URI ?? null,
+    mlflowAuth: mlflowAuth(values),
+    supabaseUrl: values.SUPABASE_URL ?? null,
+    supabaseKey: values.SUPABASE_KEY ?? null,
+    home: resolve(values.MODEL_DEPLOYER_HOME),
+    cache: resolve(values.MODEL_DEPLOYER_CACHE),
+    token: values.MODEL_DEPLOYER_TOKEN ?? null,
+    effects: values.MODEL_DEPLOYER_EFFECTS,
+    leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
+    retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
+  };
+}
+
+function mlflowAuth(values: z.infer<typeof environmentSchema>): Configuration["mlflowAuth"] {
+  if (values.MLFLOW_TRACKING_TOKEN !== undefined)
+    return { kind: "bearer", token: values.MLFLOW_TRACKING_TOKEN };
+  const { MLFLOW_TRACKING_USERNAME: username, MLFLOW_TRACKING_PASSWORD: password } = values;
+  return username === undefined || password === undefined ? null : { kind: "basic", username, password };
+}
