@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -35,8 +35,7 @@ afterAll(async () => {
 });
 
 async function python<T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> {
-  const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
-  const tools = await ensureToolsEnvironment({ cacheDirectory });
+  const tools = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
   const env = childEnvironment({
     MLFLOW_TRACKING_URI: inject("mlflowUrl"),
     MLFLOW_DISABLE_TELEMETRY: "true",
