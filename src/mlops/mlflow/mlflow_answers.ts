@@ -33,7 +33,7 @@ export function parseAnswer<T>(call: string, text: string, schema: z.ZodType<T>)
   );
 }
 
-/** Servers with Python's own JSON writer send bare NaN and Infinity; these become strings, as newer servers send them. */
+/** Bare NaN and Infinity, which Python's JSON writer allows, become strings, as MLflow 3.17 sends NaN. */
 function parseLenientJson(call: string, text: string): unknown {
   const quoted = text.replace(/"(?:[^"\\]|\\.)*"|\bNaN\b|-?\bInfinity\b/g, (token) =>
     token.startsWith('"') ? token : `"${token}"`,

@@ -30,7 +30,7 @@ export interface NewModelVersion {
 }
 
 /**
- * The part of MLflow's REST interface that the deployer uses, from 2.9 to 3.17.
+ * The part of MLflow's REST interface that the deployer uses; tested against MLflow 3.17.
  *
  * All calls raise ServiceUnavailableError when the server does not answer in time (after retries where a repetition is
  * harmless), NotFoundError when it does not know the thing, ServiceRefusedError when it refuses or makes no sense.
@@ -110,7 +110,7 @@ export class MLflowClient {
       found.push(...page.model_versions);
       pageToken = page.next_page_token;
     } while (pageToken !== "");
-    // The filter's comparison ignores case on some databases.
+    // Whether the filter minds upper and lower case is up to the server's database.
     return found.filter(({ name, tags }) => {
       return name === query.name && tags.some(({ key, value }) => key === query.tag && value === query.value);
     });
