@@ -114,12 +114,12 @@ export function describeModelServer(name: string, open: () => Promise<ServerSubj
     it("does nothing once the deadline has passed", async () => {
       const late = { signal: AbortSignal.abort() };
       const [tag] = subject.bento_tags;
-      const calls = [
-        subject.server.start({ deployment_id: "dep_late", bento_tag: tag, resources }, late),
-        subject.server.observe("dep_late", late),
-        subject.server.stop("dep_late", late),
-      ];
-      for (const call of calls) await expect(call).rejects.toMatchObject({ code: "service_unavailable" });
+      const { server } = subject;
+      const unavailable = { code: "service_unavailable" };
+      const started = server.start({ deployment_id: "dep_late", bento_tag: tag, resources }, late);
+      await expect(started).rejects.toMatchObject(unavailable);
+      await expect(server.observe("dep_late", late)).rejects.toMatchObject(unavailable);
+      await expect(server.stop("dep_late", late)).rejects.toMatchObject(unavailable);
       expect(await observe("dep_late")).toEqual({ state: "absent" });
     });
   });

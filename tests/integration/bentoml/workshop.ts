@@ -19,7 +19,7 @@ export interface Workshop {
   packager: BentoMLPackager;
   server: BentoMLServer;
   model(name: string): string;
-  /** Packages a trained model as `e2i_<name>:v1` and returns the tag. */
+  /** Packages a trained model as `e2i_<name>:v1`, the preprocessing's name in the tag too, and returns the tag. */
   pack(name: string, preprocessing?: string): Promise<string>;
   /** Kills the server's parent and its workers. */
   killServer(deploymentId: string): Promise<void>;
@@ -27,17 +27,28 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
+/** Asked for and not enforced here. */
+export const resources = {
+  replicas: 1,
+  cpu_limit: "1",
+  memory_limit: "1Gi",
+  autoscaling: { min: 1, max: 1, target_cpu: 70 },
+};
+
 const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
 const trainingScript = fileURLToPath(new URL("./train_models.py", import.meta.url));
 
-export async function openWorkshop(options: { startTimeoutMs?: number } = {}): Promise<Workshop> {
+// Generous: test files run side by side, and the first start in an environment compiles its packages.
+const startTimeoutMs = 240_000;
+
+export async function openWorkshop(): Promise<Workshop> {
   const tools = await ensureToolsEnvironment({ cacheDirectory });
   const models = await trainModels(tools);
   const directory = await mkdtemp(join(tmpdir(), "model-deployer-bentoml-"));
   const home = join(directory, "home");
   const runDirectory = join(directory, "run");
   const packager = new BentoMLPackager({ home, bentoml: tools.bentoml });
-  const server = new BentoMLServer({ home, runDirectory, cacheDirectory, uv: tools.uv, ...options });
+  const server = new BentoMLServer({ home, runDirectory, cacheDirectory, uv: tools.uv, startTimeoutMs });
   const model = (name: string) => join(models, name);
   const signal = () => AbortSignal.timeout(60_000);
   return {
@@ -48,7 +59,7 @@ export async function openWorkshop(options: { startTimeoutMs?: number } = {}): P
     server,
     model,
     pack: async (name, preprocessing) => {
-      const bento_tag = `e2i_${name}:v1`;
+      const bento_tag = `e2i_${[name, preprocessing].filter((part) => part !== undefined).join("_")}:v1`;
       const input = {
         bento_tag,
         model_name: name,
