@@ -14,9 +14,11 @@ import { BentoMLServer } from "../../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
-import { startLocalServices } from "../../platform/local_services.ts";
+import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { Worker } from "../../worker/worker.ts";
 import { ModelDeployerAgent } from "./agent.ts";
+import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
 
@@ -32,6 +34,8 @@ export interface ModelDeployerOptions {
 export interface ModelDeployer {
   agent: ModelDeployerAgent;
   graph: ModelDeployerGraph;
+  /** Moves rollouts on, resumes what was interrupted, drains what was replaced; `run` it in one process or several. */
+  worker: Worker;
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
@@ -72,10 +76,13 @@ export async function createModelDeployer(
     retention_seconds: configuration.retentionSeconds,
     default_effects: configuration.effects,
   };
-  const graph = createModelDeployerGraph(parts, settings, options);
+  const capabilities = createCapabilities(parts, settings);
+  const { checkpointer } = options;
+  const graph = createModelDeployerGraph(capabilities, checkpointer === undefined ? {} : { checkpointer });
   return {
     agent: new ModelDeployerAgent(graph),
     graph,
+    worker: new Worker(capabilities, graph),
     parts,
     settings,
     database,
@@ -93,7 +100,7 @@ async function resolveAddresses(
 ): Promise<ModelDeployer["addresses"]> {
   const { databaseUrl, redisUrl, mlflowUrl, home, cache } = configuration;
   const need = { postgres: databaseUrl === null, redis: redisUrl === null, mlflow: mlflowUrl === null };
-  const local =
+  const local: Partial<LocalServices> =
     need.postgres || need.redis || need.mlflow
       ? await startLocalServices({
           homeDirectory: home,

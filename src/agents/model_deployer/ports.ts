@@ -248,6 +248,8 @@ export interface Deployments {
   getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
   /** Replaced deployments whose time of being kept warm is over and whose server was not yet stopped. */
   listDueToDrain(limit: number): Promise<Deployment[]>;
+  /** Says that its server is stopped. @throws ConflictError when it serves again */
+  markDrained(deploymentId: string): Promise<void>;
 }
 
 export interface Experiments {

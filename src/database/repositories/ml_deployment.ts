@@ -1,5 +1,6 @@
 import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
 import type { Deployments } from "../../agents/model_deployer/ports.ts";
+import { markDrained } from "../changes/deployment_changes.ts";
 import type { Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";
 
@@ -57,6 +58,12 @@ export class MLDeploymentRepository implements Deployments {
        where d.drain_due_at <= clock_timestamp() and d.drained_at is null
        order by d.drain_due_at, d.deployment_id limit $1`,
       [limit],
+    );
+  }
+
+  async markDrained(deploymentId: string): Promise<void> {
+    await this.#database.transaction((tx) =>
+      markDrained(tx, { change: "mark_drained", deployment_id: deploymentId }),
     );
   }
 

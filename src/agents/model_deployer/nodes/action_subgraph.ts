@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { END, START, StateGraph } from "@langchain/langgraph";
 import canonicalize from "canonicalize";
+import type { Capabilities } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
-import { type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
+import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
-import { OperationRunner, type Planner, storedOutcome } from "../operation_runner.ts";
-import type { Parts, Settings } from "../parts.ts";
+import { type Planner, storedOutcome } from "../operation_runner.ts";
 import { refusalError } from "../stored_errors.ts";
 import {
   contextSchema,
@@ -14,24 +14,16 @@ import {
   type ModelDeployerUpdate,
   type PlanView,
 } from "../state.ts";
-import type { StepExecutor } from "../step_executor.ts";
 import { awaitApproval } from "./approval.ts";
 import { answerUpdate, unfinishedUpdate } from "./answers.ts";
 import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
-
-export interface ActionTools {
-  parts: Parts;
-  settings: Settings;
-  executor: StepExecutor;
-  planner: Planner;
-}
 
 /**
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
  * afresh from the journal and the database, so that nothing in a state can stand in for a decision or an approval.
  */
-export function actionSubgraph(tools: ActionTools) {
-  const nodes = new ActionNodes(tools);
+export function actionSubgraph(capabilities: Capabilities, action: Action) {
+  const nodes = new ActionNodes(capabilities, capabilities.planners[action]);
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
     .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
     .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
@@ -67,24 +59,24 @@ function viewOf(plan: Plan): PlanView {
 }
 
 class ActionNodes {
-  readonly #tools: ActionTools;
-  readonly #runner: OperationRunner;
+  readonly #capabilities: Capabilities;
+  readonly #planner: Planner;
 
-  constructor(tools: ActionTools) {
-    this.#tools = tools;
-    this.#runner = new OperationRunner({ ...tools, database: tools.parts.database });
+  constructor(capabilities: Capabilities, planner: Planner) {
+    this.#capabilities = capabilities;
+    this.#planner = planner;
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
   async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    if (effectsOf(runtime, this.#tools.settings) === "dry-run")
+    if (effectsOf(runtime, this.#capabilities.settings) === "dry-run")
       return { operation_id: null, operation_status: null };
     const request = requestOf(state);
-    const operation = await this.#tools.parts.database.journal.claim({
+    const operation = await this.#capabilities.parts.database.journal.claim({
       request_id: state.idempotency_key ?? null,
       payload_hash: hashOf(request),
       action: request.action,
-      requested_by: this.#tools.settings.requested_by,
+      requested_by: this.#capabilities.settings.requested_by,
       request: { ...request },
     });
     const stored = storedOutcome(operation);
@@ -108,18 +100,18 @@ class ActionNodes {
   async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operationId = claimedOperation(state);
     const plan = await this.#makePlan(state, runtime);
-    const { database } = this.#tools.parts;
+    const { database } = this.#capabilities.parts;
     await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
     return {};
   }
 
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operation_id = claimedOperation(state);
-    const patience = AbortSignal.timeout(this.#tools.settings.patience_seconds * 1000);
+    const patience = AbortSignal.timeout(this.#capabilities.settings.patience_seconds * 1000);
     try {
-      const answer = await this.#runner.run(operation_id, {
+      const answer = await this.#capabilities.runner.run(operation_id, {
         signal: AbortSignal.any([signalOf(runtime), patience]),
-        planner: this.#tools.planner,
+        planner: this.#planner,
         onProgress: (event, step, message) => {
           tell(runtime, { event, operation_id, step, message });
         },
@@ -128,16 +120,17 @@ class ActionNodes {
       return answerUpdate(operation_id, answer, []);
     } catch (error) {
       if (!(error instanceof DeadlineExceededError) || !patience.aborted) throw error;
-      return unfinishedUpdate(this.#tools.parts.database, operation_id);
+      return unfinishedUpdate(this.#capabilities.parts.database, operation_id);
     }
   }
 
   async #makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
-    const { parts, planner, settings } = this.#tools;
+    const { parts, runner, settings } = this.#capabilities;
+    const planner = this.#planner;
     const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
     if (state.operation_id !== null && state.operation_id !== undefined) {
       const operation = await parts.database.operations.get(state.operation_id);
-      if (operation !== null) return this.#runner.decide(operation, options);
+      if (operation !== null) return runner.decide(operation, options);
     }
     const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };

@@ -1,6 +1,6 @@
 import { AgentError } from "../../base/agent_error.ts";
-import type { OutboxDelivery } from "../outbox_delivery.ts";
-import type { Parts, Settings } from "../parts.ts";
+import type { Capabilities } from "../capabilities.ts";
+import type { Parts } from "../parts.ts";
 import type { ModelDeployerStateValue, ModelDeployerUpdate } from "../state.ts";
 import { effectsOf, type NodeRuntime } from "./runtime.ts";
 
@@ -9,15 +9,15 @@ const ENTRIES = 20;
 
 /** Brings what is committed to the registry and the memories, and names whoever did not take it. */
 export async function report(
-  tools: { parts: Parts; settings: Settings; delivery: OutboxDelivery },
+  capabilities: Pick<Capabilities, "parts" | "settings" | "delivery">,
   state: ModelDeployerStateValue,
   runtime: NodeRuntime,
 ): Promise<ModelDeployerUpdate> {
-  if (effectsOf(runtime, tools.settings) === "dry-run") return {};
+  if (effectsOf(runtime, capabilities.settings) === "dry-run") return {};
   const signal = AbortSignal.timeout(DELIVERY_MS);
   const [delivered, remembered] = await Promise.all([
-    tools.delivery.deliver(ENTRIES, { signal }),
-    rememberManifest(tools.parts, state, signal),
+    capabilities.delivery.deliver(ENTRIES, { signal }),
+    rememberManifest(capabilities.parts, state, signal),
   ]);
   const degraded = [...delivered, ...remembered];
   return { degraded, warnings: degraded };

@@ -1,0 +1,46 @@
+import { DeploymentOrchestrator } from "./deployment_orchestrator.ts";
+import type { Action } from "./domain/requests.ts";
+import { EndpointManager } from "./endpoint_manager.ts";
+import { advancePlanner } from "./nodes/advance.ts";
+import { deployPlanner } from "./nodes/deploy.ts";
+import { promotePlanner } from "./nodes/promote.ts";
+import { registerPlanner } from "./nodes/register.ts";
+import { rollbackPlanner } from "./nodes/rollback.ts";
+import { OperationRunner, type Planner } from "./operation_runner.ts";
+import { OutboxDelivery } from "./outbox_delivery.ts";
+import type { Parts, Settings } from "./parts.ts";
+import { RegistryManager } from "./registry_manager.ts";
+import { StepExecutor } from "./step_executor.ts";
+
+/** What the graph and the worker do their work with. */
+export interface Capabilities {
+  parts: Parts;
+  settings: Settings;
+  endpoints: EndpointManager;
+  orchestrator: DeploymentOrchestrator;
+  runner: OperationRunner;
+  delivery: OutboxDelivery;
+  planners: Readonly<Record<Action, Planner>>;
+}
+
+export function createCapabilities(parts: Parts, settings: Settings): Capabilities {
+  const registry = new RegistryManager(parts.registry, parts.database);
+  const orchestrator = new DeploymentOrchestrator(parts);
+  const endpoints = new EndpointManager(parts);
+  const executor = new StepExecutor({ registry, orchestrator, endpoints });
+  return {
+    parts,
+    settings,
+    endpoints,
+    orchestrator,
+    runner: new OperationRunner({ database: parts.database, executor, settings }),
+    delivery: new OutboxDelivery(parts, registry),
+    planners: {
+      register: registerPlanner(parts),
+      promote: promotePlanner(parts, endpoints),
+      deploy: deployPlanner(parts, endpoints, settings),
+      rollback: rollbackPlanner(parts, endpoints),
+      advance: advancePlanner(parts, endpoints, settings),
+    },
+  };
+}
