@@ -6,8 +6,8 @@ export const routeConfigName = "routes";
 /** The static cluster that answers for an endpoint without weights; no deployment id can hold an `@`. */
 export const noProductionCluster = "@no-production";
 
-export const generationHeader = "x-endpoint-generation";
-export const deploymentHeader = "x-deployment-id";
+const generationHeader = "x-endpoint-generation";
+const deploymentHeader = "x-deployment-id";
 
 const routeTimeout = "15s";
 

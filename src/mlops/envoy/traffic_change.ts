@@ -11,7 +11,7 @@ import { envoyService, type EnvoyAdmin, type SubscriptionName } from "./admin.ts
 import { toClusterFile, type KnownCluster } from "./cluster_config.ts";
 import type { EndpointFolder } from "./endpoint_folder.ts";
 import { lastComplaint } from "./envoy_process.ts";
-import type { GenerationFence } from "./generation_fence.ts";
+import type { GenerationFence, Superseded } from "./generation_fence.ts";
 import { neededDeployments } from "./route_check.ts";
 import { toRouteFile } from "./route_config.ts";
 
@@ -43,28 +43,29 @@ export async function changeTraffic(
   servers: readonly ServerAddress[],
 ): Promise<Route> {
   const { admin, fence, signal } = context;
-  const before = await routeInForce(context);
-  if (before.generation > route.generation) return before;
-  if (before.generation === route.generation) {
-    if (sameTraffic(before, route)) await followMovedServers(context, route, servers);
-    return before;
-  }
   const claim = await fence.claim(route.generation);
   if (claim.outcome === "superseded") return supersededBy(context, route, claim.by);
-
+  // From here on no older generation can move what is read.
+  const before = await routeInForce(context);
+  if (before.generation >= route.generation) {
+    if (sameRoute(before, route)) await followMovedServers(context, route, servers);
+    return before;
+  }
   const known = await admin.clusters(signal);
   const wanted = await withoutIdle(context, withServers(known, route, servers), before, route);
   const added = await publishClusters(context, route, known, wanted);
-  if (added !== null) return supersededBy(context, route, added);
+  if (added?.outcome === "superseded") return supersededBy(context, route, added.by);
 
   const switched = await publish(context, route, {
     name: "routes",
     content: toRouteFile(route),
     former: toRouteFile(before),
-    isInForce: async () => (await admin.route(signal))?.generation === route.generation,
+    look: async () => {
+      const present = await admin.route(signal);
+      return present?.generation === route.generation ? present : null;
+    },
   });
-  if (switched !== null) return supersededBy(context, route, switched);
-  return routeInForce(context);
+  return switched.outcome === "superseded" ? supersededBy(context, route, switched.by) : switched.seen;
 }
 
 async function routeInForce({ admin, folder, signal }: ChangeContext): Promise<Route> {
@@ -127,12 +128,13 @@ async function withoutIdle(
   return clusters.filter((cluster) => !gone.includes(cluster));
 }
 
+/** Null when Envoy knows exactly these clusters already. */
 async function publishClusters(
   context: ChangeContext,
   route: Route,
   known: readonly KnownCluster[],
   wanted: readonly KnownCluster[],
-): Promise<number | null> {
+): Promise<Acknowledged<true> | Superseded | null> {
   const former = toClusterFile(known);
   const { version, content } = toClusterFile(wanted);
   if (version === former.version) return null;
@@ -140,35 +142,42 @@ async function publishClusters(
     name: "clusters",
     content,
     former: former.content,
-    isInForce: async () => {
+    look: async () => {
       const present = await context.admin.subscription("clusters", context.signal);
-      return present.version === version;
+      return present.version === version ? true : null;
     },
   });
 }
 
-interface Publication {
+interface Acknowledged<Seen> {
+  outcome: "acknowledged";
+  seen: Seen;
+}
+
+interface Publication<Seen> {
   name: SubscriptionName;
   content: string;
   /** What is put back when Envoy rejects the content, so that a restart does not meet it. */
   former: string;
-  isInForce: () => Promise<boolean>;
+  /** What Envoy has in force, once that is this content. */
+  look: () => Promise<Seen | null>;
 }
 
-/** Puts one file in its place and waits for Envoy's word. Null when it is in force, else the generation that came between. */
-async function publish(
+/** Puts one file in its place and waits for Envoy's word. */
+async function publish<Seen>(
   context: ChangeContext,
   route: Route,
-  { name, content, former, isInForce }: Publication,
-): Promise<number | null> {
+  { name, content, former, look }: Publication<Seen>,
+): Promise<Acknowledged<Seen> | Superseded> {
   const { admin, fence, folder, signal } = context;
   const before = await admin.subscription(name, signal);
   const published = await fence.publish(route.generation, folder[name], content);
-  if (published.outcome === "superseded") return published.by;
+  if (published.outcome === "superseded") return published;
 
   const deadline = Date.now() + acknowledgeDeadlineMs;
   while (Date.now() < deadline) {
-    if (await isInForce()) return null;
+    const seen = await look();
+    if (seen !== null) return { outcome: "acknowledged", seen };
     if ((await admin.subscription(name, signal)).rejected > before.rejected) {
       await fence.publish(route.generation, folder[name], former);
       throw await rejection(folder, route, name);
@@ -210,8 +219,6 @@ async function followMovedServers(
   });
   if (moved.length === 0) return;
   for (const server of moved) await dial(server, context.signal);
-  const claim = await context.fence.claim(route.generation);
-  if (claim.outcome === "superseded") return;
   await publishClusters(context, route, known, withServers(known, route, servers));
 }
 
@@ -231,8 +238,9 @@ function dial(server: ServerAddress, signal: AbortSignal): Promise<void> {
   });
 }
 
-function sameTraffic(a: Route, b: Route): boolean {
+function sameRoute(a: Route, b: Route): boolean {
   const ids = new Set([...Object.keys(a.weights), ...Object.keys(b.weights)]);
+  if (a.generation !== b.generation) return false;
   const sameWeights = [...ids].every((id) => (a.weights[id] ?? 0) === (b.weights[id] ?? 0));
   return sameWeights && a.mirror_deployment_id === b.mirror_deployment_id;
 }

@@ -19,13 +19,13 @@ export async function prepareEnvoy(): Promise<string> {
   return (await ensureToolsEnvironment({ cacheDirectory })).envoy;
 }
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   request_id: string;
   url: string;
   body: string;
 }
 
-export interface ModelServerDouble {
+interface ModelServerDouble {
   address: ServerAddress;
   received: ReceivedRequest[];
   /** Answers the requests that `hold` has kept waiting, and all later ones at once. */
@@ -33,7 +33,7 @@ export interface ModelServerDouble {
   close: () => Promise<void>;
 }
 
-export interface ServerBehaviour {
+interface ServerBehaviour {
   status?: number;
   port?: number;
   /** Keeps each request without an answer until `release`. */
