@@ -69,9 +69,7 @@ export class BentoStore {
           throw new ServiceUnavailableError("bento store", `bento cannot be moved to ${target}`, { cause });
         }
         // Either somebody was quicker, which the next look shows, or it is half a bento of a build inside the store.
-        if ((await this.find(tag)) === null) {
-          await rename(target, join(await this.makeScratch(), "partial")).catch(() => undefined);
-        }
+        if ((await this.find(tag)) === null) await this.#discard(target);
       }
     }
     const present = await this.find(tag);
@@ -81,6 +79,24 @@ export class BentoStore {
       `${target} is taken by something that is no bento: remove it`,
     );
   }
+
+  /** By a rename first, so that no reader sees a folder that is being emptied. */
+  async #discard(path: string): Promise<void> {
+    const scratch = await this.makeScratch();
+    try {
+      await rename(path, join(scratch, "partial"));
+    } catch (cause) {
+      if (!isMissing(cause)) {
+        throw new ServiceUnavailableError(
+          "bento store",
+          `${path} is no bento and cannot be moved away: remove it`,
+          { cause },
+        );
+      }
+    } finally {
+      await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
 }
 
 function isOccupied(cause: unknown): boolean {
@@ -89,6 +105,10 @@ function isOccupied(cause: unknown): boolean {
     "code" in cause &&
     ["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(String(cause.code))
   );
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }
 
 async function isAbandoned(name: string, path: string): Promise<boolean> {

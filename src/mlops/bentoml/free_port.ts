@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** A port of 127.0.0.1 that nobody listens on at this moment; somebody else may take it before it is used. */
 export function findFreePort(): Promise<number> {
@@ -15,7 +16,20 @@ export function findFreePort(): Promise<number> {
   });
 }
 
-export function isPortFree(port: number): Promise<boolean> {
+/**
+ * Whether nobody listens on the port, given a moment to become so: a killed process with threads shows as ended before
+ * its last thread lets go of the port.
+ */
+export async function becomesFree(port: number, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (!(await isPortFree(port))) {
+    if (Date.now() >= deadline) return false;
+    await delay(25);
+  }
+  return true;
+}
+
+function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => {

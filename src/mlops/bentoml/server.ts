@@ -6,7 +6,7 @@ import type { CallOptions, ModelServer, ServerObservation } from "../../agents/m
 import { ensureModelEnvironment } from "../../platform/python_environment.ts";
 import { BentoStore, type StoredBento } from "./bento_store.ts";
 import { parseBentoTag } from "./bento_tag.ts";
-import { findFreePort, isPortFree } from "./free_port.ts";
+import { becomesFree, findFreePort } from "./free_port.ts";
 import { ReadinessProbe } from "./readiness_probe.ts";
 import { ServedProcesses } from "./served_process.ts";
 import { ServerRecords, type ServerRecord } from "./server_record.ts";
@@ -43,6 +43,7 @@ const pollIntervalMs = 25;
 /** A load that failed twice with the same error fails again. */
 const repeatedFailure = 2;
 const portAttempts = 4;
+const portReleaseMs = 500;
 const failedStartGraceMs = 500;
 
 /** Serves bentos on this machine with `bentoml serve`, one process group a deployment, each in its model's environment. */
@@ -175,7 +176,7 @@ export class BentoMLServer implements ModelServer {
     const port = await findFreePort();
     const claimed = await this.#records.claim({ deployment_id, bento_tag, port, started_at });
     if (claimed.started_at === started_at && claimed.port === port) return claimed;
-    const isFree = await isPortFree(claimed.port);
+    const isFree = await becomesFree(claimed.port, portReleaseMs);
     // Another starter was quicker: its server is the one to adopt.
     const isTheirs = claimed.bento_tag === bento_tag && (await this.#processes.isRunning(deployment_id));
     if (!isFree && isTheirs) return claimed;

@@ -116,7 +116,7 @@ describe("processes", { timeout: 400_000 }, () => {
     const tag = await workshop.pack("classifier");
     const first = await start("dep_port", tag);
     await workshop.killServer("dep_port");
-    const squatter = await listenOn(first.port);
+    const squatter = await pollUntil(() => listenOn(first.port), { what: "free port", deadlineMs: 10_000 });
     try {
       const second = await start("dep_port", tag);
       expect(second.port).not.toBe(first.port);

@@ -9,6 +9,8 @@ import { BentoMLPackager } from "../../../src/mlops/bentoml/packager.ts";
 import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
 import { childEnvironment } from "../../../src/platform/managed_process.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { readProcess } from "../../../src/platform/process_table.ts";
+import { pollUntil } from "../../support/poll.ts";
 import { processesWith } from "./processes.ts";
 
 /** A packager and a server over a folder of their own, with models that were trained for these tests. */
@@ -77,6 +79,9 @@ export async function openWorkshop(): Promise<Workshop> {
         `BENTOML_HOME=${directory}`,
       );
       for (const id of ids) process.kill(id, "SIGKILL");
+      // Ending processes give their environment up first, so its absence there would come too early.
+      const areGone = async () => (await Promise.all(ids.map(readProcess))).every((entry) => entry === null);
+      await pollUntil(areGone, { what: `end of ${deploymentId}`, deadlineMs: 20_000 });
     },
     close: async () => {
       for (const id of await server.list()) await server.stop(id, { signal: signal() });
