@@ -1,9 +1,11 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { startLocalServices, stopLocalServices } from "../../src/platform/local_services.ts";
-import { readProcess } from "../../src/platform/process_table.ts";
+import { startLocalServices } from "../../src/platform/local_services.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,7 +18,7 @@ declare module "vitest" {
   }
 }
 
-const homePrefix = "model-deployer-tests-";
+const guardianPath = fileURLToPath(new URL("./guardian.ts", import.meta.url));
 
 /**
  * Brings up one Postgres, Redis and MLflow for the run, except where DATABASE_URL, REDIS_URL or MLFLOW_TRACKING_URI
@@ -25,15 +27,8 @@ const homePrefix = "model-deployer-tests-";
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const keptHome = process.env["MODEL_DEPLOYER_TEST_HOME"];
   const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
-  await removeAbandonedHomes();
-  const home = keptHome ?? (await mkdtemp(join(tmpdir(), `${homePrefix}${process.pid}-`)));
-  const teardown = async () => {
-    if (keptHome === undefined) await removeHome(home);
-  };
-  // An interrupted set-up ends what it has started; the runner itself ends a run that is interrupted later.
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  const home = keptHome ?? (await mkdtemp(join(tmpdir(), "model-deployer-tests-")));
+  const teardown = keptHome === undefined ? guard(home) : async () => undefined;
   try {
     const named = {
       databaseUrl: process.env["DATABASE_URL"],
@@ -49,7 +44,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
         mlflow: named.mlflowUrl === undefined,
       },
       onProgress: (line) => process.stderr.write(`${line}\n`),
-      signal: interruption.signal,
     });
     project.provide("databaseUrl", named.databaseUrl ?? local.databaseUrl ?? "");
     project.provide("redisUrl", named.redisUrl ?? local.redisUrl ?? "");
@@ -59,21 +53,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   } catch (error) {
     await teardown();
     throw error;
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }
 
-/** A run that was killed leaves its home behind, named by its pid; the next one clears it away. */
-async function removeAbandonedHomes(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const pid = new RegExp(`^${homePrefix}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && (await readProcess(Number(pid))) === null)
-      await removeHome(join(tmpdir(), name));
-  }
-}
-
-async function removeHome(home: string): Promise<void> {
-  await stopLocalServices(home);
-  await rm(home, { recursive: true, force: true });
+/** The runner skips its teardown when it is interrupted, so that a process of its own sees to the end of the services. */
+function guard(home: string): () => Promise<void> {
+  const guardian = spawn(process.execPath, [guardianPath, home], {
+    detached: true,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const ended = once(guardian, "exit");
+  return async () => {
+    guardian.stdin.end();
+    await ended;
+  };
 }
