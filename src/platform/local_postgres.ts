@@ -5,7 +5,7 @@ import pg from "pg";
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 import { childEnvironment } from "./child_environment.ts";
 import { keepSecret } from "./local_secret.ts";
-import { serviceRunDirectory, type LocalService } from "./local_service.ts";
+import type { LocalService } from "./local_service.ts";
 import {
   completePostgres,
   copyPostgres,
@@ -25,7 +25,8 @@ const initdbTimeoutMs = 120_000;
 
 /** A Postgres of its own: a drawn password, 127.0.0.1 only, durable settings, the database `model_deployer`. */
 export function localPostgres(homeDirectory: string): LocalService {
-  const password = () => keepSecret(join(serviceRunDirectory(homeDirectory), "postgres.password"));
+  // Beside the cluster, which may lie outside the home and outlive it.
+  const password = async () => keepSecret(join((await openPlace(homeDirectory)).directory, "password"));
   const url = async (port: number, name = database) =>
     `postgresql://postgres:${await password()}@127.0.0.1:${port}/${name}`;
   return {
@@ -34,9 +35,9 @@ export function localPostgres(homeDirectory: string): LocalService {
     // Its fast shutdown: sessions are ended, everything is written.
     stopOptions: { graceMs: 30_000, leaderSignal: "SIGINT" },
     async prepare(port, signal) {
-      const user = await postgresUser();
+      const { user, directory } = await openPlace(homeDirectory);
       const binaries = await reachableBinaries(user);
-      const data = join(await reachableDirectory(homeDirectory, user), "postgres", "data");
+      const data = join(directory, "data");
       await ensureCluster({ binaries, data, user, password: await password(), signal });
       // Nothing of this cluster runs any more, or it would have been adopted; a pid in a stale file may be somebody else's.
       await rm(join(data, "postmaster.pid"), { force: true });
@@ -57,6 +58,14 @@ export function localPostgres(homeDirectory: string): LocalService {
     },
     url: (port) => url(port),
   };
+}
+
+/** The folder that holds the cluster, and the user that runs it. */
+async function openPlace(homeDirectory: string): Promise<{ user: SystemUser | null; directory: string }> {
+  const user = await postgresUser();
+  const directory = join(await reachableDirectory(homeDirectory, user), "postgres");
+  await mkdir(directory, { recursive: true, mode: user === null ? 0o700 : 0o711 });
+  return { user, directory };
 }
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
@@ -97,7 +106,6 @@ async function ensureCluster({ binaries, data, user, password, signal }: Cluster
   const scratch = `${data}.new`;
   const passwordFile = `${data}.password`;
   await rm(scratch, { recursive: true, force: true });
-  await mkdir(dirname(data), { recursive: true, mode: user === null ? 0o700 : 0o711 });
   await mkdir(scratch, { mode: 0o700 });
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   if (user !== null) {
