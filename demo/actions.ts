@@ -1,9 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { Command, isInterrupted } from "@langchain/langgraph";
 import { AgentError } from "../src/agents/base/agent_error.ts";
-import type { ModelDeployerStateValue, ModelDeployerRequest } from "../src/agents/model_deployer/state.ts";
+import {
+  approvalQuestionSchema,
+  type ModelDeployerRequest,
+  type ModelDeployerStateValue,
+} from "../src/agents/model_deployer/state.ts";
+import { answerSchema } from "../src/agents/model_deployer/domain/answer.ts";
 import type { Stage } from "./stage.ts";
 import { story, trafficBar } from "./story.ts";
+import { until } from "./until.ts";
 
 type Given = Omit<ModelDeployerRequest, "deployment_action">;
 
@@ -83,7 +89,7 @@ export class Engineer {
     };
     const waiting = await deployer.graph.invoke({ deployment_action: "promote", ...request }, config);
     if (!isInterrupted(waiting)) throw new TypeError("the promotion went on without an approval");
-    const operation_id = waiting.operation_id ?? "";
+    const { operation_id } = approvalQuestionSchema.parse(waiting.__interrupt__[0]?.value);
     story.tell(`promotion of ${name} waits for an approval (interrupt of ${operation_id})`);
     const grant = { token: approverToken, operation_id, reason: "figures look right" };
     const approval = await deployer.parts.database.approvals.grant(grant);
@@ -106,6 +112,17 @@ export class Engineer {
 
   nameOf(deploymentId: string): string {
     return this.#names.get(deploymentId) ?? deploymentId;
+  }
+
+  /** The node answers within its SLA; on a slow machine the worker ends what it began. */
+  async #untilDone(state: ModelDeployerStateValue) {
+    story.tell(`not done within the SLA, so the answer was in_progress; the worker goes on`);
+    const { operations } = this.#stage.deployer.parts.database;
+    const done = await until("the worker has carried the deployment on", 180_000, async () => {
+      const operation = await operations.get(state.operation_id ?? "");
+      return operation?.status === "succeeded" || operation?.status === "failed" ? operation : null;
+    });
+    return answerSchema.parse(done.result).deployment_manifest;
   }
 
   async #act(action: string, given: Given): Promise<ModelDeployerStateValue> {

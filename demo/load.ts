@@ -53,8 +53,9 @@ export class Load {
     this.#rows = rows;
   }
 
-  /** Ends after the requests that are under way. */
+  /** Ends after the requests that are under way. Idempotent. */
   async stop(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
     await this.#running;
     await Promise.all(this.#open);

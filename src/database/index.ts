@@ -13,7 +13,7 @@ import type {
   Principals,
   Rollouts,
   ShadowEvidenceStore,
-} from "../agents/model_deployer/ports.ts";
+} from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
 import { createPool, Database, type PoolOptions } from "./pool.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";

@@ -4,7 +4,7 @@ import { ApprovalRequiredError } from "./errors.ts";
 import type { ModelDeployerGraph } from "./graph.ts";
 import { pickRequest } from "./nodes/validate_node.ts";
 import { validateRequest } from "./nodes/validate_request.ts";
-import type { ModelDeployerAnswer, ModelDeployerRequest } from "./state.ts";
+import { approvalQuestionSchema, type ModelDeployerAnswer, type ModelDeployerRequest } from "./state.ts";
 
 /**
  * Takes a trained model from the registry to production traffic, and back again when it turns bad.
@@ -33,15 +33,7 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
   protected async run(input: ModelDeployerRequest, { config }: AgentRun): Promise<ModelDeployerAnswer> {
     validateRequest({ ...input });
     const state = await this.graph.invoke({ ...input }, config);
-    if (isInterrupted(state)) {
-      const operation_id = state.operation_id ?? null;
-      throw new ApprovalRequiredError(
-        `Operation ${operation_id} waits for an approval; resume its thread afterwards.`,
-        {
-          details: { operation_id, interrupts: state.__interrupt__.map((one) => one.value) },
-        },
-      );
-    }
+    if (isInterrupted(state)) throw approvalError(state.__interrupt__.map((one): unknown => one.value));
     return answerOf(state);
   }
 }
@@ -59,4 +51,11 @@ function answerOf(state: ModelDeployerGraph["~OutputType"]): ModelDeployerAnswer
     warnings: state.warnings ?? [],
     degraded: state.degraded ?? [],
   };
+}
+
+function approvalError(interrupts: unknown[]): ApprovalRequiredError {
+  const [question] = approvalQuestionSchema.array().parse(interrupts);
+  const { operation_id, summary } = question ?? { operation_id: "unknown", summary: "" };
+  const message = `${summary} Operation ${operation_id} waits for an approval by somebody else; approve it, then repeat the request.`;
+  return new ApprovalRequiredError(message, { details: { ...question } });
 }

@@ -1,6 +1,6 @@
 import { AgentError } from "../base/agent_error.ts";
 import { DeadlineExceededError } from "./errors.ts";
-import type { Lease, Leases } from "./ports.ts";
+import type { Lease, Leases } from "./store_ports.ts";
 
 export interface LeaseRequest {
   name: string;

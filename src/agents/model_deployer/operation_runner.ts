@@ -8,7 +8,8 @@ import { type ActionRequest, actionRequestSchema, type DecisionContext } from ".
 import { ApprovalRequiredError, ConflictError, NotFoundError } from "./errors.ts";
 import { deadlineError, withLease } from "./held_lease.ts";
 import type { Database, Settings } from "./parts.ts";
-import type { CallOptions, Lease, Operation } from "./ports.ts";
+import type { CallOptions } from "./ports.ts";
+import type { Lease, Operation } from "./store_ports.ts";
 
 import { refusalError, restoreError } from "./stored_errors.ts";
 import type { StepExecutor } from "./step_executor.ts";

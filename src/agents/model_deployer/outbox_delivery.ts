@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { AgentError } from "../base/agent_error.ts";
 import type { Parts } from "./parts.ts";
-import type { CallOptions, OutboxEntry } from "./ports.ts";
+import type { CallOptions } from "./ports.ts";
+import type { OutboxEntry } from "./store_ports.ts";
 import type { RegistryManager } from "./registry_manager.ts";
 
 const projectionSchema = z.strictObject({ model_version_id: z.string() });

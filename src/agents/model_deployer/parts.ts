@@ -1,20 +1,21 @@
 import type * as ports from "./ports.ts";
+import type * as stores from "./store_ports.ts";
 
 /** Where the truth lies: everything that Postgres answers for. */
 export interface Database {
-  journal: ports.OperationJournal;
-  operations: ports.OperationReader;
-  leases: ports.Leases;
-  modelVersions: ports.ModelVersions;
-  deployments: ports.Deployments;
-  experiments: ports.Experiments;
-  endpoints: ports.Endpoints;
-  rollouts: ports.Rollouts;
-  shadowEvidence: ports.ShadowEvidenceStore;
-  approvals: ports.Approvals;
-  history: ports.History;
-  outbox: ports.Outbox;
-  clock: ports.DatabaseClock;
+  journal: stores.OperationJournal;
+  operations: stores.OperationReader;
+  leases: stores.Leases;
+  modelVersions: stores.ModelVersions;
+  deployments: stores.Deployments;
+  experiments: stores.Experiments;
+  endpoints: stores.Endpoints;
+  rollouts: stores.Rollouts;
+  shadowEvidence: stores.ShadowEvidenceStore;
+  approvals: stores.Approvals;
+  history: stores.History;
+  outbox: stores.Outbox;
+  clock: stores.DatabaseClock;
 }
 
 /** Everything that the agent reaches; built in one place and handed in. */

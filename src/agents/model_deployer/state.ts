@@ -93,6 +93,21 @@ export const planViewSchema = z.strictObject({
 /** A plan as a person reads it. */
 export type PlanView = z.infer<typeof planViewSchema>;
 
+export const approvalQuestionSchema = z.strictObject({
+  kind: z.literal("approval_required"),
+  operation_id: z.string(),
+  summary: z.string(),
+  generation: z.int(),
+  approvals_needed: z.int(),
+  approvals_given: z.int(),
+  notes: z.array(z.string()),
+  resume_with: z.strictObject({ approval_id: z.string() }),
+  /** Why the last attempt to resume did not go through. */
+  refused: z.string().nullable(),
+});
+/** The value of the interrupt that a promotion to production waits with. */
+export type ApprovalQuestion = z.infer<typeof approvalQuestionSchema>;
+
 const answerFields = answerSchema.shape;
 
 export const ModelDeployerState = new StateSchema({

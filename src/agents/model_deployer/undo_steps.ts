@@ -1,7 +1,7 @@
 import { AgentError } from "../base/agent_error.ts";
 import type { Plan, Step } from "./domain/plan.ts";
 import type { Database } from "./parts.ts";
-import type { Lease } from "./ports.ts";
+import type { Lease } from "./store_ports.ts";
 import type { StepExecutor } from "./step_executor.ts";
 
 /** Undo steps are recorded behind the plan's own. */

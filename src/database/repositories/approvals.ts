@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { InvalidApprovalError } from "../../agents/model_deployer/errors.ts";
-import type { Approval, Approvals } from "../../agents/model_deployer/ports.ts";
+import type { Approval, Approvals } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
 import { lockOperation } from "./operation_rows.ts";
 import { authenticateWith } from "./principals.ts";

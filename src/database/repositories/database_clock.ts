@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DatabaseClock } from "../../agents/model_deployer/ports.ts";
+import type { DatabaseClock } from "../../agents/model_deployer/store_ports.ts";
 import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
 import type { Database } from "../pool.ts";
 

@@ -1,5 +1,5 @@
 import { endpointSchema, type Endpoint } from "../../agents/model_deployer/domain/entities.ts";
-import type { Endpoints } from "../../agents/model_deployer/ports.ts";
+import type { Endpoints } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
 import { endpointColumns } from "../rows.ts";
 

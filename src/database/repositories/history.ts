@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { metricsSchema, stageSchema } from "../../agents/model_deployer/domain/entities.ts";
-import type { History, HistoryEvent } from "../../agents/model_deployer/ports.ts";
+import type { History, HistoryEvent } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
 
 const eventRow: z.ZodType<HistoryEvent> = z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
-import type { Lease, Leases } from "../../agents/model_deployer/ports.ts";
+import type { Lease, Leases } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database, type Queries } from "../pool.ts";
 
 const tokenRow = z.strictObject({ token: z.int() });

@@ -1,5 +1,5 @@
 import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
-import type { Deployments } from "../../agents/model_deployer/ports.ts";
+import type { Deployments } from "../../agents/model_deployer/store_ports.ts";
 import { markDrained } from "../changes/deployment_changes.ts";
 import type { Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";

@@ -6,7 +6,7 @@ import {
   type GatePolicy,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
-import type { Experiments } from "../../agents/model_deployer/ports.ts";
+import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
 
 /** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */

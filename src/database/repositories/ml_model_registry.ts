@@ -1,5 +1,5 @@
 import { modelVersionSchema, type ModelVersion } from "../../agents/model_deployer/domain/entities.ts";
-import type { ModelVersions } from "../../agents/model_deployer/ports.ts";
+import type { ModelVersions } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
 import { modelVersionColumns } from "../rows.ts";
 

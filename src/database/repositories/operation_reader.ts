@@ -1,9 +1,6 @@
-import type { Operation, OperationReader, RecordedStep } from "../../agents/model_deployer/ports.ts";
+import type { Operation, OperationReader, RecordedStep } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
 import { operationColumns, operationRow, stepRow } from "./operation_rows.ts";
-
-/** An operation that holds no lease counts as worked on for the node's SLA, 30 s, after it was last touched. */
-const WITHOUT_LEASE_SECONDS = 30;
 
 export class PostgresOperationReader implements OperationReader {
   readonly #database: Database;
@@ -29,19 +26,17 @@ export class PostgresOperationReader implements OperationReader {
     );
   }
 
-  /** What waits for an approval waits for a person, and is not listed. */
+  /** What has begun and is left: its lease is released or has run out. What never began did nothing outside. */
   async listUnfinished(limit: number): Promise<Operation[]> {
     return this.#database.query(
       operationRow,
       `select ${operationColumns} from ml_operations o
-       where finished_at is null and status <> 'awaiting_approval' and case
-         when lease_name is null then updated_at < clock_timestamp() - make_interval(secs => $2)
-         else not exists (
-           select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
-             and not l.released and l.expires_at > clock_timestamp()
-         ) end
+       where status = 'carrying_out' and not exists (
+         select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
+           and not l.released and l.expires_at > clock_timestamp()
+       )
        order by created_at, operation_id limit $1`,
-      [limit, WITHOUT_LEASE_SECONDS],
+      [limit],
     );
   }
 }

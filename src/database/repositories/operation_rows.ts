@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { planSchema, refusalSchema, stepSchema } from "../../agents/model_deployer/domain/plan.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
-import type { Operation, RecordedStep } from "../../agents/model_deployer/ports.ts";
+import type { Operation, RecordedStep } from "../../agents/model_deployer/store_ports.ts";
 import type { ChangeContext } from "../changes/context.ts";
 import type { Queries } from "../pool.ts";
 

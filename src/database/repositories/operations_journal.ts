@@ -3,7 +3,12 @@ import { z } from "zod";
 import type { Change } from "../../agents/model_deployer/domain/changes.ts";
 import type { Plan, Refusal } from "../../agents/model_deployer/domain/plan.ts";
 import { ConflictError, IdempotencyKeyReusedError } from "../../agents/model_deployer/errors.ts";
-import type { Lease, Operation, OperationJournal, RecordedStep } from "../../agents/model_deployer/ports.ts";
+import type {
+  Lease,
+  Operation,
+  OperationJournal,
+  RecordedStep,
+} from "../../agents/model_deployer/store_ports.ts";
 import { applyChanges } from "../apply_changes.ts";
 import { anyRow, type Database, type Queries } from "../pool.ts";
 import { json } from "../rows.ts";

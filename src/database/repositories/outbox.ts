@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Outbox, OutboxEntry } from "../../agents/model_deployer/ports.ts";
+import type { Outbox, OutboxEntry } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
 
 /** An entry that was neither delivered nor failed after this time, its claimer being dead, is given out again. */

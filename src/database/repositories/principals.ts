@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { InvalidRequestError, NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
-import type { Principals } from "../../agents/model_deployer/ports.ts";
+import type { Principals } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database, type Queries } from "../pool.ts";
 
 /** A plain hash is enough for a random token, and too little for a password: so a short one is refused. */

@@ -1,6 +1,6 @@
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { rolloutSchema, type Rollout } from "../../agents/model_deployer/domain/rollout.ts";
-import type { Rollouts } from "../../agents/model_deployer/ports.ts";
+import type { Rollouts } from "../../agents/model_deployer/store_ports.ts";
 import { moveRollout } from "../changes/rollout_changes.ts";
 import type { Database } from "../pool.ts";
 import { rolloutColumns } from "../rows.ts";

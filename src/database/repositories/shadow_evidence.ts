@@ -1,7 +1,7 @@
 import { shadowEvidenceSchema, type ShadowEvidence } from "../../agents/model_deployer/domain/entities.ts";
 import type { VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
-import type { ShadowEvidenceStore } from "../../agents/model_deployer/ports.ts";
+import type { ShadowEvidenceStore } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
 
 /**

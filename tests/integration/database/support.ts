@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Change } from "../../../src/agents/model_deployer/domain/changes.ts";
-import type { Operation } from "../../../src/agents/model_deployer/ports.ts";
+import type { Operation } from "../../../src/agents/model_deployer/store_ports.ts";
 import type { DeployerDatabase } from "../../../src/database/index.ts";
 import { deploymentOf, move, planOf, versionOf } from "./fixtures.ts";
 

@@ -3,9 +3,10 @@ import { z } from "zod";
 import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../parts.ts";
+import type { ApprovalQuestion } from "../state.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
-export interface ApprovalQuestion {
+export interface PendingApproval {
   database: Database;
   operationId: string;
   payloadHash: string;
@@ -19,7 +20,7 @@ const answerSchema = z.object({ approval_id: z.string() });
  * is resumed with only says that it is worth looking again.
  * @throws ApprovalRequiredError where the graph has no checkpointer to wait with
  */
-export async function awaitApproval(question: ApprovalQuestion, runtime: NodeRuntime): Promise<void> {
+export async function awaitApproval(question: PendingApproval, runtime: NodeRuntime): Promise<void> {
   const { database, operationId, payloadHash, plan } = question;
   let refused: string | null = null;
   for (;;) {
@@ -42,25 +43,26 @@ export async function awaitApproval(question: ApprovalQuestion, runtime: NodeRun
 }
 
 function ask(
-  { operationId, plan }: ApprovalQuestion,
+  { operationId, plan }: PendingApproval,
   given: number,
   refused: string | null,
   runtime: NodeRuntime,
 ): unknown {
   const missing = plan.approvals_needed - given;
   const message = `${plan.summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operationId}.`;
+  const asked: ApprovalQuestion = {
+    kind: "approval_required",
+    operation_id: operationId,
+    summary: plan.summary,
+    generation: plan.generation,
+    approvals_needed: plan.approvals_needed,
+    approvals_given: given,
+    notes: plan.notes,
+    resume_with: { approval_id: "the id of an approval of this operation" },
+    refused,
+  };
   try {
-    return runtime.interrupt?.({
-      kind: "approval_required",
-      operation_id: operationId,
-      summary: plan.summary,
-      generation: plan.generation,
-      approvals_needed: plan.approvals_needed,
-      approvals_given: given,
-      notes: plan.notes,
-      resume_with: { approval_id: "the id of an approval of this operation" },
-      refused,
-    });
+    return runtime.interrupt?.(asked);
   } catch (error) {
     if (isGraphBubbleUp(error)) throw error;
     throw new ApprovalRequiredError(message, {

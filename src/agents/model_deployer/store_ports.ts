@@ -1,0 +1,222 @@
+import type { Change, ChangeOf } from "./domain/changes.ts";
+import type {
+  Deployment,
+  Endpoint,
+  Experiment,
+  GatePolicy,
+  Metrics,
+  ModelVersion,
+  ShadowEvidence,
+  Stage,
+} from "./domain/entities.ts";
+import type { Plan, Refusal, Step } from "./domain/plan.ts";
+import type { Rollout, VersionFigures } from "./domain/rollout.ts";
+
+/** What the agent asks of the database, which is the only authority on stage, deployment and traffic. */
+
+export interface Lease {
+  /** Usually an endpoint's name. */
+  name: string;
+  holder: string;
+  token: number;
+}
+
+export interface Leases {
+  /** @throws ConflictError that names the holder and since when. `preempt` takes it from whoever has it. */
+  acquire(name: string, options: { ttl_seconds: number; preempt: boolean }): Promise<Lease>;
+  /** @throws ConflictError when the token is no longer the newest. */
+  renew(lease: Lease, options: { ttl_seconds: number }): Promise<void>;
+  /** Idempotent; a stale token releases nothing. */
+  release(lease: Lease): Promise<void>;
+}
+
+export type OperationStatus =
+  "claimed" | "planned" | "awaiting_approval" | "carrying_out" | "succeeded" | "refused" | "failed";
+
+export interface Operation {
+  operation_id: string;
+  action_key: string;
+  payload_hash: string;
+  action: string;
+  requested_by: string;
+  request: Record<string, unknown>;
+  status: OperationStatus;
+  plan: Plan | null;
+  refusal: Refusal | null;
+  /** What the caller was answered; null while unfinished. */
+  result: Record<string, unknown> | null;
+  error: { code: string; message: string; details: Record<string, unknown> } | null;
+  created_at: string;
+}
+
+export interface RecordedStep {
+  index: number;
+  step: Step["step"];
+  result: Record<string, unknown>;
+}
+
+export interface OperationJournal {
+  /**
+   * Finds or inserts the operation of this key.
+   * @throws IdempotencyKeyReusedError when the key came before with another payload hash.
+   */
+  claim(input: {
+    /** Null derives the key from the payload, so that a finished refusal or failure does not block a new try. */
+    request_id: string | null;
+    payload_hash: string;
+    action: string;
+    requested_by: string;
+    request: Record<string, unknown>;
+  }): Promise<Operation>;
+  /** Keeps a plan that waits for approvals, so that whoever approves can read it. Nothing else changes. */
+  propose(operationId: string, plan: Plan): Promise<void>;
+  /** Writes the plan and applies its intent, in one transaction under the lease. @throws ConflictError */
+  begin(operationId: string, plan: Plan, lease: Lease | null): Promise<void>;
+  /** Records a step's result and applies changes that belong to it. @throws ConflictError */
+  record(operationId: string, step: RecordedStep, changes: Change[], lease: Lease | null): Promise<void>;
+  /** The last transaction: applies the changes and stores the outcome. @throws ConflictError */
+  finish(
+    operationId: string,
+    outcome:
+      | { status: "succeeded"; result: Record<string, unknown> }
+      | { status: "refused"; refusal: Refusal }
+      | { status: "failed"; error: NonNullable<Operation["error"]> },
+    changes: Change[],
+    lease: Lease | null,
+  ): Promise<void>;
+}
+
+export interface OperationReader {
+  get(operationId: string): Promise<Operation | null>;
+  /** In the order of their index. */
+  steps(operationId: string): Promise<RecordedStep[]>;
+  /** Unfinished ones that nobody works on, oldest first. */
+  listUnfinished(limit: number): Promise<Operation[]>;
+}
+
+export interface ModelVersions {
+  get(modelVersionId: string): Promise<ModelVersion | null>;
+  getByRun(experimentId: string, mlflowRunId: string): Promise<ModelVersion | null>;
+  /** The one version at production, if any. */
+  getProduction(experimentId: string): Promise<ModelVersion | null>;
+  list(experimentId: string): Promise<ModelVersion[]>;
+}
+
+export interface Deployments {
+  get(deploymentId: string): Promise<Deployment | null>;
+  /** Newest first. */
+  listForEndpoint(endpointName: string): Promise<Deployment[]>;
+  /** Newest first. */
+  listForVersion(modelVersionId: string): Promise<Deployment[]>;
+  /** The last deployment that served production traffic before this one; never this one itself. */
+  getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
+  /** Replaced deployments whose time of being kept warm is over and whose server was not yet stopped. */
+  listDueToDrain(limit: number): Promise<Deployment[]>;
+  /** Says that its server is stopped. @throws ConflictError when it serves again */
+  markDrained(deploymentId: string): Promise<void>;
+}
+
+export interface Experiments {
+  get(experimentId: string): Promise<Experiment | null>;
+  /** Idempotent for the same content. @throws ConflictError */
+  create(experiment: Experiment, createdBy: string): Promise<void>;
+  /** The experiment's newest policy, or the standard one. */
+  getGatePolicy(experimentId: string): Promise<GatePolicy>;
+  /** @throws InvalidRequestError for a demo policy in a database that is no demo. */
+  setGatePolicy(
+    experimentId: string,
+    policy: Omit<GatePolicy, "policy_id">,
+    setBy: string,
+  ): Promise<GatePolicy>;
+}
+
+export interface Endpoints {
+  get(endpointName: string): Promise<Endpoint | null>;
+  list(): Promise<Endpoint[]>;
+}
+
+export interface Rollouts {
+  get(rolloutId: string): Promise<Rollout | null>;
+  /** The endpoint's rollout that is running or paused, if any. */
+  getOpen(endpointName: string): Promise<Rollout | null>;
+  /** Running rollouts whose time has come; each is given to one caller for `claim_seconds`. */
+  claimDue(options: { limit: number; claim_seconds: number }): Promise<Rollout[]>;
+  /** Keeps a look that moved no traffic. @throws ConflictError when the rollout is no longer as expected. */
+  hold(change: ChangeOf<"move_rollout">): Promise<void>;
+}
+
+export interface ShadowEvidenceStore {
+  /** Adds the growth since the last collection, whatever the counters' epoch. */
+  collect(deploymentId: string, figures: VersionFigures): Promise<ShadowEvidence>;
+  /** Null when nothing was ever collected. */
+  read(deploymentId: string): Promise<ShadowEvidence | null>;
+}
+
+export interface Approval {
+  approval_id: string;
+  operation_id: string;
+  approver: string;
+}
+
+export interface Approvals {
+  /** Approvals of this operation that still hold for this payload and generation and are not by the requester. */
+  listValid(operationId: string, bound: { payload_hash: string; generation: number }): Promise<Approval[]>;
+  /**
+   * Grants an approval as the principal behind the token.
+   * @throws NotAuthenticatedError | InvalidApprovalError | NotFoundError
+   */
+  grant(input: { token: string; operation_id: string; reason: string }): Promise<Approval>;
+}
+
+export interface Principals {
+  /** @throws NotAuthenticatedError */
+  authenticate(token: string): Promise<{ principal: string }>;
+  /** Stores a hash of the token only. */
+  enrol(principal: string, token: string): Promise<void>;
+}
+
+export interface DatabaseClock {
+  /** The database's own time, ISO 8601. */
+  now(): Promise<string>;
+}
+
+export interface HistoryEvent {
+  kind: "promotion" | "supersession" | "rollback" | "archival" | "registration" | "traffic";
+  occurred_at: string;
+  experiment_id: string;
+  model_version_id: string | null;
+  from_stage: Stage | null;
+  to_stage: Stage | null;
+  endpoint_name: string | null;
+  generation: number | null;
+  weights: Record<string, number> | null;
+  changed_by: string;
+  reason: string;
+  metrics: Metrics;
+}
+
+export interface History {
+  /** Oldest first. */
+  list(experimentId: string): Promise<HistoryEvent[]>;
+  /** The versions that an endpoint sent traffic to at an instant, with their weights. */
+  inProductionAt(
+    endpointName: string,
+    instant: string,
+  ): Promise<{ model_version_id: string; weight: number }[]>;
+}
+
+export interface OutboxEntry {
+  entry_id: string;
+  topic: "registry_projection" | "episodic_memory" | "procedural_memory";
+  dedupe_key: string;
+  payload: Record<string, unknown>;
+  attempts: number;
+}
+
+export interface Outbox {
+  /** Undelivered entries whose time has come, oldest first, given to one caller for a while. */
+  claim(limit: number): Promise<OutboxEntry[]>;
+  delivered(entryId: string): Promise<void>;
+  /** Sets the next try, later each time. */
+  failed(entryId: string, reason: string): Promise<void>;
+}
