@@ -11,8 +11,9 @@ import {
   type ModelDeployer,
 } from "../src/agents/model_deployer/create_model_deployer.ts";
 import { type Configuration, readConfiguration } from "../src/configuration.ts";
+import { readRequirements } from "../src/mlops/bentoml/artifact_folder.ts";
 import { childEnvironment } from "../src/platform/managed_process.ts";
-import { ensureToolsEnvironment } from "../src/platform/python_environment.ts";
+import { ensureModelEnvironment, ensureToolsEnvironment } from "../src/platform/python_environment.ts";
 import { stopHome } from "../src/platform/stop_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
@@ -52,6 +53,7 @@ export class Theatre {
     story.tell("training three classifiers on scikit-learn's breast cancer data");
     const { runs, rows } = await train(configuration.cache, deployer.addresses.mlflowUrl);
     for (const run of runs) story.detail(`${run.name}: ${formatMetrics(run.metrics)}`);
+    await prepareServing(deployer, configuration.cache, runs);
     const experimentId = `breast_cancer_${randomUUID().slice(0, 8)}`;
     return { deployer, experimentId, approverToken: tokens.approver, runs, rows };
   }
@@ -101,6 +103,21 @@ async function train(cache: string, mlflowUrl: string): Promise<z.infer<typeof t
   });
   const lastLine = stdout.trim().split("\n").at(-1) ?? "";
   return trainedSchema.parse(JSON.parse(lastLine));
+}
+
+/** Environments are made when a version is first served; making them here keeps the first deployment within its SLA. */
+async function prepareServing(
+  { parts }: ModelDeployer,
+  cacheDirectory: string,
+  runs: TrainedRun[],
+): Promise<void> {
+  const signal = AbortSignal.timeout(600_000);
+  const { uv } = await ensureToolsEnvironment({ cacheDirectory });
+  for (const { run_id } of runs) {
+    const artifact = await parts.registry.fetchArtifact(`runs:/${run_id}/model`, { signal });
+    const requirements = await readRequirements(artifact.path);
+    await ensureModelEnvironment({ cacheDirectory, requirements, uv, onProgress: story.setUp, signal });
+  }
 }
 
 function formatMetrics(metrics: Record<string, number>): string {

@@ -95,7 +95,7 @@ export async function ensureModelEnvironment(options: ModelEnvironmentOptions): 
   const paths = { python: join(directory, "bin", "python"), bentoml: join(directory, "bin", "bentoml") };
   const commands = [
     [options.uv, "venv", "--quiet", "--python", python.executable, directory],
-    [options.uv, "pip", "install", "--python", paths.python, "--", ...requirements],
+    [options.uv, "pip", "install", "--compile-bytecode", "--python", paths.python, "--", ...requirements],
   ];
   await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
     const message = `the model's requirements cannot be installed: ${lastLines(lines)}`;
