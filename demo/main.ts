@@ -1,3 +1,4 @@
+import { manifestOf } from "../src/agents/model_deployer/domain/manifest.ts";
 import type { Rollout } from "../src/agents/model_deployer/domain/rollout.ts";
 import { Engineer } from "./actions.ts";
 import { Load } from "./load.ts";
@@ -168,14 +169,12 @@ async function printHistory(
   story.good(
     `in production now: ${production === null ? "nothing" : `${production.model_name} version ${production.version}`}`,
   );
-  const serving = Object.keys((await deployer.database.endpoints.get(endpointName))?.weights ?? {})[0] ?? "";
-  story.chapter("Its deployment");
-  story.detail(
-    JSON.stringify(await deployer.database.deployments.get(serving), null, 2).replaceAll(
-      "\n",
-      "\n          ",
-    ),
-  );
+  const endpoint = await deployer.database.endpoints.get(endpointName);
+  const serving = await deployer.database.deployments.get(Object.keys(endpoint?.weights ?? {})[0] ?? "");
+  if (endpoint === null || serving === null) return;
+  story.chapter("Its manifest");
+  const manifest = JSON.stringify(manifestOf(serving, endpoint, null), null, 2);
+  story.detail(manifest.replaceAll("\n", "\n          "));
 }
 
 function printCounts({ counts }: Load, engineer: Engineer): number {

@@ -35,9 +35,12 @@ export const story = {
 /** One bar of 40 characters that shows who gets which share. */
 export function trafficBar(shares: { label: string; weight: number }[]): string {
   const paints = [pc.cyan, pc.magenta, pc.yellow];
+  const blocks = ["█", "▒", "░"];
   const bar = shares
     .map(({ weight }, index) =>
-      (paints[index % paints.length] ?? pc.cyan)("█".repeat(Math.round(weight * 0.4))),
+      (paints[index % paints.length] ?? pc.cyan)(
+        (blocks[index % blocks.length] ?? "█").repeat(Math.round(weight * 0.4)),
+      ),
     )
     .join("");
   const legend = shares

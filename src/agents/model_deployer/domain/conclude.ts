@@ -1,4 +1,4 @@
-import type { Answer } from "./answer.ts";
+import type { Answer, DeploymentManifest } from "./answer.ts";
 import type { Change } from "./changes.ts";
 import { completeRegistration } from "./decide_register.ts";
 import type { Plan } from "./plan.ts";
@@ -24,7 +24,7 @@ export function conclude(
 ): { changes: Change[]; answer: Answer } {
   const found = readResults(steps);
   const seconds = (Date.parse(context.now) - Date.parse(context.started_at)) / 1000;
-  let answer = stampAnswer(plan.draft, found, context.now, seconds);
+  let answer = stampAnswer(plan, found, context.now, seconds);
   const changes = plan.on_success.map((change): Change => {
     switch (change.change) {
       case "insert_model_version": {
@@ -64,19 +64,30 @@ function readResults(steps: DoneStep[]): Found {
   };
 }
 
-function stampAnswer(draft: Answer, found: Found, now: string, seconds: number): Answer {
-  const { deployment_manifest: manifest, version_record: record } = draft;
+function stampAnswer(plan: Plan, found: Found, now: string, seconds: number): Answer {
+  const { deployment_manifest: manifest, version_record: record } = plan.draft;
   return {
-    ...draft,
+    ...plan.draft,
     version_record: record === null ? null : { ...record, promoted_at: now },
-    deployment_manifest:
-      manifest === null
-        ? null
-        : {
-            ...manifest,
-            endpoint_url: found.endpoint_url ?? manifest.endpoint_url,
-            deployed_at: now,
-            deployment_duration_seconds: Math.round(seconds * 100) / 100,
-          },
+    deployment_manifest: manifest === null ? null : stampManifest(manifest, plan, found, now, seconds),
+  };
+}
+
+/** A deployment that a rollback brings back keeps the time at which it was made. */
+function stampManifest(
+  manifest: DeploymentManifest,
+  plan: Plan,
+  found: Found,
+  now: string,
+  seconds: number,
+): DeploymentManifest {
+  const endpoint_url = found.endpoint_url ?? manifest.endpoint_url;
+  const isNew = plan.intent.some((change) => change.change === "insert_deployment");
+  if (!isNew) return { ...manifest, endpoint_url };
+  return {
+    ...manifest,
+    endpoint_url,
+    deployed_at: now,
+    deployment_duration_seconds: Math.round(seconds * 100) / 100,
   };
 }

@@ -1,7 +1,8 @@
-import { emptyAnswer } from "./answer.ts";
+import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
 import type { Change } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { manifestOf } from "./manifest.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf } from "./planned_deployment.ts";
@@ -111,12 +112,29 @@ export function planRollback(
       model_version_id: previous.model_version_id,
       rollback_successful: true,
       active_deployment_id: previous.deployment_id,
+      deployment_manifest: restoredManifest(turn),
       notes: turn.warm
         ? []
         : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
     },
     generation: endpoint.generation,
   });
+}
+
+function restoredManifest({ previous, endpoint, current }: Turn): DeploymentManifest {
+  const route = {
+    endpoint_url: endpoint.endpoint_url,
+    generation: endpoint.generation + 1,
+    weights: allTo(previous.deployment_id),
+    mirror_deployment_id: mirrorAfter(endpoint, current),
+  };
+  return manifestOf({ ...previous, status: "active" }, route, null);
+}
+
+/** The mirror stays, unless it is the bad deployment's own. */
+function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
+  const mirror = endpoint.mirror_deployment_id;
+  return mirror === current.deployment_id ? null : mirror;
 }
 
 function rollbackSteps(
@@ -134,14 +152,13 @@ function rollbackSteps(
       resources,
     }),
   ];
-  const ownMirror = endpoint.mirror_deployment_id === current.deployment_id;
   return [
     ...(warm ? [] : serveAgain),
     ...switchRoute({
       endpoint_name: endpoint.endpoint_name,
       before: endpoint,
       weights: allTo(previous.deployment_id),
-      mirror_deployment_id: ownMirror ? null : endpoint.mirror_deployment_id,
+      mirror_deployment_id: mirrorAfter(endpoint, current),
       reason: `rollback of ${current.deployment_id}: ${reason}`,
     }),
   ];

@@ -2,6 +2,7 @@ import type { DeploymentManifest } from "./answer.ts";
 import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
+import { manifestBasics } from "./manifest.ts";
 import { bentoTag, deploymentId, endpointName, rolloutId } from "./names.ts";
 import type { PlannedStep, StepOf } from "./plan.ts";
 import type { DeployFacts, PlannedTraffic } from "./planned_traffic.ts";
@@ -124,24 +125,5 @@ function draftRollout(traffic: PlannedTraffic, context: DecisionContext): Deploy
     step_index: 0,
     steps: traffic.rollout.steps,
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
-  };
-}
-
-/** What a manifest says of a deployment whatever happens to its traffic. */
-export function manifestBasics(deployment: Deployment) {
-  return {
-    deployment_id: deployment.deployment_id,
-    model_version_id: deployment.model_version_id,
-    experiment_id: deployment.experiment_id,
-    target_stage: deployment.target_stage,
-    endpoint_name: deployment.endpoint_name,
-    replicas: deployment.replicas,
-    cpu_limit: deployment.cpu_limit,
-    memory_limit: deployment.memory_limit,
-    autoscaling: deployment.autoscaling,
-    model_artifact_uri: deployment.model_artifact_uri,
-    preprocessing_artifact_uri: deployment.preprocessing_artifact_uri,
-    bento_tag: deployment.bento_tag,
-    deployed_by: deployment.deployed_by,
   };
 }
