@@ -1,0 +1,85 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { Client } from "undici";
+import { z } from "zod";
+import { toMainSchema, toThreadSchema } from "./messages.ts";
+
+/**
+ * The world around a rollback, off the measured thread: model servers that answer readiness checks and predictions as a
+ * bento does, and callers of the endpoint that watch which deployment answers.
+ */
+const { bento_tags, model_ms } = z
+  .object({ bento_tags: z.array(z.string()), model_ms: z.number() })
+  .parse(workerData);
+const CALLERS = 4;
+
+function listen(bentoTag: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    if (request.url === "/info") {
+      // One upstream stands for every deployment of its version, so it is whichever one is asked about.
+      const deployment_id = request.headers["x-model-deployer-probe"] ?? null;
+      answer(response, { bento_tag: bentoTag, deployment_id });
+    } else if (request.url === "/sample") {
+      answer(response, { sample: { inputs: [[0]] }, source: "input_example" });
+    } else if (request.url === "/readyz") {
+      answer(response, {});
+    } else {
+      request.resume();
+      setTimeout(() => {
+        answer(response, { prediction: 1, predictions: [1] });
+      }, model_ms);
+    }
+  });
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      resolve(server);
+    });
+  });
+}
+
+function answer(response: ServerResponse, content: Record<string, unknown>): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(content));
+}
+
+let awaited: string | null = null;
+let lost = 0;
+let asked = 0;
+
+/** Asks without a pause between two answers. */
+async function call(endpointUrl: string): Promise<void> {
+  const client = new Client(endpointUrl);
+  for (;;) {
+    asked += 1;
+    try {
+      const { statusCode, headers, body } = await client.request({ method: "POST", path: "/predict", body: "{}" });
+      await body.dump();
+      if (statusCode !== 200) lost += 1;
+      if (awaited !== null && headers["x-deployment-id"] === awaited) {
+        const at = process.hrtime.bigint();
+        awaited = null;
+        tell({ kind: "seen", at, asked, lost });
+      }
+    } catch {
+      lost += 1;
+    }
+  }
+}
+
+function tell(message: z.input<typeof toMainSchema>): void {
+  parentPort?.postMessage(message);
+}
+
+parentPort?.on("message", (message: unknown) => {
+  const parsed = toThreadSchema.parse(message);
+  if (parsed.kind === "watch") awaited = parsed.deployment_id;
+  else for (let one = 0; one < CALLERS; one += 1) void call(parsed.endpoint_url);
+});
+
+const servers = await Promise.all(bento_tags.map(listen));
+const ports = servers.map((server) => {
+  const address: AddressInfo | string | null = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+});
+tell({ kind: "listening", ports });
