@@ -23,6 +23,13 @@ export interface Capabilities {
   planners: Readonly<Record<Action, Planner>>;
 }
 
+/** Capabilities at hand, or brought up when the first node needs them; a graph can be built and shown before that. */
+export type CapabilitySource = Capabilities | (() => Promise<Capabilities>);
+
+export async function capabilitiesOf(source: CapabilitySource): Promise<Capabilities> {
+  return typeof source === "function" ? source() : source;
+}
+
 export function createCapabilities(parts: Parts, settings: Settings): Capabilities {
   const registry = new RegistryManager(parts.registry, parts.database);
   const orchestrator = new DeploymentOrchestrator(parts);

@@ -1,5 +1,5 @@
 import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/langgraph";
-import type { Capabilities } from "./capabilities.ts";
+import { capabilitiesOf, type CapabilitySource } from "./capabilities.ts";
 import type { Action } from "./domain/requests.ts";
 import { actionSubgraph } from "./nodes/action_subgraph.ts";
 import { report } from "./nodes/report.ts";
@@ -14,7 +14,7 @@ export interface GraphOptions {
  * Validate, branch on `deployment_action`, act, report. Errors are raised typed; an approval interrupts the run where
  * there is a checkpointer to wait with.
  */
-export function createModelDeployerGraph(capabilities: Capabilities, options: GraphOptions = {}) {
+export function createModelDeployerGraph(capabilities: CapabilitySource, options: GraphOptions = {}) {
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
     .addNode("validate_request", (state) => validatedUpdate(pickRequest(state)))
     .addNode("register", actionSubgraph(capabilities, "register"))
@@ -22,7 +22,7 @@ export function createModelDeployerGraph(capabilities: Capabilities, options: Gr
     .addNode("deploy", actionSubgraph(capabilities, "deploy"))
     .addNode("rollback", actionSubgraph(capabilities, "rollback"))
     .addNode("advance", actionSubgraph(capabilities, "advance"))
-    .addNode("report", (state, runtime) => report(capabilities, state, runtime))
+    .addNode("report", async (state, runtime) => report(await capabilitiesOf(capabilities), state, runtime))
     .addEdge(START, "validate_request")
     .addConditionalEdges("validate_request", routeByAction)
     .addEdge("register", "report")

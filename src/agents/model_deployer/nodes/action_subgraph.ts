@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { END, START, StateGraph } from "@langchain/langgraph";
 import canonicalize from "canonicalize";
-import type { Capabilities } from "../capabilities.ts";
+import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
-import { type Planner, storedOutcome } from "../operation_runner.ts";
+import { storedOutcome } from "../operation_runner.ts";
 import { refusalError } from "../stored_errors.ts";
 import {
   contextSchema,
@@ -22,8 +22,8 @@ import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
  * afresh from the journal and the database, so that nothing in a state can stand in for a decision or an approval.
  */
-export function actionSubgraph(capabilities: Capabilities, action: Action) {
-  const nodes = new ActionNodes(capabilities, capabilities.planners[action]);
+export function actionSubgraph(capabilities: CapabilitySource, action: Action) {
+  const nodes = new ActionNodes(capabilities, action);
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
     .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
     .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
@@ -59,24 +59,24 @@ function viewOf(plan: Plan): PlanView {
 }
 
 class ActionNodes {
-  readonly #capabilities: Capabilities;
-  readonly #planner: Planner;
+  readonly #source: CapabilitySource;
+  readonly #action: Action;
 
-  constructor(capabilities: Capabilities, planner: Planner) {
-    this.#capabilities = capabilities;
-    this.#planner = planner;
+  constructor(source: CapabilitySource, action: Action) {
+    this.#source = source;
+    this.#action = action;
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
   async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    if (effectsOf(runtime, this.#capabilities.settings) === "dry-run")
-      return { operation_id: null, operation_status: null };
+    const { parts, settings } = await capabilitiesOf(this.#source);
+    if (effectsOf(runtime, settings) === "dry-run") return { operation_id: null, operation_status: null };
     const request = requestOf(state);
-    const operation = await this.#capabilities.parts.database.journal.claim({
+    const operation = await parts.database.journal.claim({
       request_id: state.idempotency_key ?? null,
       payload_hash: hashOf(request),
       action: request.action,
-      requested_by: this.#capabilities.settings.requested_by,
+      requested_by: settings.requested_by,
       request: { ...request },
     });
     const stored = storedOutcome(operation);
@@ -100,18 +100,19 @@ class ActionNodes {
   async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operationId = claimedOperation(state);
     const plan = await this.#makePlan(state, runtime);
-    const { database } = this.#capabilities.parts;
+    const { database } = (await capabilitiesOf(this.#source)).parts;
     await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
     return {};
   }
 
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operation_id = claimedOperation(state);
-    const patience = AbortSignal.timeout(this.#capabilities.settings.patience_seconds * 1000);
+    const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
+    const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
     try {
-      const answer = await this.#capabilities.runner.run(operation_id, {
+      const answer = await runner.run(operation_id, {
         signal: AbortSignal.any([signalOf(runtime), patience]),
-        planner: this.#planner,
+        planner: planners[this.#action],
         onProgress: (event, step, message) => {
           tell(runtime, { event, operation_id, step, message });
         },
@@ -120,13 +121,13 @@ class ActionNodes {
       return answerUpdate(operation_id, answer, []);
     } catch (error) {
       if (!(error instanceof DeadlineExceededError) || !patience.aborted) throw error;
-      return unfinishedUpdate(this.#capabilities.parts.database, operation_id);
+      return unfinishedUpdate(parts.database, operation_id);
     }
   }
 
   async #makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
-    const { parts, runner, settings } = this.#capabilities;
-    const planner = this.#planner;
+    const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
+    const planner = planners[this.#action];
     const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
     if (state.operation_id !== null && state.operation_id !== undefined) {
       const operation = await parts.database.operations.get(state.operation_id);
