@@ -76,8 +76,9 @@ function successCriteria({ version, experiment }: GateFacts): (UnmetCriterion | 
   ];
 }
 
+/** Cut, never rounded up: who is seconds short of 24 h has not had them. */
 function hoursText(hours: number): string {
-  if (hours >= 1) return `${hours.toFixed(2)} h`;
+  if (hours >= 1) return `${(Math.floor(hours * 100) / 100).toFixed(2)} h`;
   return `${(hours * 3600).toFixed(1)} s`;
 }
 
