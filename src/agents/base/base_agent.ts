@@ -50,6 +50,11 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
   /** Picks what this agent reads out of a state that other agents share. */
   protected abstract pick(state: Record<string, unknown>): Input;
 
+  /** What a failure leaves in the state, so that the answer of an earlier run of the thread does not pass for this one's. */
+  protected noAnswer(): Partial<Update> {
+    return {};
+  }
+
   /**
    * Runs the agent and answers within the SLA.
    * @throws AgentError always a typed one; an interrupt passes through untouched.
@@ -73,7 +78,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         const failed: NodeUpdate<Update> = {
-          ...noUpdate<Update>(),
+          ...this.noAnswer(),
           ...this.#failure(error),
           spans: recorder.spans,
         };
@@ -112,10 +117,6 @@ function typed(error: unknown, agentName: string): unknown {
   if (error instanceof AgentError || isGraphBubbleUp(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new UnexpectedAgentError(`${agentName} failed: ${message}`, { cause: error });
-}
-
-function noUpdate<Update>(): Partial<Update> {
-  return {};
 }
 
 async function raceSla<T>(

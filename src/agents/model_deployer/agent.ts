@@ -29,6 +29,18 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
     return { deployment_action: "", ...request };
   }
 
+  protected override noAnswer(): Partial<ModelDeployerAnswer> {
+    return {
+      operation_id: null,
+      deployment_plan: null,
+      deployment_manifest: null,
+      version_record: null,
+      rollback_successful: null,
+      active_deployment_id: null,
+      degraded: [],
+    };
+  }
+
   /** @throws ModelDeployerError; unknown fields are refused here, where no other agent's fields can stand */
   protected async run(input: ModelDeployerRequest, { config }: AgentRun): Promise<ModelDeployerAnswer> {
     validateRequest({ ...input });
