@@ -1,0 +1,95 @@
+import { ExponentialBackoff, fullJitterGenerator, handleType, retry } from "cockatiel";
+import { z } from "zod";
+import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
+import type { PredictionRequest } from "./state.ts";
+
+const TIMEOUT_MS = 5_000;
+const RETRIES = 3;
+const SERVICE = "endpoint";
+
+/** What is read of an answer; a model without probabilities leaves `confidence` out. */
+const answerSchema = z.object({
+  prediction: z.json(),
+  probabilities: z.array(z.number()).nullish(),
+  confidence: z.number().min(0).max(1).nullish(),
+  model_type: z.string(),
+  model_version: z.coerce.string(),
+  features_used: z.array(z.string()),
+});
+
+export interface EndpointAnswer extends z.infer<typeof answerSchema> {
+  /** Which deployment answered, as the router says. */
+  deployment_id: string | null;
+}
+
+/**
+ * Asks whether the endpoint is healthy, then for one prediction. Each call may take 5.0 s; what the endpoint cannot
+ * answer for now is repeated three times.
+ * @throws ServiceUnavailableError | ServiceRefusedError
+ */
+export async function predict(
+  endpointUrl: string,
+  request: PredictionRequest,
+  signal: AbortSignal,
+): Promise<EndpointAnswer> {
+  const again = retry(
+    handleType(ServiceUnavailableError, () => !signal.aborted),
+    {
+      maxAttempts: RETRIES,
+      backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 100, maxDelay: 1_000 }),
+    },
+  );
+  let isHealthy = false;
+  return again.execute(async () => {
+    if (!isHealthy) await call(endpointUrl, "/healthz", { method: "GET" }, signal);
+    isHealthy = true;
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", headers, body: JSON.stringify(request) };
+    const answer = await call(endpointUrl, "/predict", init, signal);
+    return { ...parseAnswer(endpointUrl, answer.body), deployment_id: answer.deploymentId };
+  });
+}
+
+interface Answer {
+  body: string;
+  deploymentId: string | null;
+}
+
+async function call(base: string, path: string, init: RequestInit, signal: AbortSignal): Promise<Answer> {
+  const url = `${base.replace(/\/+$/, "")}${path}`;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const response = await fetch(url, { ...init, signal: limit }).catch((cause: unknown) => {
+    throw silent(url, cause);
+  });
+  const body = await response.text().catch((cause: unknown) => {
+    throw silent(url, cause);
+  });
+  if (response.ok) return { body, deploymentId: response.headers.get("x-deployment-id") };
+  const message = `${url} answers ${response.status}: ${body.slice(0, 300)}`;
+  const details = { status: response.status };
+  if (response.status >= 500 || response.status === 429)
+    throw new ServiceUnavailableError(SERVICE, message, { details });
+  throw new ServiceRefusedError(SERVICE, message, { details });
+}
+
+function silent(url: string, cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError(SERVICE, `${url} gives no whole answer within ${TIMEOUT_MS / 1000} s.`, {
+    cause,
+  });
+}
+
+function parseAnswer(base: string, body: string): z.infer<typeof answerSchema> {
+  const parsed = z.preprocess(parseJson, answerSchema).safeParse(body);
+  if (parsed.success) return parsed.data;
+  const message = `${base}/predict answers outside its contract: ${z.prettifyError(parsed.error)}`;
+  throw new ServiceRefusedError(SERVICE, message, { cause: parsed.error });
+}
+
+function parseJson(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

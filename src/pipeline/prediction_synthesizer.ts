@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { agentFailureSchema } from "../agents/base/agent_state.ts";
+import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
+import { type DeploymentManifest, deploymentManifestSchema } from "../agents/model_deployer/domain/answer.ts";
+import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
+import { predict } from "./prediction_client.ts";
+import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./state.ts";
+import { traced } from "./traced.ts";
+
+const inputSchema = z.object({
+  deployment_manifest: deploymentManifestSchema.nullish(),
+  prediction_request: z.unknown(),
+  status: z.unknown(),
+  errors: z.array(agentFailureSchema).default([]),
+});
+type SynthesizerInput = z.infer<typeof inputSchema>;
+
+export interface Synthesis extends AgentUpdate {
+  prediction: Prediction | null;
+  warnings: string[];
+}
+
+/** Asks the endpoint that the deployer hands over; without one it does nothing and says why. */
+export class PredictionSynthesizerAgent extends BaseAgent<Record<string, unknown>, Synthesis> {
+  readonly agent_name = "prediction_synthesizer";
+  readonly tier = 4;
+  readonly tier_name = "ml_predictions";
+  readonly agent_type = "standard";
+  /** Four tries of 5.0 s, the health check's, and the pauses between them. */
+  readonly sla_seconds = 30;
+
+  protected pick(state: Record<string, unknown>): Record<string, unknown> {
+    return state;
+  }
+
+  protected override noAnswer(): Partial<Synthesis> {
+    return { prediction: null };
+  }
+
+  /** @throws InvalidRequestError | ServiceUnavailableError | ServiceRefusedError */
+  protected async run(state: Record<string, unknown>, run: AgentRun): Promise<Synthesis> {
+    const input = inputSchema.parse(state);
+    const reason = whyNot(input);
+    if (reason !== null) return { prediction: { outcome: "skipped", reason }, warnings: [reason] };
+    const request = requestOf(input);
+    const endpoint_url = input.deployment_manifest?.endpoint_url ?? "";
+    const answer = await traced("predict", run, () => predict(endpoint_url, request, run.signal));
+    const { probabilities = null, confidence = null, ...rest } = answer;
+    return {
+      prediction: { outcome: "predicted", endpoint_url, probabilities, confidence, ...rest },
+      warnings: [],
+    };
+  }
+}
+
+/** Null where there is something to ask and somebody to answer. */
+function whyNot({
+  deployment_manifest: manifest,
+  prediction_request,
+  status,
+  errors,
+}: SynthesizerInput): string | null {
+  const because = whyNoEndpoint(manifest ?? null);
+  if (because !== null) {
+    const failure =
+      status === "failed" ? errors.findLast((one) => one.agent_name === "model_deployer") : undefined;
+    return `No prediction was made: ${failure === undefined ? because : `model_deployer failed: ${failure.message}`}`;
+  }
+  if (prediction_request === undefined || prediction_request === null)
+    return "No prediction was made: the state holds no prediction_request.";
+  return null;
+}
+
+function whyNoEndpoint(manifest: DeploymentManifest | null): string | null {
+  if (manifest === null) return "the deployer handed over no deployment_manifest.";
+  if (manifest.traffic.weights.length > 0) return null;
+  return `endpoint ${manifest.endpoint_name} has no version in traffic.`;
+}
+
+function requestOf({ prediction_request }: SynthesizerInput): PredictionRequest {
+  const parsed = predictionRequestSchema.safeParse(prediction_request);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError(`prediction_request is not valid: ${z.prettifyError(parsed.error)}`, {
+    cause: parsed.error,
+  });
+}
