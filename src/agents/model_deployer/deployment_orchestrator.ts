@@ -1,6 +1,6 @@
 import type { StepOf } from "./domain/plan.ts";
 import { ArtifactRejectedError } from "./errors.ts";
-import type { CallOptions, ModelPackager, ModelRegistry, ModelServer } from "./ports.ts";
+import type { CallOptions, FetchedArtifact, ModelPackager, ModelRegistry, ModelServer } from "./ports.ts";
 
 /** Takes a version from its artifact to a server that answers, and ends servers. */
 export class DeploymentOrchestrator {
@@ -22,17 +22,11 @@ export class DeploymentOrchestrator {
     const present = await this.#packager.findPackage(step.bento_tag);
     if (present !== null && present.artifact_digest === step.artifact_digest)
       return { bento_tag: present.bento_tag };
-    const model = await this.#registry.fetchArtifact(step.model_artifact_uri, options);
-    if (model.digest !== step.artifact_digest) {
-      throw new ArtifactRejectedError(
-        `${step.model_artifact_uri} has changed since ${step.model_version_id} was registered: its digest is ` +
-          `${model.digest} and was ${step.artifact_digest}. Register the new files as a new version.`,
-      );
-    }
+    const model = await this.#fetchPinned(step, step.model_artifact_uri, step.artifact_digest, options);
     const preprocessing =
       step.preprocessing_artifact_uri === null
         ? null
-        : await this.#registry.fetchArtifact(step.preprocessing_artifact_uri, options);
+        : await this.#fetchPinned(step, step.preprocessing_artifact_uri, step.preprocessing_digest, options);
     const packaged = await this.#packager.packageModel(
       {
         bento_tag: step.bento_tag,
@@ -45,6 +39,20 @@ export class DeploymentOrchestrator {
       options,
     );
     return { bento_tag: packaged.bento_tag };
+  }
+
+  async #fetchPinned(
+    step: StepOf<"package_model">,
+    uri: string,
+    pinned: string | null,
+    options: CallOptions,
+  ): Promise<FetchedArtifact> {
+    const fetched = await this.#registry.fetchArtifact(uri, options);
+    if (fetched.digest === pinned) return fetched;
+    throw new ArtifactRejectedError(
+      `${uri} has changed since ${step.model_version_id} was registered: its digest is ${fetched.digest} and was ` +
+        `${pinned}. Register the new files as a new version.`,
+    );
   }
 
   async start(step: StepOf<"start_server">, options: CallOptions): Promise<{ host: string; port: number }> {

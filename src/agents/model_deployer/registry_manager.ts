@@ -35,9 +35,12 @@ export class RegistryManager {
     return { version: registered.version };
   }
 
-  async pin(step: StepOf<"pin_artifact">, options: CallOptions): Promise<{ digest: string }> {
+  async pin(
+    step: StepOf<"pin_artifact">,
+    options: CallOptions,
+  ): Promise<{ artifact: string; digest: string }> {
     const { digest } = await this.#registry.fetchArtifact(step.artifact_uri, options);
-    return { digest };
+    return { artifact: step.artifact, digest };
   }
 
   /**

@@ -15,8 +15,9 @@ export async function insertModelVersion(
     anyRow,
     `insert into ml_model_registry (
        model_version_id, experiment_id, model_name, version, mlflow_run_id, algorithm, metrics, shap_evidence, stage,
-       stage_revision, model_artifact_uri, preprocessing_artifact_uri, artifact_digest, registered_at, promoted_at
-     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+       stage_revision, model_artifact_uri, preprocessing_artifact_uri, artifact_digest, preprocessing_digest,
+       registered_at, promoted_at
+     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
       version.model_version_id,
       version.experiment_id,
@@ -31,6 +32,7 @@ export async function insertModelVersion(
       version.model_artifact_uri,
       version.preprocessing_artifact_uri,
       version.artifact_digest,
+      version.preprocessing_digest,
       version.registered_at,
       version.promoted_at,
     ],

@@ -54,6 +54,7 @@ create table ml_model_registry (
   model_artifact_uri text not null,
   preprocessing_artifact_uri text,
   artifact_digest text not null,
+  preprocessing_digest text,
   trained_at timestamptz,
   registered_at timestamptz not null default clock_timestamp(),
   promoted_at timestamptz,
@@ -92,7 +93,9 @@ begin
   raise exception '%: its artifact and run are pinned at registration', old.model_version_id using errcode = 'MD001';
 end $$;
 create trigger ml_model_registry_pinned before update on ml_model_registry for each row
-  when ((old.experiment_id, old.model_name, old.version, old.mlflow_run_id, old.model_artifact_uri, old.artifact_digest)
+  when ((old.experiment_id, old.model_name, old.version, old.mlflow_run_id, old.model_artifact_uri, old.artifact_digest,
+    old.preprocessing_digest)
     is distinct from
-    (new.experiment_id, new.model_name, new.version, new.mlflow_run_id, new.model_artifact_uri, new.artifact_digest))
+    (new.experiment_id, new.model_name, new.version, new.mlflow_run_id, new.model_artifact_uri, new.artifact_digest,
+    new.preprocessing_digest))
   execute function ml_refuse_repointing();

@@ -31,7 +31,7 @@ export class PostgresOperationReader implements OperationReader {
     return this.#database.query(
       operationRow,
       `select ${operationColumns} from ml_operations o
-       where status = 'carrying_out' and not exists (
+       where status in ('planned', 'carrying_out') and not exists (
          select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
            and not l.released and l.expires_at > clock_timestamp()
        )

@@ -26,6 +26,7 @@ export function versionOf(number: number): ModelVersion {
     model_artifact_uri: `mlflow-artifacts:/1/run_${number}/model`,
     preprocessing_artifact_uri: null,
     artifact_digest: "a".repeat(64),
+    preprocessing_digest: null,
     metrics: { test_auc: 0.9 },
     shap_evidence: { shap_analysis_id: null, top_features: ["age"], samples_analyzed: 10 },
     stage: "development",

@@ -49,17 +49,23 @@ export function conclude(
 interface Found {
   version: number | null;
   digest: string | null;
+  preprocessing_digest: string | null;
   endpoint_url: string | null;
 }
 
 function readResults(steps: DoneStep[]): Found {
   const resultOf = (name: string) => steps.find((one) => one.step === name)?.result;
   const version = resultOf("register_in_registry")?.["version"];
-  const digest = resultOf("pin_artifact")?.["digest"];
+  const digestOf = (artifact: string): string | null => {
+    const pinned = steps.find((one) => one.step === "pin_artifact" && one.result["artifact"] === artifact);
+    const digest = pinned?.result["digest"];
+    return typeof digest === "string" ? digest : null;
+  };
   const url = resultOf("open_endpoint")?.["endpoint_url"];
   return {
     version: typeof version === "number" ? version : null,
-    digest: typeof digest === "string" ? digest : null,
+    digest: digestOf("model"),
+    preprocessing_digest: digestOf("preprocessing"),
     endpoint_url: typeof url === "string" ? url : null,
   };
 }

@@ -7,15 +7,18 @@ import { projectStage, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import type { DecisionContext, RegisterRequest } from "./requests.ts";
 
+interface Run {
+  run_id: string;
+  status: "running" | "finished" | "failed";
+  metrics: Metrics;
+  unusable_metrics: string[];
+  algorithm: string | null;
+}
+
 export interface RegisterFacts {
   experiment: Experiment | null;
-  run: {
-    run_id: string;
-    status: "running" | "finished" | "failed";
-    metrics: Metrics;
-    unusable_metrics: string[];
-    algorithm: string | null;
-  };
+  /** Null when nobody asked for it, because the other facts decide already. */
+  run: Run | null;
   /** The version that this run was registered as before. */
   registered_before: ModelVersion | null;
   /** The version that the trainer has registered already, where the request names one. */
@@ -67,6 +70,7 @@ export function decideRegister(
   }
   if (facts.registered_before !== null) return alreadyRegistered(facts.registered_before);
   const { run, given_version: given } = facts;
+  if (run === null) return missing("Run", request.mlflow_run_id, "name a run that the registry knows");
   if (run.status !== "finished") {
     return refuse(
       "invalid_request",
@@ -77,11 +81,17 @@ export function decideRegister(
     const owner = `${given.model_name} version ${given.version} belongs to run ${given.run_id}`;
     return refuse("invalid_request", `${owner}, not to ${run.run_id}.`);
   }
-  return planRegistration(newVersion(request, facts, context), facts, context);
+  return planRegistration(newVersion(request, run, given, context), run, given, context);
 }
 
-function newVersion(request: RegisterRequest, facts: RegisterFacts, context: DecisionContext): ModelVersion {
-  const { run, given_version: given } = facts;
+type GivenVersion = RegisterFacts["given_version"];
+
+function newVersion(
+  request: RegisterRequest,
+  run: Run,
+  given: GivenVersion,
+  context: DecisionContext,
+): ModelVersion {
   return {
     model_version_id: modelVersionId(context.operation_id),
     experiment_id: request.experiment_id,
@@ -91,6 +101,7 @@ function newVersion(request: RegisterRequest, facts: RegisterFacts, context: Dec
     model_artifact_uri: request.model_artifact_uri ?? given?.source ?? `runs:/${run.run_id}/model`,
     preprocessing_artifact_uri: request.preprocessing_artifact_uri,
     artifact_digest: UNKNOWN_DIGEST,
+    preprocessing_digest: null,
     metrics: run.metrics,
     shap_evidence: request.shap_evidence,
     stage: "development",
@@ -100,8 +111,12 @@ function newVersion(request: RegisterRequest, facts: RegisterFacts, context: Dec
   };
 }
 
-function planRegistration(version: ModelVersion, facts: RegisterFacts, context: DecisionContext): Decision {
-  const { run, given_version: given } = facts;
+function planRegistration(
+  version: ModelVersion,
+  run: Run,
+  given: GivenVersion,
+  context: DecisionContext,
+): Decision {
   const { model_name, mlflow_run_id, model_artifact_uri } = version;
   const register = planned({
     step: "register_in_registry",
@@ -117,7 +132,10 @@ function planRegistration(version: ModelVersion, facts: RegisterFacts, context: 
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
     lease_name: `model/${model_name}`,
     steps: [
-      planned({ step: "pin_artifact", artifact_uri: model_artifact_uri }),
+      planned({ step: "pin_artifact", artifact: "model", artifact_uri: model_artifact_uri }),
+      ...(version.preprocessing_artifact_uri === null
+        ? []
+        : [pinPreprocessing(version.preprocessing_artifact_uri)]),
       ...(given === null ? [register] : []),
     ],
     on_success: [
@@ -138,17 +156,22 @@ function planRegistration(version: ModelVersion, facts: RegisterFacts, context: 
   });
 }
 
+function pinPreprocessing(artifactUri: string) {
+  return planned({ step: "pin_artifact", artifact: "preprocessing", artifact_uri: artifactUri });
+}
+
 /** Puts what the steps found into the row and the answer. */
 export function completeRegistration(
   insert: ChangeOf<"insert_model_version">,
   draft: Answer,
-  found: { version: number | null; digest: string | null },
+  found: { version: number | null; digest: string | null; preprocessing_digest: string | null },
 ): { insert: ChangeOf<"insert_model_version">; answer: Answer } {
   const version = found.version ?? insert.model_version.version;
   const modelVersion = {
     ...insert.model_version,
     version,
     artifact_digest: found.digest ?? insert.model_version.artifact_digest,
+    preprocessing_digest: found.preprocessing_digest,
   };
   const record = draft.version_record;
   return {

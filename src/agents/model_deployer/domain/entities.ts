@@ -85,6 +85,8 @@ export const modelVersionSchema = z.strictObject({
   preprocessing_artifact_uri: z.string().nullable(),
   /** sha256 over the sorted list of (path, sha256) of the artifact's files, pinned at registration. */
   artifact_digest: z.string(),
+  /** The same for the preprocessing artifact; null without one. */
+  preprocessing_digest: z.string().nullable(),
   metrics: metricsSchema,
   shap_evidence: shapEvidenceSchema.nullable(),
   stage: stageSchema,

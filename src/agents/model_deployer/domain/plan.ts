@@ -17,7 +17,11 @@ const registerInRegistry = z.strictObject({
   request_key: z.string(),
 });
 
-const pinArtifact = z.strictObject({ step: z.literal("pin_artifact"), artifact_uri: z.string() });
+const pinArtifact = z.strictObject({
+  step: z.literal("pin_artifact"),
+  artifact: z.enum(["model", "preprocessing"]),
+  artifact_uri: z.string(),
+});
 
 const packageModel = z.strictObject({
   step: z.literal("package_model"),
@@ -28,6 +32,7 @@ const packageModel = z.strictObject({
   model_artifact_uri: z.string(),
   preprocessing_artifact_uri: z.string().nullable(),
   artifact_digest: z.string(),
+  preprocessing_digest: z.string().nullable(),
 });
 
 const startServer = z.strictObject({

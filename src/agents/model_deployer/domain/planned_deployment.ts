@@ -93,6 +93,7 @@ export function packageOf(version: ModelVersion): StepOf<"package_model"> {
     model_artifact_uri: version.model_artifact_uri,
     preprocessing_artifact_uri: version.preprocessing_artifact_uri,
     artifact_digest: version.artifact_digest,
+    preprocessing_digest: version.preprocessing_digest,
   };
 }
 

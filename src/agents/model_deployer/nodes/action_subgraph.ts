@@ -30,16 +30,19 @@ export function actionSubgraph(capabilities: CapabilitySource, action: Action) {
     .addNode("approve", (state, runtime: NodeRuntime) => nodes.approve(state, runtime))
     .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.carryOut(state, runtime))
     .addEdge(START, "claim")
-    .addConditionalEdges("claim", afterClaim, ["plan", "carry_out", END])
+    .addConditionalEdges("claim", (state) => afterClaim(state, action), ["plan", "carry_out", END])
     .addConditionalEdges("plan", afterPlan, ["approve", "carry_out", END])
     .addEdge("approve", "carry_out")
     .addEdge("carry_out", END)
     .compile();
 }
 
-function afterClaim(state: ModelDeployerStateValue): "plan" | "carry_out" | typeof END {
+/** A rollback waits for nobody, so that it is planned only where it is carried out; a dry run of it is still planned. */
+function afterClaim(state: ModelDeployerStateValue, action: Action): "plan" | "carry_out" | typeof END {
   if (state.status === "completed") return END;
-  return state.operation_status === "carrying_out" ? "carry_out" : "plan";
+  const isClaimed = state.operation_id !== null && state.operation_id !== undefined;
+  const straight = isClaimed && action === "rollback";
+  return straight || state.operation_status === "carrying_out" ? "carry_out" : "plan";
 }
 
 function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | typeof END {
@@ -56,6 +59,10 @@ function viewOf(plan: Plan): PlanView {
     generation,
     notes,
   };
+}
+
+function tellPlan(runtime: NodeRuntime, operation_id: string | null, plan: Plan): void {
+  tell(runtime, { event: "planned", operation_id, step: null, message: plan.summary });
 }
 
 class ActionNodes {
@@ -86,12 +93,7 @@ class ActionNodes {
 
   async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const plan = await this.#makePlan(state, runtime);
-    tell(runtime, {
-      event: "planned",
-      operation_id: state.operation_id ?? null,
-      step: null,
-      message: plan.summary,
-    });
+    tellPlan(runtime, state.operation_id ?? null, plan);
     const view = viewOf(plan);
     if (state.operation_id !== null) return { deployment_plan: view };
     return { deployment_plan: view, status: "completed", warnings: ["Dry run: nothing was changed."] };
@@ -109,19 +111,24 @@ class ActionNodes {
     const operation_id = claimedOperation(state);
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
     const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
+    let deployment_plan = state.deployment_plan ?? null;
     try {
       const answer = await runner.run(operation_id, {
         signal: AbortSignal.any([signalOf(runtime), patience]),
         planner: planners[this.#action],
+        onPlan: (plan) => {
+          if (deployment_plan === null) tellPlan(runtime, operation_id, plan);
+          deployment_plan = viewOf(plan);
+        },
         onProgress: (event, step, message) => {
           tell(runtime, { event, operation_id, step, message });
         },
       });
       tell(runtime, { event: "done", operation_id, step: null, message: "The action is done." });
-      return answerUpdate(operation_id, answer, []);
+      return { ...answerUpdate(operation_id, answer, []), deployment_plan };
     } catch (error) {
       if (!(error instanceof DeadlineExceededError) || !patience.aborted) throw error;
-      return unfinishedUpdate(parts.database, operation_id);
+      return { ...(await unfinishedUpdate(parts.database, operation_id)), deployment_plan };
     }
   }
 
@@ -129,11 +136,11 @@ class ActionNodes {
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
     const planner = planners[this.#action];
     const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
+    const now = await parts.database.clock.now();
     if (state.operation_id !== null && state.operation_id !== undefined) {
       const operation = await parts.database.operations.get(state.operation_id);
-      if (operation !== null) return runner.decide(operation, options);
+      if (operation !== null) return runner.decide(operation, options, now);
     }
-    const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
     const decision = await planner(requestOf(state), context, options);
     if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
