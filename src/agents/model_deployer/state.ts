@@ -119,7 +119,7 @@ export const ModelDeployerState = new StateSchema({
   idempotency_key: z.string().nullable().optional(),
   /** Null in a dry run, which claims nothing. */
   operation_id: z.string().nullable().optional(),
-  operation_status: z.string().nullable().optional(),
+  operation_status: z.enum(["claimed", "begun", "succeeded"]).nullable().optional(),
   deployment_plan: planViewSchema.nullable().optional(),
   deployment_manifest: answerFields.deployment_manifest.optional(),
   version_record: answerFields.version_record.optional(),

@@ -30,6 +30,7 @@ export interface Leases {
   release(lease: Lease): Promise<void>;
 }
 
+/** `planned` is begun with no step recorded yet. */
 export type OperationStatus =
   "claimed" | "planned" | "awaiting_approval" | "carrying_out" | "succeeded" | "refused" | "failed";
 
@@ -70,8 +71,16 @@ export interface OperationJournal {
   }): Promise<Operation>;
   /** Keeps a plan that waits for approvals, so that whoever approves can read it. Nothing else changes. */
   propose(operationId: string, plan: Plan): Promise<void>;
-  /** Writes the plan and applies its intent, in one transaction under the lease. @throws ConflictError */
-  begin(operationId: string, plan: Plan, lease: Lease | null): Promise<void>;
+  /**
+   * Writes the plan and applies its intent, in one transaction under the lease; with it the record of a first step
+   * that changes nothing but the database. @throws ConflictError
+   */
+  begin(
+    operationId: string,
+    plan: Plan,
+    lease: Lease | null,
+    first?: { step: RecordedStep; changes: Change[] },
+  ): Promise<void>;
   /** Records a step's result and applies changes that belong to it. @throws ConflictError */
   record(operationId: string, step: RecordedStep, changes: Change[], lease: Lease | null): Promise<void>;
   /** The last transaction: applies the changes and stores the outcome. @throws ConflictError */
@@ -90,7 +99,7 @@ export interface OperationReader {
   get(operationId: string): Promise<Operation | null>;
   /** In the order of their index. */
   steps(operationId: string): Promise<RecordedStep[]>;
-  /** Unfinished ones that nobody works on, oldest first. */
+  /** Begun ones that nobody works on, oldest first. */
   listUnfinished(limit: number): Promise<Operation[]>;
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { planSchema, refusalSchema, stepSchema } from "../../agents/model_deployer/domain/plan.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
-import type { Operation, RecordedStep } from "../../agents/model_deployer/store_ports.ts";
+import type { Lease, Operation, RecordedStep } from "../../agents/model_deployer/store_ports.ts";
 import type { ChangeContext } from "../changes/context.ts";
 import type { Queries } from "../pool.ts";
 
@@ -46,6 +46,9 @@ export interface LockedOperation {
   context: ChangeContext;
 }
 
+const lockedColumns =
+  "status, operation_id, payload_hash, requested_by, (plan ->> 'generation')::int as generation";
+
 const lockedRow = z.strictObject({
   status: statusSchema,
   operation_id: z.string(),
@@ -58,11 +61,31 @@ const lockedRow = z.strictObject({
 export async function lockOperation(tx: Queries, operationId: string): Promise<LockedOperation> {
   const [row] = await tx.query(
     lockedRow,
-    `select status, operation_id, payload_hash, requested_by, (plan ->> 'generation')::int as generation
-     from ml_operations where operation_id = $1 for update`,
+    `select ${lockedColumns} from ml_operations where operation_id = $1 for update`,
     [operationId],
   );
   if (row === undefined) throw new NotFoundError(`Operation ${operationId} does not exist; claim it first`);
-  const { status, ...context } = row;
+  return toLocked(row);
+}
+
+/**
+ * As `lockOperation`, and notes in the same statement who works on it; a finished operation is only looked at.
+ * @throws NotFoundError
+ */
+export async function lockUnfinished(
+  tx: Queries,
+  operationId: string,
+  lease: Lease | null,
+): Promise<LockedOperation> {
+  const [row] = await tx.query(
+    lockedRow,
+    `update ml_operations set lease_name = $2, lease_token = $3, updated_at = clock_timestamp()
+     where operation_id = $1 and finished_at is null returning ${lockedColumns}`,
+    [operationId, lease?.name ?? null, lease?.token ?? null],
+  );
+  return row === undefined ? lockOperation(tx, operationId) : toLocked(row);
+}
+
+function toLocked({ status, ...context }: z.infer<typeof lockedRow>): LockedOperation {
   return { status, context };
 }

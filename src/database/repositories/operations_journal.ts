@@ -13,9 +13,16 @@ import { applyChanges } from "../apply_changes.ts";
 import { anyRow, type Database, type Queries } from "../pool.ts";
 import { json } from "../rows.ts";
 import { requireNewest } from "./leases.ts";
-import { lockOperation, operationColumns, operationRow, type LockedOperation } from "./operation_rows.ts";
+import {
+  lockOperation,
+  lockUnfinished,
+  operationColumns,
+  operationRow,
+  type LockedOperation,
+} from "./operation_rows.ts";
 
 type ClaimInput = Parameters<OperationJournal["claim"]>[0];
+type FirstStep = NonNullable<Parameters<OperationJournal["begin"]>[3]>;
 type Outcome = Parameters<OperationJournal["finish"]>[1];
 
 /** The unit of idempotency: an operation's intent, its steps and its outcome, each written in one transaction. */
@@ -29,12 +36,12 @@ export class OperationsJournal implements OperationJournal {
   async claim(input: ClaimInput): Promise<Operation> {
     const key = input.request_id === null ? await this.#derivedKey(input) : `req:${input.request_id}`;
     const operationId = `op_${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
-    await this.#database.query(
-      anyRow,
+    const [inserted] = await this.#database.query(
+      operationRow,
       `insert into ml_operations
          (operation_id, action_key, payload_hash, request_id, action, requested_by, request)
        values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict (action_key) do nothing`,
+       on conflict (action_key) do nothing returning ${operationColumns}`,
       [
         operationId,
         key,
@@ -45,6 +52,7 @@ export class OperationsJournal implements OperationJournal {
         json(input.request),
       ],
     );
+    if (inserted !== undefined) return inserted;
     const [operation] = await this.#database.query(
       operationRow,
       `select ${operationColumns} from ml_operations where action_key = $1`,
@@ -83,14 +91,18 @@ export class OperationsJournal implements OperationJournal {
   }
 
   /** Idempotent for the plan that was begun; another plan for a begun operation is a conflict. */
-  async begin(operationId: string, plan: Plan, lease: Lease | null): Promise<void> {
+  async begin(operationId: string, plan: Plan, lease: Lease | null, first?: FirstStep): Promise<void> {
     await this.#database.transaction(async (tx) => {
       const operation = await openForWork(tx, operationId, lease);
       if (operation.status === "planned" || operation.status === "carrying_out") {
         return requireSamePlan(tx, operationId, plan);
       }
-      await setPlan(tx, operationId, "planned", plan);
-      await applyChanges(tx, plan.intent, { ...operation.context, generation: plan.generation });
+      await setPlan(tx, operationId, first === undefined ? "planned" : "carrying_out", plan);
+      const context = { ...operation.context, generation: plan.generation };
+      await applyChanges(tx, plan.intent, context);
+      if (first === undefined) return;
+      await insertStep(tx, operationId, first.step);
+      await applyChanges(tx, first.changes, context);
     });
   }
 
@@ -106,6 +118,7 @@ export class OperationsJournal implements OperationJournal {
       requireStatus(operation, ["planned", "carrying_out"], "record a step of");
       if (!(await insertStep(tx, operationId, step))) return;
       await applyChanges(tx, changes, operation.context);
+      if (operation.status === "carrying_out") return;
       await tx.query(anyRow, "update ml_operations set status = 'carrying_out' where operation_id = $1", [
         operationId,
       ]);
@@ -145,15 +158,9 @@ function columnsOf(outcome: Outcome): {
 
 /** Locks the operation, checks the fence, and notes who works on it. */
 async function openForWork(tx: Queries, operationId: string, lease: Lease | null): Promise<LockedOperation> {
-  const operation = await lockOperation(tx, operationId);
+  const operation = await lockUnfinished(tx, operationId, lease);
   requireStatus(operation, ["claimed", "planned", "awaiting_approval", "carrying_out"], "change");
   if (lease !== null) await requireNewest(tx, lease);
-  await tx.query(
-    anyRow,
-    `update ml_operations set lease_name = $2, lease_token = $3, updated_at = clock_timestamp()
-     where operation_id = $1`,
-    [operationId, lease?.name ?? null, lease?.token ?? null],
-  );
   return operation;
 }
 

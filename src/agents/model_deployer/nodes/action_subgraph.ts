@@ -5,7 +5,7 @@ import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
-import { storedOutcome } from "../operation_runner.ts";
+import { hasBegun, storedOutcome } from "../operation_runner.ts";
 import { refusalError } from "../stored_errors.ts";
 import {
   contextSchema,
@@ -42,7 +42,7 @@ function afterClaim(state: ModelDeployerStateValue, action: Action): "plan" | "c
   if (state.status === "completed") return END;
   const isClaimed = state.operation_id !== null && state.operation_id !== undefined;
   const straight = isClaimed && action === "rollback";
-  return straight || state.operation_status === "carrying_out" ? "carry_out" : "plan";
+  return straight || state.operation_status === "begun" ? "carry_out" : "plan";
 }
 
 function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | typeof END {
@@ -88,7 +88,8 @@ class ActionNodes {
     });
     const stored = storedOutcome(operation);
     if (stored !== null) return answerUpdate(operation.operation_id, stored, []);
-    return { operation_id: operation.operation_id, operation_status: operation.status };
+    const operation_status = hasBegun(operation.status) ? "begun" : "claimed";
+    return { operation_id: operation.operation_id, operation_status };
   }
 
   async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {

@@ -46,7 +46,7 @@ export async function unfinishedUpdate(
   };
   return {
     operation_id: operationId,
-    operation_status: "carrying_out",
+    operation_status: "begun",
     status: "in_progress",
     deployment_manifest: draft === null ? null : { ...draft, status: "deploying", traffic, rollout: null },
     warnings: [
