@@ -59,6 +59,13 @@ export function decideRollback(
       `${id} is ${current.status}; only an active production deployment can be rolled back.`,
     );
   }
+  if (facts.open_rollout?.baseline_deployment_id === id) {
+    const { rollout_id, deployment_id: candidate } = facts.open_rollout;
+    return refuse(
+      "rollback_failed",
+      `${id} is the baseline of ${rollout_id}; roll ${candidate} back first, then ${id}.`,
+    );
+  }
   if (
     previous === null ||
     facts.previous_version === null ||
@@ -164,13 +171,15 @@ function rollbackSteps(
   ];
 }
 
-/** One version leaves production and the other returns, in one transaction; nothing moves when both are the same. */
+/**
+ * One version leaves production and the other returns, in one transaction. Nothing moves when both are the same, or
+ * when a newer version has superseded the bad one already: then production is that one's place.
+ */
 function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): StageMove[] {
   if (currentVersion.model_version_id === previousVersion.model_version_id) return [];
+  if (currentVersion.stage !== "production") return [];
   return [
-    ...(currentVersion.stage === "production"
-      ? [{ version: currentVersion, to: "archived" as const, kind: "rollback" as const, reason }]
-      : []),
+    { version: currentVersion, to: "archived", kind: "rollback", reason },
     ...(previousVersion.stage === "archived"
       ? [{ version: previousVersion, to: "production" as const, kind: "rollback" as const, reason }]
       : []),

@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import { decideDeploy } from "../../../src/agents/model_deployer/domain/decide_deploy.ts";
+import type { DeployFacts } from "../../../src/agents/model_deployer/domain/planned_traffic.ts";
+import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
+import {
+  announcementsOf,
+  changesOf,
+  planOf,
+  refusalOf,
+  routeOf,
+  statusesOf,
+  stepsOf,
+} from "../../support/decided.ts";
+import {
+  aDeployment,
+  anEndpoint,
+  aPolicy,
+  aRollout,
+  aVersion,
+  context,
+  ENDPOINT,
+  figuresOf,
+} from "../../support/given_facts.ts";
+
+type Stage = DeployRequest["target_stage"];
+
+function decide(stage: Stage, facts: Partial<DeployFacts> = {}, request: Partial<DeployRequest> = {}) {
+  const asked: DeployRequest = {
+    action: "deploy",
+    model_version_id: "mv_2",
+    target_stage: stage,
+    replicas: 2,
+    cpu_limit: "500m",
+    memory_limit: "1Gi",
+    autoscaling: { min: 1, max: 3, target_cpu: 60 },
+    rollout: "linear",
+    ...request,
+  };
+  const known: DeployFacts = {
+    version: aVersion(2, { stage }),
+    endpoint: null,
+    deployments: [],
+    open_rollout: null,
+    figures: [],
+    policy: aPolicy(),
+    retention_seconds: 3600,
+    ...facts,
+  };
+  return decideDeploy(asked, known, context);
+}
+
+const serves = { endpoint: anEndpoint(), deployments: [aDeployment(1)] };
+const shadowed = {
+  endpoint: anEndpoint({ mirror_deployment_id: "d9" }),
+  deployments: [aDeployment(9, { model_version_id: "mv_2", target_stage: "shadow" }), aDeployment(1)],
+};
+
+test("first in production: served and answering before it gets all traffic, with the way back beside it", () => {
+  const plan = planOf(decide("production"));
+  expect(stepsOf(plan)).toEqual([
+    "open_endpoint",
+    "package_model",
+    "start_server",
+    "want_route",
+    "apply_route",
+  ]);
+  expect(routeOf(plan)).toMatchObject({ expected_generation: 0, weights: { deploy_new: 100 } });
+  expect(plan.steps[2]?.undo).toEqual([{ step: "stop_server", deployment_id: "deploy_new" }]);
+  expect(plan.steps[3]?.undo).toMatchObject([
+    { step: "want_route", expected_generation: 1, weights: {} },
+    { step: "apply_route", generation: 2 },
+  ]);
+  expect(plan).toMatchObject({ lease_name: ENDPOINT, approvals_needed: 0, generation: 0 });
+  expect(statusesOf(plan.on_success)).toEqual(["deploy_new: deploying > active"]);
+  expect(statusesOf(plan.on_failure)).toEqual(["deploy_new: pending|deploying > failed"]);
+  expect(statusesOf(plan.steps[0]?.then ?? [])).toEqual(["deploy_new: pending > deploying"]);
+});
+
+test("the row and the manifest carry what was asked for", () => {
+  const plan = planOf(decide("production"));
+  const asked = {
+    replicas: 2,
+    cpu_limit: "500m",
+    memory_limit: "1Gi",
+    autoscaling: { min: 1, max: 3, target_cpu: 60 },
+    bento_tag: "e2i_remission:v2",
+    deployment_id: "deploy_new",
+  };
+  expect(changesOf(plan.intent, "insert_deployment")[0]?.deployment).toMatchObject({
+    ...asked,
+    status: "pending",
+  });
+  expect(plan.draft.deployment_manifest).toMatchObject({ ...asked, status: "active", rollout: null });
+  expect(announcementsOf(plan)).toEqual([
+    "episodic_memory op_new:episode:deployment",
+    "procedural_memory op_new:procedure:deploy_production",
+  ]);
+});
+
+test("over another in production: the first step only, the old one active, a rollout that goes on", () => {
+  const figures = [figuresOf("d1", [3, 900])];
+  const plan = planOf(decide("production", { ...serves, figures }));
+  expect(routeOf(plan)).toMatchObject({ expected_generation: 7, weights: { d1: 90, deploy_new: 10 } });
+  expect(statusesOf(plan.on_success)).toEqual([]);
+  expect(changesOf(plan.on_success, "start_rollout")[0]?.rollout).toMatchObject({
+    rollout_id: "rollout_new",
+    deployment_id: "deploy_new",
+    baseline_deployment_id: "d1",
+    status: "running",
+    step_index: 0,
+    judge_state: { last_figures: figures, log_e: 0 },
+  });
+  expect(plan.draft.deployment_manifest).toMatchObject({
+    status: "deploying",
+    traffic: {
+      generation: 8,
+      weights: [
+        { deployment_id: "d1", weight: 90 },
+        { deployment_id: "deploy_new", weight: 10 },
+      ],
+    },
+    rollout: { rollout_id: "rollout_new", status: "running", step_index: 0 },
+  });
+  expect(plan.approvals_needed).toBe(0);
+  expect(changesOf(plan.intent, "insert_deployment")[0]?.deployment.previous_deployment_id).toBe("d1");
+});
+
+test.each<[string, DeployRequest["rollout"]]>([
+  ["immediate", "immediate"],
+  ["steps that begin with everything", { steps: [{ weight: 100, bake_seconds: 0 }] }],
+])("all at once over another needs an approval, and the old one stays warm: %s", (_what, rollout) => {
+  const plan = planOf(decide("production", serves, { rollout }));
+  expect(plan.approvals_needed).toBe(1);
+  expect(routeOf(plan).weights).toEqual({ deploy_new: 100 });
+  expect(statusesOf(plan.on_success)).toEqual([
+    "deploy_new: deploying > active",
+    "d1: active|deploying > draining (3600)",
+  ]);
+  expect(changesOf(plan.on_success, "start_rollout")).toEqual([]);
+});
+
+test("all at once where nothing serves needs no approval of its own", () => {
+  expect(planOf(decide("production", {}, { rollout: "immediate" })).approvals_needed).toBe(0);
+});
+
+test("its own shadow ends when a version goes to production, another's goes on", () => {
+  const own = planOf(decide("production", shadowed));
+  expect(routeOf(own).mirror_deployment_id).toBeNull();
+  expect(statusesOf(own.on_success)).toEqual(["d9: active|deploying > draining (0)"]);
+  const foreign = {
+    ...shadowed,
+    deployments: [aDeployment(9, { model_version_id: "mv_3" }), aDeployment(1)],
+  };
+  const others = planOf(decide("production", foreign));
+  expect(routeOf(others).mirror_deployment_id).toBe("d9");
+  expect(statusesOf(others.on_success)).toEqual([]);
+});
+
+test("a shadow changes no weight; it replaces the shadow before it", () => {
+  const plan = planOf(decide("shadow", shadowed));
+  expect(routeOf(plan)).toMatchObject({ weights: { d1: 100 }, mirror_deployment_id: "deploy_new" });
+  expect(statusesOf(plan.on_success)).toEqual([
+    "deploy_new: deploying > active",
+    "d9: active|deploying > draining (0)",
+  ]);
+});
+
+test("a shadow needs no production beside it", () => {
+  expect(routeOf(planOf(decide("shadow")))).toMatchObject({
+    weights: {},
+    mirror_deployment_id: "deploy_new",
+  });
+});
+
+test("staging has its own endpoint, and its own version before it ends at once", () => {
+  const endpoint = anEndpoint({ endpoint_name: `${ENDPOINT}_staging`, weights: { d5: 100 } });
+  const plan = planOf(decide("staging", { endpoint }));
+  expect(plan.lease_name).toBe(`${ENDPOINT}_staging`);
+  expect(routeOf(plan)).toMatchObject({ endpoint_name: `${ENDPOINT}_staging`, weights: { deploy_new: 100 } });
+  expect(statusesOf(plan.on_success)).toEqual([
+    "deploy_new: deploying > active",
+    "d5: active|deploying > draining (0)",
+  ]);
+});
+
+test.each<[string, Stage, Partial<DeployFacts>, Partial<DeployRequest>, string, RegExp]>([
+  ["an unknown version", "staging", { version: null }, {}, "not_found", /mv_2 does not exist/],
+  [
+    "a version at another stage",
+    "production",
+    { version: aVersion(2, { stage: "staging" }) },
+    {},
+    "stage_mismatch",
+    /at staging and cannot be served at production; promote it to production first/,
+  ],
+  [
+    "a rollout that runs",
+    "production",
+    { ...serves, open_rollout: aRollout() },
+    {},
+    "conflict",
+    /rollout_2 of d2 is running/,
+  ],
+  [
+    "steps that fall",
+    "production",
+    serves,
+    {
+      rollout: {
+        steps: [
+          { weight: 50, bake_seconds: 1 },
+          { weight: 20, bake_seconds: 1 },
+          { weight: 100, bake_seconds: 0 },
+        ],
+      },
+    },
+    "invalid_request",
+    /rollout\.steps: weights must rise, and step 2 \(20\) does not/,
+  ],
+])("%s is refused", (_what, stage, facts, request, code, sentence) => {
+  const refusal = refusalOf(decide(stage, facts, request));
+  expect(refusal.code).toBe(code);
+  expect(refusal.sentence).toMatch(sentence);
+});
+
+test("a shadow may come while a rollout runs; its weights stay", () => {
+  const endpoint = anEndpoint({ weights: { d1: 90, d2: 10 } });
+  const plan = planOf(decide("shadow", { endpoint, open_rollout: aRollout() }));
+  expect(routeOf(plan)).toMatchObject({ weights: { d1: 90, d2: 10 }, mirror_deployment_id: "deploy_new" });
+});

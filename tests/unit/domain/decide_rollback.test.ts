@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import {
+  decideRollback,
+  type RollbackFacts,
+} from "../../../src/agents/model_deployer/domain/decide_rollback.ts";
+import {
+  announcementsOf,
+  changesOf,
+  movesOf,
+  planOf,
+  refusalOf,
+  routeOf,
+  statusesOf,
+  stepsOf,
+} from "../../support/decided.ts";
+import { aDeployment, anEndpoint, aRollout, aVersion, context, ENDPOINT } from "../../support/given_facts.ts";
+
+const first = aVersion(1, { stage: "archived", stage_revision: 4 });
+
+function decide(facts: Partial<RollbackFacts> = {}) {
+  const known: RollbackFacts = {
+    current: aDeployment(2),
+    current_version: aVersion(2),
+    endpoint: anEndpoint({ weights: { d2: 100 } }),
+    previous: aDeployment(1, { status: "draining" }),
+    previous_version: first,
+    previous_is_ready: true,
+    open_rollout: null,
+    ...facts,
+  };
+  const request = {
+    action: "rollback" as const,
+    current_deployment_id: "d2",
+    rollback_reason: "wrong scores",
+  };
+  return decideRollback(request, known, context);
+}
+
+test("warm: one change of weights, no approval, and it waits for nobody", () => {
+  const plan = planOf(decide());
+  expect(stepsOf(plan)).toEqual(["want_route", "apply_route"]);
+  expect(routeOf(plan)).toMatchObject({ expected_generation: 7, weights: { d1: 100 } });
+  expect(plan).toMatchObject({ lease_name: ENDPOINT, preempts: true, approvals_needed: 0 });
+  expect(statusesOf(plan.on_success)).toEqual([
+    "d2: active|deploying > rolled_back (300)",
+    "d1: draining > active",
+  ]);
+  expect(changesOf(plan.on_success, "set_deployment_status")[0]?.rollback_reason).toBe("wrong scores");
+  expect(movesOf(plan)).toEqual([
+    "mv_2: production > archived (rollback)",
+    "mv_1: archived > production (rollback)",
+  ]);
+  expect(plan.draft).toMatchObject({ rollback_successful: true, active_deployment_id: "d1", notes: [] });
+  expect(announcementsOf(plan)).toEqual([
+    "registry_projection op_new:registry:mv_2",
+    "registry_projection op_new:registry:mv_1",
+    "episodic_memory op_new:episode:rollback",
+    "procedural_memory op_new:procedure:rollback",
+  ]);
+});
+
+test("cold: the old bento is served again first, as it was, and the answer says so", () => {
+  const plan = planOf(decide({ previous_is_ready: false }));
+  expect(stepsOf(plan)).toEqual(["package_model", "start_server", "want_route", "apply_route"]);
+  expect(plan.steps[0]?.do).toMatchObject({ bento_tag: "e2i_remission:v1", artifact_digest: "digest1" });
+  expect(plan.steps[1]?.do).toMatchObject({ deployment_id: "d1", resources: { cpu_limit: "2" } });
+  expect(plan.draft.notes[0]).toContain("started again from its bento");
+});
+
+test("in the middle of a rollout: the candidate goes, the baseline never left, the rollout ends", () => {
+  const plan = planOf(
+    decide({
+      current: aDeployment(2, { status: "deploying" }),
+      endpoint: anEndpoint({ weights: { d1: 90, d2: 10 } }),
+      previous: aDeployment(1),
+      open_rollout: aRollout({ status: "paused" }),
+    }),
+  );
+  expect(routeOf(plan).weights).toEqual({ d1: 100 });
+  expect(statusesOf(plan.on_success)).toEqual(["d2: active|deploying > rolled_back (300)"]);
+  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
+    {
+      rollout_id: "rollout_2",
+      status: "rolled_back",
+      next_tick_at: null,
+      expected_status: ["running", "paused"],
+    },
+  ]);
+});
+
+test("another deployment of the same version moves no stage", () => {
+  const version = aVersion(2);
+  expect(movesOf(planOf(decide({ current_version: version, previous_version: version })))).toEqual([]);
+});
+
+test("a version that a newer one has superseded gives its place to nobody: production has that one", () => {
+  const superseded = aVersion(2, { stage: "archived", stage_revision: 4 });
+  expect(movesOf(planOf(decide({ current_version: superseded })))).toEqual([]);
+});
+
+test("a mirror to the one that goes ends with it, another stays", () => {
+  const own = anEndpoint({ weights: { d2: 100 }, mirror_deployment_id: "d2" });
+  expect(routeOf(planOf(decide({ endpoint: own }))).mirror_deployment_id).toBeNull();
+  const other = anEndpoint({ weights: { d2: 100 }, mirror_deployment_id: "d5" });
+  expect(routeOf(planOf(decide({ endpoint: other }))).mirror_deployment_id).toBe("d5");
+});
+
+test.each<[string, Partial<RollbackFacts>, string, RegExp]>([
+  ["an unknown deployment", { current: null }, "not_found", /d2 does not exist/],
+  [
+    "a shadow",
+    { current: aDeployment(2, { target_stage: "shadow" }) },
+    "rollback_failed",
+    /d2 serves shadow/,
+  ],
+  [
+    "what was rolled back",
+    { current: aDeployment(2, { status: "rolled_back" }) },
+    "rollback_failed",
+    /is rolled_back/,
+  ],
+  ["what failed", { current: aDeployment(2, { status: "failed" }) }, "rollback_failed", /is failed/],
+  [
+    "nothing to go back to",
+    { previous: null },
+    "rollback_failed",
+    /No previous production deployment found for d2/,
+  ],
+  ["a lost endpoint", { endpoint: null }, "rollback_failed", /No previous production/],
+])("%s is refused", (_what, facts, code, sentence) => {
+  const refusal = refusalOf(decide(facts));
+  expect(refusal.code).toBe(code);
+  expect(refusal.sentence).toMatch(sentence);
+});
+
+test("a rollout's baseline is not rolled back under it: the rollout would give it traffic again", () => {
+  const open_rollout = aRollout({
+    rollout_id: "rollout_3",
+    deployment_id: "d3",
+    baseline_deployment_id: "d2",
+  });
+  const refusal = refusalOf(decide({ open_rollout }));
+  expect(refusal.code).toBe("rollback_failed");
+  expect(refusal.sentence).toMatch(/d2 is the baseline of rollout_3; roll d3 back first/);
+});
