@@ -59,15 +59,16 @@ export class SpanRecorder extends BaseCallbackHandler {
     return [...this.#finished];
   }
 
+  /** The parameters in the order in which LangChain's callback manager passes them; its declaration names another. */
   override handleChainStart(
     _chain: unknown,
     _inputs: unknown,
     runId: string,
-    _runType?: string,
+    parentRunId?: string,
     tags?: string[],
     _metadata?: Record<string, unknown>,
+    _runType?: string,
     runName?: string,
-    parentRunId?: string,
   ): void {
     if (tags?.includes("langsmith:hidden") === true) {
       const parent = parentRunId === undefined ? undefined : this.#spanIds.get(parentRunId);
