@@ -1,13 +1,15 @@
 import { type ModelDeployerStateValue, type ModelDeployerUpdate, requestStateSchema } from "../state.ts";
 import { validateRequest } from "./validate_request.ts";
 
-/** What belongs to this agent in a state that other agents share. */
+/** What belongs to this agent in a state that other agents share; an earlier answer may have left a field at null. */
 export function pickRequest(
   state: ModelDeployerStateValue | Record<string, unknown>,
 ): Record<string, unknown> {
   const own = Object.keys(requestStateSchema.shape);
   return Object.fromEntries(
-    Object.entries(state).filter(([key, value]) => own.includes(key) && value !== undefined),
+    Object.entries(state).filter(
+      ([key, value]) => own.includes(key) && value !== undefined && value !== null,
+    ),
   );
 }
 
