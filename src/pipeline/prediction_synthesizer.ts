@@ -9,8 +9,8 @@ import { traced } from "./traced.ts";
 
 const inputSchema = z.object({
   deployment_manifest: deploymentManifestSchema.nullish(),
-  prediction_request: z.unknown(),
-  status: z.unknown(),
+  prediction_request: z.unknown().optional(),
+  status: z.unknown().optional(),
   errors: z.array(agentFailureSchema).default([]),
 });
 type SynthesizerInput = z.infer<typeof inputSchema>;
