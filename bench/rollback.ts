@@ -44,10 +44,15 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
   await database.experiments.create({ experiment_id: EXPERIMENT, ...described, ...criteria }, "bench");
   const seed = new MLflowSeed(deployer.addresses.mlflowUrl);
   const register = async () => {
-    const { run_id } = await seed.addRun({ metrics: { roc_auc: 0.9 }, models: { model: { MLmodel: "flavors: {}\n" } } });
+    const { run_id } = await seed.addRun({
+      metrics: { roc_auc: 0.9 },
+      models: { model: { MLmodel: "flavors: {}\n" } },
+    });
     const request = { deployment_action: "register", experiment_id: EXPERIMENT, mlflow_run_id: run_id };
     const { model_version_id } = await deployer.agent.execute(request);
-    return (await database.modelVersions.get(model_version_id ?? "")) ?? refuse("a version was not registered");
+    return (
+      (await database.modelVersions.get(model_version_id ?? "")) ?? refuse("a version was not registered")
+    );
   };
   const good = await register();
   const bad = await register();
@@ -68,7 +73,10 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
     upstreams,
     graphs: [
       { name: "no checkpointer", graph: createModelDeployerGraph(capabilities) },
-      { name: "Postgres checkpointer", graph: createModelDeployerGraph(capabilities, { checkpointer: saver }) },
+      {
+        name: "Postgres checkpointer",
+        graph: createModelDeployerGraph(capabilities, { checkpointer: saver }),
+      },
     ],
     versions,
     goodDeployment: await serveBoth(forwarder, versions),
@@ -93,7 +101,11 @@ async function rollBackOnce(setting: Setting, graph: ModelDeployerGraph): Promis
   await upstreams.firstAnswerOf(bad);
   const seen = upstreams.firstAnswerOf(setting.goodDeployment);
   const request = { deployment_action: "rollback", current_deployment_id: bad, rollback_reason: "bench" };
-  const config = { configurable: { thread_id: randomUUID() }, context: { effects: "live" }, durability: "sync" } as const;
+  const config = {
+    configurable: { thread_id: randomUUID() },
+    context: { effects: "live" },
+    durability: "sync",
+  } as const;
   const begun = process.hrtime.bigint();
   const state = await graph.invoke(request, config);
   const ended = process.hrtime.bigint();

@@ -43,37 +43,32 @@ export class Forwarder {
       { deployment_id, bento_tag: bentoTag(version), resources: resources() },
       { signal },
     );
-    const intent = async (operationId: string): Promise<Change[]> => [
-      ...(before === null || before.model_version_id === versionId
-        ? []
-        : [await this.#stageMove(before.model_version_id, "archived")]),
-      ...(version.stage === "archived" ? [await this.#stageMove(versionId, "production")] : []),
-      {
-        change: "open_endpoint",
-        endpoint_name: ENDPOINT,
-        experiment_id: EXPERIMENT,
-        endpoint_url: opened.endpoint_url,
-      },
-      { change: "insert_deployment", deployment: deploymentOf(operationId, deployment_id, version) },
-      {
-        change: "want_route",
-        endpoint_name: ENDPOINT,
-        expected_generation: generation,
-        weights,
-        mirror_deployment_id: null,
-        reason: "brought forward",
-      },
-      ...serving.map(draining),
-    ];
-    const route = { endpoint_name: ENDPOINT, generation: generation + 1, weights, mirror_deployment_id: null };
+    const route = {
+      endpoint_name: ENDPOINT,
+      generation: generation + 1,
+      weights,
+      mirror_deployment_id: null,
+    };
     await this.#apply(
-      intent,
+      async (operationId) => [
+        ...(await this.#stagesFor(version, before)),
+        { change: "open_endpoint", endpoint_name: ENDPOINT, experiment_id: EXPERIMENT, ...opened },
+        { change: "insert_deployment", deployment: deploymentOf(operationId, deployment_id, version) },
+        wantRoute(generation, weights),
+        ...serving.map(draining),
+      ],
       [{ change: "observe_route", endpoint_name: ENDPOINT, generation: generation + 1 }],
       async () => {
         await parts.router.apply(route, [{ deployment_id, ...address }], { signal });
       },
     );
     return deployment_id;
+  }
+
+  async #stagesFor(version: ModelVersion, before: ModelVersion | null): Promise<Change[]> {
+    if (version.stage === "production") return [];
+    const leaves = before === null ? [] : [await this.#stageMove(before.model_version_id, "archived")];
+    return [...leaves, await this.#stageMove(version.model_version_id, "production")];
   }
 
   async endpointUrl(): Promise<string> {
@@ -134,6 +129,17 @@ export class Forwarder {
     if (version !== null) return version;
     throw new NotFoundError(`Model version ${versionId} does not exist; register it first.`);
   }
+}
+
+function wantRoute(expected_generation: number, weights: Record<string, number>): ChangeOf<"want_route"> {
+  return {
+    change: "want_route",
+    endpoint_name: ENDPOINT,
+    expected_generation,
+    weights,
+    mirror_deployment_id: null,
+    reason: "brought forward",
+  };
 }
 
 function draining(deploymentId: string): ChangeOf<"set_deployment_status"> {

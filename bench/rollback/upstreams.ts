@@ -49,8 +49,8 @@ export class Upstreams {
 }
 
 async function nextMessage(thread: Worker): Promise<z.infer<typeof toMainSchema>> {
-  const [message]: unknown[] = await once(thread, "message");
-  return toMainSchema.parse(message);
+  const message: unknown[] = await once(thread, "message");
+  return toMainSchema.parse(message[0]);
 }
 
 /** Serves the upstreams, asked whether they are ready over the wire as bentos are. */

@@ -1,9 +1,10 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { Client } from "undici";
 import { z } from "zod";
-import { toMainSchema, toThreadSchema } from "./messages.ts";
+import { type toMainSchema, toThreadSchema } from "./messages.ts";
 
 /**
  * The world around a rollback, off the measured thread: model servers that answer readiness checks and predictions as a
@@ -12,7 +13,9 @@ import { toMainSchema, toThreadSchema } from "./messages.ts";
 const { bento_tags, model_ms } = z
   .object({ bento_tags: z.array(z.string()), model_ms: z.number() })
   .parse(workerData);
-const CALLERS = 4;
+/** Each pauses this long between two answers, so that callers find a switch within a millisecond and leave a core free. */
+const PAUSE_MS = 1;
+const CALLERS = 2;
 
 function listen(bentoTag: string): Promise<Server> {
   const server = createServer((request, response) => {
@@ -47,13 +50,16 @@ let awaited: string | null = null;
 let lost = 0;
 let asked = 0;
 
-/** Asks without a pause between two answers. */
 async function call(endpointUrl: string): Promise<void> {
   const client = new Client(endpointUrl);
   for (;;) {
     asked += 1;
     try {
-      const { statusCode, headers, body } = await client.request({ method: "POST", path: "/predict", body: "{}" });
+      const { statusCode, headers, body } = await client.request({
+        method: "POST",
+        path: "/predict",
+        body: "{}",
+      });
       await body.dump();
       if (statusCode !== 200) lost += 1;
       if (awaited !== null && headers["x-deployment-id"] === awaited) {
@@ -64,6 +70,7 @@ async function call(endpointUrl: string): Promise<void> {
     } catch {
       lost += 1;
     }
+    await delay(PAUSE_MS);
   }
 }
 
