@@ -72,9 +72,10 @@ function readResults(steps: DoneStep[]): Found {
 
 function stampAnswer(plan: Plan, found: Found, now: string, seconds: number): Answer {
   const { deployment_manifest: manifest, version_record: record } = plan.draft;
+  const movesNothing = plan.on_success.length === 0;
   return {
     ...plan.draft,
-    version_record: record === null ? null : { ...record, promoted_at: now },
+    version_record: record === null || movesNothing ? record : { ...record, promoted_at: now },
     deployment_manifest: manifest === null ? null : stampManifest(manifest, plan, found, now, seconds),
   };
 }
@@ -95,5 +96,6 @@ function stampManifest(
     endpoint_url,
     deployed_at: now,
     deployment_duration_seconds: Math.round(seconds * 100) / 100,
+    rollout: manifest.rollout && { ...manifest.rollout, next_tick_at: secondsAfter(now, LOOK_SECONDS) },
   };
 }

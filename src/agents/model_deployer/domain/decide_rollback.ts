@@ -42,51 +42,36 @@ export function decideRollback(
   facts: RollbackFacts,
   context: DecisionContext,
 ): Decision {
-  const { current, endpoint, previous } = facts;
+  const { current, endpoint, previous, current_version: currentVersion, open_rollout: open } = facts;
   if (current === null)
     return missing("Deployment", request.current_deployment_id, "see the history for what serves now");
-  const id = current.deployment_id;
-  const rollout = facts.open_rollout?.deployment_id === id ? facts.open_rollout : null;
-  if (current.target_stage !== "production") {
+  const rollout = open?.deployment_id === current.deployment_id ? open : null;
+  const obstacle = obstacleTo(current, open);
+  if (obstacle !== null) return refuse("rollback_failed", obstacle);
+  const previousVersion = facts.previous_version;
+  if (previous === null || previousVersion === null || currentVersion === null || endpoint === null) {
     return refuse(
       "rollback_failed",
-      `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`,
+      `No previous production deployment found for ${current.deployment_id}: nothing served ${current.endpoint_name} before it.`,
     );
   }
-  if (current.status !== "active" && rollout === null) {
-    return refuse(
-      "rollback_failed",
-      `${id} is ${current.status}; only an active production deployment can be rolled back.`,
-    );
-  }
-  if (facts.open_rollout?.baseline_deployment_id === id) {
-    const { rollout_id, deployment_id: candidate } = facts.open_rollout;
-    return refuse(
-      "rollback_failed",
-      `${id} is the baseline of ${rollout_id}; roll ${candidate} back first, then ${id}.`,
-    );
-  }
-  if (
-    previous === null ||
-    facts.previous_version === null ||
-    facts.current_version === null ||
-    endpoint === null
-  ) {
-    return refuse(
-      "rollback_failed",
-      `No previous production deployment found for ${id}: nothing served ${current.endpoint_name} before it.`,
-    );
-  }
-  const turn: Turn = {
-    current,
-    currentVersion: facts.current_version,
-    endpoint,
-    previous,
-    previousVersion: facts.previous_version,
-    rollout,
-    warm: facts.previous_is_ready,
-  };
+  const warm = facts.previous_is_ready;
+  const turn: Turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
   return planRollback(turn, request.rollback_reason, context, null);
+}
+
+function obstacleTo(current: Deployment, open: Rollout | null): string | null {
+  const id = current.deployment_id;
+  if (current.target_stage !== "production") {
+    return `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`;
+  }
+  if (current.status !== "active" && open?.deployment_id !== id) {
+    return `${id} is ${current.status}; only an active production deployment can be rolled back.`;
+  }
+  if (open?.baseline_deployment_id === id) {
+    return `${id} is the baseline of ${open.rollout_id}; roll ${open.deployment_id} back first, then ${id}.`;
+  }
+  return null;
 }
 
 /** `judged` is what a rollout's judge saw, when it is the judge that rolls back. */

@@ -1,0 +1,187 @@
+import { expect, test } from "vitest";
+import {
+  type Advance,
+  type AdvanceFacts,
+  decideAdvance,
+} from "../../../src/agents/model_deployer/domain/decide_advance.ts";
+import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { changesOf, movesOf, planOf, routeOf, statusesOf } from "../../support/decided.ts";
+import {
+  aDeployment,
+  anEndpoint,
+  aRollout,
+  aVersion,
+  context,
+  figuresOf,
+  later,
+} from "../../support/given_facts.ts";
+
+type Count = readonly [number, number];
+
+interface Given {
+  rollout?: Partial<Rollout>;
+  candidate?: Count;
+  baseline?: Count;
+  seconds?: number;
+  facts?: Partial<AdvanceFacts>;
+}
+
+function advance({
+  rollout,
+  candidate = [0, 60],
+  baseline = [0, 540],
+  seconds = 60,
+  facts,
+}: Given = {}): Advance {
+  const running = aRollout(rollout);
+  const known: AdvanceFacts = {
+    rollout: running,
+    figures: [figuresOf("d1", baseline), figuresOf("d2", candidate)],
+    retention_seconds: 3600,
+    current: aDeployment(2, { status: "deploying" }),
+    current_version: aVersion(2),
+    endpoint: anEndpoint({ weights: { d1: 90, d2: 10 }, mirror_deployment_id: "d5" }),
+    previous: aDeployment(1),
+    previous_version: aVersion(1, { stage: "archived" }),
+    previous_is_ready: true,
+    open_rollout: running,
+    ...facts,
+  };
+  return decideAdvance(known, { ...context, now: later(seconds) });
+}
+
+function planOfMove(given?: Given) {
+  const made = advance(given);
+  return made.advance === "move" ? planOf(made.decision) : expect.fail(`it came to ${made.advance}`);
+}
+
+function changeOfHold(given?: Given) {
+  const made = advance(given);
+  return made.advance === "hold" ? made.change : expect.fail(`it came to ${made.advance}`);
+}
+
+test("a step that is baked and passes leads to the next one", () => {
+  const plan = planOfMove();
+  expect(routeOf(plan)).toMatchObject({
+    expected_generation: 7,
+    weights: { d1: 50, d2: 50 },
+    mirror_deployment_id: "d5",
+  });
+  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
+    {
+      expected_step_index: 0,
+      expected_status: ["running"],
+      status: "running",
+      step_index: 1,
+      step_started_at: later(60),
+      verdict: { outcome: "pass" },
+      judge_state: { candidate: { requests: 60, errors: 0 } },
+    },
+  ]);
+  expect(statusesOf(plan.on_success)).toEqual([]);
+  expect(plan.preempts).toBe(false);
+});
+
+test("the last step completes it: the candidate is active, the old one stays warm", () => {
+  const plan = planOfMove({ rollout: { step_index: 1 } });
+  expect(routeOf(plan).weights).toEqual({ d2: 100 });
+  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
+    { status: "completed", step_index: 2, next_tick_at: null },
+  ]);
+  expect(statusesOf(plan.on_success)).toEqual(["d2: deploying > active", "d1: active > draining (3600)"]);
+  expect(changesOf(plan.on_success, "enqueue")[0]?.payload).toMatchObject({ outcome_type: "success" });
+});
+
+test("a second too early the step is held, however good it looks", () => {
+  const change = changeOfHold({ seconds: 59 });
+  expect(change).toMatchObject({
+    step_index: 0,
+    status: "running",
+    step_started_at: null,
+    inconclusive_looks: 0,
+  });
+  expect(change.next_tick_at).toBe(later(60));
+  expect(change.judge_state.candidate.requests).toBe(60);
+});
+
+test("without enough samples it holds, counts the look, and never goes on", () => {
+  expect(changeOfHold({ candidate: [0, 49], seconds: 86_400 })).toMatchObject({ inconclusive_looks: 1 });
+});
+
+test("a verdict ends the count of inconclusive looks", () => {
+  expect(changeOfHold({ rollout: { inconclusive_looks: 2 }, seconds: 1 }).inconclusive_looks).toBe(0);
+});
+
+test("too many looks without a verdict roll it back", () => {
+  const plan = planOfMove({ rollout: { inconclusive_looks: 2 }, candidate: [0, 49] });
+  expect(routeOf(plan).weights).toEqual({ d1: 100 });
+  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
+    { status: "rolled_back", verdict: { outcome: "inconclusive" } },
+  ]);
+});
+
+test("a candidate that only fails is rolled back at once, with the numbers in the history", () => {
+  const plan = planOfMove({ candidate: [5, 5], seconds: 1 });
+  expect(plan.preempts).toBe(true);
+  expect(routeOf(plan)).toMatchObject({ weights: { d1: 100 } });
+  expect(routeOf(plan).reason).toContain("candidate failed 5 of 5");
+  expect(statusesOf(plan.on_success)).toEqual(["d2: active|deploying > rolled_back (300)"]);
+  expect(movesOf(plan)).toEqual([
+    "mv_2: production > archived (rollback)",
+    "mv_1: archived > production (rollback)",
+  ]);
+  expect(changesOf(plan.on_success, "set_stage")[0]?.evidence).toMatchObject({
+    verdict: { outcome: "fail", candidate: { errors: 5, requests: 5 } },
+  });
+});
+
+test("evidence gathered over the looks rolls back a candidate that fails now and then", () => {
+  let rollout = aRollout();
+  const looks: [Count, Count][] = [
+    [
+      [6, 60],
+      [1, 540],
+    ],
+    [
+      [12, 120],
+      [2, 1080],
+    ],
+    [
+      [18, 180],
+      [3, 1620],
+    ],
+    [
+      [24, 240],
+      [4, 2160],
+    ],
+  ];
+  const outcomes = looks.map(([candidate, baseline]) => {
+    const made = advance({ rollout, candidate, baseline, seconds: 1 });
+    if (made.advance === "hold") rollout = { ...rollout, judge_state: made.change.judge_state };
+    return made.advance;
+  });
+  expect(outcomes[0]).toBe("hold");
+  expect(outcomes.at(-1)).toBe("move");
+});
+
+test.each(["paused", "completed", "rolled_back", "aborted"] as const)(
+  "a rollout that is %s is left alone",
+  (status) => {
+    expect(advance({ rollout: { status } })).toEqual({ advance: "nothing", why: `rollout_2 is ${status}` });
+  },
+);
+
+test("a rollback with nothing to go back to does nothing and says why", () => {
+  const made = advance({ candidate: [9, 9], facts: { previous: null } });
+  expect(made).toEqual({
+    advance: "nothing",
+    why: "rollout_2 has lost its endpoint or one of its deployments",
+  });
+});
+
+test("whatever it comes to, the counters of this look are what the next one starts from", () => {
+  const expected = [figuresOf("d1", [0, 540]), figuresOf("d2", [0, 60])];
+  const moved = changesOf(planOfMove().on_success, "move_rollout")[0];
+  expect(moved?.judge_state.last_figures).toEqual(expected);
+  expect(changeOfHold({ seconds: 1 }).judge_state.last_figures).toEqual(expected);
+});
