@@ -4,11 +4,11 @@ import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const assets = new Set([".py", ".sql", ".txt"]);
+const source = join(root, "src");
 
-const entries = await readdir(join(root, "src"), { recursive: true, withFileTypes: true });
+const entries = await readdir(source, { recursive: true, withFileTypes: true });
 for (const entry of entries) {
-  if (!entry.isFile() || !assets.has(extname(entry.name))) continue;
-  const source = join(entry.parentPath, entry.name);
-  await cp(source, join(root, "dist", relative(join(root, "src"), source)));
+  const path = join(entry.parentPath, entry.name);
+  if (!entry.isFile() || extname(entry.name) === ".ts" || path.includes("__pycache__")) continue;
+  await cp(path, join(root, "dist", relative(source, path)));
 }

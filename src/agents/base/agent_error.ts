@@ -21,3 +21,15 @@ export abstract class AgentError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** Raised when an agent that honours no deadline of its own is still at work when its SLA is over. */
+export class SlaExceededError extends AgentError {
+  readonly code = "deadline_exceeded";
+  readonly retryable = true;
+}
+
+/** Raised in place of an error that no agent has typed, which stays its cause. */
+export class UnexpectedAgentError extends AgentError {
+  readonly code = "unexpected";
+  readonly retryable = false;
+}

@@ -1,6 +1,6 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isGraphBubbleUp } from "@langchain/langgraph";
-import { AgentError } from "./agent_error.ts";
+import { AgentError, SlaExceededError, UnexpectedAgentError } from "./agent_error.ts";
 import type { AgentFailure } from "./agent_state.ts";
 import { type Span, SpanRecorder } from "./spans.ts";
 
@@ -20,18 +20,6 @@ export type NodeUpdate<Update> = Partial<Update> & {
   errors?: AgentFailure[];
   status?: AgentUpdate["status"];
 };
-
-/** Raised when an agent that honours no deadline of its own is still at work when its SLA is over. */
-export class SlaExceededError extends AgentError {
-  readonly code = "deadline_exceeded";
-  readonly retryable = true;
-}
-
-/** Raised in place of an error that no agent has typed, which stays its cause. */
-export class UnexpectedAgentError extends AgentError {
-  readonly code = "unexpected";
-  readonly retryable = false;
-}
 
 /**
  * One agent of the pipeline: who it is, how long it may take, its spans and its errors. A subclass says what it does

@@ -1,0 +1,55 @@
+/** The package's front: the deployer, its graph and state, what other agents are built on, and the errors. */
+export {
+  AgentState,
+  agentFailureSchema,
+  agentStateFields,
+  agentStatusSchema,
+  type AgentFailure,
+} from "./agents/base/agent_state.ts";
+export { BaseAgent, type AgentRun, type AgentUpdate, type NodeUpdate } from "./agents/base/base_agent.ts";
+export { SpanRecorder, spanSchema, type Span } from "./agents/base/spans.ts";
+export { ModelDeployerAgent } from "./agents/model_deployer/agent.ts";
+export {
+  createCapabilities,
+  type Capabilities,
+  type CapabilitySource,
+} from "./agents/model_deployer/capabilities.ts";
+export {
+  createModelDeployer,
+  type ModelDeployer,
+  type ModelDeployerOptions,
+} from "./agents/model_deployer/create_model_deployer.ts";
+export {
+  deploymentManifestSchema,
+  versionRecordSchema,
+  type DeploymentManifest,
+  type VersionRecord,
+} from "./agents/model_deployer/domain/answer.ts";
+export { stageSchema, type Stage } from "./agents/model_deployer/domain/entities.ts";
+export {
+  createModelDeployerGraph,
+  type GraphOptions,
+  type ModelDeployerGraph,
+} from "./agents/model_deployer/graph.ts";
+export type { Parts, Settings } from "./agents/model_deployer/parts.ts";
+export {
+  approvalQuestionSchema,
+  contextSchema,
+  ModelDeployerState,
+  neighbourFields,
+  planViewSchema,
+  progressSchema,
+  requestFields,
+  requestStateSchema,
+  type ApprovalQuestion,
+  type ModelDeployerAnswer,
+  type ModelDeployerRequest,
+  type ModelDeployerStateValue,
+  type ModelDeployerUpdate,
+  type PlanView,
+  type Progress,
+} from "./agents/model_deployer/state.ts";
+export { readConfiguration, type Configuration } from "./configuration.ts";
+export * from "./errors.ts";
+export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";
