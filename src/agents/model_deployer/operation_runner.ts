@@ -7,6 +7,7 @@ import type { Decision, Plan } from "./domain/plan.ts";
 import { type ActionRequest, actionRequestSchema, type DecisionContext } from "./domain/requests.ts";
 import { ApprovalRequiredError, ConflictError, NotFoundError } from "./errors.ts";
 import { deadlineError, withLease } from "./held_lease.ts";
+import { subjectOf } from "./operation_subject.ts";
 import type { Database, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
 import type { Lease, Operation, OperationStatus } from "./store_ports.ts";
@@ -85,8 +86,7 @@ export class OperationRunner {
     const episode = remember(operation_id, {
       event_subtype: "refusal",
       description: refusal.sentence,
-      experiment_id: null,
-      endpoint_name: null,
+      ...(await subjectOf(request, this.#database)),
       outcome_type: "failure",
       raw_content: { action: operation.action, code: refusal.code, request: JSON.stringify(request) },
       occurred_at: now,
@@ -184,8 +184,7 @@ export class OperationRunner {
     const episode = remember(operation_id, {
       event_subtype: "failure",
       description: `${plan.summary} Failed: ${failure.message}`,
-      experiment_id: null,
-      endpoint_name: null,
+      ...(await subjectOf(actionRequestSchema.parse(operation.request), this.#database)),
       outcome_type: "failure",
       raw_content: { action: operation.action, code: failure.code },
       occurred_at: await this.#database.clock.now(),
