@@ -1,4 +1,4 @@
-import { Client } from "undici";
+import { Pool } from "undici";
 import { z } from "zod";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
@@ -54,12 +54,12 @@ const subscriptionPrefixes: Record<SubscriptionName, string> = {
 
 /** One Envoy's admin interface, over its private unix socket. Each call raises ServiceUnavailableError. */
 export class EnvoyAdmin {
-  readonly #client: Client;
+  readonly #pool: Pool;
   readonly #endpointName: string;
 
   constructor(endpointName: string, socketPath: string) {
     this.#endpointName = endpointName;
-    this.#client = new Client("http://envoy", { socketPath });
+    this.#pool = new Pool("http://envoy", { socketPath, connections: 3 });
   }
 
   async route(signal: AbortSignal): Promise<Route | null> {
@@ -71,16 +71,14 @@ export class EnvoyAdmin {
     return toKnownClusters(await this.#read(path, clusterDumpSchema, signal));
   }
 
-  async subscription(name: SubscriptionName, signal: AbortSignal): Promise<Subscription> {
-    const prefix = subscriptionPrefixes[name];
-    const { values } = await this.stats(
-      `^${prefix.replaceAll(".", "\\.")}\\.(version_text|update_rejected)$`,
-      signal,
-    );
-    return {
+  async subscriptions(signal: AbortSignal): Promise<Record<SubscriptionName, Subscription>> {
+    const prefixes = Object.values(subscriptionPrefixes).map((prefix) => prefix.replaceAll(".", "\\."));
+    const { values } = await this.stats(`^(${prefixes.join("|")})\\.(version_text|update_rejected)$`, signal);
+    const read = (prefix: string): Subscription => ({
       version: String(values.get(`${prefix}.version_text`) ?? ""),
       rejected: Number(values.get(`${prefix}.update_rejected`) ?? 0),
-    };
+    });
+    return { clusters: read(subscriptionPrefixes.clusters), routes: read(subscriptionPrefixes.routes) };
   }
 
   /** @param filter a regular expression (RE2) over the full names */
@@ -108,7 +106,7 @@ export class EnvoyAdmin {
   }
 
   async disconnect(): Promise<void> {
-    await this.#client.destroy();
+    await this.#pool.destroy();
   }
 
   async #read<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
@@ -129,7 +127,7 @@ export class EnvoyAdmin {
   async #call(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);
     try {
-      const answer = await this.#client.request({ method, path, signal: bounded });
+      const answer = await this.#pool.request({ method, path, signal: bounded });
       const text = await answer.body.text();
       if (answer.statusCode === 200) return text;
       throw new ServiceRefusedError(

@@ -46,12 +46,15 @@ export async function changeTraffic(
   const claim = await fence.claim(route.generation);
   if (claim.outcome === "superseded") return supersededBy(context, route, claim.by);
   // From here on no older generation can move what is read.
-  const before = await routeInForce(context);
+  const [before, known, subscriptions] = await Promise.all([
+    routeInForce(context),
+    admin.clusters(signal),
+    admin.subscriptions(signal),
+  ]);
   if (before.generation >= route.generation) {
     if (sameRoute(before, route)) await followMovedServers(context, route, servers);
     return before;
   }
-  const known = await admin.clusters(signal);
   const wanted = await withoutIdle(context, withServers(known, route, servers), before, route);
   const added = await publishClusters(context, route, known, wanted);
   if (added?.outcome === "superseded") return supersededBy(context, route, added.by);
@@ -60,6 +63,7 @@ export async function changeTraffic(
     name: "routes",
     content: toRouteFile(route),
     former: toRouteFile(before),
+    rejected: subscriptions.routes.rejected,
     look: async () => {
       const present = await admin.route(signal);
       return present?.generation === route.generation ? present : null;
@@ -138,13 +142,15 @@ async function publishClusters(
   const former = toClusterFile(known);
   const { version, content } = toClusterFile(wanted);
   if (version === former.version) return null;
+  const { clusters } = await context.admin.subscriptions(context.signal);
   return publish(context, route, {
     name: "clusters",
     content,
     former: former.content,
+    rejected: clusters.rejected,
     look: async () => {
-      const present = await context.admin.subscription("clusters", context.signal);
-      return present.version === version ? true : null;
+      const { clusters } = await context.admin.subscriptions(context.signal);
+      return clusters.version === version ? true : null;
     },
   });
 }
@@ -159,6 +165,8 @@ interface Publication<Seen> {
   content: string;
   /** What is put back when Envoy rejects the content, so that a restart does not meet it. */
   former: string;
+  /** How often Envoy had rejected this file before. */
+  rejected: number;
   /** What Envoy has in force, once that is this content. */
   look: () => Promise<Seen | null>;
 }
@@ -167,10 +175,9 @@ interface Publication<Seen> {
 async function publish<Seen>(
   context: ChangeContext,
   route: Route,
-  { name, content, former, look }: Publication<Seen>,
+  { name, content, former, rejected, look }: Publication<Seen>,
 ): Promise<Acknowledged<Seen> | Superseded> {
   const { admin, fence, folder, signal } = context;
-  const before = await admin.subscription(name, signal);
   const published = await fence.publish(route.generation, folder[name], content);
   if (published.outcome === "superseded") return published;
 
@@ -178,7 +185,7 @@ async function publish<Seen>(
   while (Date.now() < deadline) {
     const seen = await look();
     if (seen !== null) return { outcome: "acknowledged", seen };
-    if ((await admin.subscription(name, signal)).rejected > before.rejected) {
+    if ((await admin.subscriptions(signal))[name].rejected > rejected) {
       await fence.publish(route.generation, folder[name], former);
       throw await rejection(folder, route, name);
     }
