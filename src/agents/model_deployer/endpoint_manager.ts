@@ -4,13 +4,17 @@ import type { Route, VersionFigures } from "./domain/rollout.ts";
 import { serving } from "./domain/weights.ts";
 import { ConflictError, NotFoundError, ServiceUnavailableError } from "./errors.ts";
 import type { Database } from "./parts.ts";
-import type { CallOptions, ModelServer, ServerAddress, TrafficRouter } from "./ports.ts";
+import type { CallOptions, ModelServer, ServerAddress, ServerObservation, TrafficRouter } from "./ports.ts";
+
+/** A prediction answered so long ago counts as an answer now: a server may as well die right after it. */
+const STILL_READY_MS = 250;
 
 /** Opens and closes endpoints, and brings the router to the route that the database wants. */
 export class EndpointManager {
   readonly #router: TrafficRouter;
   readonly #server: ModelServer;
   readonly #database: Database;
+  readonly #ready = new Map<string, { observed: ServerObservation; at: number }>();
 
   constructor(parts: { router: TrafficRouter; server: ModelServer; database: Database }) {
     this.#router = parts.router;
@@ -63,8 +67,23 @@ export class EndpointManager {
   }
 
   async isReady(deploymentId: string, bentoTag: string, options: CallOptions): Promise<boolean> {
-    const observed = await this.#server.observe(deploymentId, options);
+    const observed = await this.#observe(deploymentId, options);
     return observed.state === "ready" && observed.bento_tag === bentoTag;
+  }
+
+  async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+    const observed = await this.#server.observe(deploymentId, options);
+    if (observed.state === "ready") this.#ready.set(deploymentId, { observed, at: performance.now() });
+    else this.#ready.delete(deploymentId);
+    return observed;
+  }
+
+  /** What was seen when the plan was made still holds an instant later, when its route is applied. */
+  async #observeUnlessJustSeen(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+    const seen = this.#ready.get(deploymentId);
+    this.#ready.delete(deploymentId);
+    if (seen !== undefined && performance.now() - seen.at < STILL_READY_MS) return seen.observed;
+    return this.#server.observe(deploymentId, options);
   }
 
   async #wanted(step: StepOf<"apply_route">): Promise<Endpoint> {
@@ -86,7 +105,7 @@ export class EndpointManager {
     const ids = [...serving(endpoint.weights), ...(mirror === null ? [] : [mirror])];
     return Promise.all(
       ids.map(async (deployment_id) => {
-        const observed = await this.#server.observe(deployment_id, options);
+        const observed = await this.#observeUnlessJustSeen(deployment_id, options);
         if (observed.state === "ready") return { deployment_id, host: observed.host, port: observed.port };
         const why = observed.state === "failed" ? `failed: ${observed.reason}` : observed.state;
         throw new ServiceUnavailableError(
