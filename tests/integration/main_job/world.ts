@@ -1,0 +1,149 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, inject } from "vitest";
+import { z } from "zod";
+import {
+  createModelDeployer,
+  type ModelDeployer,
+} from "../../../src/agents/model_deployer/create_model_deployer.ts";
+import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
+import { readConfiguration } from "../../../src/configuration.ts";
+import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { stopHome } from "../../../src/platform/stop_home.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/databases.ts";
+import { pollUntil } from "../../support/poll.ts";
+
+const trainedSchema = z.object({
+  runs: z.array(z.object({ name: z.string(), run_id: z.string() })),
+  rows: z.object({ usual: z.array(z.record(z.string(), z.number())) }),
+});
+let home: string;
+let database: TestDatabase;
+export let deployer: ModelDeployer;
+let trained: z.infer<typeof trainedSchema>;
+const approverToken = randomBytes(24).toString("hex");
+export const experiment = `main_job_${randomUUID().slice(0, 8)}`;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "model-deployer-main-job-"));
+  database = await createTestDatabase();
+  const urls = {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject("redisUrl"),
+    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+  };
+  const places = { MODEL_DEPLOYER_HOME: home, MODEL_DEPLOYER_CACHE: inject("cacheDirectory") };
+  deployer = await createModelDeployer(readConfiguration({ ...urls, ...places }), { installation: "demo" });
+  const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
+  const { stdout } = await execa(python, ["demo/train.py", inject("mlflowUrl")], {
+    env: childEnvironment(),
+    extendEnv: false,
+  });
+  trained = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
+  await deployer.database.principals.enrol("omar", approverToken);
+  const { experiments } = deployer.database;
+  const described = { experiment_name: experiment, prediction_target: "benign" };
+  const criteria = { minimum_auc: 0.9, minimum_precision_at_k: null, maximum_fpr: 0.5 };
+  await experiments.create({ experiment_id: experiment, ...described, ...criteria }, "tests");
+  const gate = {
+    minimum_shadow_hours: 1 / 3600,
+    minimum_shadow_requests: 40,
+    maximum_shadow_error_rate: 0.01,
+  };
+  const policy = {
+    ...gate,
+    maximum_shadow_p99_ms: 10_000,
+    approvals_for_production: 1,
+    reason: "a test cannot wait a day",
+  };
+  await experiments.setGatePolicy(experiment, { kind: "demo", ...policy }, "tests");
+}, 600_000);
+
+afterAll(async () => {
+  await deployer.close();
+  await stopHome(home);
+  await rm(home, { recursive: true, force: true });
+  await database.drop();
+});
+
+export const act = (deployment_action: string, given: Record<string, unknown>) =>
+  deployer.agent.execute({ deployment_action, ...given });
+
+export async function predict(url: string, index = 0) {
+  const features = trained.rows.usual[index % trained.rows.usual.length];
+  const body = JSON.stringify({ entity_id: "p1", features, time_horizon: "30d", return_proba: true });
+  const answer = await fetch(`${url}/predict`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  return {
+    status: answer.status,
+    deployment: answer.headers.get("x-deployment-id"),
+    body: z.json().parse(await answer.json()),
+  };
+}
+
+export async function aliases(modelName: string): Promise<Record<string, string>> {
+  const query = new URLSearchParams({ name: modelName });
+  const answer = await fetch(
+    `${inject("mlflowUrl")}/api/2.0/mlflow/registered-models/get?${query.toString()}`,
+  );
+  const schema = z.object({
+    registered_model: z.object({
+      aliases: z.array(z.object({ alias: z.string(), version: z.string() })).default([]),
+    }),
+  });
+  const { registered_model: model } = schema.parse(await answer.json());
+  return Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version]));
+}
+
+export async function register(name: string) {
+  const run = trained.runs.find((one) => one.name === name)?.run_id ?? "";
+  const { version_record: record } = await act("register", { experiment_id: experiment, mlflow_run_id: run });
+  if (record === null) throw new TypeError("register gave no record");
+  return record;
+}
+
+export async function untilTheShadowHasShown(url: string, versionId: string): Promise<void> {
+  let sent = 0;
+  await pollUntil(
+    async () => {
+      for (let burst = 0; burst < 10; burst += 1) await predict(url, (sent += 1));
+      const [shadow] = await deployer.database.deployments.listForVersion(versionId);
+      await deployer.worker.tick();
+      const evidence = await deployer.database.shadowEvidence.read(shadow?.deployment_id ?? "");
+      return evidence !== null && evidence.requests >= 40 && evidence.hours * 3600 > 1 ? evidence : null;
+    },
+    { deadlineMs: 60_000, what: "the shadow has shown enough" },
+  );
+}
+
+export async function toShadow(versionId: string): Promise<string> {
+  await act("promote", { model_version_id: versionId, target_stage: "staging" });
+  await act("promote", { model_version_id: versionId, target_stage: "shadow" });
+  const { deployment_manifest: manifest } = await act("deploy", {
+    model_version_id: versionId,
+    target_stage: "shadow",
+  });
+  return manifest?.endpoint_url ?? "";
+}
+
+/** The same request again, after somebody else has approved it, carries it on. */
+export async function promoteToProduction(versionId: string) {
+  const request = {
+    model_version_id: versionId,
+    target_stage: "production",
+    request_id: `to-production-${versionId}`,
+  };
+  const waiting: unknown = await act("promote", request).catch((error: unknown) => error);
+  if (!(waiting instanceof ApprovalRequiredError))
+    throw new TypeError("no approval was asked for", { cause: waiting });
+  const operation_id = z.string().parse(waiting.details["operation_id"]);
+  await deployer.database.approvals.grant({ token: approverToken, operation_id, reason: "looks right" });
+  return act("promote", request);
+}
