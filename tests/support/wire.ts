@@ -12,6 +12,7 @@ export class Wire {
   readonly calls: string[] = [];
   readonly #faults = new Map<string, Fault>();
   readonly #hanging = new Set<string>();
+  readonly #held = new Map<string, { reached: () => void; released: Promise<void> }>();
 
   /** Calls of one method of a port, in their order. */
   of(call: string): string[] {
@@ -28,6 +29,14 @@ export class Wire {
   /** Calls wait until their caller gives up. */
   hang(call: string): void {
     this.#hanging.add(call);
+  }
+
+  /** The next call of this method waits, as a stopped process does, until `release`; `reached` says that it got there. */
+  hold(call: string): { reached: Promise<void>; release: () => void } {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#held.set(call, { reached: reached.resolve, released: released.promise });
+    return { reached: reached.promise, release: released.resolve };
   }
 
   mend(): void {
@@ -51,6 +60,10 @@ export class Wire {
 
   async #carry(call: string, values: unknown[], real: () => unknown): Promise<unknown> {
     if (this.#hanging.has(call)) await givenUp(call, values);
+    const held = this.#held.get(call);
+    this.#held.delete(call);
+    held?.reached();
+    await held?.released;
     const fault = this.#takeFault(call);
     if (fault?.when === "before") throw fault.error;
     const answer = await real();

@@ -34,6 +34,9 @@ export interface RunOptions extends CallOptions {
   onPlan?: (plan: Plan) => void;
 }
 
+/** How often a rollback is planned before it loses to what moves its endpoint. */
+const PLANS = 3;
+
 /** Carries one claimed operation to its end: plan, lease, intent, steps, last transaction. */
 export class OperationRunner {
   readonly #database: Database;
@@ -68,8 +71,8 @@ export class OperationRunner {
     };
     return withLease(this.#database.leases, lease, options.signal, async (held, signal) => {
       const limited = { ...options, signal };
-      if (begun === null) await this.#begin(operation, plan, held, limited);
-      return this.#carryOut(operation, plan, held, limited);
+      const agreed = begun ?? (await this.#beginPlan(operation, plan, held, limited));
+      return this.#carryOut(operation, agreed, held, limited);
     });
   }
 
@@ -93,6 +96,21 @@ export class OperationRunner {
     });
     await this.#database.journal.finish(operation_id, { status: "refused", refusal }, [episode], null);
     throw refusalError(refusal, operation_id);
+  }
+
+  /** A rollback whose endpoint has moved on since it was planned is planned again; the others lose to whoever moved it. */
+  async #beginPlan(operation: Operation, first: Plan, lease: Lease, options: RunOptions): Promise<Plan> {
+    let plan = first;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#begin(operation, plan, lease, options);
+        return plan;
+      } catch (error) {
+        const isLost = !(error instanceof ConflictError) || !plan.preempts || attempt === PLANS;
+        if (isLost) throw error;
+        plan = await this.decide(operation, options, await this.#database.clock.now());
+      }
+    }
   }
 
   async #begin(operation: Operation, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
@@ -130,6 +148,7 @@ export class OperationRunner {
     const { operation_id } = operation;
     try {
       await this.#takeSteps(operation_id, plan, lease, options);
+      return await this.#conclude(operation, plan, lease);
     } catch (error) {
       if (options.signal.aborted && !(options.signal.reason instanceof ConflictError)) {
         throw deadlineError(plan.summary, error);
@@ -137,6 +156,10 @@ export class OperationRunner {
       if (isFinal(error)) await this.#giveUp(operation, plan, lease, error);
       throw error;
     }
+  }
+
+  async #conclude(operation: Operation, plan: Plan, lease: Lease): Promise<Answer> {
+    const { operation_id } = operation;
     const steps = await this.#database.operations.steps(operation_id);
     const now = await this.#database.clock.now();
     const { changes, answer } = conclude(plan, steps, { now, started_at: operation.created_at });
@@ -167,11 +190,15 @@ export class OperationRunner {
     }
   }
 
-  /** Undoes what was done, says what could not be undone, and writes the failure down. */
+  /**
+   * Undoes what was done, says what could not be undone, and writes the failure down.
+   * @throws ConflictError when the lease is lost: the operation is then whoever's who resumes it
+   */
   async #giveUp(operation: Operation, plan: Plan, lease: Lease, failure: AgentError): Promise<void> {
     const { operation_id } = operation;
+    const { lease_seconds } = this.#settings;
     const undoFailures = await undoSteps(
-      { database: this.#database, executor: this.#executor },
+      { database: this.#database, executor: this.#executor, lease_seconds },
       operation_id,
       plan,
       lease,
@@ -190,7 +217,7 @@ export class OperationRunner {
       occurred_at: await this.#database.clock.now(),
     });
     const changes = [...plan.on_failure, episode];
-    await this.#database.journal.finish(operation_id, { status: "failed", error }, changes, null);
+    await this.#database.journal.finish(operation_id, { status: "failed", error }, changes, lease);
   }
 }
 

@@ -11,9 +11,10 @@ const UNDO_DEADLINE_MS = 20_000;
 /**
  * Undoes the recorded steps, the last one first, on a deadline of its own: the caller's may be over.
  * @returns a sentence for each undo that failed
+ * @throws ConflictError when the lease is lost, before anything is undone that is somebody else's by now
  */
 export async function undoSteps(
-  parts: { database: Database; executor: StepExecutor },
+  parts: { database: Database; executor: StepExecutor; lease_seconds: number },
   operationId: string,
   plan: Plan,
   lease: Lease,
@@ -26,9 +27,12 @@ export async function undoSteps(
       : [];
   });
   const failures: string[] = [];
+  const keepLease = () => parts.database.leases.renew(lease, { ttl_seconds: parts.lease_seconds });
+  await keepLease();
   const signal = AbortSignal.timeout(UNDO_DEADLINE_MS);
   for (const { index, undo } of begun.reverse()) {
     for (const [offset, step] of undo.entries()) {
+      await keepLease();
       try {
         const { result, changes } = await parts.executor.execute(step, { signal });
         const record = { index: UNDO_INDEX + index * 10 + offset, step: step.step, result };
