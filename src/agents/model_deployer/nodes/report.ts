@@ -16,11 +16,21 @@ export async function report(
   if (effectsOf(runtime, capabilities.settings) === "dry-run") return {};
   const signal = AbortSignal.timeout(DELIVERY_MS);
   const [delivered, remembered] = await Promise.all([
-    capabilities.delivery.deliver(ENTRIES, { signal }),
+    deliver(capabilities, signal),
     rememberManifest(capabilities.parts, state, signal),
   ]);
   const degraded = [...delivered, ...remembered];
   return { degraded, warnings: degraded };
+}
+
+/** The action is committed: what cannot be brought anywhere now is caught up later, even where nobody can be asked. */
+async function deliver({ delivery }: Pick<Capabilities, "delivery">, signal: AbortSignal): Promise<string[]> {
+  try {
+    return await delivery.deliver(ENTRIES, { signal });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return [`the outbox is delivered later: ${error.message}`];
+  }
 }
 
 async function rememberManifest(
