@@ -1,0 +1,124 @@
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { childEnvironment } from "../../../src/platform/child_environment.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const packageSchema = z.object({
+  devDependencies: z.record(z.string(), z.string()),
+  peerDependencies: z.record(z.string(), z.string()),
+});
+const packedSchema = z.array(
+  z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }),
+);
+
+let project: string;
+let files: string[];
+
+async function run(command: string, args: string[], directory: string, extra: Record<string, string> = {}) {
+  const { stdout } = await execa(command, args, {
+    cwd: directory,
+    env: childEnvironment(extra),
+    extendEnv: false,
+    timeout: 110_000,
+  });
+  return stdout;
+}
+
+/** Packs, and installs what came of it beside TypeScript into an empty project, as somebody else would. */
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), "model-deployer-consumer-"));
+  const listing = await run(
+    "npm",
+    ["pack", "--json", "--loglevel", "error", "--pack-destination", project],
+    root,
+  );
+  const [packed] = packedSchema.parse(JSON.parse(listing.slice(listing.indexOf("["))));
+  if (packed === undefined) expect.fail("npm pack named no file");
+  files = packed.files.map(({ path }) => path);
+  await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  const { default: own } = await import("../../../package.json", { with: { type: "json" } });
+  const { devDependencies, peerDependencies } = packageSchema.parse(own);
+  const wanted = [...Object.keys(peerDependencies), "typescript", "@types/node"];
+  const versions = wanted.map((name) => `${name}@${devDependencies[name]}`);
+  const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
+  await run("npm", ["install", ...quietly, join(project, packed.filename), ...versions], project);
+});
+
+afterAll(() => rm(project, { recursive: true, force: true }));
+
+/** Compiles a module of the project as strictly as this one is, and runs what came of it. */
+async function compileAndRun(name: string, extra: Record<string, string> = {}): Promise<string> {
+  const options = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", "node"];
+  const target = ["--module", "nodenext", "--target", "es2024"];
+  await run("node_modules/.bin/tsc", [...options, ...target, `${name}.ts`], project);
+  return run(process.execPath, [`${name}.js`, "mv_1"], project, extra);
+}
+
+describe("the package", () => {
+  it("holds compiled code, types and what the code reads beside it, and no sources or tests", () => {
+    expect(files).toEqual(
+      expect.arrayContaining([
+        "dist/index.js",
+        "dist/index.d.ts",
+        "dist/ports.d.ts",
+        "dist/errors.js",
+        "dist/database/migrations/0001_experiments_and_models.sql",
+        "dist/memory/migrations/0001_memories.sql",
+        "dist/mlops/bentoml/service_template/service.py",
+        "dist/mlops/bentoml/service_template/bentofile.yaml",
+        "dist/platform/launcher.py",
+      ]),
+    );
+    expect(files.filter((path) => /^(src|tests|demo|bench)\//.test(path))).toEqual([]);
+  });
+
+  it("lets a graph of somebody else's end in a typed error, without a service", async () => {
+    await writeFile(
+      join(project, "consumer.ts"),
+      `import { END, START, StateGraph } from "@langchain/langgraph";
+import { createLazyModelDeployer, ModelDeployerState, readConfiguration } from "model-deployer";
+import { ModelDeployerError } from "model-deployer/errors";
+import type { ModelServer } from "model-deployer/ports";
+
+const { agent } = createLazyModelDeployer(readConfiguration({}));
+const graph = new StateGraph(ModelDeployerState)
+  .addNode("model_deployer", agent.asNode(), { subgraphs: [agent.graph] })
+  .addEdge(START, "model_deployer")
+  .addEdge("model_deployer", END)
+  .compile();
+const { status, errors } = await graph.invoke({ deployment_action: "deploy", target_stage: "moon" });
+const thrown = await agent.execute({ deployment_action: "explode" }).catch((error: unknown) => error);
+const stop: keyof ModelServer = "stop";
+const typed = thrown instanceof ModelDeployerError;
+console.log(JSON.stringify({ status, code: errors?.[0]?.code, typed, stop }));
+`,
+    );
+    expect(JSON.parse(await compileAndRun("consumer"))).toEqual({
+      status: "failed",
+      code: "invalid_request",
+      typed: true,
+      stop: "stop",
+    });
+  });
+
+  it("compiles and runs the README's example", async () => {
+    await copyFile(join(root, "examples", "own_graph.ts"), join(project, "own_graph.ts"));
+    // Nobody listens at port 9, so that the example shows its errors.
+    const nowhere = {
+      DATABASE_URL: "postgres://nobody@127.0.0.1:9/none",
+      REDIS_URL: "redis://127.0.0.1:9",
+      MLFLOW_TRACKING_URI: "http://127.0.0.1:9",
+      SUPABASE_URL: "http://127.0.0.1:9",
+      SUPABASE_KEY: "none",
+    };
+    const output = await compileAndRun("own_graph", nowhere);
+    expect(JSON.parse(output)).toMatchObject([
+      { agent_name: "model_deployer", code: "service_unavailable", retryable: true },
+    ]);
+  });
+});
