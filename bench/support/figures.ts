@@ -33,3 +33,18 @@ export async function inPairs<A, B>(
   }
   return pairs;
 }
+
+/** Measures several things round by round, each round beginning with another one. */
+export async function inRotation<T>(
+  rounds: number,
+  arms: readonly { name: string; run: () => Promise<T> }[],
+): Promise<Map<string, T[]>> {
+  const measured = new Map<string, T[]>(arms.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    const first = round % arms.length;
+    for (const { name, run } of [...arms.slice(first), ...arms.slice(0, first)]) {
+      measured.get(name)?.push(await run());
+    }
+  }
+  return measured;
+}
