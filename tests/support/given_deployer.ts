@@ -207,6 +207,21 @@ export async function turnBackActivation({ world }: GivenDeployer, deployment: s
   );
 }
 
+/** Puts a version in place of what serves, at once. */
+export async function deployAtOnce(given: GivenDeployer, version: string) {
+  const request = {
+    deployment_action: "deploy",
+    model_version_id: version,
+    target_stage: "production" as const,
+    rollout: "immediate" as const,
+  };
+  const error = await errorOf(given.agent.execute(request));
+  expect(error.code, error.message).toBe("approval_required");
+  await approve(given, String(error.details["operation_id"]));
+  const { deployment_manifest } = await given.agent.execute(request);
+  return deployment_manifest ?? expect.fail("no manifest came of the deployment");
+}
+
 /** A version that serves all production traffic. */
 export async function givenInProduction(given: GivenDeployer, run: string, request: Request = {}) {
   const version = await givenReadyForProduction(given, run);

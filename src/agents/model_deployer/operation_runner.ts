@@ -16,10 +16,14 @@ import { refusalError, restoreError } from "./stored_errors.ts";
 import type { StepExecutor } from "./step_executor.ts";
 import { undoSteps } from "./undo_steps.ts";
 
+export interface PlanOptions extends CallOptions {
+  /** A dry run: facts are read, and nothing is written down, not even evidence. */
+  read_only?: boolean;
+}
 export type Planner = (
   request: ActionRequest,
   context: DecisionContext,
-  options: CallOptions,
+  options: PlanOptions,
 ) => Promise<Decision>;
 export type OnProgress = (
   event: "step_started" | "step_done" | "step_undone",

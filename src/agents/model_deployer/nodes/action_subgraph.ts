@@ -143,7 +143,7 @@ class ActionNodes {
       if (operation !== null) return runner.decide(operation, options, now);
     }
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
-    const decision = await planner(requestOf(state), context, options);
+    const decision = await planner(requestOf(state), context, { ...options, read_only: true });
     if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
     return decision.plan;
   }

@@ -1,14 +1,13 @@
 import type { Decision } from "../domain/plan.ts";
 import type { Action, ActionRequest, DecisionContext } from "../domain/requests.ts";
 import { InvalidDeploymentActionError } from "../errors.ts";
-import type { Planner } from "../operation_runner.ts";
-import type { CallOptions } from "../ports.ts";
+import type { Planner, PlanOptions } from "../operation_runner.ts";
 
 type RequestOf<A extends Action> = Extract<ActionRequest, { action: A }>;
 type Decide<A extends Action> = (
   request: RequestOf<A>,
   context: DecisionContext,
-  options: CallOptions,
+  options: PlanOptions,
 ) => Promise<Decision>;
 
 function isFor<A extends Action>(request: ActionRequest, action: A): request is RequestOf<A> {

@@ -1,14 +1,13 @@
-import { AgentError } from "../../base/agent_error.ts";
 import { decidePromote, type PromoteFacts } from "../domain/decide_promote.ts";
-import type { Endpoint, ModelVersion, ShadowEvidence } from "../domain/entities.ts";
+import type { Endpoint } from "../domain/entities.ts";
 import { endpointName } from "../domain/names.ts";
 import type { PromoteRequest } from "../domain/requests.ts";
 import { serving } from "../domain/weights.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
-import type { Planner } from "../operation_runner.ts";
+import type { Planner, PlanOptions } from "../operation_runner.ts";
 import type { Database, Parts } from "../parts.ts";
-import type { CallOptions } from "../ports.ts";
 import { plannerFor } from "./planner.ts";
+import { gatherShadow } from "./shadow_evidence.ts";
 
 /** Moves a version to the next stage; production asks for every criterion and an approval. */
 export function promotePlanner(parts: Parts, endpoints: EndpointManager): Planner {
@@ -21,7 +20,7 @@ async function gather(
   database: Database,
   endpoints: EndpointManager,
   request: PromoteRequest,
-  options: CallOptions,
+  options: PlanOptions,
 ): Promise<PromoteFacts> {
   const version = await database.modelVersions.get(request.model_version_id);
   if (version === null) return { ...nothingKnown, policy: await database.experiments.getGatePolicy("") };
@@ -37,7 +36,7 @@ async function gather(
     return { ...facts, shadow: null, serving: [], notes: [] };
   }
   const [shadow, servingNow] = await Promise.all([
-    shadowOf(database, endpoints, version, endpoint, options),
+    gatherShadow(database, endpoints, version, endpoint, options),
     servingVersions(database, endpoint),
   ]);
   return { ...facts, shadow: shadow.evidence, serving: servingNow, notes: shadow.notes };
@@ -52,32 +51,6 @@ const nothingKnown = {
   serving: [],
   notes: [],
 };
-
-/** Evidence counts only while the router mirrors to this version's own active shadow. */
-async function shadowOf(
-  database: Database,
-  endpoints: EndpointManager,
-  version: ModelVersion,
-  endpoint: Endpoint | null,
-  options: CallOptions,
-): Promise<{ evidence: ShadowEvidence | null; notes: string[] }> {
-  const mirror = endpoint?.mirror_deployment_id ?? null;
-  const deployment = mirror === null ? null : await database.deployments.get(mirror);
-  if (
-    endpoint === null ||
-    deployment?.model_version_id !== version.model_version_id ||
-    deployment.status !== "active"
-  ) {
-    return { evidence: null, notes: [] };
-  }
-  try {
-    return { evidence: await endpoints.collectShadowEvidence(endpoint, options), notes: [] };
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const note = `The router gave no figures, so the evidence collected before counts: ${error.message}`;
-    return { evidence: await database.shadowEvidence.read(deployment.deployment_id), notes: [note] };
-  }
-}
 
 async function servingVersions(
   database: Database,

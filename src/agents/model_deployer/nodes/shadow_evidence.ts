@@ -1,0 +1,73 @@
+import { AgentError } from "../../base/agent_error.ts";
+import type { Deployment, Endpoint, ModelVersion, ShadowEvidence } from "../domain/entities.ts";
+import type { EndpointManager } from "../endpoint_manager.ts";
+import type { PlanOptions } from "../operation_runner.ts";
+import type { Database } from "../parts.ts";
+
+interface Gathered {
+  evidence: ShadowEvidence | null;
+  notes: string[];
+}
+
+/** Evidence counts only while the router mirrors to this version's own active shadow; a dry run stores none of it. */
+export async function gatherShadow(
+  database: Database,
+  endpoints: EndpointManager,
+  version: ModelVersion,
+  endpoint: Endpoint | null,
+  options: PlanOptions,
+): Promise<Gathered> {
+  const mirror = endpoint?.mirror_deployment_id ?? null;
+  const shadow = mirror === null ? null : await database.deployments.get(mirror);
+  const isOwn = shadow?.model_version_id === version.model_version_id && shadow.status === "active";
+  if (endpoint === null || !isOwn) return { evidence: null, notes: [] };
+  try {
+    const evidence =
+      options.read_only === true
+        ? await preview(database, endpoints, endpoint, shadow, options)
+        : await endpoints.collectShadowEvidence(endpoint, options);
+    return { evidence: evidence ?? (await nothingYet(database, shadow)), notes: [] };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const note = `The router gave no figures, so the evidence collected before counts: ${error.message}`;
+    const stored = await database.shadowEvidence.read(shadow.deployment_id);
+    return { evidence: stored ?? (await nothingYet(database, shadow)), notes: [note] };
+  }
+}
+
+/** What a collection would find. After the router's counters began anew it says less than that, never more. */
+async function preview(
+  database: Database,
+  endpoints: EndpointManager,
+  endpoint: Endpoint,
+  shadow: Deployment,
+  options: PlanOptions,
+): Promise<ShadowEvidence | null> {
+  const [stored, figures] = await Promise.all([
+    database.shadowEvidence.read(shadow.deployment_id),
+    endpoints.figures(endpoint.endpoint_name, options),
+  ]);
+  const own = figures.find((entry) => entry.deployment_id === shadow.deployment_id);
+  if (own === undefined) return stored;
+  const known = stored ?? (await nothingYet(database, shadow));
+  return {
+    ...known,
+    requests: Math.max(known.requests, own.requests),
+    errors: Math.max(known.errors, own.errors),
+    p99_ms: own.p99_ms === null ? known.p99_ms : Math.max(known.p99_ms ?? 0, own.p99_ms),
+  };
+}
+
+/** An active shadow that has not answered anything has its hours all the same. */
+async function nothingYet(database: Database, shadow: Deployment): Promise<ShadowEvidence> {
+  const now = await database.clock.now();
+  const active = shadow.activated_at === null ? 0 : Date.parse(now) - Date.parse(shadow.activated_at);
+  return {
+    deployment_id: shadow.deployment_id,
+    hours: Math.max(0, active / 3_600_000),
+    requests: 0,
+    errors: 0,
+    p99_ms: null,
+    collected_at: now,
+  };
+}
