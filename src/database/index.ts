@@ -86,4 +86,3 @@ export function createDatabase(options: {
 
 export { createPool, Database, type PoolOptions } from "./pool.ts";
 export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
-export { STANDARD_GATE_POLICY } from "./repositories/ml_experiment.ts";

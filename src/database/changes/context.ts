@@ -10,4 +10,3 @@ export interface ChangeContext {
 }
 
 /** Applies one kind of change; raises rather than changing less than it was asked. */
-export type ApplyChange<C> = (tx: Queries, change: C, context: ChangeContext) => Promise<void>;

@@ -30,7 +30,6 @@ export const autoscalingSchema = z.strictObject({
   max: z.int().min(1).max(100),
   target_cpu: z.int().min(1).max(100),
 });
-export type Autoscaling = z.infer<typeof autoscalingSchema>;
 
 export const resourcesSchema = z.strictObject({
   replicas: z.int().min(1).max(100),
@@ -46,7 +45,6 @@ export const shapEvidenceSchema = z.strictObject({
   top_features: z.array(z.string()),
   samples_analyzed: z.int().min(0),
 });
-export type ShapEvidence = z.infer<typeof shapEvidenceSchema>;
 
 export const experimentSchema = z.strictObject({
   experiment_id: z.string(),

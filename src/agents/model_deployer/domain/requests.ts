@@ -114,7 +114,6 @@ export const advanceRequestSchema = z.strictObject({
   action: z.literal("advance"),
   rollout_id: idSchema,
 });
-export type AdvanceRequest = z.infer<typeof advanceRequestSchema>;
 
 export const actionRequestSchema = z.discriminatedUnion("action", [
   registerRequestSchema,

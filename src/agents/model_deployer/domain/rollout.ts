@@ -65,7 +65,6 @@ export const verdictSchema = z.strictObject({
 export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
-export type RolloutStatus = z.infer<typeof rolloutStatusSchema>;
 
 export const rolloutSchema = z.strictObject({
   rollout_id: z.string(),
