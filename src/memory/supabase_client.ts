@@ -59,7 +59,7 @@ function developmentClient(databaseUrl: string): MemoryClient {
   const open = async (): Promise<Opened> => {
     const [{ createClient }, { openLite }] = await Promise.all([
       import("@supabase/supabase-js"),
-      import("./lite_connection.ts"),
+      import("./lite_connection.ts").catch(explainMissing),
     ]);
     const secretKey = `sb_secret_${randomBytes(24).toString("hex")}`;
     const lite = openLite(databaseUrl, secretKey);
@@ -76,4 +76,13 @@ function developmentClient(databaseUrl: string): MemoryClient {
       await (await closing)?.close();
     },
   };
+}
+
+/** The default's library is an optional dependency, which npm may have left out. */
+function explainMissing(cause: unknown): never {
+  if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "ERR_MODULE_NOT_FOUND") throw cause;
+  throw new ConfigurationError(
+    "@supabase/lite is not installed, which the development default for memories needs: install it, or set SUPABASE_URL",
+    { cause },
+  );
 }

@@ -106,6 +106,18 @@ console.log(JSON.stringify({ status, code: errors?.[0]?.code, typed, stop }));
     });
   });
 
+  it("names what is missing where npm left the optional engines out", async () => {
+    await writeFile(
+      join(project, "memories.mjs"),
+      `import { createMemoryClient } from "./node_modules/model-deployer/dist/memory/supabase_client.js";
+const client = createMemoryClient({ databaseUrl: "postgres://nobody@127.0.0.1:9/none" });
+console.log(await client.client().catch((error) => error.code + ": " + error.message));
+`,
+    );
+    const output = await run(process.execPath, ["memories.mjs"], project);
+    expect(output).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
+  });
+
   it("compiles and runs the README's example", async () => {
     await copyFile(join(root, "examples", "own_graph.ts"), join(project, "own_graph.ts"));
     // Nobody listens at port 9, so that the example shows its errors.
