@@ -1,5 +1,3 @@
-import type { Queries } from "../pool.ts";
-
 /** The operation in whose name changes are applied. */
 export interface ChangeContext {
   operation_id: string;
@@ -8,5 +6,3 @@ export interface ChangeContext {
   /** Generation of the plan; null while there is none. An approval is bound to it. */
   generation: number | null;
 }
-
-/** Applies one kind of change; raises rather than changing less than it was asked. */
