@@ -157,7 +157,16 @@ export const requestStateSchema = z.strictObject({
   experiment_id: z.string().optional(),
   mlflow_run_id: z.string().optional(),
   mlflow_model_name: z.string().optional(),
-  mlflow_model_version: z.coerce.number().int().min(1).optional(),
+  /** The registry's own API hands version numbers out as text. */
+  mlflow_model_version: z
+    .union([
+      z.int().min(1),
+      z
+        .string()
+        .regex(/^[1-9][0-9]{0,8}$/, "a whole number as text")
+        .transform(Number),
+    ])
+    .optional(),
   model_artifact_uri: z.string().optional(),
   preprocessing_artifact_uri: z.string().nullable().optional(),
   model_version_id: z.string().optional(),

@@ -1,5 +1,6 @@
+import { inspect } from "node:util";
 import type { z } from "zod";
-import type { AgentErrorOptions } from "../../base/agent_error.ts";
+import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema } from "../state.ts";
@@ -32,6 +33,17 @@ const defaults = {
  * @throws InvalidDeploymentActionError
  */
 export function validateRequest(state: Record<string, unknown>): ValidatedRequest {
+  try {
+    return validated(state);
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    const why = error instanceof Error ? error.message : shown(error);
+    const message = `The state cannot be read: ${why.slice(0, 200)}. Hand over plain JSON values.`;
+    throw new InvalidRequestError(message, { cause: error });
+  }
+}
+
+function validated(state: Record<string, unknown>): ValidatedRequest {
   refusePoison(state);
   const action = state["deployment_action"];
   const known = ACTIONS.find((name) => name === action);
@@ -131,13 +143,25 @@ function problem(issue: z.core.$ZodIssue, value: unknown): string {
   );
   const where = issue.path.length === 0 ? "state" : issue.path.join(".");
   const given = found === undefined || issue.path.length === 0 ? "" : ` (given ${shown(found)})`;
-  return `${where}: ${issue.message}${given}`;
+  return `${where}: ${expectationOf(issue)}${given}`;
 }
 
-/** A value as it may stand in a message: short, and on one line. */
+/** A union says only that nothing fitted; its members say what would have. */
+function expectationOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue.message;
+  return issue.errors.map((inner) => inner.map((one) => one.message).join(", ")).join(", or ");
+}
+
+const SHOWN = 80;
+
+/** A value as it may stand in a message: short, on one line, and whatever it is. */
 function shown(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, SHOWN + 1))
+      : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: SHOWN, customInspect: false });
+  const line = text.replaceAll(/\s*\n\s*/g, " ");
+  return line.length > SHOWN + 2 ? `${line.slice(0, SHOWN)}...` : line;
 }
 
 function refusePoison(state: Record<string, unknown>): void {

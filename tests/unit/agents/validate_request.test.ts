@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import { AgentError } from "../../../src/agents/base/agent_error.ts";
+import { validateRequest } from "../../../src/agents/model_deployer/nodes/validate_request.ts";
+
+const register = { deployment_action: "register", experiment_id: "remission", mlflow_run_id: "abc123" };
+const promote = { deployment_action: "promote", model_version_id: "mv_1", target_stage: "staging" };
+const deploy = { deployment_action: "deploy", model_version_id: "mv_1", target_stage: "production" };
+const rollback = { deployment_action: "rollback", current_deployment_id: "d1", rollback_reason: "bad" };
+
+function refusalOf(state: Record<string, unknown>): AgentError {
+  try {
+    validateRequest(state);
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+    throw error;
+  }
+  return expect.fail(`it was accepted: ${JSON.stringify(state).slice(0, 200)}`);
+}
+
+test.each([register, promote, deploy, rollback])(
+  "$deployment_action with what it needs is accepted",
+  (state) => {
+    expect(validateRequest(state).action_request.action).toBe(state.deployment_action);
+  },
+);
+
+test("what a deployment leaves out has the spec's defaults", () => {
+  expect(validateRequest(deploy).action_request).toEqual({
+    action: "deploy",
+    model_version_id: "mv_1",
+    target_stage: "production",
+    replicas: 1,
+    cpu_limit: "2",
+    memory_limit: "4Gi",
+    autoscaling: { min: 1, max: 5, target_cpu: 70 },
+    rollout: "linear",
+  });
+  expect(validateRequest(promote).action_request).toMatchObject({ promotion_reason: "Automated promotion" });
+});
+
+test("a request is known by its id, else by its query and action, else by its content", () => {
+  const query = { session_id: "sess_0123456789abcdef", query_id: "qry_0123456789abcdef" };
+  expect(validateRequest({ ...register, request_id: "r1", ...query }).idempotency_key).toBe("r1");
+  expect(validateRequest({ ...register, ...query }).idempotency_key).toBe(
+    "sess_0123456789abcdef:qry_0123456789abcdef:register",
+  );
+  expect(validateRequest(register).idempotency_key).toBeNull();
+  expect(validateRequest({ ...register, session_id: query.session_id }).idempotency_key).toBeNull();
+});
+
+test("feature_analyzer's SHAP becomes evidence: ranked, at most five, or none where it was left out", () => {
+  const feature = (rank: number) => ({ feature: `f${rank}`, importance: 1 / rank, rank });
+  const shap_analysis = {
+    experiment_id: "remission",
+    model_version: "v1",
+    feature_importance: [6, 3, 1, 2, 5, 4].map(feature),
+    samples_analyzed: 100,
+  };
+  expect(validateRequest({ ...register, shap_analysis }).action_request).toMatchObject({
+    shap_evidence: {
+      shap_analysis_id: null,
+      top_features: ["f1", "f2", "f3", "f4", "f5"],
+      samples_analyzed: 100,
+    },
+  });
+  const skipped = validateRequest({ ...register, shap_analysis: null, shap_skipped: true }).action_request;
+  expect(skipped).toMatchObject({ shap_evidence: null });
+});
+
+test.each([
+  [undefined],
+  [null],
+  [""],
+  ["Promote"],
+  ["promote "],
+  ["__proto__"],
+  [7],
+  [{}],
+  [10n],
+  [Symbol("x")],
+  [() => 1],
+])("an unknown action is named, with those that there are: %s", (deployment_action) => {
+  const error = refusalOf({ ...promote, deployment_action });
+  expect(error.code).toBe("invalid_deployment_action");
+  expect(error.message).toContain("one of register, promote, deploy, rollback");
+});
+
+test.each<[string, Record<string, unknown>, RegExp]>([
+  ["a missing field", { ...register, mlflow_run_id: undefined }, /mlflow_run_id: .*expected string/],
+  ["an unknown field", { ...promote, modle_version_id: "x" }, /Unrecognized key: "modle_version_id"/],
+  [
+    "several at once",
+    { ...deploy, replicas: 0, cpu_limit: "lots" },
+    /replicas: .*\(given 0\); cpu_limit: .*\(given "lots"\)/,
+  ],
+  [
+    "a path in a name",
+    { ...register, experiment_id: "../../etc/passwd" },
+    /experiment_id: letters, digits.*\(given "\.\.\/\.\.\/etc\/passwd"\)/,
+  ],
+  [
+    "a quote in a name",
+    { ...register, mlflow_model_name: "a' or '1'='1" },
+    /mlflow_model_name: letters, digits/,
+  ],
+  [
+    "a newline in a name",
+    { ...promote, model_version_id: "mv_1\n" },
+    /model_version_id: letters, digits.*\(given "mv_1\\n"\)/,
+  ],
+  ["a run id that is none", { ...register, mlflow_run_id: "a/b" }, /mlflow_run_id: an MLflow run id/],
+  [
+    "a stage that is none",
+    { ...promote, target_stage: "prod" },
+    /target_stage: .*"production".*\(given "prod"\)/,
+  ],
+  [
+    "a stage that is not served",
+    { ...deploy, target_stage: "archived" },
+    /target_stage: .*\(given "archived"\)/,
+  ],
+  [
+    "a NaN metric",
+    { ...register, test_metrics: { test_auc: Number.NaN } },
+    /test_metrics\.test_auc: .*\(given NaN\)/,
+  ],
+  ["an infinite metric", { ...register, auc_roc: Infinity }, /auc_roc: .*\(given Infinity\)/],
+  [
+    "a foreign address",
+    { ...register, model_artifact_uri: "file:///etc/passwd" },
+    /model_artifact_uri: a runs:\/, models:\//,
+  ],
+  [
+    "a climbing address",
+    { ...register, model_artifact_uri: "runs:/abc/../../x" },
+    /model_artifact_uri: an address without '\.\.'/,
+  ],
+  ["too many CPUs", { ...deploy, cpu_limit: "17" }, /cpu_limit: at most 16 CPUs/],
+  ["no CPU", { ...deploy, cpu_limit: "0" }, /cpu_limit: more than 0 CPUs/],
+  ["too much memory", { ...deploy, memory_limit: "65Gi" }, /memory_limit: at most 64Gi/],
+  [
+    "bounds the wrong way",
+    { ...deploy, autoscaling: { min: 3, max: 2, target_cpu: 70 } },
+    /autoscaling: min must not be above max/,
+  ],
+  [
+    "an unknown rollout",
+    { ...deploy, rollout: "fast" },
+    /rollout: .*linear.*canary.*immediate.*\(given "fast"\)/,
+  ],
+  ["no reason", { ...rollback, rollback_reason: "" }, /rollback_reason: /],
+  [
+    "a control character",
+    { ...rollback, rollback_reason: "a\u0000b" },
+    /rollback_reason: text without control characters/,
+  ],
+  [
+    "a version that is no number",
+    { ...register, mlflow_model_version: true },
+    /mlflow_model_version: .*\(given true\)/,
+  ],
+  [
+    "a version in a list",
+    { ...register, mlflow_model_version: [5] },
+    /mlflow_model_version: .*\(given \[ 5 \]\)/,
+  ],
+  [
+    "a version in hexadecimal",
+    { ...register, mlflow_model_version: "0x10" },
+    /mlflow_model_version: .*\(given "0x10"\)/,
+  ],
+  ["a request id with a space", { ...register, request_id: "a b" }, /request_id: .*\(given "a b"\)/],
+  ["a big integer", { ...deploy, replicas: 10n }, /replicas: .*\(given 10n\)/],
+  ["an approval in the state", { ...promote, approved: true }, /Unrecognized key: "approved"/],
+])("%s is refused by name, with the way out", (_what, state, message) => {
+  const error = refusalOf(state);
+  expect(error).toMatchObject({ code: "invalid_request", retryable: false });
+  expect(error.message).toMatch(message);
+  expect(error.message).not.toContain("\n");
+});
+
+test.each([
+  ["3", 3],
+  [3, 3],
+])("a version number may come as %j", (mlflow_model_version, expected) => {
+  const { action_request } = validateRequest({ ...register, mlflow_model_name: "m", mlflow_model_version });
+  expect(action_request).toMatchObject({ mlflow_model_version: expected });
+});
+
+test.each<[string, unknown]>([
+  ["__proto__", JSON.parse('{"shap_analysis":{"__proto__":{"polluted":true}}}')],
+  ["lc", { shap_analysis: { lc: 1, type: "constructor", id: ["x"], kwargs: {} } }],
+  ["constructor", { shap_analysis: { constructor: { prototype: {} } } }],
+  ["prototype", { top_interactions: [{ prototype: 1 }] }],
+])("the key %s is refused wherever it stands", (key, poison) => {
+  const error = refusalOf({ ...register, ...(typeof poison === "object" ? poison : {}) });
+  expect(error.code).toBe("invalid_request");
+  expect(error.message).toContain(`forbidden key "${key}"`);
+  expect(Reflect.get({}, "polluted")).toBeUndefined();
+});
+
+test("__proto__ at the top is refused too", () => {
+  const parsed: unknown = JSON.parse('{"__proto__":{"deployment_action":"register"}}');
+  const state =
+    typeof parsed === "object" && parsed !== null ? Object.fromEntries(Object.entries(parsed)) : {};
+  expect(Object.keys(state)).toEqual(["__proto__"]);
+  expect(refusalOf({ ...register, ...state }).message).toContain('forbidden key "__proto__"');
+});
+
+test("10 MB of state are refused, short and fast, whether in one text or in many", () => {
+  for (const top_features of [
+    ["x".repeat(10_000_000)],
+    Array.from({ length: 1_000_000 }, () => "0123456789"),
+  ]) {
+    const error = refusalOf({ ...register, top_features });
+    expect(error.message).toMatch(/larger than 1048576 bytes; hand over ids and summaries/);
+    expect(error.message.length).toBeLessThan(300);
+  }
+});
+
+test("what is nested without end, or contains itself, is refused", () => {
+  const deep: { inner?: unknown } = {};
+  deep.inner = deep;
+  expect(refusalOf({ ...register, shap_analysis: deep }).message).toContain("nested deeper than 32 levels");
+});
+
+test("a long wrong value is shown cut", () => {
+  const error = refusalOf({ ...register, experiment_id: "é".repeat(5000) });
+  expect(error.message.length).toBeLessThan(400);
+});
