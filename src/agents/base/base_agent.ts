@@ -95,6 +95,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
       Array.isArray(given) || given === undefined ? [...(given ?? []), recorder] : given.copy([recorder]);
     const work = this.run(input, { config: { ...config, signal, callbacks }, signal });
     return raceSla(work, sla, this).catch((error: unknown) => {
+      recorder.abandon(error);
       throw typed(error, this.agent_name);
     });
   }

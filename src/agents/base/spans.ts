@@ -93,6 +93,11 @@ export class SpanRecorder extends BaseCallbackHandler {
     this.#close(runId, failureOf(error));
   }
 
+  /** Ends what is still open, the innermost first: the run was given up and will not say so itself. */
+  abandon(error: unknown): void {
+    for (const runId of [...this.#open.keys()].reverse()) this.#close(runId, failureOf(error));
+  }
+
   #close(runId: string, outcome: Pick<Span, "status" | "error" | "error_type">): void {
     const open = this.#open.get(runId);
     if (open === undefined) return;
