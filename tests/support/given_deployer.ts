@@ -202,7 +202,7 @@ export async function givenReadyForProduction(given: GivenDeployer, run: string)
 /** As if the deployment had become active so much earlier. */
 export async function turnBackActivation({ world }: GivenDeployer, deployment: string, by: string) {
   await world.sql(
-    "update ml_deployments set activated_at = clock_timestamp() - $2::interval where deployment_id = $1",
+    "update ml_deployments set activated_at = activated_at - $2::interval where deployment_id = $1",
     [deployment, by],
   );
 }

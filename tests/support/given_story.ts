@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import { Command } from "@langchain/langgraph";
+import { expect } from "vitest";
+import type { DeploymentManifest } from "../../src/agents/model_deployer/domain/answer.ts";
+import {
+  approve,
+  deploy,
+  ENDPOINT,
+  errorOf,
+  EXPERIMENT,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  liveThread,
+  promote,
+  questionOf,
+  register,
+  turnBackActivation,
+} from "./given_deployer.ts";
+
+/** One team, one endpoint, one new model: what a scenario is told in. */
+export class Story {
+  readonly #given: GivenDeployer;
+  readonly #production: string;
+  #candidate = "";
+  #shadow = "";
+  #manifest: DeploymentManifest | null = null;
+  #thread = liveThread();
+  #operation = "";
+
+  static async withAModelInProduction(): Promise<Story> {
+    const given = await givenDeployer();
+    const { deployment } = await givenInProduction(given, "run1");
+    return new Story(given, deployment);
+  }
+
+  private constructor(given: GivenDeployer, production: string) {
+    this.#given = given;
+    this.#production = production;
+  }
+
+  async givenANewModelInShadow(): Promise<void> {
+    this.#candidate = await register(this.#given, "run2");
+    await promote(this.#given, this.#candidate, "staging");
+    await promote(this.#given, this.#candidate, "shadow");
+    const { deployment_id } = await deploy(this.#given, this.#candidate, "shadow");
+    this.#shadow = deployment_id;
+  }
+
+  async givenLiveTraffic(requests: number): Promise<void> {
+    this.#given.router.sendTraffic(ENDPOINT, requests);
+    await this.#given.worker.tick();
+  }
+
+  async whenHoursPass(hours: number): Promise<void> {
+    await turnBackActivation(this.#given, this.#shadow, `${hours} hours`);
+  }
+
+  /** @returns the unmet criteria's names, and what the caller is told */
+  async whenProductionIsAskedForTooEarly(): Promise<{ unmet: string[]; told: string }> {
+    const error = await errorOf(promote(this.#given, this.#candidate, "production"));
+    expect(error.name).toBe("ProductionCriteriaNotMetError");
+    const unmet: unknown = error.details["unmet"];
+    const names = Array.isArray(unmet) ? unmet.map((one: { criterion: string }) => one.criterion) : [];
+    return { unmet: names, told: error.message };
+  }
+
+  async whenProductionIsAskedFor(): Promise<void> {
+    this.#thread = liveThread(randomUUID());
+    const request = { model_version_id: this.#candidate, target_stage: "production" as const };
+    const state = await this.#given.graph.invoke({ deployment_action: "promote", ...request }, this.#thread);
+    this.#operation = questionOf(state).operation_id;
+  }
+
+  /** @returns the stages that the version came from and went to */
+  async whenSomebodyElseApproves(): Promise<string> {
+    const { approval_id } = await approve(this.#given, this.#operation);
+    const state = await this.#given.graph.invoke(new Command({ resume: { approval_id } }), this.#thread);
+    return `${state.version_record?.previous_stage} > ${state.version_record?.current_stage}`;
+  }
+
+  async whenItIsRolledOut(...weights: number[]): Promise<DeploymentManifest> {
+    const steps = weights.map((weight) => ({ weight, bake_seconds: 0 }));
+    this.#manifest = await deploy(this.#given, this.#candidate, "production", { rollout: { steps } });
+    return this.#manifest;
+  }
+
+  /** So many requests come, of which the new model fails a part, and the worker looks. */
+  async whenTheWorkerLooksAfter(requests: number, failing = 0): Promise<void> {
+    const candidate = this.#manifest?.deployment_id ?? expect.fail("nothing is rolled out");
+    this.#given.router.sendTraffic(ENDPOINT, requests, { [candidate]: { error_rate: failing } });
+    await this.#given.world.sql(
+      "update ml_rollouts set next_tick_at = clock_timestamp() where status = 'running'",
+    );
+    expect((await this.#given.worker.tick()).problems).toEqual([]);
+  }
+
+  /** Shares of the old and the new model. */
+  async traffic(): Promise<{ old: number; new: number }> {
+    const weights = (await this.#given.db.endpoints.get(ENDPOINT))?.weights ?? {};
+    return {
+      old: weights[this.#production] ?? 0,
+      new: weights[this.#manifest?.deployment_id ?? ""] ?? 0,
+    };
+  }
+
+  async stageOfTheNewModel(): Promise<string | undefined> {
+    return (await this.#given.db.modelVersions.get(this.#candidate))?.stage;
+  }
+
+  /** `<from> > <to>: <reason>` of the new model, oldest first. */
+  async historyOfTheNewModel(): Promise<string[]> {
+    const events = await this.#given.db.history.list(EXPERIMENT);
+    return events
+      .filter((event) => event.model_version_id === this.#candidate && event.to_stage !== null)
+      .map((event) => `${event.from_stage ?? "nowhere"} > ${event.to_stage}: ${event.reason}`);
+  }
+}
