@@ -11,6 +11,7 @@ import type {
   OperationReader,
   Outbox,
   Principals,
+  RollbackFactsReader,
   Rollouts,
   ShadowEvidenceStore,
 } from "../agents/model_deployer/store_ports.ts";
@@ -28,6 +29,7 @@ import { PostgresOperationReader } from "./repositories/operation_reader.ts";
 import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
 
@@ -40,6 +42,7 @@ export interface DeployerDatabase {
   experiments: Experiments;
   endpoints: Endpoints;
   rollouts: Rollouts;
+  rollbackFacts: RollbackFactsReader;
   shadowEvidence: ShadowEvidenceStore;
   approvals: Approvals;
   principals: Principals;
@@ -73,6 +76,7 @@ export function createDatabase(options: {
     experiments: new MLExperimentRepository(database),
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
+    rollbackFacts: new PostgresRollbackFacts(database),
     shadowEvidence: new PostgresShadowEvidence(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),

@@ -24,3 +24,15 @@ export function json(value: unknown): string | null {
 }
 
 export const idRow = z.strictObject({ id: z.string() });
+
+const utcInstant = /^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$/;
+
+/** A row that comes as one jsonb value; its instants end in `Z`, as they do when they are read as columns. */
+export function fromJsonb<S extends z.ZodObject>(schema: S) {
+  const read = (value: unknown) =>
+    typeof value === "string" && utcInstant.test(value) ? value.replace("+00:00", "Z") : value;
+  return z
+    .record(z.string(), z.unknown())
+    .transform((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, read(value)])))
+    .pipe(schema);
+}

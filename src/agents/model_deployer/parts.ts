@@ -11,6 +11,7 @@ export interface Database {
   experiments: stores.Experiments;
   endpoints: stores.Endpoints;
   rollouts: stores.Rollouts;
+  rollbackFacts: stores.RollbackFactsReader;
   shadowEvidence: stores.ShadowEvidenceStore;
   approvals: stores.Approvals;
   history: stores.History;

@@ -154,6 +154,21 @@ export interface Rollouts {
   hold(change: ChangeOf<"move_rollout">): Promise<void>;
 }
 
+export interface StoredRollbackFacts {
+  current: Deployment;
+  current_version: ModelVersion | null;
+  endpoint: Endpoint | null;
+  /** As `Deployments.getPreviousProduction`. */
+  previous: Deployment | null;
+  previous_version: ModelVersion | null;
+  open_rollout: Rollout | null;
+}
+
+export interface RollbackFactsReader {
+  /** All that the database knows of the way back from a deployment, seen at one moment; null when there is none. */
+  read(deploymentId: string): Promise<StoredRollbackFacts | null>;
+}
+
 export interface ShadowEvidenceStore {
   /** Adds the growth since the last collection, whatever the counters' epoch. */
   collect(deploymentId: string, figures: VersionFigures): Promise<ShadowEvidence>;

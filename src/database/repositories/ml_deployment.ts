@@ -4,6 +4,26 @@ import { markDrained } from "../changes/deployment_changes.ts";
 import type { Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";
 
+/**
+ * Of the endpoint's production deployments that the router acknowledged with a weight above 0 before it first did
+ * so for the given one: the one that served last. One that failed or was rolled back is no way back.
+ *
+ * @param deploymentId SQL that names the given one, as `endpointName` its endpoint
+ */
+export function previousProduction(deploymentId: string, endpointName: string): string {
+  return `with served as (
+      select w.key as deployment_id, min(h.generation) as first, max(h.generation) as last
+      from ml_traffic_history h, jsonb_each_text(h.deployment_weights) as w
+      where h.endpoint_name = ${endpointName} and w.value::numeric > 0
+      group by w.key
+    )
+    select ${deploymentColumns} from served s join ml_deployments d using (deployment_id)
+    where d.deployment_id <> ${deploymentId} and d.endpoint_name = ${endpointName}
+      and d.target_stage = 'production' and d.status not in ('failed', 'rolled_back')
+      and s.first < coalesce((select first from served where deployment_id = ${deploymentId}), 2147483647)
+    order by s.last desc, s.first desc limit 1`;
+}
+
 export class MLDeploymentRepository implements Deployments {
   readonly #database: Database;
 
@@ -28,26 +48,11 @@ export class MLDeploymentRepository implements Deployments {
     return this.#newestFirst("d.model_version_id = $1", modelVersionId);
   }
 
-  /**
-   * Of the endpoint's production deployments that the router acknowledged with a weight above 0 before it first did
-   * so for the given one: the one that served last. One that failed or was rolled back is no way back.
-   */
   async getPreviousProduction(deployment: Deployment): Promise<Deployment | null> {
-    const [previous] = await this.#database.query(
-      deploymentSchema,
-      `with served as (
-         select w.key as deployment_id, min(h.generation) as first, max(h.generation) as last
-         from ml_traffic_history h, jsonb_each_text(h.deployment_weights) as w
-         where h.endpoint_name = $2 and w.value::numeric > 0
-         group by w.key
-       )
-       select ${deploymentColumns} from served s join ml_deployments d using (deployment_id)
-       where d.deployment_id <> $1 and d.endpoint_name = $2 and d.target_stage = 'production'
-         and d.status not in ('failed', 'rolled_back')
-         and s.first < coalesce((select first from served where deployment_id = $1), 2147483647)
-       order by s.last desc, s.first desc limit 1`,
-      [deployment.deployment_id, deployment.endpoint_name],
-    );
+    const [previous] = await this.#database.query(deploymentSchema, previousProduction("$1", "$2"), [
+      deployment.deployment_id,
+      deployment.endpoint_name,
+    ]);
     return previous ?? null;
   }
 

@@ -22,19 +22,12 @@ export async function gatherRollback(
   deploymentId: string,
   options: CallOptions,
 ): Promise<RollbackFacts> {
-  const current = await database.deployments.get(deploymentId);
-  if (current === null) return nothingKnown;
-  const [current_version, endpoint, previous, open_rollout] = await Promise.all([
-    database.modelVersions.get(current.model_version_id),
-    database.endpoints.get(current.endpoint_name),
-    database.deployments.getPreviousProduction(current),
-    database.rollouts.getOpen(current.endpoint_name),
-  ]);
-  const [previous_version, previous_is_ready] = await Promise.all([
-    previous === null ? null : database.modelVersions.get(previous.model_version_id),
-    previous === null ? false : endpoints.isReady(previous.deployment_id, previous.bento_tag, options),
-  ]);
-  return { current, current_version, endpoint, previous, previous_version, previous_is_ready, open_rollout };
+  const facts = await database.rollbackFacts.read(deploymentId);
+  if (facts === null) return nothingKnown;
+  const { previous } = facts;
+  const previous_is_ready =
+    previous !== null && (await endpoints.isReady(previous.deployment_id, previous.bento_tag, options));
+  return { ...facts, previous_is_ready };
 }
 
 const nothingKnown: RollbackFacts = {
