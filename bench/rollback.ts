@@ -104,7 +104,6 @@ async function rollBackOnce(setting: Setting, graph: ModelDeployerGraph): Promis
   const config = {
     configurable: { thread_id: randomUUID() },
     context: { effects: "live" },
-    durability: "sync",
   } as const;
   const begun = process.hrtime.bigint();
   const state = await graph.invoke(request, config);
