@@ -7,7 +7,12 @@ import type {
   ShadowEvidence,
 } from "../../src/agents/model_deployer/domain/entities.ts";
 import type { DecisionContext } from "../../src/agents/model_deployer/domain/requests.ts";
-import type { Rollout, Tally, VersionFigures } from "../../src/agents/model_deployer/domain/rollout.ts";
+import {
+  nothingSinceLowest,
+  type Rollout,
+  type Tally,
+  type VersionFigures,
+} from "../../src/agents/model_deployer/domain/rollout.ts";
 
 /** Facts for pure decisions: whole and valid, with what a test cares about laid over them. */
 
@@ -159,6 +164,7 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
       log_e: 0,
       candidate: nothingSeen,
       baseline: nothingSeen,
+      since_lowest: nothingSinceLowest,
       last_figures: [],
       failures_in_a_row: 0,
     },

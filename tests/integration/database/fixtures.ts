@@ -3,7 +3,7 @@ import type { Change } from "../../../src/agents/model_deployer/domain/changes.t
 import type { Deployment, ModelVersion, Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { emptyAnswer } from "../../../src/agents/model_deployer/domain/answer.ts";
 import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";
-import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { nothingSinceLowest, type Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
 
 export const experiment = {
   experiment_id: "exp",
@@ -93,7 +93,14 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
       failures_in_a_row: 5,
       maximum_inconclusive_looks: 3,
     },
-    judge_state: { log_e: 0, candidate: tally, baseline: tally, last_figures: [], failures_in_a_row: 0 },
+    judge_state: {
+      log_e: 0,
+      candidate: tally,
+      baseline: tally,
+      since_lowest: nothingSinceLowest,
+      last_figures: [],
+      failures_in_a_row: 0,
+    },
     verdict: null,
     ...overrides,
   };

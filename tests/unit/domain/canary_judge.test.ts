@@ -40,22 +40,25 @@ test("looks multiply: the e-value of a whole rollout is what the script finds", 
   let state = newJudgeState([]);
   state = look(state, [0, 0], [1, 900]);
   state = look(state, [5, 100], [2, 1800]);
-  expect(state.log_e).toBeCloseTo(-7.0760342592691075, 10);
+  expect(state.log_e).toBe(0);
   state = look(state, [9, 150], [4, 2250]);
-  expect(state.log_e).toBeCloseTo(-1.7975438138198356, 10);
+  expect(state.log_e).toBeCloseTo(5.278490445449363, 10);
   state = look(state, [15, 210], [5, 2790]);
-  expect(state.log_e).toBeCloseTo(9.359808906229713, 10);
+  expect(state.log_e).toBeCloseTo(16.43584316549866, 10);
   expect(state.candidate).toEqual({ errors: 15, requests: 210 });
   expect(state.baseline).toEqual({ errors: 5, requests: 2790 });
 });
 
-test("nothing is bet while the candidate looks no worse, or while one side has no answers", () => {
+test("nothing is bet while the candidate looks no worse, or while one side has no answers or no past", () => {
   const good = { candidate: tally([1, 100]), baseline: tally([5, 100]) };
   const block = { candidate: tally([9, 10]), baseline: tally([0, 10]) };
   expect(logEFactor(good, block)).toBe(0);
   const bad = { candidate: tally([5, 100]), baseline: tally([1, 100]) };
   expect(logEFactor(bad, { ...block, baseline: tally([0, 0]) })).toBe(0);
   expect(logEFactor(bad, { ...block, candidate: tally([0, 0]) })).toBe(0);
+  const noPast = tally([0, 0]);
+  expect(logEFactor({ ...bad, candidate: noPast }, block)).toBe(0);
+  expect(logEFactor({ ...bad, baseline: noPast }, block)).toBe(0);
 });
 
 const count = fc
@@ -181,6 +184,41 @@ test("failures in a row count across looks, and one success ends them", () => {
   const saved = look(state, [5, 6], [0, 60]);
   expect(saved.failures_in_a_row).toBe(0);
   expect(judge(saved, settings).outcome).toBe("inconclusive");
+});
+
+/** `looks` more looks of fifty answers a side; the candidate fails so many of them at each look in turn. */
+function goOn(from: JudgeState, looks: number, candidateErrors: (index: number) => number): JudgeState {
+  let state = from;
+  const answered = (side: Tally, errors: number): Count => [side.errors + errors, side.requests + 50];
+  for (let index = 0; index < looks; index += 1)
+    state = look(state, answered(state.candidate, candidateErrors(index)), answered(state.baseline, 0));
+  return state;
+}
+
+test("a candidate that turns bad after hundreds of good looks fails, however good its past makes it on average", () => {
+  const good = goOn(newJudgeState([]), 300, () => 0);
+  expect(judge(good, settings).outcome).toBe("pass");
+  const bad = goOn(good, 60, (index) => 1 + (index % 2));
+  expect(bad.candidate.errors / bad.candidate.requests).toBeLessThan(settings.effect_floor);
+  expect(judge(bad, settings)).toMatchObject({ outcome: "fail" });
+});
+
+test("a difference that stays under the floor never fails, whatever the evidence for it", () => {
+  const slightlyWorse = goOn(newJudgeState([]), 600, (index) => (index % 5 === 0 ? 1 : 0));
+  expect(slightlyWorse.log_e).toBeGreaterThan(Math.log(1 / settings.alpha));
+  expect(judge(slightlyWorse, settings).outcome).toBe("pass");
+});
+
+test("an absence of the worker after the first look is no evidence against a later failure", () => {
+  let state = look(newJudgeState([]), [0, 0], [0, 3]);
+  state = look(state, [0, 600], [5, 5400]);
+  expect(state.log_e).toBe(0);
+  let failed = false;
+  for (let index = 1; index <= 200; index += 1) {
+    state = look(state, [Math.floor(index / 2), 600 + 10 * index], [5, 5400 + 90 * index]);
+    failed ||= judge(state, settings).outcome === "fail";
+  }
+  expect(failed).toBe(true);
 });
 
 const stateWith = (candidate: Count, baseline: Count, logE: number): JudgeState => ({

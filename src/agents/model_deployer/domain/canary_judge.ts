@@ -1,3 +1,4 @@
+import { nothingSinceLowest } from "./rollout.ts";
 import type { JudgeSettings, JudgeState, Tally, Verdict, VersionFigures } from "./rollout.ts";
 
 /**
@@ -6,7 +7,10 @@ import type { JudgeSettings, JudgeState, Tally, Verdict, VersionFigures } from "
  * The statistic is a two-sample Bernoulli e-process: Turner, Ly, Gruenwald, "Generic E-variables for Exact Sequential
  * k-Sample Tests that allow for Optional Stopping" (2024), section 3. Each look is one block; the rates that it bets on
  * come from the looks before it, so that the product is an e-value under "the candidate fails no more often".
- * The bet is one-sided: while the candidate looks no worse, the block's factor is 1.
+ * The bet is one-sided: while the candidate looks no worse, or one side has no past to bet by, the block's factor is 1.
+ *
+ * A look sees counts, not the order of the answers within it: `failures_in_a_row` is therefore exact only where a look
+ * holds no success of the candidate, and a run of failures that ends inside a look goes unnoticed.
  */
 
 /** Pseudo-counts of the Beta prior of each rate; the paper's simulations favour values well below 1. */
@@ -17,8 +21,15 @@ export interface JudgedSides {
   baseline_id: string;
 }
 
+interface Sides {
+  candidate: Tally;
+  baseline: Tally;
+}
+
+const nothing: Tally = { requests: 0, errors: 0 };
+
 function growth(now: VersionFigures | undefined, before: VersionFigures | undefined): Tally {
-  if (now === undefined) return { requests: 0, errors: 0 };
+  if (now === undefined) return nothing;
   if (before === undefined || before.epoch !== now.epoch)
     return { requests: now.requests, errors: now.errors };
   return {
@@ -40,15 +51,12 @@ function logLikelihood(tally: Tally, errorRate: number): number {
 }
 
 /** Logarithm of one block's e-variable, given what was seen before it. */
-export function logEFactor(
-  past: { candidate: Tally; baseline: Tally },
-  block: { candidate: Tally; baseline: Tally },
-): number {
+export function logEFactor(past: Sides, block: Sides): number {
   const size = block.candidate.requests + block.baseline.requests;
   const candidateBet = bet(past.candidate);
   const baselineBet = bet(past.baseline);
-  if (block.candidate.requests === 0 || block.baseline.requests === 0 || candidateBet <= baselineBet)
-    return 0;
+  const sides = [past.candidate, past.baseline, block.candidate, block.baseline];
+  if (sides.some(({ requests }) => requests === 0) || candidateBet <= baselineBet) return 0;
   const nullRate = (block.candidate.requests * candidateBet + block.baseline.requests * baselineBet) / size;
   return (
     logLikelihood(block.candidate, candidateBet) +
@@ -58,8 +66,25 @@ export function logEFactor(
 }
 
 export function newJudgeState(figures: VersionFigures[]): JudgeState {
-  const nothing = { requests: 0, errors: 0 };
-  return { log_e: 0, candidate: nothing, baseline: nothing, last_figures: figures, failures_in_a_row: 0 };
+  return {
+    log_e: 0,
+    candidate: nothing,
+    baseline: nothing,
+    since_lowest: nothingSinceLowest,
+    last_figures: figures,
+    failures_in_a_row: 0,
+  };
+}
+
+/** What was seen since the evidence was last at its lowest: the stretch that the evidence there is comes from. */
+function sinceLowest(before: JudgeState, logE: number, block: Sides): JudgeState["since_lowest"] {
+  const { since_lowest: since } = before;
+  if (logE <= since.log_e) return { log_e: logE, candidate: nothing, baseline: nothing };
+  return {
+    log_e: since.log_e,
+    candidate: plus(since.candidate, block.candidate),
+    baseline: plus(since.baseline, block.baseline),
+  };
 }
 
 /** Takes in one look at the counters. Pure; the same look twice changes nothing. */
@@ -69,11 +94,13 @@ export function observe(state: JudgeState, figures: VersionFigures[], sides: Jud
     candidate: growth(of(figures, sides.candidate_id), of(state.last_figures, sides.candidate_id)),
     baseline: growth(of(figures, sides.baseline_id), of(state.last_figures, sides.baseline_id)),
   };
+  const logE = state.log_e + logEFactor(state, block);
   const succeeded = block.candidate.requests > block.candidate.errors;
   return {
-    log_e: state.log_e + logEFactor(state, block),
+    log_e: logE,
     candidate: plus(state.candidate, block.candidate),
     baseline: plus(state.baseline, block.baseline),
+    since_lowest: sinceLowest(state, logE, block),
     last_figures: figures,
     failures_in_a_row: succeeded ? 0 : state.failures_in_a_row + block.candidate.errors,
   };
@@ -82,10 +109,20 @@ export function observe(state: JudgeState, figures: VersionFigures[], sides: Jud
 const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 const counted = (tally: Tally): string => `${tally.errors} of ${tally.requests} (${percent(rate(tally))})`;
 
+const difference = ({ candidate, baseline }: Sides): number => rate(candidate) - rate(baseline);
+
+/**
+ * A candidate that is worse over all, and by the floor either over all or in the stretch that the evidence comes from:
+ * one that turned bad late must not be hidden behind its good past, and a smaller difference never fails.
+ */
+function isWorse(state: JudgeState, floor: number): boolean {
+  const overall = difference(state);
+  return overall > 0 && Math.max(overall, difference(state.since_lowest)) >= floor;
+}
+
 /** What the evidence so far allows to say. Inconclusive never promotes. */
 export function judge(state: JudgeState, settings: JudgeSettings): Verdict {
   const eValue = Math.exp(Math.min(state.log_e, 700));
-  const difference = rate(state.candidate) - rate(state.baseline);
   const numbers = `candidate failed ${counted(state.candidate)}, baseline ${counted(state.baseline)}, e-value ${eValue.toPrecision(3)}`;
   const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({
     outcome,
@@ -103,10 +140,10 @@ export function judge(state: JudgeState, settings: JudgeSettings): Verdict {
       `${state.candidate.requests} of at least ${settings.minimum_samples} samples`,
     );
   }
-  if (difference < settings.effect_floor)
-    return verdict("pass", "the candidate fails no more often than allowed");
-  if (eValue >= 1 / settings.alpha) {
+  if (eValue >= 1 / settings.alpha && isWorse(state, settings.effect_floor)) {
     return verdict("fail", `the candidate fails more often, beyond doubt at ${settings.alpha}`);
   }
+  if (difference(state) < settings.effect_floor)
+    return verdict("pass", "the candidate fails no more often than allowed");
   return verdict("inconclusive", "the candidate may fail more often, and more samples are needed to tell");
 }

@@ -11,13 +11,13 @@ export type RolloutStep = z.infer<typeof rolloutStepSchema>;
 
 export const judgeSettingsSchema = z.strictObject({
   /** Probability of a false alarm over the whole rollout, at any number of looks. */
-  alpha: z.number().gt(0).lt(1),
+  alpha: z.number().gt(0).max(0.1),
   /** Answers of the candidate below which no verdict but a hard failure is given. */
   minimum_samples: z.int().min(1),
   /** A higher error rate that is smaller than this difference (a fraction) is no reason to fail. */
-  effect_floor: z.number().min(0).max(1),
+  effect_floor: z.number().min(0).max(0.1),
   /** So many failures with no success among them fail the candidate at once. */
-  failures_in_a_row: z.int().min(1),
+  failures_in_a_row: z.int().min(1).max(50),
   /** Looks without enough evidence at one step before the rollout gives up. */
   maximum_inconclusive_looks: z.int().min(1),
 });
@@ -40,12 +40,27 @@ const tallySchema = z.strictObject({ requests: z.int().min(0), errors: z.int().m
 /** Answers and failures of one side since the rollout began. */
 export type Tally = z.infer<typeof tallySchema>;
 
+const sinceLowestSchema = z.strictObject({
+  /** The lowest logarithm of the e-value so far. */
+  log_e: z.number(),
+  candidate: tallySchema,
+  baseline: tallySchema,
+});
+
+export const nothingSinceLowest: z.infer<typeof sinceLowestSchema> = {
+  log_e: 0,
+  candidate: { requests: 0, errors: 0 },
+  baseline: { requests: 0, errors: 0 },
+};
+
 /** What the judge carries from one look to the next. */
 export const judgeStateSchema = z.strictObject({
   /** Natural logarithm of the e-value so far. */
   log_e: z.number(),
   candidate: tallySchema,
   baseline: tallySchema,
+  /** Answers and failures since the e-value was at its lowest; states that were stored without it begin it anew. */
+  since_lowest: sinceLowestSchema.default(nothingSinceLowest),
   /** The counters as they were read at the last look. */
   last_figures: z.array(versionFiguresSchema),
   /** Failures of the candidate since its last success, as far as the looks can tell. */
