@@ -2,7 +2,7 @@ import type { Endpoint, ShadowEvidence } from "./domain/entities.ts";
 import type { StepOf } from "./domain/plan.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 import { serving } from "./domain/weights.ts";
-import { ConflictError, NotFoundError, ServiceUnavailableError } from "./errors.ts";
+import { ConflictError, NotFoundError, ServerNotReadyError, ServiceUnavailableError } from "./errors.ts";
 import type { Database } from "./parts.ts";
 import type { CallOptions, ModelServer, ServerAddress, ServerObservation, TrafficRouter } from "./ports.ts";
 
@@ -37,11 +37,7 @@ export class EndpointManager {
    */
   async apply(step: StepOf<"apply_route">, options: CallOptions): Promise<{ generation: number }> {
     const endpoint = await this.#wanted(step);
-    const applied = await this.#router.apply(
-      routeOf(endpoint),
-      await this.#addresses(endpoint, options),
-      options,
-    );
+    const applied = await this.#applyReopening(endpoint, await this.#addresses(endpoint, options), options);
     if (applied.generation !== step.generation) {
       throw new ConflictError(
         `The router of ${step.endpoint_name} is at generation ${applied.generation} and was asked for ${step.generation}.`,
@@ -49,6 +45,18 @@ export class EndpointManager {
       );
     }
     return { generation: applied.generation };
+  }
+
+  /** A listener that has died is opened again, at the same address, and asked once more. */
+  async #applyReopening(endpoint: Endpoint, servers: ServerAddress[], options: CallOptions): Promise<Route> {
+    try {
+      return await this.#router.apply(routeOf(endpoint), servers, options);
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableError) || options.signal.aborted) throw error;
+      if ((await this.#router.observe(endpoint.endpoint_name, options)) !== null) throw error;
+      await this.#router.open(endpoint.endpoint_name, options);
+      return this.#router.apply(routeOf(endpoint), servers, options);
+    }
   }
 
   async figures(endpointName: string, options: CallOptions): Promise<VersionFigures[]> {
@@ -69,6 +77,14 @@ export class EndpointManager {
   async isReady(deploymentId: string, bentoTag: string, options: CallOptions): Promise<boolean> {
     const observed = await this.#observe(deploymentId, options);
     return observed.state === "ready" && observed.bento_tag === bentoTag;
+  }
+
+  /** The endpoint as a plan should see it: a shadow that has died is no part of its route, and never holds up production. */
+  async withLivingMirror(endpoint: Endpoint, options: CallOptions): Promise<Endpoint> {
+    const mirror = endpoint.mirror_deployment_id;
+    if (mirror === null) return endpoint;
+    const observed = await this.#observe(mirror, options);
+    return observed.state === "ready" ? endpoint : { ...endpoint, mirror_deployment_id: null };
   }
 
   async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
@@ -107,14 +123,19 @@ export class EndpointManager {
       ids.map(async (deployment_id) => {
         const observed = await this.#observeUnlessJustSeen(deployment_id, options);
         if (observed.state === "ready") return { deployment_id, host: observed.host, port: observed.port };
-        const why = observed.state === "failed" ? `failed: ${observed.reason}` : observed.state;
-        throw new ServiceUnavailableError(
-          "model server",
-          `The server of ${deployment_id} is ${why}, so no traffic may go to it; deploy or roll back to one that answers.`,
-        );
+        throw notReady(deployment_id, observed);
       }),
     );
   }
+}
+
+/** One that is starting may be waited for; one that is gone will not come back by itself. */
+function notReady(deploymentId: string, observed: Exclude<ServerObservation, { state: "ready" }>) {
+  const why = observed.state === "failed" ? `failed: ${observed.reason}` : observed.state;
+  const message = `The server of ${deploymentId} is ${why}, so no traffic may go to it`;
+  return observed.state === "starting"
+    ? new ServiceUnavailableError("model server", `${message} yet.`)
+    : new ServerNotReadyError(`${message}; deploy or roll back to one that answers.`);
 }
 
 function routeOf(endpoint: Endpoint): Route {

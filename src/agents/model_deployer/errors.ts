@@ -46,6 +46,12 @@ export class EndpointCreationError extends ModelDeployerError {
   readonly retryable = false;
 }
 
+/** Ends the step: a server that is to get traffic is not running; a plan made afresh takes that into account. */
+export class ServerNotReadyError extends ModelDeployerError {
+  readonly code = "server_not_ready";
+  readonly retryable = false;
+}
+
 /** Refuses a deployment: the version is not at the stage that it is to be served at. */
 export class StageMismatchError extends ModelDeployerError {
   readonly code = "stage_mismatch";

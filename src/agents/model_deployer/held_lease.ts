@@ -1,5 +1,5 @@
 import { AgentError } from "../base/agent_error.ts";
-import { DeadlineExceededError } from "./errors.ts";
+import { ConflictError, DeadlineExceededError, ServiceUnavailableError } from "./errors.ts";
 import type { Lease, Leases } from "./store_ports.ts";
 
 export interface LeaseRequest {
@@ -10,7 +10,8 @@ export interface LeaseRequest {
 
 /**
  * Holds a lease while `work` runs and renews it in time; the signal aborts when the lease is lost or `signal` aborts.
- * @throws ConflictError that names the holder
+ * @throws ConflictError that names the holder; also when the lease was granted to somebody else meanwhile
+ * @throws ServiceUnavailableError when it could not be renewed until it ran out
  */
 export async function withLease<T>(
   leases: Leases,
@@ -19,22 +20,92 @@ export async function withLease<T>(
   work: (lease: Lease, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { name, preempts: preempt, ttl_seconds } = request;
+  const askedAt = performance.now();
   const lease = await leases.acquire(name, { ttl_seconds, preempt });
-  const lost = new AbortController();
-  const renewal = setInterval(
-    () => {
-      leases.renew(lease, { ttl_seconds }).catch((error: unknown) => {
-        lost.abort(error);
-      });
-    },
-    (ttl_seconds * 1000) / 3,
-  );
+  const renewal = new Renewal(leases, lease, { ttlMs: ttl_seconds * 1000, askedAt });
   try {
-    return await work(lease, AbortSignal.any([signal, lost.signal]));
+    return await work(lease, AbortSignal.any([signal, renewal.lost]));
+  } catch (error) {
+    renewal.lost.throwIfAborted();
+    throw error;
   } finally {
-    clearInterval(renewal);
+    renewal.end();
     await leases.release(lease).catch(ignoreUnreleased);
   }
+}
+
+/** Renews a lease at each third of its time; a renewal that fails is tried again for as long as the lease lasts. */
+class Renewal {
+  readonly #leases: Leases;
+  readonly #lease: Lease;
+  readonly #ttlMs: number;
+  readonly #lost = new AbortController();
+  #next: NodeJS.Timeout | undefined;
+  #end: NodeJS.Timeout | undefined;
+  #failure: unknown;
+  #ended = false;
+
+  /** `askedAt` is when the lease was asked for: by the database's clock it ends no earlier than counted from there. */
+  constructor(leases: Leases, lease: Lease, { ttlMs, askedAt }: { ttlMs: number; askedAt: number }) {
+    this.#leases = leases;
+    this.#lease = lease;
+    this.#ttlMs = ttlMs;
+    this.#lasts(askedAt);
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#next);
+    clearTimeout(this.#end);
+  }
+
+  #lasts(since: number): void {
+    clearTimeout(this.#end);
+    this.#end = setTimeout(
+      () => {
+        this.#lose(ranOut(this.#lease, this.#failure));
+      },
+      Math.max(0, since + this.#ttlMs - performance.now()),
+    );
+    this.#renewIn(this.#ttlMs / 3);
+  }
+
+  #renewIn(ms: number): void {
+    this.#next = setTimeout(() => void this.#renew(), ms);
+  }
+
+  async #renew(): Promise<void> {
+    const askedAt = performance.now();
+    try {
+      await this.#leases.renew(this.#lease, { ttl_seconds: this.#ttlMs / 1000 });
+      if (!this.#ended) this.#lasts(askedAt);
+    } catch (error) {
+      if (this.#ended) return;
+      if (error instanceof ConflictError) {
+        this.#lose(error);
+        return;
+      }
+      this.#failure = error;
+      this.#renewIn(this.#ttlMs / 12);
+    }
+  }
+
+  #lose(reason: AgentError): void {
+    this.end();
+    this.#lost.abort(reason);
+  }
+}
+
+function ranOut({ name, token }: Lease, cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError(
+    "database",
+    `Lease ${token} of ${name} ran out because it could not be renewed; repeat the request, or let a worker carry it on.`,
+    { cause },
+  );
 }
 
 /** A lease that could not be given back runs out by itself. */

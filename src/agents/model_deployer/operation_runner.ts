@@ -1,18 +1,18 @@
 import { AgentError } from "../base/agent_error.ts";
 import type { Answer } from "./domain/answer.ts";
-import { answerSchema } from "./domain/answer.ts";
 import { conclude } from "./domain/conclude.ts";
 import { remember } from "./domain/outbox_entries.ts";
 import type { Decision, Plan } from "./domain/plan.ts";
 import { type ActionRequest, actionRequestSchema, type DecisionContext } from "./domain/requests.ts";
-import { ApprovalRequiredError, ConflictError, NotFoundError } from "./errors.ts";
+import { ApprovalRequiredError, ConflictError, NotFoundError, ServiceUnavailableError } from "./errors.ts";
 import { deadlineError, withLease } from "./held_lease.ts";
+import { hasBegun, storedOutcome } from "./operation_outcome.ts";
 import { subjectOf } from "./operation_subject.ts";
 import type { Database, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
-import type { Lease, Operation, OperationStatus } from "./store_ports.ts";
+import type { Lease, Operation } from "./store_ports.ts";
 
-import { refusalError, restoreError } from "./stored_errors.ts";
+import { refusalError } from "./stored_errors.ts";
 import type { StepExecutor } from "./step_executor.ts";
 import { undoSteps } from "./undo_steps.ts";
 
@@ -90,6 +90,7 @@ export class OperationRunner {
     const decision = await options.planner(request, { operation_id, requested_by, now }, options);
     if (decision.decision === "plan") return decision.plan;
     const { refusal } = decision;
+    if (refusal.code === "conflict") throw refusalError(refusal, operation_id);
     const episode = remember(operation_id, {
       event_subtype: "refusal",
       description: refusal.sentence,
@@ -127,6 +128,7 @@ export class OperationRunner {
             generation: plan.generation,
           });
     if (valid.length < plan.approvals_needed) {
+      await this.#database.journal.propose(operation_id, plan);
       throw new ApprovalRequiredError(
         `${plan.summary} It needs ${plan.approvals_needed} approval by somebody else and has ${valid.length}; ` +
           `approve operation ${operation_id}, then repeat the request.`,
@@ -167,13 +169,22 @@ export class OperationRunner {
     const steps = await this.#database.operations.steps(operation_id);
     const now = await this.#database.clock.now();
     const { changes, answer } = conclude(plan, steps, { now, started_at: operation.created_at });
-    await this.#database.journal.finish(
-      operation_id,
-      { status: "succeeded", result: { ...answer } },
-      changes,
-      lease,
-    );
-    return answer;
+    try {
+      const outcome = { status: "succeeded" as const, result: { ...answer } };
+      await this.#database.journal.finish(operation_id, outcome, changes, lease);
+      return answer;
+    } catch (error) {
+      return this.#answerAfterLostReply(operation_id, error);
+    }
+  }
+
+  /** The last transaction may have been committed though its reply was lost; what is stored then is the answer. */
+  async #answerAfterLostReply(operationId: string, error: unknown): Promise<Answer> {
+    if (!(error instanceof ServiceUnavailableError)) throw error;
+    const operation = await this.#database.operations.get(operationId);
+    const stored = operation?.status === "succeeded" ? storedOutcome(operation) : null;
+    if (stored === null) throw error;
+    return stored;
   }
 
   async #takeSteps(operationId: string, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
@@ -225,34 +236,7 @@ export class OperationRunner {
   }
 }
 
-/** Its intent is written: it goes on with the plan that it began with, whatever has changed since. */
-export function hasBegun(status: OperationStatus): boolean {
-  return status === "planned" || status === "carrying_out";
-}
-
 /** A conflict is final for the operation that met it: what it had planned for is gone. */
 function isFinal(error: unknown): error is AgentError {
   return error instanceof AgentError && (!error.retryable || error instanceof ConflictError);
-}
-
-/** @throws the stored refusal or failure */
-export function storedOutcome(operation: Operation): Answer | null {
-  switch (operation.status) {
-    case "succeeded":
-      return answerSchema.parse(operation.result);
-    case "refused":
-      if (operation.refusal === null) break;
-      throw refusalError(operation.refusal, operation.operation_id);
-    case "failed":
-      if (operation.error === null) break;
-      throw restoreError(operation.error);
-    case "claimed":
-    case "planned":
-    case "awaiting_approval":
-    case "carrying_out":
-      return null;
-    default:
-      return operation.status satisfies never;
-  }
-  return null;
 }

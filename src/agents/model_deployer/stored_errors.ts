@@ -20,6 +20,7 @@ const restorers: Readonly<Record<string, Restore>> = {
   },
   rollback_failed: (message, options) => new errors.RollbackFailedError(message, options),
   endpoint_creation_failed: (message, options) => new errors.EndpointCreationError(message, options),
+  server_not_ready: (message, options) => new errors.ServerNotReadyError(message, options),
   stage_mismatch: (message, options) => new errors.StageMismatchError(message, options),
   not_found: (message, options) => new errors.NotFoundError(message, options),
   conflict: (message, options) => new errors.ConflictError(message, options),

@@ -27,12 +27,19 @@ export async function undoSteps(
       : [];
   });
   const failures: string[] = [];
+  let routeIsStuck = false;
   const keepLease = () => parts.database.leases.renew(lease, { ttl_seconds: parts.lease_seconds });
   await keepLease();
   const signal = AbortSignal.timeout(UNDO_DEADLINE_MS);
   for (const { index, undo } of begun.reverse()) {
     for (const [offset, step] of undo.entries()) {
       await keepLease();
+      if (step.step === "stop_server" && routeIsStuck) {
+        failures.push(
+          `stop_server: ${step.deployment_id} was left running, for the router may still send to it`,
+        );
+        continue;
+      }
       try {
         const { result, changes } = await parts.executor.execute(step, { signal });
         const record = { index: UNDO_INDEX + index * 10 + offset, step: step.step, result };
@@ -40,6 +47,7 @@ export async function undoSteps(
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         failures.push(`${step.step}: ${error.message}`);
+        routeIsStuck ||= step.step === "want_route" || step.step === "apply_route";
         break;
       }
     }

@@ -128,6 +128,7 @@ export class OperationsJournal implements OperationJournal {
   async finish(operationId: string, outcome: Outcome, changes: Change[], lease: Lease | null): Promise<void> {
     await this.#database.transaction(async (tx) => {
       const operation = await openForWork(tx, operationId, lease);
+      if (outcome.status === "refused") requireStatus(operation, ["claimed", "awaiting_approval"], "refuse");
       await applyChanges(tx, changes, operation.context);
       const { result, refusal, error } = columnsOf(outcome);
       await tx.query(

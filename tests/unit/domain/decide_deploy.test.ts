@@ -72,7 +72,7 @@ test("first in production: served and answering before it gets all traffic, with
   ]);
   expect(plan).toMatchObject({ lease_name: ENDPOINT, approvals_needed: 0, generation: 0 });
   expect(statusesOf(plan.on_success)).toEqual(["deploy_new: deploying > active"]);
-  expect(statusesOf(plan.on_failure)).toEqual(["deploy_new: pending|deploying > failed"]);
+  expect(statusesOf(plan.on_failure)).toEqual(["deploy_new: pending|deploying > failed (0)"]);
   expect(statusesOf(plan.steps[0]?.then ?? [])).toEqual(["deploy_new: pending > deploying"]);
 });
 

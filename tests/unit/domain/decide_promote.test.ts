@@ -18,6 +18,7 @@ import {
   anEndpoint,
   anExperiment,
   aPolicy,
+  aRollout,
   aVersion,
   context,
   someEvidence,
@@ -42,6 +43,7 @@ function decide(request: Partial<PromoteRequest> = {}, facts: Partial<PromoteFac
     production: null,
     endpoint: anEndpoint(),
     serving: [],
+    open_rollout: null,
     notes: [],
     ...facts,
   };
@@ -156,12 +158,10 @@ test("without an endpoint only the stage moves", () => {
   expect([plan.steps, plan.generation]).toEqual([[], 0]);
 });
 
-test("a version in the middle of a rollout is not archived, for the other one's traffic would end too", () => {
-  const serving = [
-    { deployment: aDeployment(1), version: first },
-    { deployment: aDeployment(2, { status: "deploying" }), version: second },
-  ];
-  const refusal = refusalOf(archive({ serving, endpoint: anEndpoint({ weights: { d1: 90, d2: 10 } }) }));
+test.each(["archived", "production"] as const)("nothing moves to %s under a rollout", (target_stage) => {
+  const stage = target_stage === "archived" ? "production" : "shadow";
+  const version = aVersion(2, { stage, stage_revision: 3 });
+  const refusal = refusalOf(decide({ target_stage }, { version, open_rollout: aRollout() }));
   expect(refusal.code).toBe("conflict");
-  expect(refusal.sentence).toMatch(/d2 shares e2i_remission with d1.*roll d2 back/);
+  expect(refusal.sentence).toMatch(/rollout_2 of d2 is running.*roll d2 back/);
 });

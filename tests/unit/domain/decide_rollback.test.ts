@@ -78,14 +78,14 @@ test("in the middle of a rollout: the candidate goes, the baseline never left, t
   );
   expect(routeOf(plan).weights).toEqual({ d1: 100 });
   expect(statusesOf(plan.on_success)).toEqual(["d2: active|deploying > rolled_back (300)"]);
-  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
-    {
-      rollout_id: "rollout_2",
-      status: "rolled_back",
-      next_tick_at: null,
-      expected_status: ["running", "paused"],
-    },
+  const held = { rollout_id: "rollout_2", next_tick_at: null };
+  expect(changesOf(plan.intent, "move_rollout")).toMatchObject([
+    { ...held, status: "paused", expected_status: ["running", "paused"] },
   ]);
+  expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
+    { ...held, status: "rolled_back", expected_status: ["paused"] },
+  ]);
+  expect(changesOf(plan.on_failure, "move_rollout")).toMatchObject([{ status: "running" }]);
 });
 
 test("another deployment of the same version moves no stage", () => {

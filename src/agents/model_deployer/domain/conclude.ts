@@ -25,7 +25,7 @@ export function conclude(
   const found = readResults(steps);
   const seconds = (Date.parse(context.now) - Date.parse(context.started_at)) / 1000;
   let answer = stampAnswer(plan, found, context.now, seconds);
-  const changes = plan.on_success.map((change): Change => {
+  const changes = [...routeStillInForce(plan), ...plan.on_success].map((change): Change => {
     switch (change.change) {
       case "insert_model_version": {
         const completed = completeRegistration(change, answer, found);
@@ -44,6 +44,13 @@ export function conclude(
     }
   });
   return { changes, answer };
+}
+
+/** Whoever resumes a plan may come late: success is only written while the route that it brought is still in force. */
+function routeStillInForce(plan: Plan): Change[] {
+  const applied = plan.steps.map((planned) => planned.do).findLast((step) => step.step === "apply_route");
+  if (applied?.step !== "apply_route") return [];
+  return [{ change: "observe_route", endpoint_name: applied.endpoint_name, generation: applied.generation }];
 }
 
 interface Found {

@@ -1,5 +1,5 @@
 import type { PromoteFacts } from "./decide_promote.ts";
-import { planned, propose, refuse } from "./decisions.ts";
+import { planned, propose } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
@@ -22,13 +22,6 @@ export function decideArchive(
   const reason = request.promotion_reason;
   const own = facts.serving.find((one) => one.version.model_version_id === version.model_version_id);
   const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
-  if (own !== undefined && other !== undefined) {
-    const [mine, theirs] = [own.deployment.deployment_id, other.deployment.deployment_id];
-    return refuse(
-      "conflict",
-      `${mine} shares ${own.deployment.endpoint_name} with ${theirs} in a rollout; roll ${mine} back, or archive ${version.model_version_id} when the rollout has ended.`,
-    );
-  }
   const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;
   const archival: StageMove = { version, to: "archived", kind: "archival", reason };
   const moves = restored === null ? [archival] : [archival, restoration(restored, version)];

@@ -42,6 +42,9 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
   return planDeployment(request, facts, version, context);
 }
 
+/** A first step above this share is as good as going at once, and needs an approval as that does. */
+const LARGEST_FIRST_STEP = 50;
+
 function planDeployment(
   request: DeployRequest,
   facts: DeployFacts,
@@ -52,7 +55,7 @@ function planDeployment(
   const traffic = planTraffic(request, facts, id);
   const deployment = newDeployment(request, version, context, traffic.baseline);
   const name = deployment.endpoint_name;
-  const immediateOverBaseline = traffic.baseline !== null && traffic.rollout === null;
+  const atOnce = traffic.baseline !== null && (traffic.weights[id] ?? 0) > LARGEST_FIRST_STEP;
   const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
   return propose({
     summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
@@ -63,14 +66,14 @@ function planDeployment(
       ...outcome(deployment, traffic, facts, context),
       ...memories(request, version, deployment, traffic, context),
     ],
-    on_failure: [setStatus(id, ["pending", "deploying"], "failed")],
+    on_failure: [setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 })],
     draft: {
       ...emptyAnswer,
       model_version_id: version.model_version_id,
       active_deployment_id: id,
       deployment_manifest: draftManifest(deployment, traffic, facts, context),
     },
-    approvals_needed: immediateOverBaseline ? facts.policy.approvals_for_production : 0,
+    approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
   });
 }

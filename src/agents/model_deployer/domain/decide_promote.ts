@@ -13,6 +13,7 @@ import { endpointName } from "./names.ts";
 import type { Decision } from "./plan.ts";
 import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
+import type { Rollout } from "./rollout.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
 
 export interface PromoteFacts {
@@ -26,6 +27,7 @@ export interface PromoteFacts {
   endpoint: Endpoint | null;
   /** Deployments that have weight on the endpoint now, each with its version. */
   serving: { deployment: Deployment; version: ModelVersion }[];
+  open_rollout: Rollout | null;
   /** Shadow figures could not be read, and why; the stored evidence counts. */
   notes: string[];
 }
@@ -46,6 +48,8 @@ export function decidePromote(
   }
   const pathRefusal = refusePromotionPath(version.model_version_id, version.stage, request.target_stage);
   if (pathRefusal !== null) return { decision: "refusal", refusal: pathRefusal };
+  const duringRollout = refuseDuringRollout(request, facts, version);
+  if (duringRollout !== null) return duringRollout;
   if (request.target_stage === "archived") return decideArchive(request, { ...facts, version }, context);
   if (request.target_stage !== "production") return plan(request, facts, version, context);
 
@@ -55,6 +59,22 @@ export function decidePromote(
     return refuse("production_criteria_not_met", sentence, unmet);
   }
   return plan(request, facts, version, context);
+}
+
+/** What is at production may not change under a rollout, which would end with another version than was approved. */
+function refuseDuringRollout(
+  request: PromoteRequest,
+  facts: PromoteFacts,
+  version: ModelVersion,
+): Decision | null {
+  const { open_rollout: open } = facts;
+  const changesProduction = request.target_stage === "production" || request.target_stage === "archived";
+  if (open === null || !changesProduction) return null;
+  const id = version.model_version_id;
+  return refuse(
+    "conflict",
+    `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end or roll ${open.deployment_id} back, then move ${id} to ${request.target_stage}.`,
+  );
 }
 
 function plan(

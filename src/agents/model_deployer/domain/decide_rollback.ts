@@ -86,6 +86,7 @@ export function planRollback(
     summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
+    intent: moveRolloutTo(turn.rollout, ["running", "paused"], "paused", judged),
     steps: rollbackSteps(turn, reason),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
@@ -96,9 +97,10 @@ export function planRollback(
       ...stageMoves(turn, reason).map((move) =>
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
-      ...endRollout(turn.rollout, judged),
+      ...moveRolloutTo(turn.rollout, ["paused"], "rolled_back", judged),
       ...announcements(turn, reason, context),
     ],
+    on_failure: moveRolloutTo(turn.rollout, ["paused"], "running", judged),
     draft: {
       ...emptyAnswer,
       model_version_id: previous.model_version_id,
@@ -171,8 +173,11 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
   ];
 }
 
-function endRollout(
+/** A rollout takes no step while it is rolled back, and goes on if the rollback fails. */
+function moveRolloutTo(
   rollout: Rollout | null,
+  expected: Rollout["status"][],
+  status: Rollout["status"],
   judged: { state: JudgeState; verdict: Verdict } | null,
 ): Change[] {
   if (rollout === null) return [];
@@ -181,11 +186,11 @@ function endRollout(
       change: "move_rollout",
       rollout_id: rollout.rollout_id,
       expected_step_index: rollout.step_index,
-      expected_status: ["running", "paused"],
-      status: "rolled_back",
+      expected_status: expected,
+      status,
       step_index: rollout.step_index,
       step_started_at: null,
-      next_tick_at: null,
+      next_tick_at: status === "running" ? rollout.next_tick_at : null,
       inconclusive_looks: rollout.inconclusive_looks,
       judge_state: judged?.state ?? rollout.judge_state,
       verdict: judged?.verdict ?? rollout.verdict,

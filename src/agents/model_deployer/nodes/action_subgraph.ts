@@ -5,7 +5,7 @@ import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
-import { hasBegun, storedOutcome } from "../operation_runner.ts";
+import { hasBegun, storedOutcome } from "../operation_outcome.ts";
 import { refusalError } from "../stored_errors.ts";
 import {
   contextSchema,

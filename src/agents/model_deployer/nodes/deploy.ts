@@ -26,12 +26,13 @@ async function gather(
 ): Promise<DeployFacts> {
   const version = await database.modelVersions.get(request.model_version_id);
   const name = version === null ? "" : endpointName(version.experiment_id, request.target_stage);
-  const [endpoint, deployments, open_rollout, policy] = await Promise.all([
+  const [known, deployments, open_rollout, policy] = await Promise.all([
     database.endpoints.get(name),
     database.deployments.listForEndpoint(name),
     database.rollouts.getOpen(name),
     database.experiments.getGatePolicy(version?.experiment_id ?? ""),
   ]);
+  const endpoint = known === null ? null : await endpoints.withLivingMirror(known, options);
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
   const figures = serves ? await figuresOf(endpoints, name, options) : [];
   return {

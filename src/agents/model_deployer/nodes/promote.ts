@@ -25,13 +25,15 @@ async function gather(
   const version = await database.modelVersions.get(request.model_version_id);
   if (version === null) return { ...nothingKnown, policy: await database.experiments.getGatePolicy("") };
   const { experiment_id } = version;
-  const [experiment, policy, production, endpoint] = await Promise.all([
+  const name = endpointName(experiment_id, "production");
+  const [experiment, policy, production, endpoint, open_rollout] = await Promise.all([
     database.experiments.get(experiment_id),
     database.experiments.getGatePolicy(experiment_id),
     database.modelVersions.getProduction(experiment_id),
-    database.endpoints.get(endpointName(experiment_id, "production")),
+    database.endpoints.get(name),
+    database.rollouts.getOpen(name),
   ]);
-  const facts = { version, experiment, policy, production, endpoint };
+  const facts = { version, experiment, policy, production, endpoint, open_rollout };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
     return { ...facts, shadow: null, serving: [], notes: [] };
   }
@@ -49,6 +51,7 @@ const nothingKnown = {
   production: null,
   endpoint: null,
   serving: [],
+  open_rollout: null,
   notes: [],
 };
 

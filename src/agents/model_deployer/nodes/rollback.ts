@@ -24,10 +24,12 @@ export async function gatherRollback(
 ): Promise<RollbackFacts> {
   const facts = await database.rollbackFacts.read(deploymentId);
   if (facts === null) return nothingKnown;
-  const { previous } = facts;
-  const previous_is_ready =
-    previous !== null && (await endpoints.isReady(previous.deployment_id, previous.bento_tag, options));
-  return { ...facts, previous_is_ready };
+  const { previous, endpoint: known } = facts;
+  const [endpoint, previous_is_ready] = await Promise.all([
+    known === null ? null : endpoints.withLivingMirror(known, options),
+    previous === null ? false : endpoints.isReady(previous.deployment_id, previous.bento_tag, options),
+  ]);
+  return { ...facts, endpoint, previous_is_ready };
 }
 
 const nothingKnown: RollbackFacts = {
