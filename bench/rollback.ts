@@ -6,10 +6,11 @@ import { bentoTag } from "../src/agents/model_deployer/domain/names.ts";
 import { ServiceRefusedError } from "../src/agents/model_deployer/errors.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../src/agents/model_deployer/graph.ts";
 import type { Configuration } from "../src/configuration.ts";
+import type { DeployerDatabase } from "../src/database/index.ts";
 import { MLflowSeed } from "../tests/integration/mlflow/mlflow_seed.ts";
 import { EXPERIMENT, Forwarder } from "./rollback/seed.ts";
 import { Upstreams, UpstreamServer } from "./rollback/upstreams.ts";
-import { percentile } from "./support/figures.ts";
+import { median, percentile } from "./support/figures.ts";
 import { type Opened, runInHome } from "./support/home.ts";
 import { option, printMachine, printTable, say } from "./support/report.ts";
 
@@ -28,12 +29,17 @@ interface Setting {
   graphs: { name: string; graph: ModelDeployerGraph }[];
   versions: { good: string; bad: string };
   goodDeployment: string;
+  roundTrip: () => Promise<number>;
 }
 
 interface Sample {
   switched: number;
   returned: number;
+  /** One query of nothing, just before: how busy the machine is at that moment. */
+  roundTrip: number;
 }
+
+const ROUND_TRIPS = 10;
 
 async function build(configuration: Configuration, opened: Opened): Promise<Setting> {
   const deployer = await createModelDeployer(configuration);
@@ -80,7 +86,14 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
     ],
     versions,
     goodDeployment: await serveBoth(forwarder, versions),
+    roundTrip: () => timeRoundTrip(database),
   };
+}
+
+async function timeRoundTrip({ clock }: DeployerDatabase): Promise<number> {
+  const begun = performance.now();
+  for (let count = 0; count < ROUND_TRIPS; count += 1) await clock.now();
+  return (performance.now() - begun) / ROUND_TRIPS;
 }
 
 /** The good version served first; it is what every rollback returns to. */
@@ -105,13 +118,14 @@ async function rollBackOnce(setting: Setting, graph: ModelDeployerGraph): Promis
     configurable: { thread_id: randomUUID() },
     context: { effects: "live" },
   } as const;
+  const roundTrip = await setting.roundTrip();
   const begun = process.hrtime.bigint();
   const state = await graph.invoke(request, config);
   const ended = process.hrtime.bigint();
   if (state.rollback_successful !== true) refuse("a rollback did not succeed");
   if ((state.degraded ?? []).length > 0) say(`degraded: ${(state.degraded ?? []).join("; ")}`);
   const { at } = await seen;
-  return { switched: Number(at - begun) / 1e6, returned: Number(ended - begun) / 1e6 };
+  return { switched: Number(at - begun) / 1e6, returned: Number(ended - begun) / 1e6, roundTrip };
 }
 
 async function measure(configuration: Configuration, opened: Opened): Promise<void> {
@@ -143,6 +157,13 @@ function report(samples: Map<string, Sample[]>): void {
     }),
   );
   printTable(["", "p50", "p95", "p99", "max"], rows);
+  for (const [name, list] of samples) {
+    const ratios = list.map(({ switched, roundTrip }) => switched / roundTrip);
+    say(
+      `${name}: a round trip to Postgres took ${median(list.map(({ roundTrip }) => roundTrip)).toFixed(2)} ms meanwhile; ` +
+        `the switch took as long as ${median(ratios).toFixed(0)} of them`,
+    );
+  }
 }
 
 function refuse(why: string): never {
