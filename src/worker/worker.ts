@@ -5,6 +5,7 @@ import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts"
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import { look } from "../agents/model_deployer/nodes/advance.ts";
+import type { Operation } from "../agents/model_deployer/store_ports.ts";
 
 export interface TickReport {
   /** What each due rollout came to. */
@@ -13,7 +14,7 @@ export interface TickReport {
   resumed: string[];
   /** Deployments whose server was stopped. */
   drained: string[];
-  /** Sentences about what could not be done in this tick and is tried in the next. */
+  /** Sentences about what could not be done and is tried again. */
   problems: string[];
 }
 
@@ -27,57 +28,93 @@ export interface WorkerOptions {
 
 const CLAIM_SECONDS = 30;
 const BATCH = 20;
-const TICK_MS = 60_000;
+/** How many operations are carried on at once beside the looks. */
+const RESUMES = 4;
+/** What one rollout, operation, server or delivery may take; each has a signal of its own. */
+const WORK_MS = 60_000;
+/** Shorter than its claim, so that nobody else begins while it may still have an effect. */
+const STOP_MS = 20_000;
+const STOP_RETRY_SECONDS = 5;
 
-/** Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining. */
+/**
+ * Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining.
+ * Only the looks at rollouts are waited for by the next tick of `run`; what may take long goes on beside them.
+ */
 export class Worker {
   readonly #capabilities: Capabilities;
   readonly #graph: ModelDeployerGraph;
+  readonly #beside = new Map<string, Promise<void>>();
+  #report = emptyReport();
 
   constructor(capabilities: Capabilities, graph: ModelDeployerGraph) {
     this.#capabilities = capabilities;
     this.#graph = graph;
   }
 
-  /** Ticks until the signal aborts. */
+  /** Ticks until the signal aborts, then waits for what is under way. Rejects only with an error that `onTick` raised. */
   async run({ signal, idleMs = 250, onTick }: WorkerOptions): Promise<void> {
-    while (!signal.aborted) {
-      const report = await this.tick();
-      onTick?.(report);
-      await delay(idleMs, undefined, { signal }).catch(ignoreAbort);
+    try {
+      while (!signal.aborted) {
+        await this.#lookAtRollouts();
+        await this.#startResuming();
+        void this.#startBeside("chores", () => this.#doChores());
+        onTick?.(this.#takeReport());
+        await delay(idleMs, undefined, { signal }).catch(ignoreAbort);
+      }
+    } finally {
+      await Promise.all(this.#beside.values());
+    }
+    onTick?.(this.#takeReport());
+  }
+
+  /** One round over everything that is due, to its end. A part that fails is named and does not stop the others. */
+  async tick(): Promise<TickReport> {
+    await this.#lookAtRollouts();
+    await this.#startResuming((work) => work);
+    await this.#startBeside("chores", () => this.#doChores());
+    return this.#takeReport();
+  }
+
+  #takeReport(): TickReport {
+    const report = this.#report;
+    this.#report = emptyReport();
+    return report;
+  }
+
+  async #attempt(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#report.problems.push(`${what}: ${sentenceOf(error)}`);
     }
   }
 
-  /** One round over everything that is due. A part that fails is named and does not stop the others. */
-  async tick(): Promise<TickReport> {
-    const report: TickReport = { rollouts: [], resumed: [], drained: [], problems: [] };
-    const attempt: Attempt = async (what, work) => {
-      try {
-        await work();
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
-        report.problems.push(`${what}: ${error.message}`);
-      }
-    };
-    const signal = AbortSignal.timeout(TICK_MS);
-    await attempt("rollouts", async () => {
-      const due = await this.#capabilities.parts.database.rollouts.claimDue({
-        limit: BATCH,
-        claim_seconds: CLAIM_SECONDS,
-      });
-      for (const rollout of due) {
-        await attempt(rollout.rollout_id, async () =>
-          report.rollouts.push(await this.#advance(rollout, signal)),
-        );
-      }
+  /** Does nothing when work of that name is under way. Never rejects. */
+  #startBeside(name: string, work: () => Promise<unknown>): Promise<void> {
+    const underWay = this.#beside.get(name);
+    if (underWay !== undefined) return underWay;
+    const started = this.#attempt(name, work).finally(() => this.#beside.delete(name));
+    this.#beside.set(name, started);
+    return started;
+  }
+
+  async #lookAtRollouts(): Promise<void> {
+    const { rollouts } = this.#capabilities.parts.database;
+    await this.#attempt("rollouts", async () => {
+      const due = await rollouts.claimDue({ limit: BATCH, claim_seconds: CLAIM_SECONDS });
+      await Promise.all(due.map((rollout) => this.#attempt(rollout.rollout_id, () => this.#lookAt(rollout))));
     });
-    await attempt("unfinished operations", () => this.#resume(report, attempt, signal));
-    await attempt("draining", () => this.#drain(report, attempt, signal));
-    await attempt("shadow evidence", () => this.#collectEvidence(attempt, signal));
-    await attempt("outbox", async () => {
-      report.problems.push(...(await this.#capabilities.delivery.deliver(BATCH, { signal })));
-    });
-    return report;
+  }
+
+  async #lookAt(rollout: Rollout): Promise<void> {
+    try {
+      this.#report.rollouts.push(await this.#advance(rollout, AbortSignal.timeout(WORK_MS)));
+    } catch (error) {
+      await this.#attempt(rollout.rollout_id, () =>
+        this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
+      );
+      throw error;
+    }
   }
 
   async #advance(rollout: Rollout, signal: AbortSignal): Promise<TickReport["rollouts"][number]> {
@@ -105,44 +142,80 @@ export class Worker {
     return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
   }
 
-  async #resume(report: TickReport, attempt: Attempt, signal: AbortSignal): Promise<void> {
-    const { parts, planners, runner } = this.#capabilities;
-    for (const operation of await parts.database.operations.listUnfinished(BATCH)) {
-      await attempt(operation.operation_id, async () => {
-        const planner = Object.entries(planners).find(([action]) => action === operation.action)?.[1];
-        if (planner === undefined) return;
-        await runner.run(operation.operation_id, { signal, planner, onProgress: () => undefined });
-        report.resumed.push(operation.operation_id);
-      });
+  /** `wait` decides whether the next one begins before the last one has ended. */
+  async #startResuming(
+    wait: (work: Promise<void>) => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    await this.#attempt("unfinished operations", async () => {
+      const { operations } = this.#capabilities.parts.database;
+      const free = RESUMES - [...this.#beside.keys()].filter((name) => name !== "chores").length;
+      if (free <= 0) return;
+      for (const operation of await operations.takeUnfinished(free)) {
+        await wait(this.#startBeside(operation.operation_id, () => this.#resume(operation)));
+      }
+    });
+  }
+
+  async #resume({ operation_id, action }: Operation): Promise<void> {
+    const { planners, runner } = this.#capabilities;
+    const planner = Object.entries(planners).find(([name]) => name === action)?.[1];
+    if (planner === undefined) return;
+    const signal = AbortSignal.timeout(WORK_MS);
+    await runner.run(operation_id, { signal, planner, onProgress: () => undefined });
+    this.#report.resumed.push(operation_id);
+  }
+
+  async #doChores(): Promise<void> {
+    await this.#attempt("draining", () => this.#drain());
+    await this.#attempt("shadow evidence", () => this.#collectEvidence());
+    await this.#attempt("outbox", async () => {
+      const signal = AbortSignal.timeout(WORK_MS);
+      this.#report.problems.push(...(await this.#capabilities.delivery.deliver(BATCH, { signal })));
+    });
+  }
+
+  /** One at a time, so that the claim on each is as fresh as can be. */
+  async #drain(): Promise<void> {
+    const { deployments } = this.#capabilities.parts.database;
+    for (let count = 0; count < BATCH; count += 1) {
+      const [claimed] = await deployments.claimForDraining({ limit: 1, claim_seconds: CLAIM_SECONDS });
+      if (claimed === undefined) return;
+      await this.#attempt(claimed.deployment_id, () => this.#stop(claimed.deployment_id));
     }
   }
 
-  async #drain(report: TickReport, attempt: Attempt, signal: AbortSignal): Promise<void> {
-    const { parts } = this.#capabilities;
-    for (const deployment of await parts.database.deployments.listDueToDrain(BATCH)) {
-      const { deployment_id } = deployment;
-      await attempt(deployment_id, async () => {
-        await parts.server.stop(deployment_id, { signal });
-        await parts.database.deployments.markDrained(deployment_id);
-        report.drained.push(deployment_id);
-      });
+  async #stop(deploymentId: string): Promise<void> {
+    const { server, database } = this.#capabilities.parts;
+    try {
+      await server.stop(deploymentId, { signal: AbortSignal.timeout(STOP_MS) });
+    } catch (error) {
+      await database.deployments.giveUpDraining(deploymentId, { retry_seconds: STOP_RETRY_SECONDS });
+      throw error;
     }
+    await database.deployments.markDrained(deploymentId);
+    this.#report.drained.push(deploymentId);
   }
 
-  async #collectEvidence(attempt: Attempt, signal: AbortSignal): Promise<void> {
+  async #collectEvidence(): Promise<void> {
     const { parts, endpoints } = this.#capabilities;
-    const mirrored = (await parts.database.endpoints.list()).filter(
-      (one) => one.mirror_deployment_id !== null,
-    );
-    for (const endpoint of mirrored) {
-      await attempt(endpoint.endpoint_name, async () => {
-        await endpoints.collectShadowEvidence(endpoint, { signal });
-      });
+    for (const endpoint of await parts.database.endpoints.list()) {
+      if (endpoint.mirror_deployment_id === null) continue;
+      await this.#attempt(endpoint.endpoint_name, () =>
+        endpoints.collectShadowEvidence(endpoint, { signal: AbortSignal.timeout(WORK_MS) }),
+      );
     }
   }
 }
 
-type Attempt = (what: string, work: () => Promise<unknown>) => Promise<void>;
+function emptyReport(): TickReport {
+  return { rollouts: [], resumed: [], drained: [], problems: [] };
+}
+
+/** An error that nobody has typed tells its name, for its message alone may say little. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof AgentError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
 
 function ignoreAbort(error: unknown): void {
   if (!(error instanceof Error) || error.name !== "AbortError") throw error;

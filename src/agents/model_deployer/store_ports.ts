@@ -99,8 +99,8 @@ export interface OperationReader {
   get(operationId: string): Promise<Operation | null>;
   /** In the order of their index. */
   steps(operationId: string): Promise<RecordedStep[]>;
-  /** Begun ones that nobody works on, oldest first. */
-  listUnfinished(limit: number): Promise<Operation[]>;
+  /** Begun ones that nobody works on. Those that were given out longest ago come first, and go to the end by it. */
+  takeUnfinished(limit: number): Promise<Operation[]>;
 }
 
 export interface ModelVersions {
@@ -119,10 +119,15 @@ export interface Deployments {
   listForVersion(modelVersionId: string): Promise<Deployment[]>;
   /** The last deployment that served production traffic before this one; never this one itself. */
   getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
-  /** Replaced deployments whose time of being kept warm is over and whose server was not yet stopped. */
-  listDueToDrain(limit: number): Promise<Deployment[]>;
-  /** Says that its server is stopped. @throws ConflictError when it serves again */
+  /**
+   * Deployments whose time of being kept warm is over, that no route names and whose server was not yet stopped. Each
+   * is given to one caller for `claim_seconds`, in which it neither becomes active nor gets traffic.
+   */
+  claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]>;
+  /** Says that its server is stopped, and gives the claim back. @throws ConflictError when it serves again */
   markDrained(deploymentId: string): Promise<void>;
+  /** Gives back the claim on a server that could not be stopped; it is due again after `retry_seconds`. */
+  giveUpDraining(deploymentId: string, options: { retry_seconds: number }): Promise<void>;
 }
 
 export interface Experiments {
@@ -148,8 +153,13 @@ export interface Rollouts {
   get(rolloutId: string): Promise<Rollout | null>;
   /** The endpoint's rollout that is running or paused, if any. */
   getOpen(endpointName: string): Promise<Rollout | null>;
-  /** Running rollouts whose time has come; each is given to one caller for `claim_seconds`. */
+  /**
+   * Running rollouts whose time has come; each is given to one caller for `claim_seconds`. One whose endpoint is being
+   * rolled back is left alone.
+   */
   claimDue(options: { limit: number; claim_seconds: number }): Promise<Rollout[]>;
+  /** Gives a claim back, so that the next look need not wait until it runs out. Idempotent. */
+  release(rolloutId: string): Promise<void>;
   /** Keeps a look that moved no traffic. @throws ConflictError when the rollout is no longer as expected. */
   hold(change: ChangeOf<"move_rollout">): Promise<void>;
 }

@@ -33,6 +33,7 @@ export async function insertDeployment(
  * The first `active` sets `activated_at` and the duration since `deployed_at`; each return to `active` takes back
  * that the server was to be stopped. A shadow that becomes active again begins its hours anew. `rolled_back` sets
  * `rolled_back_at`.
+ * @throws ConflictError when the status has moved, or for `active` while its server is being stopped
  */
 export async function setDeploymentStatus(
   tx: Queries,
@@ -57,6 +58,7 @@ export async function setDeploymentStatus(
          else drain_due_at end,
        drained_at = case when $3 = 'active' then null else drained_at end
      where deployment_id = $1 and status = any ($2::deployment_status_enum[])
+       and ($3 <> 'active' or stopping_until is null or stopping_until <= clock_timestamp())
      returning deployment_id as id`,
     [change.deployment_id, change.from, change.to, change.rollback_reason, change.keep_warm_seconds],
   );
@@ -64,13 +66,13 @@ export async function setDeploymentStatus(
 }
 
 /** States that a deployment's server is stopped in. */
-const STOPPABLE: DeploymentStatus[] = ["draining", "rolled_back", "failed"];
+export const STOPPABLE: DeploymentStatus[] = ["draining", "rolled_back", "failed"];
 
 /** Idempotent: the first time counts. */
 export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">): Promise<void> {
   const changed = await tx.query(
     idRow,
-    `update ml_deployments set drained_at = coalesce(drained_at, clock_timestamp())
+    `update ml_deployments set drained_at = coalesce(drained_at, clock_timestamp()), stopping_until = null
      where deployment_id = $1 and status = any ($2::deployment_status_enum[])
      returning deployment_id as id`,
     [change.deployment_id, STOPPABLE],
@@ -78,17 +80,52 @@ export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">)
   if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE);
 }
 
-const statusRow = z.strictObject({ status: deploymentStatusSchema });
+/**
+ * To be called when the endpoint's row is written: whoever claims a server to stop it locks that row first, so that
+ * either the claim is seen here or the route is seen there.
+ * @throws ConflictError when a server that the endpoint's route names is being stopped
+ */
+export async function requireNoneIsStopping(tx: Queries, endpointName: string): Promise<void> {
+  const stopping = await tx.query(
+    idRow,
+    `select d.deployment_id as id from ml_deployments d join ml_endpoints e using (endpoint_name)
+     where e.endpoint_name = $1 and d.stopping_until > clock_timestamp() and ${isRouted("d", "e")}`,
+    [endpointName],
+  );
+  if (stopping.length > 0) throw isStopping(stopping.map(({ id }) => id).join(", "));
+}
+
+/** SQL for whether the endpoint's route gives the deployment traffic, mirrored or not. */
+export function isRouted(deployment: string, endpoint: string): string {
+  return `(coalesce((${endpoint}.weights ->> ${deployment}.deployment_id)::numeric, 0) > 0
+    or ${endpoint}.mirror_deployment_id is not distinct from ${deployment}.deployment_id)`;
+}
+
+function isStopping(id: string): ConflictError {
+  return new ConflictError(
+    `The server of ${id} is being stopped; ask again in a moment, and it is started anew`,
+    {
+      details: { deployment_id: id },
+    },
+  );
+}
+
+const statusRow = z.strictObject({ status: deploymentStatusSchema, stopping: z.boolean() });
 
 async function lostStatus(
   tx: Queries,
   id: string,
   expected: DeploymentStatus[],
 ): Promise<ConflictError | NotFoundError> {
-  const [found] = await tx.query(statusRow, "select status from ml_deployments where deployment_id = $1", [
-    id,
-  ]);
-  if (found === undefined) return new NotFoundError(`Deployment ${id} does not exist`);
+  const [row] = await tx.query(
+    statusRow,
+    `select status, coalesce(stopping_until > clock_timestamp(), false) as stopping
+     from ml_deployments where deployment_id = $1`,
+    [id],
+  );
+  if (row === undefined) return new NotFoundError(`Deployment ${id} does not exist`);
+  const { stopping, ...found } = row;
+  if (stopping && expected.includes(found.status)) return isStopping(id);
   return new ConflictError(
     `Deployment ${id} was expected to be ${expected.join(" or ")} and is ${found.status}`,
     {

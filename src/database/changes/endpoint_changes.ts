@@ -4,6 +4,7 @@ import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors
 import { anyRow, type Queries } from "../pool.ts";
 import { json } from "../rows.ts";
 import type { ChangeContext } from "./context.ts";
+import { requireNoneIsStopping } from "./deployment_changes.ts";
 
 const openedRow = z.strictObject({ experiment_id: z.string(), endpoint_url: z.string() });
 
@@ -37,7 +38,10 @@ export async function openEndpoint(tx: Queries, change: ChangeOf<"open_endpoint"
 
 const generationRow = z.strictObject({ generation: z.int(), observed_generation: z.int() });
 
-/** `traffic_percentage` of the endpoint's deployments follows by trigger, in this same transaction. */
+/**
+ * `traffic_percentage` of the endpoint's deployments follows by trigger, in this same transaction.
+ * @throws ConflictError when the endpoint has moved on, or a server of the route is being stopped
+ */
 export async function wantRoute(
   tx: Queries,
   change: ChangeOf<"want_route">,
@@ -60,6 +64,7 @@ export async function wantRoute(
     ],
   );
   if (won.length === 0) throw await lostGeneration(tx, change.endpoint_name, change.expected_generation);
+  await requireNoneIsStopping(tx, change.endpoint_name);
 }
 
 /** Writes the traffic's history. A generation that was observed before is no change. */

@@ -1,7 +1,7 @@
 import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
 import type { Deployments } from "../../agents/model_deployer/store_ports.ts";
-import { markDrained } from "../changes/deployment_changes.ts";
-import type { Database } from "../pool.ts";
+import { isRouted, markDrained, STOPPABLE } from "../changes/deployment_changes.ts";
+import { anyRow, type Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";
 
 /**
@@ -23,6 +23,9 @@ export function previousProduction(deploymentId: string, endpointName: string): 
       and s.first < coalesce((select first from served where deployment_id = ${deploymentId}), 2147483647)
     order by s.last desc, s.first desc limit 1`;
 }
+
+const DUE_TO_DRAIN = `d.drain_due_at <= clock_timestamp() and d.drained_at is null
+  and (d.stopping_until is null or d.stopping_until <= clock_timestamp())`;
 
 export class MLDeploymentRepository implements Deployments {
   readonly #database: Database;
@@ -56,13 +59,39 @@ export class MLDeploymentRepository implements Deployments {
     return previous ?? null;
   }
 
-  async listDueToDrain(limit: number): Promise<Deployment[]> {
-    return this.#database.query(
-      deploymentSchema,
-      `select ${deploymentColumns} from ml_deployments d
-       where d.drain_due_at <= clock_timestamp() and d.drained_at is null
-       order by d.drain_due_at, d.deployment_id limit $1`,
-      [limit],
+  /** Locks the endpoints first, as whoever changes a route does: see `requireNoneIsStopping`. */
+  async claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]> {
+    return this.#database.transaction(async (tx) => {
+      await tx.query(
+        anyRow,
+        `select from ml_endpoints e where exists (
+           select from ml_deployments d where d.endpoint_name = e.endpoint_name and ${DUE_TO_DRAIN}
+         ) order by e.endpoint_name for share`,
+      );
+      return tx.query(
+        deploymentSchema,
+        `with due as (
+           select d.deployment_id from ml_deployments d
+           where ${DUE_TO_DRAIN} and d.status = any ($3::deployment_status_enum[]) and not exists (
+             select from ml_endpoints e where e.endpoint_name = d.endpoint_name and ${isRouted("d", "e")}
+           )
+           order by d.drain_due_at, d.deployment_id limit $1 for update skip locked
+         )
+         update ml_deployments d set stopping_until = clock_timestamp() + make_interval(secs => $2)
+         from due where d.deployment_id = due.deployment_id
+         returning ${deploymentColumns}`,
+        [options.limit, options.claim_seconds, STOPPABLE],
+      );
+    });
+  }
+
+  async giveUpDraining(deploymentId: string, options: { retry_seconds: number }): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `update ml_deployments set stopping_until = null,
+         drain_due_at = greatest(drain_due_at, clock_timestamp() + make_interval(secs => $2))
+       where deployment_id = $1 and stopping_until is not null and drained_at is null`,
+      [deploymentId, options.retry_seconds],
     );
   }
 

@@ -27,15 +27,20 @@ export class PostgresOperationReader implements OperationReader {
   }
 
   /** What has begun and is left: its lease is released or has run out. What never began did nothing outside. */
-  async listUnfinished(limit: number): Promise<Operation[]> {
+  async takeUnfinished(limit: number): Promise<Operation[]> {
     return this.#database.query(
       operationRow,
-      `select ${operationColumns} from ml_operations o
-       where status in ('planned', 'carrying_out') and not exists (
-         select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
-           and not l.released and l.expires_at > clock_timestamp()
+      `with taken as (
+         update ml_operations set updated_at = clock_timestamp() where operation_id in (
+           select o.operation_id from ml_operations o
+           where o.status in ('planned', 'carrying_out') and not exists (
+             select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
+               and not l.released and l.expires_at > clock_timestamp()
+           )
+           order by o.updated_at, o.operation_id limit $1 for update skip locked
+         ) returning ${operationColumns}
        )
-       order by created_at, operation_id limit $1`,
+       select ${operationColumns} from taken order by created_at, operation_id`,
       [limit],
     );
   }

@@ -2,7 +2,7 @@ import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { rolloutSchema, type Rollout } from "../../agents/model_deployer/domain/rollout.ts";
 import type { Rollouts } from "../../agents/model_deployer/store_ports.ts";
 import { moveRollout } from "../changes/rollout_changes.ts";
-import type { Database } from "../pool.ts";
+import { anyRow, type Database } from "../pool.ts";
 import { rolloutColumns } from "../rows.ts";
 
 export class PostgresRollouts implements Rollouts {
@@ -25,16 +25,26 @@ export class PostgresRollouts implements Rollouts {
     return this.#database.query(
       rolloutSchema,
       `with due as (
-         select rollout_id from ml_rollouts
-         where status = 'running' and next_tick_at <= clock_timestamp()
-           and (claimed_until is null or claimed_until <= clock_timestamp())
-         order by next_tick_at limit $1 for update skip locked
+         select o.rollout_id from ml_rollouts o
+         where o.status = 'running' and o.next_tick_at <= clock_timestamp()
+           and (o.claimed_until is null or o.claimed_until <= clock_timestamp())
+           and not exists (
+             select from ml_operations p where p.lease_name = o.endpoint_name and p.action = 'rollback'
+               and p.status in ('planned', 'carrying_out') and p.finished_at is null
+           )
+         order by o.next_tick_at limit $1 for update skip locked
        )
        update ml_rollouts r set claimed_until = clock_timestamp() + make_interval(secs => $2)
        from due where r.rollout_id = due.rollout_id
        returning ${rolloutColumns}`,
       [options.limit, options.claim_seconds],
     );
+  }
+
+  async release(rolloutId: string): Promise<void> {
+    await this.#database.query(anyRow, "update ml_rollouts set claimed_until = null where rollout_id = $1", [
+      rolloutId,
+    ]);
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {

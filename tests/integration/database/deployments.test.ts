@@ -41,7 +41,8 @@ test("a status that has moved loses, and says what was found", async () => {
 test("a replaced deployment is due to drain after its warm time, once, and not when it is back", async () => {
   const { db } = await createWorld();
   await openEndpointWith(db, 3);
-  const due = async () => (await db.deployments.listDueToDrain(10)).map((d) => d.deployment_id);
+  const due = async () =>
+    (await db.deployments.claimForDraining({ limit: 10, claim_seconds: 60 })).map((d) => d.deployment_id);
   await apply(
     db,
     setStatus("d1", "pending", "draining", 0),
@@ -49,6 +50,9 @@ test("a replaced deployment is due to drain after its warm time, once, and not w
     setStatus("d3", "pending", "rolled_back", 0),
   );
   expect(await due()).toEqual(["d1", "d3"]);
+  expect(await due()).toEqual([]);
+  await expect(apply(db, setStatus("d3", "rolled_back", "active"))).rejects.toThrow("is being stopped");
+  await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
   expect(await db.deployments.get("d3")).toMatchObject({ drained_at: null });
   expect((await db.deployments.get("d3"))?.rolled_back_at).not.toBeNull();
   await apply(db, { change: "mark_drained", deployment_id: "d1" });
@@ -56,6 +60,8 @@ test("a replaced deployment is due to drain after its warm time, once, and not w
   expect(drained?.drained_at).not.toBeNull();
   await apply(db, { change: "mark_drained", deployment_id: "d1" });
   expect(await db.deployments.get("d1")).toEqual(drained);
+  expect(await due()).toEqual(["d3"]);
+  await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
   await apply(db, setStatus("d3", "rolled_back", "active"));
   expect(await due()).toEqual([]);
 });

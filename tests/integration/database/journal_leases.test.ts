@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ConflictError } from "../../../src/agents/model_deployer/errors.ts";
 import { claim, createWorld, openEndpointWith, planOf, want } from "./support.ts";
 
-const refusal = { code: "conflict" as const, sentence: "No.", unmet: [] };
+const error = { code: "conflict", message: "No.", details: {} };
 
 test("what a stale lease writes is refused at begin, record and finish", async () => {
   const { db, another } = await createWorld();
@@ -53,7 +53,7 @@ test("nobody is granted the lease while a write under it is being committed", as
 test("an operation is left alone while its lease lasts, and is listed when that is over", async () => {
   const { db, sql } = await createWorld();
   const { operation_id: id } = await claim(db);
-  const listed = async () => (await db.operations.listUnfinished(10)).map(({ operation_id }) => operation_id);
+  const listed = async () => (await db.operations.takeUnfinished(10)).map(({ operation_id }) => operation_id);
   expect(await listed()).toEqual([]);
   const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: false });
   await db.journal.begin(id, planOf(), lease);
@@ -64,13 +64,25 @@ test("an operation is left alone while its lease lasts, and is listed when that 
   expect(await listed()).toEqual([]);
   await db.leases.release(lease);
   expect(await listed()).toEqual([id]);
-  await db.journal.finish(id, { status: "refused", refusal }, [], null);
+  await db.journal.finish(id, { status: "failed", error }, [], null);
   expect(await listed()).toEqual([]);
+});
+
+test("operations that fail for ever do not keep the worker from the others: each gets its turn", async () => {
+  const { db } = await createWorld();
+  const operations = await Promise.all([claim(db), claim(db), claim(db)]);
+  for (const { operation_id } of operations) await db.journal.begin(operation_id, planOf(), null);
+  const turns: string[] = [];
+  for (let turn = 0; turn < 6; turn += 1) {
+    turns.push(...(await db.operations.takeUnfinished(1)).map(({ operation_id }) => operation_id));
+  }
+  expect(turns.slice(0, 3).sort()).toEqual(operations.map(({ operation_id }) => operation_id).sort());
+  expect(turns.slice(3)).toEqual(turns.slice(0, 3));
 });
 
 test("a claim that never began did nothing outside, and is left to whoever asks again", async () => {
   const { db, sql } = await createWorld();
   await claim(db);
   await sql("update ml_operations set updated_at = clock_timestamp() - interval '1 hour'");
-  expect(await db.operations.listUnfinished(10)).toEqual([]);
+  expect(await db.operations.takeUnfinished(10)).toEqual([]);
 });

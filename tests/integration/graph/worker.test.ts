@@ -1,0 +1,177 @@
+import { expect, test } from "vitest";
+import {
+  act,
+  anotherProcess,
+  deploy,
+  deployAtOnce,
+  ENDPOINT,
+  errorOf,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  givenReadyForProduction,
+  promote,
+  promoteWithApproval,
+  register,
+} from "../../support/given_deployer.ts";
+import type { TickReport } from "../../../src/worker/worker.ts";
+
+const threeSteps = {
+  steps: [
+    { weight: 10, bake_seconds: 0 },
+    { weight: 50, bake_seconds: 0 },
+    { weight: 100, bake_seconds: 0 },
+  ],
+};
+
+/** Version 1 serves production, and version 2 may. */
+async function givenTwoVersions(given: GivenDeployer) {
+  const { deployment: old } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  return { old, version };
+}
+
+async function givenRollout(given: GivenDeployer) {
+  const { old, version } = await givenTwoVersions(given);
+  const { deployment_id: candidate } = await deploy(given, version, "production", { rollout: threeSteps });
+  return { old, candidate };
+}
+
+const makeDue = ({ world }: GivenDeployer) =>
+  world.sql("update ml_rollouts set next_tick_at = clock_timestamp()");
+const rollback = (given: GivenDeployer, deployment: string) =>
+  act(given, "rollback", { current_deployment_id: deployment, rollback_reason: "wrong scores" });
+
+/** Version 2 serves everything; the warm time of version 1 is over, and nothing else is due. */
+async function givenDueToDrain(given: GivenDeployer) {
+  const { old, version } = await givenTwoVersions(given);
+  const { deployment_id: bad } = await deployAtOnce(given, version);
+  await given.worker.tick();
+  await given.world.sql(
+    "update ml_deployments set drain_due_at = clock_timestamp() where deployment_id = $1",
+    [old],
+  );
+  return { old, bad };
+}
+
+test("a server that is being stopped is not rolled back to; once it is stopped, it is started again", async () => {
+  const given = await givenDeployer();
+  const { old, bad } = await givenDueToDrain(given);
+  const hold = given.wire.hold("server.stop");
+  const ticking = given.worker.tick();
+  await hold.reached;
+  const other = anotherProcess(given);
+  const refused = await errorOf(rollback(other, bad));
+  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+  expect(refused.message).toContain("is being stopped");
+  expect((await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) }))?.weights).toEqual({
+    [bad]: 100,
+  });
+  hold.release();
+  expect((await ticking).drained).toEqual([old]);
+  expect(await rollback(other, bad)).toMatchObject({ rollback_successful: true });
+  expect(await given.server.list()).toContain(old);
+  expect(await given.db.deployments.get(old)).toMatchObject({ status: "active", drained_at: null });
+});
+
+test("a server that was brought back before it was its turn is not stopped", async () => {
+  const given = await givenDeployer();
+  const { old, bad } = await givenDueToDrain(given);
+  const hold = given.wire.hold("journal.finish");
+  const rolling = rollback(given, bad);
+  await hold.reached;
+  expect((await anotherProcess(given).worker.tick()).drained).toEqual([]);
+  hold.release();
+  expect(await rolling).toMatchObject({ rollback_successful: true });
+  expect(await given.server.list()).toContain(old);
+});
+
+test("a server that could not be stopped is tried again, and may be rolled back to meanwhile", async () => {
+  const given = await givenDeployer();
+  const { old, bad } = await givenDueToDrain(given);
+  given.wire.fail("server.stop", { times: 1 });
+  expect((await given.worker.tick()).problems).toHaveLength(1);
+  expect(await given.db.deployments.get(old)).toMatchObject({ drained_at: null });
+  await given.world.sql(
+    "update ml_deployments set drain_due_at = clock_timestamp() where drain_due_at is not null",
+  );
+  expect((await given.worker.tick()).drained).toContain(old);
+  expect(await rollback(given, bad)).toMatchObject({ rollback_successful: true });
+});
+
+/** Ticks until a report says so. */
+function runUntil(given: GivenDeployer, isEnough: (report: TickReport) => boolean): Promise<void> {
+  const ended = new AbortController();
+  const onTick = (report: TickReport) => {
+    if (isEnough(report)) ended.abort();
+  };
+  return given.worker.run({ signal: ended.signal, idleMs: 5, onTick });
+}
+
+test("an error that nobody has typed is a problem with a name, and the worker goes on", async () => {
+  const given = await givenDeployer();
+  await givenRollout(given);
+  await makeDue(given);
+  given.wire.fail("router.figures", { error: new RangeError("no space left"), times: 1 });
+  const problems: string[] = [];
+  await runUntil(given, (report) => {
+    problems.push(...report.problems);
+    return report.rollouts.length > 0;
+  });
+  expect(problems.join()).toContain("RangeError: no space left");
+});
+
+test("a rollout whose look failed is looked at again in the next tick", async () => {
+  const given = await givenDeployer();
+  await givenRollout(given);
+  await makeDue(given);
+  given.wire.fail("router.figures", { times: 1 });
+  expect((await given.worker.tick()).problems).toHaveLength(1);
+  expect((await given.worker.tick()).rollouts).toMatchObject([{ advance: "hold" }]);
+});
+
+test("an operation that takes long to be carried on holds up no look", async () => {
+  const given = await givenDeployer();
+  await givenRollout(given);
+  const version = await register(given, "run3");
+  await promote(given, version, "staging");
+  given.wire.fail("server.start", { times: 1 });
+  expect((await errorOf(deploy(given, version, "staging"))).retryable).toBe(true);
+  const hold = given.wire.hold("server.start");
+  const ended = new AbortController();
+  const looked = Promise.withResolvers<void>();
+  const resumed: string[] = [];
+  let isHeld = false;
+  const running = given.worker.run({
+    signal: ended.signal,
+    idleMs: 5,
+    onTick: (report) => {
+      resumed.push(...report.resumed);
+      if (isHeld && report.rollouts.length > 0) looked.resolve();
+    },
+  });
+  await hold.reached;
+  isHeld = true;
+  await makeDue(given);
+  await looked.promise;
+  expect(resumed).toEqual([]);
+  ended.abort();
+  hold.release();
+  await running;
+  expect(resumed).toHaveLength(1);
+});
+
+test("a rollback that is being carried on does not lose to its rollout's next step", async () => {
+  const given = await givenDeployer();
+  const { old, candidate } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 1000);
+  given.server.crash(old);
+  given.wire.fail("server.start", { times: 1 });
+  expect((await errorOf(rollback(given, candidate))).retryable).toBe(true);
+  await makeDue(given);
+  const report = await given.worker.tick();
+  expect(report.rollouts).toEqual([]);
+  expect(report.resumed).toHaveLength(1);
+  expect((await given.db.endpoints.get(ENDPOINT))?.weights).toEqual({ [old]: 100 });
+});
