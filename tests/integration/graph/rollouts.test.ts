@@ -29,10 +29,19 @@ async function givenRollout(given: GivenDeployer) {
   return { first, version, deployment: manifest.deployment_id, manifest };
 }
 
-/** Its next look is due now. */
+/** Its next look is due now, and nobody else has claimed it. */
 async function tick(given: GivenDeployer) {
-  await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp() where status = 'running'");
+  await given.world.sql(
+    "update ml_rollouts set next_tick_at = clock_timestamp(), claimed_until = null where status = 'running'",
+  );
   return given.worker.tick();
+}
+
+async function completeRollout(given: GivenDeployer) {
+  for (const _step of [2, 3]) {
+    given.router.sendTraffic(ENDPOINT, 600);
+    await tick(given);
+  }
 }
 
 const weightsOf = async (given: GivenDeployer) => (await given.db.endpoints.get(ENDPOINT))?.weights;
@@ -100,10 +109,7 @@ test("a bad canary is rolled back by the judge, with its numbers in the history 
 test("a rollback while the old one is warm is one change of weights and starts no server", async () => {
   const given = await givenDeployer();
   const { first, deployment } = await givenRollout(given);
-  given.router.sendTraffic(ENDPOINT, 600);
-  await tick(given);
-  given.router.sendTraffic(ENDPOINT, 600);
-  await tick(given);
+  await completeRollout(given);
   const before = [...given.server.started];
   const state = await rollback(given, deployment);
   expect(state).toMatchObject({ rollback_successful: true, active_deployment_id: first.deployment });
@@ -122,10 +128,7 @@ test("a rollback while the old one is warm is one change of weights and starts n
 test("a rollback to one that was stopped serves its bento again first", async () => {
   const given = await givenDeployer({ settings: { retention_seconds: 0 } });
   const { first, deployment } = await givenRollout(given);
-  given.router.sendTraffic(ENDPOINT, 600);
-  await tick(given);
-  given.router.sendTraffic(ENDPOINT, 600);
-  await tick(given);
+  await completeRollout(given);
   await given.worker.tick();
   expect(await given.server.list()).toEqual([deployment]);
   given.packager.lose("e2i_remission:v1");
@@ -160,6 +163,7 @@ test("while a rollout is under way neither its baseline is rolled back nor its v
 test("a bad version that a newer one has superseded is rolled back all the same", async () => {
   const given = await givenDeployer();
   const { first, deployment } = await givenRollout(given);
+  await completeRollout(given);
   const third = await givenReadyForProduction(given, "run3");
   await promoteWithApproval(given, third);
   expect(await rollback(given, deployment)).toMatchObject({ rollback_successful: true });
@@ -191,4 +195,21 @@ test("all at once over another waits for an approval", async () => {
   const error = await errorOf(given.agent.execute({ deployment_action: "deploy", ...request }));
   expect(error.code).toBe("approval_required");
   expect(await weightsOf(given)).toEqual({ [old]: 100 });
+});
+
+test("a candidate whose server dies gets no more traffic, and is rolled back though its step was cut off", async () => {
+  const given = await givenDeployer();
+  const { first, deployment } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 600);
+  given.server.crash(deployment);
+  const report = await tick(given);
+  expect(report.problems.join()).toContain(`server of ${deployment} is failed`);
+  const route = given.router.applied.at(-1);
+  expect(route?.weights).toEqual({ [first.deployment]: 90, [deployment]: 10 });
+  for (const _look of [1, 2]) {
+    given.router.sendTraffic(ENDPOINT, 100, { [deployment]: { error_rate: 1 } });
+    await tick(given);
+  }
+  expect(given.router.applied.at(-1)?.weights).toEqual({ [first.deployment]: 100 });
+  expect(await given.db.deployments.get(deployment)).toMatchObject({ status: "rolled_back" });
 });
