@@ -197,19 +197,12 @@ test("all at once over another waits for an approval", async () => {
   expect(await weightsOf(given)).toEqual({ [old]: 100 });
 });
 
-test("a candidate whose server dies gets no more traffic, and is rolled back though its step was cut off", async () => {
+test("a candidate whose server dies is rolled back at the next look, whatever its figures say", async () => {
   const given = await givenDeployer();
   const { first, deployment } = await givenRollout(given);
   given.router.sendTraffic(ENDPOINT, 600);
   given.server.crash(deployment);
-  const report = await tick(given);
-  expect(report.problems.join()).toContain(`server of ${deployment} is failed`);
-  const route = given.router.applied.at(-1);
-  expect(route?.weights).toEqual({ [first.deployment]: 90, [deployment]: 10 });
-  for (const _look of [1, 2]) {
-    given.router.sendTraffic(ENDPOINT, 100, { [deployment]: { error_rate: 1 } });
-    await tick(given);
-  }
+  await tick(given);
   expect(given.router.applied.at(-1)?.weights).toEqual({ [first.deployment]: 100 });
   expect(await given.db.deployments.get(deployment)).toMatchObject({ status: "rolled_back" });
 });

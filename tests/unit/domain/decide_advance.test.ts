@@ -37,6 +37,7 @@ function advance({
   const known: AdvanceFacts = {
     rollout: running,
     figures: [figuresOf("d1", baseline), figuresOf("d2", candidate)],
+    candidate_is_ready: true,
     retention_seconds: 3600,
     current: aDeployment(2, { status: "deploying" }),
     current_version: aVersion(2),

@@ -14,6 +14,8 @@ import { split } from "./weights.ts";
 export interface AdvanceFacts extends RollbackFacts {
   rollout: Rollout;
   figures: VersionFigures[];
+  /** The candidate's server answers now, with the expected tag. */
+  candidate_is_ready: boolean;
   retention_seconds: number;
 }
 
@@ -29,7 +31,8 @@ export function decideAdvance(facts: AdvanceFacts, context: DecisionContext): Ad
     return { advance: "nothing", why: `${rollout.rollout_id} is ${rollout.status}` };
   const sides = { candidate_id: rollout.deployment_id, baseline_id: rollout.baseline_deployment_id };
   const state = observe(rollout.judge_state, facts.figures, sides);
-  const verdict = judge(state, rollout.judge);
+  const judged = judge(state, rollout.judge);
+  const verdict = facts.candidate_is_ready ? judged : deadCandidate(judged);
   const looks = verdict.outcome === "inconclusive" ? rollout.inconclusive_looks + 1 : 0;
   const gaveUp = looks >= rollout.judge.maximum_inconclusive_looks;
   if (verdict.outcome === "fail" || gaveUp) return rollBack(facts, state, verdict, context);
@@ -45,6 +48,10 @@ export function decideAdvance(facts: AdvanceFacts, context: DecisionContext): Ad
     return { advance: "hold", change, verdict };
   }
   return { advance: "move", decision: takeStep(facts, next.weight, state, verdict, context), verdict };
+}
+
+function deadCandidate(verdict: Verdict): Verdict {
+  return { ...verdict, outcome: "fail", reason: `the candidate's server does not answer: ${verdict.reason}` };
 }
 
 function rollBack(

@@ -50,6 +50,15 @@ export async function look(
     gatherRollback(parts.database, endpoints, rollout.deployment_id, options),
     endpoints.figures(rollout.endpoint_name, options),
   ]);
-  const facts = { ...rollback, rollout, figures, retention_seconds: settings.retention_seconds };
+  const candidate_is_ready =
+    rollback.current !== null &&
+    (await endpoints.isReady(rollout.deployment_id, rollback.current.bento_tag, options));
+  const facts = {
+    ...rollback,
+    rollout,
+    figures,
+    candidate_is_ready,
+    retention_seconds: settings.retention_seconds,
+  };
   return decideAdvance(facts, context);
 }
