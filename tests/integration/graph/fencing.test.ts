@@ -53,25 +53,31 @@ test.each(["router.apply", "journal.finish"])(
   },
 );
 
-test("a process that wakes while another is still at its work neither undoes nor fails that work", async () => {
-  const stopped = await givenDeployer();
-  const version = await givenAtStaging(stopped);
-  const hold = stopped.wire.hold("router.apply");
-  const late = errorOf(deploy(stopped, version, "staging"));
-  await hold.reached;
-  await letLeasesRunOut(stopped);
-  const other = anotherProcess(stopped);
-  const otherHold = other.wire.hold("router.apply");
-  const ticking = other.worker.tick();
-  await otherHold.reached;
-  hold.release();
-  expect((await late).code).toBe("conflict");
-  expect(await operationOf(other, STAGING)).toMatchObject({ status: "carrying_out" });
-  expect(await other.server.list()).toHaveLength(1);
-  otherHold.release();
-  expect((await ticking).resumed).toHaveLength(1);
-  expect(await operationOf(other, STAGING)).toMatchObject({ status: "succeeded" });
-});
+test.each([
+  ["router.apply", "router.apply"],
+  ["server.start", "journal.record"],
+])(
+  "a process that wakes at %s while another is at %s neither undoes nor fails that one's work",
+  async (stoppedAt, otherAt) => {
+    const stopped = await givenDeployer();
+    const version = await givenAtStaging(stopped);
+    const hold = stopped.wire.hold(stoppedAt);
+    const late = errorOf(deploy(stopped, version, "staging"));
+    await hold.reached;
+    await letLeasesRunOut(stopped);
+    const other = anotherProcess(stopped);
+    const otherHold = other.wire.hold(otherAt);
+    const ticking = other.worker.tick();
+    await otherHold.reached;
+    hold.release();
+    expect((await late).code).toBe("conflict");
+    expect(await operationOf(other, STAGING)).toMatchObject({ status: "carrying_out" });
+    expect(await other.server.list()).toHaveLength(1);
+    otherHold.release();
+    expect((await ticking).resumed).toHaveLength(1);
+    expect(await operationOf(other, STAGING)).toMatchObject({ status: "succeeded" });
+  },
+);
 
 /** Version 2 serves all traffic, version 1 is warm behind it. */
 async function givenTwoInProduction(given: GivenDeployer) {
