@@ -14,11 +14,6 @@ export class Wire {
   readonly #hanging = new Set<string>();
   readonly #held = new Map<string, { reached: () => void; released: Promise<void> }>();
 
-  /** Calls of one method of a port, in their order. */
-  of(call: string): string[] {
-    return this.calls.filter((one) => one === call);
-  }
-
   /** The next `times` calls raise; for ever unless told. */
   fail(call: string, fault: { error?: Error; when?: Fault["when"]; times?: number } = {}): void {
     const [service = call] = call.split(".");
