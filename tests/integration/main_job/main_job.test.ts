@@ -5,6 +5,7 @@ import { ProductionCriteriaNotMetError } from "../../../src/agents/model_deploye
 import {
   act,
   aliases,
+  deploy,
   deployer,
   experiment,
   predict,
@@ -43,7 +44,7 @@ test("a version goes from its run to production and back, and every part agrees"
   expect(promoted.version_record).toMatchObject({ previous_stage: "shadow", current_stage: "production" });
 
   const session = { session_id: SESSION, query_id: "qry_0123456789abcdef" };
-  const served = await act("deploy", {
+  const served = await deploy({
     model_version_id: first.model_version_id,
     target_stage: "production",
     ...session,
@@ -82,7 +83,7 @@ test("a version goes from its run to production and back, and every part agrees"
   await untilTheShadowHasShown(url, second.model_version_id);
   await promoteToProduction(second.model_version_id);
   expect(await aliases(second.model_name)).toMatchObject({ production: "2" });
-  const rolling = await act("deploy", {
+  const rolling = await deploy({
     model_version_id: second.model_version_id,
     target_stage: "production",
     rollout: SHORT_ROLLOUT,
