@@ -81,7 +81,8 @@ async function watch(stage: Stage, engineer: Engineer, endpointName: string): Pr
       story.tell(engineer.bar(weights));
       if (rollout?.verdict) story.detail(`${rollout.verdict.outcome}: ${rollout.verdict.reason}`);
     }
-    return rollout === null || rollout.status === "running" ? null : rollout.status;
+    const isOpen = rollout?.status === "running" || rollout?.status === "paused";
+    return rollout === null || isOpen ? null : rollout.status;
   });
 }
 
