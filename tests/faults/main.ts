@@ -1,0 +1,62 @@
+import { mkdtemp } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { startTestServices } from "../support/test_services.ts";
+import type { FaultRow } from "./fault_row.ts";
+import { faultRows } from "./rows/index.ts";
+import { type Finished, holds, tableOf } from "./table.ts";
+
+/**
+ * The whole fault suite, or the rows that are named.
+ *
+ * usage: node tests/faults/main.ts [--row=NAME]... [--seed=N] [--extent=whole|selection]
+ */
+const { values } = parseArgs({
+  options: {
+    row: { type: "string", multiple: true, default: [] },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    extent: { type: "string", default: "whole" },
+  },
+});
+const seed = z.coerce.number().int().min(0).parse(values.seed);
+const extent = z.enum(["whole", "selection"]).parse(values.extent);
+
+function chosenRows(names: readonly string[]): FaultRow[] {
+  const unknown = names.filter((name) => !faultRows.some((row) => row.name === name));
+  if (unknown.length > 0) {
+    process.stderr.write(
+      `no row ${unknown.join(", ")}; there are ${faultRows.map((row) => row.name).join(", ")}\n`,
+    );
+    process.exit(2);
+  }
+  return faultRows.filter((row) => names.length === 0 || names.includes(row.name));
+}
+
+const rows = chosenRows(values.row);
+const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+const kept = process.env["MODEL_DEPLOYER_TEST_HOME"];
+const home = kept ?? (await mkdtemp(join(tmpdir(), "model-deployer-faults-")));
+const onProgress = (line: string) => process.stderr.write(`${line}\n`);
+const { services, stop } = await startTestServices({
+  home,
+  keep: kept !== undefined,
+  cacheDirectory,
+  onProgress,
+});
+const finished: Finished[] = [];
+try {
+  for (const row of rows) {
+    onProgress(`${row.name}: ${row.fault}`);
+    const began = performance.now();
+    const result = await row.run({ extent, seed, services, onProgress: (line) => onProgress(`  ${line}`) });
+    const command = `npm run test:faults -- --row=${row.name} --seed=${seed} --extent=${extent}`;
+    finished.push({ row, result, seconds: (performance.now() - began) / 1000, command });
+    for (const line of [...result.notes, ...result.violations]) onProgress(`  ${line}`);
+  }
+} finally {
+  await stop();
+}
+process.stdout.write(`${tableOf(finished, seed)}\n`);
+process.exitCode = finished.every(holds) ? 0 : 1;

@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { startLocalServices } from "../../src/platform/local_services.ts";
+
+export interface TestServices {
+  /** A server, with the right to create databases. */
+  databaseUrl: string;
+  redisUrl: string;
+  mlflowUrl: string;
+  /** Where Python environments are kept, for `ensureToolsEnvironment` and `ensureModelEnvironment`. */
+  cacheDirectory: string;
+}
+
+const guardianPath = fileURLToPath(new URL("./guardian.ts", import.meta.url));
+
+/**
+ * Brings up one Postgres, Redis and MLflow in a home, except where DATABASE_URL, REDIS_URL or MLFLOW_TRACKING_URI name
+ * one. Without `keep`, the home and all that runs in it go with `stop`, or with the run, however that ends.
+ */
+export async function startTestServices(options: {
+  home: string;
+  keep: boolean;
+  cacheDirectory: string;
+  onProgress: (line: string) => void;
+}): Promise<{ services: TestServices; stop: () => Promise<void> }> {
+  const { home, keep, cacheDirectory, onProgress } = options;
+  const stop = keep ? async () => undefined : guard(home);
+  try {
+    const named = {
+      databaseUrl: process.env["DATABASE_URL"],
+      redisUrl: process.env["REDIS_URL"],
+      mlflowUrl: process.env["MLFLOW_TRACKING_URI"],
+    };
+    const local = await startLocalServices({
+      homeDirectory: home,
+      cacheDirectory,
+      need: {
+        postgres: named.databaseUrl === undefined,
+        redis: named.redisUrl === undefined,
+        mlflow: named.mlflowUrl === undefined,
+      },
+      onProgress,
+    });
+    const services = {
+      databaseUrl: named.databaseUrl ?? local.databaseUrl ?? "",
+      redisUrl: named.redisUrl ?? local.redisUrl ?? "",
+      mlflowUrl: named.mlflowUrl ?? local.mlflowUrl ?? "",
+      cacheDirectory,
+    };
+    return { services, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A runner skips its teardown when it is interrupted, so that a process of its own sees to the end of the services. */
+function guard(home: string): () => Promise<void> {
+  const guardian = spawn(process.execPath, [guardianPath, home], {
+    detached: true,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const ended = once(guardian, "exit");
+  return async () => {
+    guardian.stdin.end();
+    await ended;
+  };
+}
