@@ -24,7 +24,7 @@ async function run(command: string, args: string[], directory: string, extra: Re
     cwd: directory,
     env: childEnvironment(extra),
     extendEnv: false,
-    timeout: 110_000,
+    timeout: 280_000,
   });
   return stdout;
 }
@@ -45,8 +45,14 @@ beforeAll(async () => {
   const { devDependencies, peerDependencies } = packageSchema.parse(own);
   const wanted = [...Object.keys(peerDependencies), "typescript", "@types/node"];
   const versions = wanted.map((name) => `${name}@${devDependencies[name]}`);
+  // A download that stalls is given up and asked for again long before the hook's time is over.
+  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
   const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
-  await run("npm", ["install", ...quietly, join(project, packed.filename), ...versions], project);
+  await run(
+    "npm",
+    ["install", ...quietly, ...patiently, join(project, packed.filename), ...versions],
+    project,
+  );
 });
 
 afterAll(() => rm(project, { recursive: true, force: true }));
