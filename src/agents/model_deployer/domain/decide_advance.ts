@@ -21,6 +21,8 @@ export interface AdvanceFacts extends RollbackFacts {
 
 export type Advance =
   | { advance: "nothing"; why: string }
+  /** It should be moved and cannot be: somebody has to look. */
+  | { advance: "stuck"; why: string }
   | { advance: "hold"; change: ChangeOf<"move_rollout">; verdict: Verdict }
   | { advance: "move"; decision: Decision; verdict: Verdict };
 
@@ -75,8 +77,8 @@ function rollBack(
     currentVersion === null
   ) {
     return {
-      advance: "nothing",
-      why: `${facts.rollout.rollout_id} has lost its endpoint or one of its deployments`,
+      advance: "stuck",
+      why: `${facts.rollout.rollout_id} has lost its endpoint or one of its deployments: ${verdict.reason}`,
     };
   }
   const turn = {
