@@ -2,7 +2,7 @@ import {
   InvalidRequestError,
   ServiceRefusedError,
   ServiceUnavailableError,
-} from "../../src/agents/model_deployer/errors.ts";
+} from "../../agents/model_deployer/errors.ts";
 import type {
   CallOptions,
   Episode,
@@ -10,7 +10,7 @@ import type {
   ProceduralMemory,
   Procedure,
   WorkingMemory,
-} from "../../src/agents/model_deployer/ports.ts";
+} from "../../agents/model_deployer/ports.ts";
 
 /**
  * Memories that live in the test's process and behave as the real ones do: they refuse what those refuse, and
@@ -45,7 +45,7 @@ class Switch {
   }
 }
 
-export class FakeWorkingMemory implements WorkingMemory {
+export class InMemoryWorkingMemory implements WorkingMemory {
   readonly #switch = new Switch("redis");
   readonly #manifests = new Map<string, string>();
 
@@ -81,7 +81,7 @@ export class FakeWorkingMemory implements WorkingMemory {
   }
 }
 
-export class FakeEpisodicMemory implements EpisodicMemory {
+export class InMemoryEpisodicMemory implements EpisodicMemory {
   readonly #switch = new Switch("supabase");
   readonly #episodes = new Map<string, Episode>();
 
@@ -125,7 +125,7 @@ export class FakeEpisodicMemory implements EpisodicMemory {
   }
 }
 
-export class FakeProceduralMemory implements ProceduralMemory {
+export class InMemoryProceduralMemory implements ProceduralMemory {
   readonly #switch = new Switch("supabase");
   readonly #uses = new Map<string, { trigger_pattern: string; procedure: Procedure; succeeded: boolean }>();
 

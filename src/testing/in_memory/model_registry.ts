@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Stage } from "../../src/agents/model_deployer/domain/entities.ts";
+import type { Stage } from "../../agents/model_deployer/domain/entities.ts";
 import {
   ArtifactRejectedError,
   NotFoundError,
   ServiceRefusedError,
   ServiceUnavailableError,
-} from "../../src/agents/model_deployer/errors.ts";
+} from "../../agents/model_deployer/errors.ts";
 import type {
   CallOptions,
   FetchedArtifact,
@@ -15,11 +15,11 @@ import type {
   RegisteredVersion,
   StageProjection,
   TrainedRun,
-} from "../../src/agents/model_deployer/ports.ts";
-import { digestOfFiles } from "../../src/mlops/mlflow/artifact_folder.ts";
-import { parseArtifactUri } from "../../src/mlops/mlflow/artifact_uri.ts";
-import { checkModelName, checkRunId, checkVersion } from "../../src/mlops/mlflow/names.ts";
-import { checkProjection } from "../../src/mlops/mlflow/stage_projection.ts";
+} from "../../agents/model_deployer/ports.ts";
+import { digestOfFiles } from "../../mlops/mlflow/artifact_folder.ts";
+import { parseArtifactUri } from "../../mlops/mlflow/artifact_uri.ts";
+import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/names.ts";
+import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
 
 /** File contents by path. */
 type Files = Record<string, string>;

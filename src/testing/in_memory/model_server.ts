@@ -1,13 +1,13 @@
-import type { Resources } from "../../src/agents/model_deployer/domain/entities.ts";
-import { EndpointCreationError, ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
+import type { Resources } from "../../agents/model_deployer/domain/entities.ts";
+import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type {
   CallOptions,
   ModelPackager,
   ModelServer,
   ServerObservation,
-} from "../../src/agents/model_deployer/ports.ts";
-import { parseBentoTag } from "../../src/mlops/bentoml/bento_tag.ts";
-import { assertDeploymentId } from "../../src/mlops/bentoml/server_record.ts";
+} from "../../agents/model_deployer/ports.ts";
+import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
+import { assertDeploymentId } from "../../mlops/bentoml/server_record.ts";
 
 interface Server {
   bento_tag: string;

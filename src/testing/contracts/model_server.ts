@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ModelServer } from "../../../src/agents/model_deployer/ports.ts";
+import type { ModelServer } from "../../agents/model_deployer/ports.ts";
 
 export interface ServerSubject {
   server: ModelServer;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
 import {
   InvalidRequestError,
   ServiceRefusedError,
   ServiceUnavailableError,
-} from "../../../src/agents/model_deployer/errors.ts";
-import type { ServerAddress, TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
-import { pollUntil } from "../../support/poll.ts";
+} from "../../agents/model_deployer/errors.ts";
+import type { ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
+import { pollUntil } from "../poll.ts";
 
 /** What the suite needs besides the port: servers that answer, callers, and a crash. */
 export interface TrafficRouterHarness {

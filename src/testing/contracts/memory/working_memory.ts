@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { WorkingMemory } from "../../../src/agents/model_deployer/ports.ts";
+import type { WorkingMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, newSessionId } from "./examples.ts";
 
 /** What every working memory keeps to. `open` is called once for each test. */

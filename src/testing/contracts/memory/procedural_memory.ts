@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProceduralMemory } from "../../../src/agents/model_deployer/ports.ts";
+import type { ProceduralMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, exampleProcedure, uniqueName } from "./examples.ts";
 
 /** What every procedural memory keeps to. */

@@ -1,4 +1,4 @@
-import { ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
+import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
 interface Fault {
   error: Error;

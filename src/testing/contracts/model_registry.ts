@@ -1,9 +1,9 @@
 import { describe } from "vitest";
-import { describeArtifacts } from "./artifacts_contract.ts";
-import type { ModelRegistryHarness } from "./harness.ts";
-import { describeProjections } from "./projections_contract.ts";
-import { describeRuns } from "./runs_contract.ts";
-import { describeVersions } from "./versions_contract.ts";
+import { describeArtifacts } from "./model_registry/artifacts.ts";
+import type { ModelRegistryHarness } from "./model_registry/bench.ts";
+import { describeProjections } from "./model_registry/projections.ts";
+import { describeRuns } from "./model_registry/runs.ts";
+import { describeVersions } from "./model_registry/versions.ts";
 
 /** What every model registry promises to the deployer, whoever implements it. */
 export function describeModelRegistryContract(

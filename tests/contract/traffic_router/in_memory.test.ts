@@ -1,8 +1,8 @@
-import { FakeTrafficRouter, type Behaviour } from "../../fakes/traffic_router.ts";
-import { describeTrafficRouter } from "./suite.ts";
+import { InMemoryTrafficRouter, type Behaviour } from "../../../src/testing/in_memory/traffic_router.ts";
+import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router.ts";
 
 describeTrafficRouter("in memory", async () => {
-  const router = new FakeTrafficRouter();
+  const router = new InMemoryTrafficRouter();
   const statuses = new Map<string, number>();
   let port = 30_000;
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EpisodicMemory } from "../../../src/agents/model_deployer/ports.ts";
+import type { EpisodicMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, exampleEpisode, uniqueName } from "./examples.ts";
 
 /** What every episodic memory keeps to. */

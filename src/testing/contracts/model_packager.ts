@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ModelPackager, PackageInput } from "../../../src/agents/model_deployer/ports.ts";
+import type { ModelPackager, PackageInput } from "../../agents/model_deployer/ports.ts";
 
 export interface PackagerSubject {
   packager: ModelPackager;

@@ -4,8 +4,8 @@ import {
   InvalidRequestError,
   NotFoundError,
   ServiceRefusedError,
-} from "../../../src/agents/model_deployer/errors.ts";
-import { Bench, newName, options, type ModelRegistryHarness } from "./harness.ts";
+} from "../../../agents/model_deployer/errors.ts";
+import { Bench, newName, options, type ModelRegistryHarness } from "./bench.ts";
 
 export function describeVersions(prepare: () => Promise<ModelRegistryHarness>): void {
   let bench: Bench;

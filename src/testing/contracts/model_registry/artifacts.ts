@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { ArtifactRejectedError, NotFoundError } from "../../../src/agents/model_deployer/errors.ts";
+import { ArtifactRejectedError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import {
   Bench,
   MODEL_FILES,
@@ -10,7 +10,7 @@ import {
   newName,
   options,
   type ModelRegistryHarness,
-} from "./harness.ts";
+} from "./bench.ts";
 
 export function describeArtifacts(prepare: () => Promise<ModelRegistryHarness>): void {
   let bench: Bench;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { InvalidRequestError, NotFoundError } from "../../../src/agents/model_deployer/errors.ts";
-import { Bench, options, type ModelRegistryHarness } from "./harness.ts";
+import { InvalidRequestError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { Bench, options, type ModelRegistryHarness } from "./bench.ts";
 
 export function describeRuns(prepare: () => Promise<ModelRegistryHarness>): void {
   let bench: Bench;

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Episode, Procedure } from "../../../src/agents/model_deployer/ports.ts";
+import type { Episode, Procedure } from "../../../agents/model_deployer/ports.ts";
 
 /** Names are random, so that runs against one service that lasts do not see each other. */
 export function uniqueName(prefix: string): string {

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
-import type { ModelRegistry, RegisteredVersion } from "../../../src/agents/model_deployer/ports.ts";
-import type { RunSeed } from "../../fakes/model_registry.ts";
+import type { Stage } from "../../../agents/model_deployer/domain/entities.ts";
+import type { ModelRegistry, RegisteredVersion } from "../../../agents/model_deployer/ports.ts";
+import type { RunSeed } from "../../in_memory/model_registry.ts";
 
 export interface SeededRun {
   run_id: string;

@@ -1,5 +1,5 @@
-import { InMemoryModelPackager } from "../../fakes/model_packager.ts";
-import { describeModelPackager } from "./suite.ts";
+import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
+import { describeModelPackager } from "../../../src/testing/contracts/model_packager.ts";
 
 describeModelPackager("in memory", async () => {
   const packager = new InMemoryModelPackager();

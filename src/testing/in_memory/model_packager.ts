@@ -1,11 +1,6 @@
-import { EndpointCreationError, ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import type {
-  CallOptions,
-  ModelPackager,
-  Package,
-  PackageInput,
-} from "../../src/agents/model_deployer/ports.ts";
-import { parseBentoTag } from "../../src/mlops/bentoml/bento_tag.ts";
+import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions, ModelPackager, Package, PackageInput } from "../../agents/model_deployer/ports.ts";
+import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 
 interface StoredPackage extends Package {
   preprocessing_path: string | null;

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
+import type { Stage } from "../../../agents/model_deployer/domain/entities.ts";
 import {
   InvalidRequestError,
   NotFoundError,
   ServiceUnavailableError,
-} from "../../../src/agents/model_deployer/errors.ts";
-import { Bench, newName, options, type ModelRegistryHarness } from "./harness.ts";
+} from "../../../agents/model_deployer/errors.ts";
+import { Bench, newName, options, type ModelRegistryHarness } from "./bench.ts";
 
 export function describeProjections(prepare: () => Promise<ModelRegistryHarness>): void {
   let bench: Bench;

@@ -1,7 +1,7 @@
-import type { Route, VersionFigures } from "../../src/agents/model_deployer/domain/rollout.ts";
-import { ServiceRefusedError, ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import type { CallOptions, ServerAddress, TrafficRouter } from "../../src/agents/model_deployer/ports.ts";
-import { assertEndpointName, checkRoute } from "../../src/mlops/envoy/route_check.ts";
+import type { Route, VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
+import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
+import { assertEndpointName, checkRoute } from "../../mlops/envoy/route_check.ts";
 
 /** How a deployment behaves under the traffic that a test sends; what is left out is flawless and has no latency. */
 export interface Behaviour {
@@ -26,7 +26,7 @@ const service = "fake router";
  * A traffic router in memory. It keeps and refuses what the real one keeps and refuses: addresses and the last route
  * outlive a closed or killed listener, counters do not; an older generation changes nothing; weights sum to 100.
  */
-export class FakeTrafficRouter implements TrafficRouter {
+export class InMemoryTrafficRouter implements TrafficRouter {
   /** Every route that was put into force, oldest first. */
   readonly applied: Route[] = [];
   readonly #endpoints = new Map<string, FakeEndpoint>();
@@ -114,12 +114,12 @@ export class FakeTrafficRouter implements TrafficRouter {
     this.#listening(endpointName).listening = false;
   }
 
-  /** Makes every call fail until `comeBack`. */
-  goDown(): void {
+  /** Makes every call fail until `up`. */
+  down(): void {
     this.#isDown = true;
   }
 
-  comeBack(): void {
+  up(): void {
     this.#isDown = false;
   }
 
