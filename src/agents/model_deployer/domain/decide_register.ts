@@ -2,7 +2,7 @@ import type { Answer } from "./answer.ts";
 import type { ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Experiment, Metrics, ModelVersion } from "./entities.ts";
-import { modelVersionId, slug } from "./names.ts";
+import { experimentName, modelVersionId } from "./names.ts";
 import { projectStage, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import type { DecisionContext, RegisterRequest } from "./requests.ts";
@@ -95,7 +95,7 @@ function newVersion(
   return {
     model_version_id: modelVersionId(context.operation_id),
     experiment_id: request.experiment_id,
-    model_name: given?.model_name ?? request.mlflow_model_name ?? `e2i_${slug(request.experiment_id)}`,
+    model_name: given?.model_name ?? request.mlflow_model_name ?? experimentName(request.experiment_id),
     version: given?.version ?? UNKNOWN_VERSION,
     mlflow_run_id: run.run_id,
     model_artifact_uri: request.model_artifact_uri ?? given?.source ?? `runs:/${run.run_id}/model`,

@@ -1,3 +1,4 @@
+import { Overwrite } from "@langchain/langgraph";
 import { type ModelDeployerStateValue, type ModelDeployerUpdate, requestStateSchema } from "../state.ts";
 import { validateRequest } from "./validate_request.ts";
 
@@ -26,5 +27,6 @@ export function validatedUpdate(state: Record<string, unknown>): ModelDeployerUp
     rollback_successful: null,
     active_deployment_id: null,
     degraded: [],
+    warnings: new Overwrite([]),
   };
 }
