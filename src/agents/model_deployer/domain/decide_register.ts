@@ -2,6 +2,7 @@ import { type Answer, versionAnswer } from "./answer.ts";
 import type { ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Experiment, Metrics, ModelVersion } from "./entities.ts";
+import { featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { experimentName, modelVersionId } from "./names.ts";
 import { projectStage, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
@@ -23,6 +24,8 @@ export interface RegisterFacts {
   registered_before: ModelVersion | null;
   /** The version that the trainer has registered already, where the request names one. */
   given_version: { model_name: string; version: number; source: string; run_id: string } | null;
+  /** The version that is at production now, for its features to be compared with. */
+  production: ModelVersion | null;
 }
 
 function alreadyRegistered(version: ModelVersion): Decision {
@@ -70,7 +73,8 @@ export function decideRegister(
     const owner = `${given.model_name} version ${given.version} belongs to run ${given.run_id}`;
     return refuse("invalid_request", `${owner}, not to ${run.run_id}.`);
   }
-  return planRegistration(newVersion(request, run, given, context), run, given, context);
+  const version = newVersion(request, run, given, context);
+  return planRegistration(version, facts, run, context);
 }
 
 type GivenVersion = RegisterFacts["given_version"];
@@ -102,8 +106,8 @@ function newVersion(
 
 function planRegistration(
   version: ModelVersion,
+  { given_version: given, production }: RegisterFacts,
   run: Run,
-  given: GivenVersion,
   context: DecisionContext,
 ): Decision {
   const { experiment_id, model_name, mlflow_run_id, model_artifact_uri } = version;
@@ -116,9 +120,10 @@ function planRegistration(
     source: model_artifact_uri,
     request_key: oneRegistration,
   });
-  const notes = run.unusable_metrics.map(
+  const unusable = run.unusable_metrics.map(
     (name) => `Metric ${name} of the run is not a finite number and was left out.`,
   );
+  const notes = [...unusable, ...featureShiftNotes(featureShift(version, production))];
   return propose({
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
     lease_name: oneRegistration,
