@@ -16,7 +16,7 @@ export interface EpisodeParts {
   description: string;
   experiment_id: string | null;
   endpoint_name: string | null;
-  outcome_type: "success" | "failure" | "pending";
+  outcome_type: "success" | "failure" | "pending" | "escalated";
   raw_content: ChangeOf<"enqueue">["payload"];
   occurred_at: string;
 }
