@@ -142,6 +142,7 @@ export class Worker {
       default:
         return advance satisfies never;
     }
+    if (advance.problem !== null) this.#report.problems.push(advance.problem);
     return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
   }
 

@@ -106,8 +106,9 @@ function outcome(
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
     inconclusive_looks: 0,
     judge: traffic.rollout.judge,
-    judge_state: newJudgeState(facts.figures),
+    judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
+    watched_until: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
 }
