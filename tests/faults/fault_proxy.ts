@@ -94,9 +94,9 @@ export class FaultProxy {
     await this.#stopListening();
   }
 
-  #meets(asked: string): Fault | null {
-    if (this.#fault === null || this.#repliesLeft > 0 || this.#timesLeft <= 0) return null;
-    if (!asked.includes(this.#asking)) return null;
+  #meets(asked: string, among: readonly Fault[]): Fault | null {
+    if (this.#fault === null || !among.includes(this.#fault)) return null;
+    if (this.#repliesLeft > 0 || this.#timesLeft <= 0 || !asked.includes(this.#asking)) return null;
     this.hasBitten = true;
     return this.#fault;
   }
@@ -115,7 +115,7 @@ export class FaultProxy {
     const { client, upstream } = exchange;
     exchange.asked = (exchange.isAnswered ? "" : exchange.asked) + piece.toString("latin1");
     exchange.isAnswered = false;
-    switch (this.#meets(exchange.asked)) {
+    switch (this.#meets(exchange.asked, ["refuse", "reset", "black_hole", "delay"])) {
       case "refuse":
         return this.#refuse();
       case "reset":
@@ -133,11 +133,11 @@ export class FaultProxy {
 
   #answer(exchange: Exchange, reply: Buffer): void {
     const { client, upstream, asked } = exchange;
-    const fault = this.#meets(asked);
+    const fault = this.#meets(asked, ["black_hole", "reply_lost", "reply_cut"]);
     exchange.isAnswered = true;
     if (this.#repliesLeft > 0) this.#repliesLeft -= 1;
     if (fault === "black_hole") return;
-    if (fault !== "reply_lost" && fault !== "reply_cut") return void client.write(reply);
+    if (fault === null) return void client.write(reply);
     upstream.removeAllListeners("data").resume();
     if (fault === "reply_lost") return this.#spend(client);
     client.write(reply.subarray(0, Math.floor(reply.length / 2)), () => this.#spend(client));
@@ -145,7 +145,7 @@ export class FaultProxy {
 
   #spend(client: Socket): void {
     this.#timesLeft -= 1;
-    client.resetAndDestroy();
+    cut(client);
   }
 
   async #refuse(): Promise<void> {
@@ -176,7 +176,7 @@ export class FaultProxy {
   }
 
   #resetAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) cut(socket);
   }
 
   #track(socket: Socket): Socket {
@@ -186,4 +186,10 @@ export class FaultProxy {
     socket.on("close", () => this.#sockets.delete(socket));
     return socket;
   }
+}
+
+/** A unix socket knows no reset. */
+function cut(socket: Socket): void {
+  if (socket.remoteFamily === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
