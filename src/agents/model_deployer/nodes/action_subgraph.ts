@@ -18,7 +18,7 @@ import {
 } from "../state.ts";
 import { awaitApproval } from "./approval.ts";
 import { answerUpdate, unfinishedUpdate } from "./answers.ts";
-import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
+import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runtime.ts";
 
 /**
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
@@ -113,7 +113,7 @@ class ActionNodes {
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operation_id = claimedOperation(state);
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
-    const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
+    const patience = AbortSignal.timeout(patienceMs(settings));
     let deployment_plan = state.deployment_plan ?? null;
     try {
       const answer = await runner.run(operation_id, {
