@@ -1,4 +1,5 @@
 import type { FaultRow } from "../fault_row.ts";
+import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
-export const faultRows: readonly FaultRow[] = [];
+export const faultRows: readonly FaultRow[] = [trafficSwitches];
