@@ -7,7 +7,7 @@ import { createMemoryClient, type MemoryClient } from "../../../src/memory/supab
 import { episodicMemoryContract } from "../../contract/memory/episodic_memory.contract.ts";
 import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../contract/memory/examples.ts";
 import { proceduralMemoryContract } from "../../contract/memory/procedural_memory.contract.ts";
-import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 let database: ScratchDatabase;
 let memory: MemoryClient;
