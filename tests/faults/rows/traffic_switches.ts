@@ -57,10 +57,11 @@ async function switchUnderLoad(
   callers.start(await endpoint.open());
   const observer = new RouteObserver(router, ENDPOINT, ledger);
   observer.start();
-  const wrong: string[] = [];
+  const wrong: { at: number; what: string }[] = [];
   for (const [index, one] of script.entries()) {
-    const problem = await problemOf(endpoint, router, one);
-    if (problem !== null) wrong.push(`switch ${index + 1} (${one.kind}): ${problem}`);
+    const at = ledger.add("switches");
+    const what = await problemOf(endpoint, router, one);
+    if (what !== null) wrong.push({ at, what });
     const target = Math.floor((requests * (index + 1)) / switches);
     const wait = { deadlineMs: PACE_DEADLINE_MS, intervalMs: 1, what: `${target} answers` };
     await pollUntil(() => ledger.read("answered") >= target, wait);
@@ -74,7 +75,9 @@ async function switchUnderLoad(
     cases: switches,
     converged: switches - wrong.length,
     lost: report.lost,
-    violations: [...wrong, ...report.wrong, ...observed.wrong].map((one) => `seed ${seed}: ${one}`),
+    violations: [...wrong, ...report.wrong, ...observed.wrong].map(
+      ({ at, what }) => `seed ${seed}, switch ${at} (${script[at - 1]?.kind ?? "none"}): ${what}`,
+    ),
     notes: [
       `${switches} switches, ${answered} answers (${rate} a second), ${observed.looks} observations of the route`,
       `${report.over_a_switch} answers came over a switch, ${report.on_held_connections} on connections that were held idle`,

@@ -3,7 +3,7 @@ import type { WeightSet } from "../../../src/agents/model_deployer/domain/entiti
 const GENERATIONS = 8_192;
 const DEPLOYMENTS = 1_024;
 const IDLE = 2 ** 31 - 1;
-const COUNTERS = ["published", "acknowledged", "answered", "windows", "epoch", "isOver"] as const;
+const COUNTERS = ["published", "acknowledged", "answered", "windows", "epoch", "switches", "isOver"] as const;
 type Counter = (typeof COUNTERS)[number];
 
 export interface LedgerMemory {

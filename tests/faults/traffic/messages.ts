@@ -20,7 +20,8 @@ export const callersReportSchema = z.strictObject({
   on_held_connections: z.int(),
   /** Met a closed listener and were sent again. */
   sent_again: z.int(),
-  wrong: z.array(z.string()),
+  /** By the switch, counted from one, that was under way. */
+  wrong: z.array(z.strictObject({ at: z.int(), what: z.string() })),
 });
 export type CallersReport = z.infer<typeof callersReportSchema>;
 

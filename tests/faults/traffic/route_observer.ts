@@ -9,7 +9,7 @@ export class RouteObserver {
   readonly #router: TrafficRouter;
   readonly #endpoint: string;
   readonly #ledger: TrafficLedger;
-  readonly #wrong: string[] = [];
+  readonly #wrong: { at: number; what: string }[] = [];
   #looks = 0;
   #isOver = false;
   #running: Promise<void> = Promise.resolve();
@@ -24,7 +24,7 @@ export class RouteObserver {
     this.#running = this.#observe();
   }
 
-  async end(): Promise<{ looks: number; wrong: string[] }> {
+  async end(): Promise<{ looks: number; wrong: { at: number; what: string }[] }> {
     this.#isOver = true;
     await this.#running;
     return { looks: this.#looks, wrong: this.#wrong };
@@ -38,7 +38,7 @@ export class RouteObserver {
       );
       // A listener that is closed meanwhile need not answer.
       const wasOpen = windows % 2 === 0 && windows === this.#ledger.read("windows");
-      if (wrong !== null && wasOpen) this.#wrong.push(wrong);
+      if (wrong !== null && wasOpen) this.#wrong.push({ at: this.#ledger.read("switches"), what: wrong });
       await delay(PAUSE_MS);
     }
   }

@@ -88,7 +88,7 @@ export class SwitchedEndpoint {
 
   async #mirrorToTheDying(name: string): Promise<void> {
     await this.#switchTo(this.#route.weights, name);
-    await this.#parts.upstreams.kill(this.#portOf(name));
+    await this.#killQuietly(name);
     await this.#meanwhile();
     await this.#switchTo(this.#route.weights, null);
     await this.#start(name, 0);
