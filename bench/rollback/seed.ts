@@ -102,6 +102,7 @@ export class Forwarder {
       approvals_needed: 0,
       generation: 0,
       notes: [],
+      evidence: {},
     };
     await journal.begin(operation_id, plan, null);
     await between?.();

@@ -119,6 +119,7 @@ export function planOf(intent: Change[] = [], overrides: Partial<Plan> = {}): Pl
     approvals_needed: 0,
     generation: 0,
     notes: [],
+    evidence: {},
     ...overrides,
   };
 }

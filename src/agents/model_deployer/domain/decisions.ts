@@ -25,6 +25,7 @@ export function propose(parts: PlanParts): Decision {
       approvals_needed: 0,
       generation: 0,
       notes: [],
+      evidence: {},
       ...parts,
     },
   };
