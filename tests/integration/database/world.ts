@@ -3,8 +3,9 @@ import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import type { InstallationKind } from "../../../src/database/migrate.ts";
 import { createDatabase, type DeployerDatabase } from "../../../src/database/index.ts";
+import { secondsOf, type Duration } from "../../../src/testing/clock.ts";
+import { experiment } from "../../../src/testing/contracts/database/fixtures.ts";
 import { createTestDatabase } from "../../support/databases.ts";
-import { experiment } from "./fixtures.ts";
 
 export interface World {
   url: string;
@@ -13,6 +14,26 @@ export interface World {
   another: (holder: string) => DeployerDatabase;
   /** Raw SQL past all of the product's code. */
   sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  /** Dates everything that time decides about so much earlier; the history, which nothing changes, stays. */
+  passTime: (by: Duration) => Promise<void>;
+}
+
+const DATED: Record<string, string[]> = {
+  ml_leases: ["acquired_at", "expires_at"],
+  "ml_approvals where used_at is null": ["granted_at", "expires_at"],
+  ml_deployments: ["activated_at", "drain_due_at", "stopping_until"],
+  ml_rollouts: ["step_started_at", "next_tick_at", "claimed_until"],
+  ml_outbox: ["next_attempt_at"],
+};
+
+function statementsOf(by: Duration): string {
+  const earlier = `- make_interval(secs => ${secondsOf(by)})`;
+  const statements = Object.entries(DATED).map(([rows, columns]) => {
+    const [table = "", condition = ""] = rows.split(/(?= where )/);
+    const assignments = columns.map((column) => `${column} = ${column} ${earlier}`);
+    return `update ${table} set ${assignments.join(", ")}${condition}`;
+  });
+  return statements.join("; ");
 }
 
 let shared: ReturnType<typeof createTestDatabase> | undefined;
@@ -38,6 +59,12 @@ async function createSchemaAt(url: string, schema: string): Promise<void> {
 
 /** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */
 export async function createWorld(installation: InstallationKind = "standard"): Promise<World> {
+  const world = await createEmptyWorld(installation);
+  await world.db.experiments.create(experiment, "tester");
+  return world;
+}
+
+export async function createEmptyWorld(installation: InstallationKind): Promise<World> {
   const url = await createSchema();
   const opened: DeployerDatabase[] = [];
   const raw = new pg.Pool({ connectionString: url, max: 2 });
@@ -54,11 +81,13 @@ export async function createWorld(installation: InstallationKind = "standard"): 
   };
   const db = another("process-a");
   await db.migrate({ installation });
-  await db.experiments.create(experiment, "tester");
   return {
     url,
     db,
     another,
     sql: async (text, values) => (await raw.query<Record<string, unknown>>(text, values)).rows,
+    passTime: async (by) => {
+      await raw.query(statementsOf(by));
+    },
   };
 }

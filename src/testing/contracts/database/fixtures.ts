@@ -1,9 +1,9 @@
-import type { ChangeOf } from "../../../src/agents/model_deployer/domain/changes.ts";
-import type { Change } from "../../../src/agents/model_deployer/domain/changes.ts";
-import type { Deployment, ModelVersion, Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { emptyAnswer } from "../../../src/agents/model_deployer/domain/answer.ts";
-import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";
-import { nothingSinceLowest, type Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
+import type { Change } from "../../../agents/model_deployer/domain/changes.ts";
+import type { Deployment, ModelVersion, Stage } from "../../../agents/model_deployer/domain/entities.ts";
+import { emptyAnswer } from "../../../agents/model_deployer/domain/answer.ts";
+import type { Plan } from "../../../agents/model_deployer/domain/plan.ts";
+import { nothingSinceLowest, type Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
 
 export const experiment = {
   experiment_id: "exp",
