@@ -12,7 +12,6 @@ import { describeRolloutsAndOutbox } from "./database/rollouts_and_outbox.ts";
 import { describeTraffic } from "./database/traffic.ts";
 import { type PrepareDatabase, withExperiment } from "./database/harness.ts";
 
-
 /** What every database of the deployer keeps to, and what it refuses. */
 export function describeDatabase(name: string, prepare: PrepareDatabase): void {
   const open = withExperiment(prepare);

@@ -5,7 +5,12 @@ import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
 import { episodicMemoryContract } from "../../../src/testing/contracts/memory/episodic_memory.ts";
-import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../../src/testing/contracts/memory/examples.ts";
+import {
+  callOptions,
+  exampleEpisode,
+  exampleProcedure,
+  uniqueName,
+} from "../../../src/testing/contracts/memory/examples.ts";
 import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
 import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
 
