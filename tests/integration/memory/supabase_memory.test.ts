@@ -12,7 +12,7 @@ import {
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
 import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
-import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 let database: ScratchDatabase;
 let memory: MemoryClient;
