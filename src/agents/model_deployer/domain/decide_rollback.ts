@@ -98,7 +98,7 @@ export function planRollback(
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
       ...endRollout(turn.rollout, judged),
-      ...announcements(turn, reason, context),
+      ...announcements(turn, reason, context, judged),
     ],
     on_failure: goOn(turn.rollout, judged, context.now),
     draft: {
@@ -222,7 +222,12 @@ function moveRolloutTo(
   };
 }
 
-function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {
+function announcements(
+  turn: Turn,
+  reason: string,
+  context: DecisionContext,
+  judged: Judged | null,
+): Change[] {
   const { current, previous, currentVersion, previousVersion } = turn;
   return [
     projectStage(context.operation_id, currentVersion.model_version_id),
@@ -233,7 +238,12 @@ function announcements(turn: Turn, reason: string, context: DecisionContext): Ch
       experiment_id: current.experiment_id,
       endpoint_name: current.endpoint_name,
       outcome_type: "success",
-      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
+      raw_content: {
+        from_deployment: current.deployment_id,
+        to_deployment: previous.deployment_id,
+        reason,
+        verdict: judged?.verdict ?? null,
+      },
       occurred_at: context.now,
     }),
     recordProcedure(context.operation_id, {
