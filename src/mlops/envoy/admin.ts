@@ -1,7 +1,9 @@
+import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry } from "cockatiel";
 import { Pool } from "undici";
 import { z } from "zod";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { Circuit } from "../../platform/circuit.ts";
 import { hasCode } from "./generation_fence.ts";
 import { ingressPrefix } from "./bootstrap.ts";
 import { clusterDumpSchema, toKnownClusters, type KnownCluster } from "./cluster_config.ts";
@@ -11,6 +13,7 @@ import { routeConfigName, routeDumpSchema, toRoute } from "./route_config.ts";
 export const envoyService = "envoy";
 
 const callTimeoutMs = 3_000;
+const tries = 3;
 
 const histogramsSchema = z.object({
   supported_percentiles: z.array(z.number()).default([]),
@@ -65,6 +68,12 @@ const subscriptionPrefixes: Record<SubscriptionName, string> = {
 export class EnvoyAdmin {
   readonly #pool: Pool;
   readonly #endpointName: string;
+  readonly #circuit = new Circuit({ service: envoyService, halfOpenAfterMs: 1_000, isOutage: isSilence });
+  /** Reads alone are repeated, and only where the connection broke: who is silent is not asked to be silent again. */
+  readonly #retry = retry(handleWhen(isBrokenOff), {
+    maxAttempts: tries - 1,
+    backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 20, maxDelay: 200 }),
+  });
 
   constructor(endpointName: string, socketPath: string) {
     this.#endpointName = endpointName;
@@ -119,7 +128,7 @@ export class EnvoyAdmin {
   }
 
   async #read<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const text = await this.#call("GET", path, signal);
+    const text = await this.#retry.execute(() => this.#call("GET", path, signal));
     try {
       return schema.parse(JSON.parse(text));
     } catch (cause) {
@@ -134,6 +143,10 @@ export class EnvoyAdmin {
   }
 
   async #call(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
+    return this.#circuit.run(`answer ${path}`, signal, () => this.#send(method, path, signal));
+  }
+
+  async #send(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);
     try {
       const answer = await this.#pool.request({ method, path, signal: bounded });
@@ -147,12 +160,21 @@ export class EnvoyAdmin {
       if (cause instanceof ServiceRefusedError) throw cause;
       const absent = hasCode(cause, "ENOENT") || hasCode(cause, "ECONNREFUSED");
       const what = absent ? "is not running; open the endpoint" : `did not answer ${path}`;
+      const failure = absent ? "absent" : bounded.aborted ? "silent" : "broken_off";
       throw new ServiceUnavailableError(envoyService, `Envoy of ${this.#endpointName} ${what}`, {
         cause,
-        details: { endpoint_name: this.#endpointName },
+        details: { endpoint_name: this.#endpointName, failure },
       });
     }
   }
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && error.details["failure"] === "silent";
+}
+
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && error.details["failure"] === "broken_off";
 }
 
 function addHistograms(into: Stats["histograms"], found: z.infer<typeof histogramsSchema>): void {

@@ -1,7 +1,7 @@
 import type { ChangeOf } from "../../../src/agents/model_deployer/domain/changes.ts";
 import type { Change } from "../../../src/agents/model_deployer/domain/changes.ts";
 import type { Deployment, ModelVersion, Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { emptyAnswer } from "../../../src/agents/model_deployer/domain/answer.ts";
+import { planWith } from "../../../src/agents/model_deployer/domain/decisions.ts";
 import { newJudgeState } from "../../../src/agents/model_deployer/domain/canary_judge.ts";
 import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";
 import { type Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
@@ -104,20 +104,7 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
 }
 
 export function planOf(intent: Change[] = [], overrides: Partial<Plan> = {}): Plan {
-  return {
-    summary: "A plan of a test.",
-    lease_name: "e2i_exp",
-    preempts: false,
-    intent,
-    steps: [],
-    on_success: [],
-    on_failure: [],
-    draft: emptyAnswer,
-    approvals_needed: 0,
-    generation: 0,
-    notes: [],
-    ...overrides,
-  };
+  return planWith({ summary: "A plan of a test.", lease_name: "e2i_exp", intent, ...overrides });
 }
 
 export function move(version: number, from: Stage, to: Stage, revision: number): ChangeOf<"set_stage"> {

@@ -10,6 +10,8 @@ import { type AdvanceFacts, isBaselineDead, type Look, lookAt } from "./rollout_
 
 export type Advance =
   | { advance: "nothing"; why: string }
+  /** It should be moved and cannot be: somebody has to look. */
+  | { advance: "stuck"; why: string }
   /** `problem` says what a person should know though it moves no traffic. */
   | { advance: "hold"; change: ChangeOf<"move_rollout">; verdict: Verdict; problem: string | null }
   | { advance: "move"; decision: Decision; verdict: Verdict; problem: string | null };
@@ -115,8 +117,8 @@ function rollBack({ facts, context, state, verdict }: Look, how: string): Advanc
     currentVersion === null;
   if (isLost) {
     return {
-      advance: "nothing",
-      why: `${rollout.rollout_id} has lost its endpoint or one of its deployments`,
+      advance: "stuck",
+      why: `${rollout.rollout_id} has lost its endpoint or one of its deployments: ${verdict.reason}`,
     };
   }
   const warm = facts.previous_is_ready;

@@ -8,6 +8,7 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "./entities.ts";
+import { featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
 import type { Decision } from "./plan.ts";
@@ -91,14 +92,21 @@ function plan(
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
-  const evidence = toProduction ? { gate_policy: policy, shadow: facts.shadow } : {};
+  const shift = featureShift(version, facts.production);
+  const evidence = toProduction
+    ? { gate_policy: policy, shadow: facts.shadow, feature_shift: shift === null ? null : { ...shift } }
+    : {};
   const procedure = [
     "check_lifecycle",
     ...(toProduction ? ["check_production_gate", "approve"] : []),
     "set_stage",
   ];
   const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
-  const notes = [...facts.notes, ...(toProduction && policy.kind === "demo" ? [demo] : [])];
+  const notes = [
+    ...facts.notes,
+    ...featureShiftNotes(shift),
+    ...(toProduction && policy.kind === "demo" ? [demo] : []),
+  ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
     summary: `Promote ${version.model_version_id} from ${version.stage} to ${target}${also}.`,

@@ -4,9 +4,11 @@ import canonicalize from "canonicalize";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
-import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
+import { DeadlineExceededError, InvalidRequestError, NotFoundError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
+import type { Database } from "../parts.ts";
 import { refusalError } from "../stored_errors.ts";
+import type { Operation } from "../store_ports.ts";
 import {
   contextSchema,
   ModelDeployerState,
@@ -16,7 +18,7 @@ import {
 } from "../state.ts";
 import { awaitApproval } from "./approval.ts";
 import { answerUpdate, unfinishedUpdate } from "./answers.ts";
-import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
+import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runtime.ts";
 
 /**
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
@@ -101,17 +103,17 @@ class ActionNodes {
   }
 
   async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    const operationId = claimedOperation(state);
-    const plan = await this.#makePlan(state, runtime);
     const { database } = (await capabilitiesOf(this.#source)).parts;
-    await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
+    const plan = await this.#makePlan(state, runtime);
+    const operation = await storedOperation(database, claimedOperation(state));
+    await awaitApproval({ database, operation, plan }, runtime);
     return {};
   }
 
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const operation_id = claimedOperation(state);
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
-    const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
+    const patience = AbortSignal.timeout(patienceMs(settings));
     let deployment_plan = state.deployment_plan ?? null;
     try {
       const answer = await runner.run(operation_id, {
@@ -139,8 +141,7 @@ class ActionNodes {
     const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
     const now = await parts.database.clock.now();
     if (state.operation_id !== null && state.operation_id !== undefined) {
-      const operation = await parts.database.operations.get(state.operation_id);
-      if (operation !== null) return runner.decide(operation, options, now);
+      return runner.decide(await storedOperation(parts.database, state.operation_id), options, now);
     }
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
     const decision = await planner(requestOf(state), context, { ...options, read_only: true });
@@ -160,6 +161,12 @@ function requestOf(state: ModelDeployerStateValue): ActionRequest {
 function claimedOperation(state: ModelDeployerStateValue): string {
   if (typeof state.operation_id === "string") return state.operation_id;
   throw new InvalidRequestError("The state names no claimed operation; begin at the graph's first node.");
+}
+
+async function storedOperation(database: Database, operationId: string): Promise<Operation> {
+  const operation = await database.operations.get(operationId);
+  if (operation !== null) return operation;
+  throw new NotFoundError(`Operation ${operationId} does not exist; begin at the graph's first node.`);
 }
 
 /** sha256 of the request in canonical JSON (RFC 8785). */

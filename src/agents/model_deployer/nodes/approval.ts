@@ -4,12 +4,12 @@ import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../parts.ts";
 import type { ApprovalQuestion } from "../state.ts";
+import type { Operation } from "../store_ports.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
 export interface PendingApproval {
   database: Database;
-  operationId: string;
-  payloadHash: string;
+  operation: Pick<Operation, "operation_id" | "payload_hash">;
   plan: Plan;
 }
 
@@ -21,19 +21,15 @@ const answerSchema = z.object({ approval_id: z.string() });
  * @throws ApprovalRequiredError where the graph has no checkpointer to wait with
  */
 export async function awaitApproval(question: PendingApproval, runtime: NodeRuntime): Promise<void> {
-  const { database, operationId, payloadHash, plan } = question;
+  const { database, plan } = question;
+  const { operation_id, payload_hash } = question.operation;
   let refused: string | null = null;
   for (;;) {
-    const bound = { payload_hash: payloadHash, generation: plan.generation };
-    const valid = await database.approvals.listValid(operationId, bound);
+    const bound = { payload_hash, generation: plan.generation };
+    const valid = await database.approvals.listValid(operation_id, bound);
     if (valid.length >= plan.approvals_needed) return;
-    await database.journal.propose(operationId, plan);
-    tell(runtime, {
-      event: "awaiting_approval",
-      operation_id: operationId,
-      step: null,
-      message: plan.summary,
-    });
+    await database.journal.propose(operation_id, plan);
+    tell(runtime, { event: "awaiting_approval", operation_id, step: null, message: plan.summary });
     const answer = ask(question, valid.length, refused, runtime);
     refused = refusalOf(
       answer,
@@ -43,16 +39,16 @@ export async function awaitApproval(question: PendingApproval, runtime: NodeRunt
 }
 
 function ask(
-  { operationId, plan }: PendingApproval,
+  { operation: { operation_id }, plan }: PendingApproval,
   given: number,
   refused: string | null,
   runtime: NodeRuntime,
 ): unknown {
   const missing = plan.approvals_needed - given;
-  const message = `${plan.summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operationId}.`;
+  const message = `${plan.summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operation_id}.`;
   const asked: ApprovalQuestion = {
     kind: "approval_required",
-    operation_id: operationId,
+    operation_id,
     summary: plan.summary,
     generation: plan.generation,
     approvals_needed: plan.approvals_needed,
@@ -67,7 +63,7 @@ function ask(
     if (isGraphBubbleUp(error)) throw error;
     throw new ApprovalRequiredError(message, {
       cause: error,
-      details: { operation_id: operationId, approvals_needed: plan.approvals_needed },
+      details: { operation_id, approvals_needed: plan.approvals_needed },
     });
   }
 }
