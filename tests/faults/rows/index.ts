@@ -1,5 +1,6 @@
 import type { FaultRow } from "../fault_row.ts";
+import { malformedRequestsRow } from "./malformed_requests.ts";
 import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
-export const faultRows: readonly FaultRow[] = [trafficSwitches];
+export const faultRows: readonly FaultRow[] = [trafficSwitches, malformedRequestsRow];
