@@ -1,6 +1,7 @@
 import type { FaultRow } from "../fault_row.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
+import { neighbourRows } from "./neighbour_faults.ts";
 import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
-export const faultRows: readonly FaultRow[] = [trafficSwitches, malformedRequestsRow];
+export const faultRows: readonly FaultRow[] = [trafficSwitches, malformedRequestsRow, ...neighbourRows];

@@ -70,6 +70,7 @@ function planDeployment(
     },
     approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
+    evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });
 }
 
@@ -101,8 +102,9 @@ function outcome(
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
     inconclusive_looks: 0,
     judge: traffic.rollout.judge,
-    judge_state: newJudgeState(facts.figures),
+    judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
+    watched_until: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
 }

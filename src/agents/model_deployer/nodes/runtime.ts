@@ -1,5 +1,6 @@
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
+import { Deadline } from "../../base/deadline.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { Settings } from "../parts.ts";
 import type { Progress } from "../state.ts";
@@ -25,8 +26,19 @@ export function effectsOf(runtime: NodeRuntime, settings: Pick<Settings, "defaul
   return runtime.serverInfo === undefined ? settings.default_effects : "dry-run";
 }
 
+/** Aborted when the run is given up or its deadline has passed. */
 export function signalOf(runtime: NodeRuntime): AbortSignal {
-  return runtime.signal ?? new AbortController().signal;
+  const deadline = Deadline.current?.signal;
+  return AbortSignal.any([runtime.signal, deadline].filter((signal) => signal !== undefined));
+}
+
+/** What an answer needs after the work for it was given up: to read how far it came, and to report. */
+const ANSWER_MS = 2_500;
+
+/** How long an action's steps may be waited for: `patience_seconds`, or what the run's deadline leaves of it. */
+export function patienceMs(settings: Pick<Settings, "patience_seconds">): number {
+  const left = Deadline.current?.remainingMs ?? Infinity;
+  return Math.max(0, Math.min(settings.patience_seconds * 1000, left - ANSWER_MS));
 }
 
 export function tell(runtime: NodeRuntime, progress: Progress): void {
