@@ -14,6 +14,7 @@ const OWN_EVENTS = [
   "promotion",
   "rollback",
   "rollout_step",
+  "rollout_control",
   "refusal",
   "failure",
 ] as const;

@@ -42,6 +42,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     maximum_shadow_error_rate: 0.01,
     maximum_shadow_p99_ms: 150,
     approvals_for_production: 1,
+    during_rollout: "refuse",
     reason: "the standard policy",
     ...overrides,
   };
@@ -169,6 +170,7 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
       failures_in_a_row: 0,
     },
     verdict: null,
+    pause: null,
     ...overrides,
   };
 }

@@ -16,6 +16,7 @@ const episodeSchema = z.strictObject({
     "promotion",
     "rollback",
     "rollout_step",
+    "rollout_control",
     "refusal",
     "failure",
   ]),

@@ -148,7 +148,14 @@ export interface Episode {
   dedupe_key: string;
   event_type: "agent_action";
   event_subtype:
-    "registration" | "deployment" | "promotion" | "rollback" | "rollout_step" | "refusal" | "failure";
+    | "registration"
+    | "deployment"
+    | "promotion"
+    | "rollback"
+    | "rollout_step"
+    | "rollout_control"
+    | "refusal"
+    | "failure";
   description: string;
   raw_content: Record<string, unknown>;
   experiment_id: string | null;

@@ -43,7 +43,10 @@ export const neighbourFields = {
 };
 
 export const requestFields = {
-  deployment_action: given(z.enum(["register", "promote", "deploy", "rollback"]), "what to do"),
+  deployment_action: given(
+    z.enum(["register", "promote", "deploy", "rollback", "pause", "resume", "abort", "promote_now", "retry"]),
+    "what to do",
+  ),
   request_id: given(text, "makes the request idempotent: the same id and body get the same answer"),
   experiment_id: given(text, "register: the experiment, which must exist"),
   mlflow_run_id: given(text, "register: the finished run"),
@@ -71,7 +74,9 @@ export const requestFields = {
   ),
   current_deployment_id: given(text, "rollback: the active production deployment that is bad"),
   rollback_reason: given(text, "rollback: why; kept in the history"),
-  rollout_id: given(text, "the worker's own action `advance`: the rollout to look at"),
+  rollout_id: given(text, "pause, resume, abort, promote_now, retry: the rollout; or its endpoint_name"),
+  endpoint_name: given(text, "pause, resume, abort, promote_now, retry: the endpoint, for its last rollout"),
+  rollout_reason: given(text, "pause, resume, abort, promote_now, retry: why; kept in the history"),
 };
 
 export const progressSchema = z.strictObject({
@@ -181,6 +186,8 @@ export const requestStateSchema = z.strictObject({
   current_deployment_id: z.string().optional(),
   rollback_reason: z.string().optional(),
   rollout_id: z.string().optional(),
+  endpoint_name: z.string().optional(),
+  rollout_reason: z.string().optional(),
   shap_analysis: z
     .object({
       shap_analysis_id: z.string().nullish(),

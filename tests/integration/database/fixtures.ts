@@ -102,6 +102,7 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
       failures_in_a_row: 0,
     },
     verdict: null,
+    pause: null,
     ...overrides,
   };
 }

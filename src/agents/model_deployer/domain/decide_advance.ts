@@ -128,6 +128,7 @@ function takeStep(
         step_started_at: context.now,
         next_tick_at: last ? null : secondsAfter(context.now, LOOK_SECONDS),
         inconclusive_looks: 0,
+        ...(last ? { event: { kind: "rollout_completed", reason: verdict.reason } } : {}),
       }),
       ...(last ? completed : []),
       remember(context.operation_id, {

@@ -1,13 +1,13 @@
-import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
-import type { Change } from "./changes.ts";
+import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
+import type { Change, ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
-import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import { announceRollback } from "./rollback_announcements.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -24,7 +24,7 @@ export interface RollbackFacts {
   open_rollout: Rollout | null;
 }
 
-interface Turn {
+export interface Turn {
   current: Deployment;
   currentVersion: ModelVersion;
   endpoint: Endpoint;
@@ -33,6 +33,9 @@ interface Turn {
   rollout: Rollout | null;
   warm: boolean;
 }
+
+/** What becomes of the rollout: found bad, or stopped by a person. */
+export type Ending = "rolled_back" | "aborted";
 
 /** How long the bad version's server stays, so that somebody can look at it. */
 const KEEP_BAD_SECONDS = 300;
@@ -74,19 +77,22 @@ function obstacleTo(current: Deployment, open: Rollout | null): string | null {
   return null;
 }
 
+type Judged = { state: JudgeState; verdict: Verdict } | null;
+
 /** `judged` is what a rollout's judge saw, when it is the judge that rolls back. */
 export function planRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  judged: { state: JudgeState; verdict: Verdict } | null,
+  judged: Judged,
+  ending: Ending = "rolled_back",
 ): Decision {
-  const { current, previous, endpoint } = turn;
+  const { current, previous, endpoint, rollout } = turn;
   return propose({
-    summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
+    summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: moveRolloutTo(turn.rollout, ["running", "paused"], "paused", judged),
+    intent: moveRolloutTo(rollout, { expected_status: ["running", "paused"], status: "paused" }, judged),
     steps: rollbackSteps(turn, reason),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
@@ -97,22 +103,36 @@ export function planRollback(
       ...stageMoves(turn, reason).map((move) =>
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
-      ...moveRolloutTo(turn.rollout, ["paused"], "rolled_back", judged),
-      ...announcements(turn, reason, context),
+      ...moveRolloutTo(
+        rollout,
+        {
+          expected_status: ["paused"],
+          status: ending,
+          pause: null,
+          event: { kind: `rollout_${ending}`, reason },
+        },
+        judged,
+      ),
+      ...announceRollback(turn, reason, context, ending),
     ],
-    on_failure: moveRolloutTo(turn.rollout, ["paused"], "running", judged),
-    draft: {
-      ...emptyAnswer,
-      model_version_id: previous.model_version_id,
-      rollback_successful: true,
-      active_deployment_id: previous.deployment_id,
-      deployment_manifest: restoredManifest(turn),
-      notes: turn.warm
-        ? []
-        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
-    },
+    on_failure: asItWas(rollout, judged, context),
+    draft: rollbackAnswer(turn),
     generation: endpoint.generation,
   });
+}
+
+function rollbackAnswer(turn: Turn): Answer {
+  const { previous, warm } = turn;
+  return {
+    ...emptyAnswer,
+    model_version_id: previous.model_version_id,
+    rollback_successful: true,
+    active_deployment_id: previous.deployment_id,
+    deployment_manifest: restoredManifest(turn),
+    notes: warm
+      ? []
+      : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+  };
 }
 
 function restoredManifest({ previous, endpoint, current }: Turn): DeploymentManifest {
@@ -173,12 +193,18 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
   ];
 }
 
-/** A rollout takes no step while it is rolled back, and goes on if the rollback fails. */
+/** What becomes of the rollout when its rollback fails: it goes on, unless somebody has paused it. */
+function asItWas(rollout: Rollout | null, judged: Judged, context: DecisionContext): Change[] {
+  const status = rollout?.pause === null ? "running" : "paused";
+  const next_tick_at = rollout?.next_tick_at ?? context.now;
+  return moveRolloutTo(rollout, { expected_status: ["paused"], status, next_tick_at }, judged);
+}
+
+/** A rollout takes no step while it is rolled back. */
 function moveRolloutTo(
   rollout: Rollout | null,
-  expected: Rollout["status"][],
-  status: Rollout["status"],
-  judged: { state: JudgeState; verdict: Verdict } | null,
+  to: Pick<ChangeOf<"move_rollout">, "status" | "expected_status"> & Partial<ChangeOf<"move_rollout">>,
+  judged: Judged,
 ): Change[] {
   if (rollout === null) return [];
   return [
@@ -186,40 +212,13 @@ function moveRolloutTo(
       change: "move_rollout",
       rollout_id: rollout.rollout_id,
       expected_step_index: rollout.step_index,
-      expected_status: expected,
-      status,
       step_index: rollout.step_index,
       step_started_at: null,
-      next_tick_at: status === "running" ? rollout.next_tick_at : null,
+      next_tick_at: null,
       inconclusive_looks: rollout.inconclusive_looks,
       judge_state: judged?.state ?? rollout.judge_state,
       verdict: judged?.verdict ?? rollout.verdict,
+      ...to,
     },
-  ];
-}
-
-function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {
-  const { current, previous, currentVersion, previousVersion } = turn;
-  return [
-    projectStage(context.operation_id, currentVersion.model_version_id),
-    projectStage(context.operation_id, previousVersion.model_version_id),
-    remember(context.operation_id, {
-      event_subtype: "rollback",
-      description: `Rolled ${current.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}: ${reason}`,
-      experiment_id: current.experiment_id,
-      endpoint_name: current.endpoint_name,
-      outcome_type: "success",
-      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
-      occurred_at: context.now,
-    }),
-    recordProcedure(context.operation_id, {
-      name: "rollback",
-      type: "error_recovery",
-      trigger: `rollback:${currentVersion.model_name}`,
-      sequence: turn.warm
-        ? ["want_route", "apply_route"]
-        : ["package_model", "start_server", "want_route", "apply_route"],
-      succeeded: true,
-    }),
   ];
 }

@@ -68,9 +68,13 @@ export const gatePolicySchema = z.strictObject({
   maximum_shadow_p99_ms: z.number().positive(),
   /** Approvals that a promotion to production needs. */
   approvals_for_production: z.int().min(0),
+  /** What happens to an open rollout when a newer version is promoted to production: the newer one waits, or ends it. */
+  during_rollout: z.enum(["refuse", "supersede"]).default("refuse"),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
+/** A policy to be set; what is left out is as the standard policy has it. */
+export type NewGatePolicy = Omit<z.input<typeof gatePolicySchema>, "policy_id">;
 
 export const modelVersionSchema = z.strictObject({
   model_version_id: z.string(),

@@ -12,7 +12,14 @@ export function projectStage(operationId: string, modelVersionId: string): Chang
 
 export interface EpisodeParts {
   event_subtype:
-    "registration" | "deployment" | "promotion" | "rollback" | "rollout_step" | "refusal" | "failure";
+    | "registration"
+    | "deployment"
+    | "promotion"
+    | "rollback"
+    | "rollout_step"
+    | "rollout_control"
+    | "refusal"
+    | "failure";
   description: string;
   experiment_id: string | null;
   endpoint_name: string | null;
