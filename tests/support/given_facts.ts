@@ -52,7 +52,7 @@ export function aVersion(number: number, overrides: Partial<ModelVersion> = {}):
   return {
     model_version_id: `mv_${number}`,
     experiment_id: "remission",
-    model_name: "remission",
+    model_name: "e2i_remission",
     version: number,
     mlflow_run_id: `run${number}`,
     model_artifact_uri: `runs:/run${number}/model`,

@@ -4,7 +4,12 @@ import { ApprovalRequiredError } from "./errors.ts";
 import type { ModelDeployerGraph } from "./graph.ts";
 import { pickRequest } from "./nodes/validate_node.ts";
 import { validateRequest } from "./nodes/validate_request.ts";
-import { approvalQuestionSchema, type ModelDeployerAnswer, type ModelDeployerRequest } from "./state.ts";
+import {
+  approvalQuestionSchema,
+  type ModelDeployerAnswer,
+  type ModelDeployerRequest,
+  noAnswer,
+} from "./state.ts";
 
 /**
  * Takes a trained model from the registry to production traffic, and back again when it turns bad.
@@ -30,15 +35,7 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
   }
 
   protected override noAnswer(): Partial<ModelDeployerAnswer> {
-    return {
-      operation_id: null,
-      deployment_plan: null,
-      deployment_manifest: null,
-      version_record: null,
-      rollback_successful: null,
-      active_deployment_id: null,
-      degraded: [],
-    };
+    return noAnswer;
   }
 
   /** @throws ModelDeployerError; unknown fields are refused here, where no other agent's fields can stand */

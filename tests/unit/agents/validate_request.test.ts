@@ -48,25 +48,6 @@ test("a request is known by its id, else by its query and action, else by its co
   expect(validateRequest({ ...register, session_id: query.session_id }).idempotency_key).toBeNull();
 });
 
-test("feature_analyzer's SHAP becomes evidence: ranked, at most five, or none where it was left out", () => {
-  const feature = (rank: number) => ({ feature: `f${rank}`, importance: 1 / rank, rank });
-  const shap_analysis = {
-    experiment_id: "remission",
-    model_version: "v1",
-    feature_importance: [6, 3, 1, 2, 5, 4].map(feature),
-    samples_analyzed: 100,
-  };
-  expect(validateRequest({ ...register, shap_analysis }).action_request).toMatchObject({
-    shap_evidence: {
-      shap_analysis_id: null,
-      top_features: ["f1", "f2", "f3", "f4", "f5"],
-      samples_analyzed: 100,
-    },
-  });
-  const skipped = validateRequest({ ...register, shap_analysis: null, shap_skipped: true }).action_request;
-  expect(skipped).toMatchObject({ shap_evidence: null });
-});
-
 test.each([
   [undefined],
   [null],

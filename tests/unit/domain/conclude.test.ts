@@ -78,7 +78,8 @@ test("a registration gets its number and digest from its steps, in the row and i
     unusable_metrics: [],
     algorithm: null,
   };
-  const facts = { experiment: anExperiment(), run, registered_before: null, given_version: null };
+  const nothing = { registered_before: null, given_version: null, production: null };
+  const facts = { experiment: anExperiment(), run, ...nothing };
   const steps = [
     { step: "pin_artifact", result: { artifact: "model", digest: "abc" } },
     { step: "register_in_registry", result: { version: 7 } },
@@ -104,7 +105,8 @@ test("a run that was registered before keeps the date of that day", () => {
     preprocessing_artifact_uri: null,
     shap_evidence: null,
   };
-  const facts = { experiment: anExperiment(), run: null, registered_before, given_version: null };
+  const nothing = { run: null, given_version: null, production: null };
+  const facts = { experiment: anExperiment(), registered_before, ...nothing };
   const { answer } = conclude(planOf(decideRegister(request, facts, context)), [], finishedAfter(1));
   expect(answer.version_record?.promoted_at).toBe(later(-86_400));
 });

@@ -8,6 +8,7 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "./entities.ts";
+import { featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
 import type { Decision } from "./plan.ts";
@@ -101,7 +102,10 @@ function plan(
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
-  const evidence = toProduction ? { gate_policy: policy, shadow: facts.shadow } : {};
+  const shift = featureShift(version, facts.production);
+  const evidence = toProduction
+    ? { gate_policy: policy, shadow: facts.shadow, feature_shift: shift === null ? null : { ...shift } }
+    : {};
   const procedure = [
     "check_lifecycle",
     ...(toProduction ? ["check_production_gate", "approve"] : []),
@@ -111,6 +115,7 @@ function plan(
   const ended = toProduction ? endingOf(facts, version, context) : null;
   const notes = [
     ...facts.notes,
+    ...featureShiftNotes(shift),
     ...(ended?.notes ?? []),
     ...(toProduction && policy.kind === "demo" ? [demo] : []),
   ];

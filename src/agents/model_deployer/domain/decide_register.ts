@@ -2,7 +2,8 @@ import type { Answer } from "./answer.ts";
 import type { ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Experiment, Metrics, ModelVersion } from "./entities.ts";
-import { modelVersionId, slug } from "./names.ts";
+import { featureShift, featureShiftNotes } from "./feature_shift.ts";
+import { experimentName, modelVersionId } from "./names.ts";
 import { projectStage, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import type { DecisionContext, RegisterRequest } from "./requests.ts";
@@ -23,6 +24,8 @@ export interface RegisterFacts {
   registered_before: ModelVersion | null;
   /** The version that the trainer has registered already, where the request names one. */
   given_version: { model_name: string; version: number; source: string; run_id: string } | null;
+  /** The version that is at production now, for its features to be compared with. */
+  production: ModelVersion | null;
 }
 
 function alreadyRegistered(version: ModelVersion): Decision {
@@ -81,7 +84,8 @@ export function decideRegister(
     const owner = `${given.model_name} version ${given.version} belongs to run ${given.run_id}`;
     return refuse("invalid_request", `${owner}, not to ${run.run_id}.`);
   }
-  return planRegistration(newVersion(request, run, given, context), run, given, context);
+  const version = newVersion(request, run, given, context);
+  return planRegistration(version, facts, run, context);
 }
 
 type GivenVersion = RegisterFacts["given_version"];
@@ -95,7 +99,7 @@ function newVersion(
   return {
     model_version_id: modelVersionId(context.operation_id),
     experiment_id: request.experiment_id,
-    model_name: given?.model_name ?? request.mlflow_model_name ?? `e2i_${slug(request.experiment_id)}`,
+    model_name: given?.model_name ?? request.mlflow_model_name ?? experimentName(request.experiment_id),
     version: given?.version ?? UNKNOWN_VERSION,
     mlflow_run_id: run.run_id,
     model_artifact_uri: request.model_artifact_uri ?? given?.source ?? `runs:/${run.run_id}/model`,
@@ -113,8 +117,8 @@ function newVersion(
 
 function planRegistration(
   version: ModelVersion,
+  { given_version: given, production }: RegisterFacts,
   run: Run,
-  given: GivenVersion,
   context: DecisionContext,
 ): Decision {
   const { model_name, mlflow_run_id, model_artifact_uri } = version;
@@ -125,9 +129,10 @@ function planRegistration(
     source: model_artifact_uri,
     request_key: context.operation_id,
   });
-  const notes = run.unusable_metrics.map(
+  const unusable = run.unusable_metrics.map(
     (name) => `Metric ${name} of the run is not a finite number and was left out.`,
   );
+  const notes = [...unusable, ...featureShiftNotes(featureShift(version, production))];
   return propose({
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
     lease_name: `model/${model_name}`,

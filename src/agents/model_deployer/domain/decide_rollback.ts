@@ -158,7 +158,7 @@ function rollbackSteps(
   const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
   const resources = { replicas, cpu_limit, memory_limit, autoscaling };
   const serveAgain: PlannedStep[] = [
-    planned(packageOf(previousVersion)),
+    planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
     planned({
       step: "start_server",
       deployment_id: previous.deployment_id,

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
-import { type ParsedRequestState, requestStateSchema } from "../state.ts";
+import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state.ts";
 
 /** What a validated state asks for. */
 export interface ValidatedRequest {
@@ -63,7 +63,8 @@ function validated(state: Record<string, unknown>): ValidatedRequest {
       `Unknown action: ${shown(action)}. Set deployment_action to one of ${ACTIONS.join(", ")}.`,
     );
   }
-  const parsed = parse(requestStateSchema, state);
+  const read = known === "register" ? state : withoutNeighbours(state);
+  const parsed = parse(requestStateSchema, read);
   const request = parse(actionRequestSchema, withoutUndefined(assemble(known, parsed)));
   return { action_request: request, idempotency_key: idempotencyKey(parsed) };
 }
@@ -127,17 +128,18 @@ function controlledRollout({ rollout_id, endpoint_name, rollout_reason }: Parsed
   return { rollout_id: rollout_id ?? null, endpoint_name: endpoint_name ?? null, rollout_reason };
 }
 
-/** Null where feature_analyzer left SHAP out. */
-function shapEvidence(state: ParsedRequestState) {
-  const { shap_analysis: analysis, top_features: top } = state;
-  if (analysis === undefined || analysis === null) return null;
-  const ranked = analysis.feature_importance
+/** Null where feature_analyzer left SHAP out; a ranking without its analysis counts, with no samples to its name. */
+function shapEvidence({ shap_analysis, top_features, shap_skipped }: ParsedRequestState) {
+  if (shap_skipped === true) return null;
+  const ranked = (shap_analysis?.feature_importance ?? [])
     .toSorted((a, b) => a.rank - b.rank)
     .map((entry) => entry.feature);
+  const top = top_features ?? ranked;
+  if (top.length === 0) return null;
   return {
-    shap_analysis_id: analysis.shap_analysis_id ?? null,
-    top_features: (top ?? ranked).slice(0, 5),
-    samples_analyzed: analysis.samples_analyzed,
+    shap_analysis_id: shap_analysis?.shap_analysis_id ?? null,
+    top_features: top.slice(0, 5),
+    samples_analyzed: shap_analysis?.samples_analyzed ?? 0,
   };
 }
 
