@@ -34,7 +34,7 @@ const installationSchema = z.strictObject({ kind: z.enum(["standard", "demo"]) }
  */
 export async function migrate(
   database: Database,
-  options: { installation: InstallationKind; folder?: URL },
+  options: { installation: InstallationKind | "existing"; folder?: URL },
 ): Promise<MigrationResult> {
   const migrations = await readMigrations(options.folder ?? DEFAULT_FOLDER);
   return database.transaction(async (tx) => {
@@ -100,9 +100,15 @@ function refuseDifferences(recorded: { name: string; checksum: string }[], migra
   }
 }
 
-async function fixInstallation(tx: Queries, wanted: InstallationKind): Promise<InstallationKind> {
-  await tx.query(anyRow, "insert into ml_installation (kind) values ($1) on conflict do nothing", [wanted]);
+/** `existing` takes the database as what it was created as; a new one becomes a standard one. */
+async function fixInstallation(
+  tx: Queries,
+  wanted: InstallationKind | "existing",
+): Promise<InstallationKind> {
+  const first = wanted === "existing" ? "standard" : wanted;
+  await tx.query(anyRow, "insert into ml_installation (kind) values ($1) on conflict do nothing", [first]);
   const [row] = await tx.query(installationSchema, "select kind from ml_installation");
+  if (row !== undefined && wanted === "existing") return row.kind;
   if (row?.kind !== wanted) {
     throw new ConfigurationError(
       `This database was created as ${row?.kind} and cannot be used as ${wanted}; use another database`,

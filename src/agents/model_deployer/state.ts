@@ -3,6 +3,7 @@ import { z } from "zod";
 import { agentStateFields } from "../base/agent_state.ts";
 import { type Answer, answerSchema } from "./domain/answer.ts";
 import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
+import { planDifferenceSchema } from "./domain/plan_difference.ts";
 import { actionRequestSchema, rolloutRequestSchema } from "./domain/requests.ts";
 
 /**
@@ -91,6 +92,8 @@ export type Progress = z.infer<typeof progressSchema>;
 export const planViewSchema = z.strictObject({
   summary: z.string(),
   steps: z.array(z.string()),
+  /** What is different afterwards. */
+  differences: z.array(planDifferenceSchema),
   approvals_needed: z.int(),
   generation: z.int(),
   notes: z.array(z.string()),

@@ -96,16 +96,15 @@ function plan(
 ): Decision {
   const { target_stage: target, promotion_reason: reason } = request;
   const toProduction = target === "production";
-  const { policy } = facts;
+  const { policy, shadow } = facts;
   const superseded = toProduction ? facts.production : null;
   const moves: StageMove[] = [
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
   const shift = featureShift(version, facts.production);
-  const evidence = toProduction
-    ? { gate_policy: policy, shadow: facts.shadow, feature_shift: shift === null ? null : { ...shift } }
-    : {};
+  const feature_shift = shift === null ? null : { ...shift };
+  const evidence = toProduction ? { gate_policy: policy, shadow, feature_shift } : {};
   const procedure = [
     "check_lifecycle",
     ...(toProduction ? ["check_production_gate", "approve"] : []),

@@ -32,8 +32,16 @@ function pause(
   context: DecisionContext,
 ): Decision {
   const { rollout } = standing;
-  if (rollout.pause !== null && rollout.status === "paused") {
-    const { by, since, reason: why } = rollout.pause;
+  if (rollout.status === "paused") {
+    const {
+      by,
+      since,
+      reason: why,
+    } = rollout.pause ?? {
+      by: "the judge",
+      since: rollout.step_started_at,
+      reason: "it waits for a person",
+    };
     return nothingToDo(standing, `It is paused since ${since} by ${by}: ${why}.`);
   }
   if (rollout.status !== "running") return hasEnded(rollout, "paused");
@@ -65,8 +73,9 @@ function resume(
 ): Decision {
   const { rollout } = standing;
   if (rollout.status === "running") return nothingToDo(standing, "It is running.");
-  if (rollout.status !== "paused" || rollout.pause === null) return hasEnded(rollout, "resumed");
-  const pausedSeconds = (Date.parse(context.now) - Date.parse(rollout.pause.since)) / 1000;
+  if (rollout.status !== "paused") return hasEnded(rollout, "resumed");
+  const since = rollout.pause?.since ?? context.now;
+  const pausedSeconds = (Date.parse(context.now) - Date.parse(since)) / 1000;
   const change = moved(rollout, {
     status: "running",
     pause: null,

@@ -101,7 +101,7 @@ export const rolloutSchema = z.strictObject({
   judge: judgeSettingsSchema,
   judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
-  /** Null unless somebody has paused it; one that is being rolled back is `paused` without. */
+  /** Null unless somebody has paused it; one that is being rolled back is `paused` without it and without a next tick. */
   pause: pauseSchema.nullable().default(null),
 });
 export type Rollout = z.infer<typeof rolloutSchema>;

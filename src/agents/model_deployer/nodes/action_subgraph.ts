@@ -3,6 +3,7 @@ import { END, START, StateGraph } from "@langchain/langgraph";
 import canonicalize from "canonicalize";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
+import { planDifferences } from "../domain/plan_difference.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
@@ -57,6 +58,7 @@ function viewOf(plan: Plan): PlanView {
   return {
     summary,
     steps: plan.steps.map((planned) => planned.do.step),
+    differences: planDifferences(plan),
     approvals_needed,
     generation,
     notes,
