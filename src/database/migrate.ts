@@ -44,6 +44,15 @@ export async function migrate(
   });
 }
 
+/** How many migrations of this version the database has not seen; `query` returns rows. */
+export async function countMissing(query: (sql: string) => Promise<{ name: string }[]>): Promise<number> {
+  const migrations = await readMigrations(DEFAULT_FOLDER);
+  const [table] = await query("select coalesce(to_regclass('schema_migrations')::text, '') as name");
+  const applied = table?.name === "" ? [] : await query("select name from schema_migrations");
+  const known = new Set(applied.map(({ name }) => name));
+  return migrations.filter(({ name }) => !known.has(name)).length;
+}
+
 async function readMigrations(folder: URL): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
   if (names.length === 0) {

@@ -1,5 +1,9 @@
 import { z } from "zod";
-import { type Experiment, experimentSchema, instantSchema } from "../../agents/model_deployer/domain/entities.ts";
+import {
+  type Experiment,
+  experimentSchema,
+  instantSchema,
+} from "../../agents/model_deployer/domain/entities.ts";
 import { anyRow, type Database } from "../pool.ts";
 
 const leaseRow = z.strictObject({
@@ -72,7 +76,10 @@ export class PostgresOverview {
   /** By id. */
   async experiments(): Promise<Experiment[]> {
     const columns = Object.keys(experimentSchema.shape).join(", ");
-    return this.#database.query(experimentSchema, `select ${columns} from ml_experiments order by experiment_id`);
+    return this.#database.query(
+      experimentSchema,
+      `select ${columns} from ml_experiments order by experiment_id`,
+    );
   }
 
   /** Those that have not ended, the last seen first. */
@@ -105,8 +112,10 @@ export class PostgresWorkers {
   }
 
   async ended(): Promise<void> {
-    await this.#database.query(anyRow, "update ml_workers set ended_at = clock_timestamp() where worker = $1", [
-      this.#worker,
-    ]);
+    await this.#database.query(
+      anyRow,
+      "update ml_workers set ended_at = clock_timestamp() where worker = $1",
+      [this.#worker],
+    );
   }
 }
