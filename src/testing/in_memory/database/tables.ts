@@ -1,3 +1,4 @@
+import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
 import type {
   Deployment,
   Endpoint,
@@ -70,7 +71,11 @@ export interface EvidenceRow {
   collected_at: string;
 }
 
-export type StageEventRow = HistoryEvent & { stage_revision: number };
+export type StageEventRow = HistoryEvent & {
+  stage_revision: number;
+  evidence: ChangeOf<"set_stage">["evidence"];
+};
+export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
   endpoint_name: string;
   generation: number;
@@ -110,6 +115,7 @@ export class Tables {
     "ml_traffic_history",
     (row) => `${row.endpoint_name}/${row.generation}`,
   );
+  readonly rolloutEvents = this.#table<RolloutEventRow>("ml_rollout_history", (row) => `${row.history_id}`);
   readonly evidence = this.#table<EvidenceRow>(
     "ml_shadow_evidence",
     (row) => `${row.deployment_id}/${row.epoch}`,

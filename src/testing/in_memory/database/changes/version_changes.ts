@@ -28,6 +28,7 @@ export function insertModelVersion(
     changed_by: context.requested_by,
     reason: `Registered from run ${version.mlflow_run_id}`,
     metrics: version.metrics,
+    evidence: {},
   });
 }
 
@@ -48,8 +49,8 @@ export function setStage(change: ChangeOf<"set_stage">, context: ChangeContext):
   if (moved.stage === "production") versions.requireUnique(moved, ["experiment_id", "stage"]);
   versions.put(moved);
   jsonObject(change.evidence);
-  const { kind, from: from_stage, changed_by, reason, metrics } = change;
-  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics });
+  const { kind, from: from_stage, changed_by, reason, metrics, evidence } = change;
+  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics, evidence });
 }
 
 function requireLegalMove({ model_version_id: id, from, to }: ChangeOf<"set_stage">): void {
@@ -76,6 +77,7 @@ function lostStage(
 
 type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics"> & {
   from_stage: Stage | null;
+  evidence: ChangeOf<"set_stage">["evidence"];
 };
 
 function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: StageEvent): void {
@@ -89,5 +91,6 @@ function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: S
     endpoint_name: null,
     generation: null,
     weights: null,
+    rollout_id: null,
   });
 }
