@@ -1,4 +1,5 @@
 import type { FaultRow } from "../fault_row.ts";
+import { crashRows } from "./crashes.ts";
 
 /** In the order in which they run. */
-export const faultRows: readonly FaultRow[] = [];
+export const faultRows: readonly FaultRow[] = [...crashRows];
