@@ -6,11 +6,15 @@ import { createModelDeployerGraph } from "../../../src/agents/model_deployer/gra
 import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
 import { createDatabase } from "../../../src/database/index.ts";
 import { Worker } from "../../../src/worker/worker.ts";
-import { FakeEpisodicMemory, FakeProceduralMemory, FakeWorkingMemory } from "../../fakes/memory.ts";
-import { InMemoryModelPackager } from "../../fakes/model_packager.ts";
-import { InMemoryModelRegistry } from "../../fakes/model_registry.ts";
-import { InMemoryModelServer } from "../../fakes/model_server.ts";
-import { FakeTrafficRouter } from "../../fakes/traffic_router.ts";
+import {
+  InMemoryEpisodicMemory,
+  InMemoryProceduralMemory,
+  InMemoryWorkingMemory,
+} from "../../../src/testing/in_memory/memories.ts";
+import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
+import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
+import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
+import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
 import { carry, restore } from "./carried_errors.ts";
 import { CrashPoints, watchStatements } from "./crash_points.ts";
 import { withoutSignals } from "./portable_values.ts";
@@ -50,10 +54,10 @@ async function carryOut({ order, database_url, settings, crash_at }: Order): Pro
     registry: remote("registry", new InMemoryModelRegistry()),
     packager: remote("packager", packager),
     server: remote("server", new InMemoryModelServer(packager)),
-    router: remote("router", new FakeTrafficRouter()),
-    workingMemory: remote("workingMemory", new FakeWorkingMemory()),
-    episodicMemory: remote("episodicMemory", new FakeEpisodicMemory()),
-    proceduralMemory: remote("proceduralMemory", new FakeProceduralMemory()),
+    router: remote("router", new InMemoryTrafficRouter()),
+    workingMemory: remote("workingMemory", new InMemoryWorkingMemory()),
+    episodicMemory: remote("episodicMemory", new InMemoryEpisodicMemory()),
+    proceduralMemory: remote("proceduralMemory", new InMemoryProceduralMemory()),
   };
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities);

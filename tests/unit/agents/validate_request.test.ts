@@ -48,25 +48,6 @@ test("a request is known by its id, else by its query and action, else by its co
   expect(validateRequest({ ...register, session_id: query.session_id }).idempotency_key).toBeNull();
 });
 
-test("feature_analyzer's SHAP becomes evidence: ranked, at most five, or none where it was left out", () => {
-  const feature = (rank: number) => ({ feature: `f${rank}`, importance: 1 / rank, rank });
-  const shap_analysis = {
-    experiment_id: "remission",
-    model_version: "v1",
-    feature_importance: [6, 3, 1, 2, 5, 4].map(feature),
-    samples_analyzed: 100,
-  };
-  expect(validateRequest({ ...register, shap_analysis }).action_request).toMatchObject({
-    shap_evidence: {
-      shap_analysis_id: null,
-      top_features: ["f1", "f2", "f3", "f4", "f5"],
-      samples_analyzed: 100,
-    },
-  });
-  const skipped = validateRequest({ ...register, shap_analysis: null, shap_skipped: true }).action_request;
-  expect(skipped).toMatchObject({ shap_evidence: null });
-});
-
 test.each([
   [undefined],
   [null],
@@ -147,6 +128,31 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     "an unknown rollout",
     { ...deploy, rollout: "fast" },
     /rollout: .*linear.*canary.*immediate.*\(given "fast"\)/,
+  ],
+  [
+    "steps that fall",
+    { ...deploy, rollout: { steps: [50, 20, 100].map((weight) => ({ weight, bake_seconds: 1 })) } },
+    /rollout\.steps: weights must rise, and step 2 \(20\) does not \(given/,
+  ],
+  [
+    "steps that end before everything has moved",
+    { ...deploy, rollout: { steps: [{ weight: 50, bake_seconds: 1 }] } },
+    /rollout\.steps: the last step must have weight 100, not 50/,
+  ],
+  [
+    "half a character",
+    { ...promote, promotion_reason: "because\ud800" },
+    /promotion_reason: text without .*lone surrogates \(given "because\\ud800"\)/,
+  ],
+  [
+    "a NUL in a feature's name",
+    { ...register, top_features: ["age\u0000"] },
+    /top_features\.0: text without control characters.*\(given "age\\u0000"\)/,
+  ],
+  [
+    "a step's weight",
+    { ...deploy, rollout: { steps: [{ weight: 0.5, bake_seconds: 1 }] } },
+    /rollout\.steps\.0\.weight: .*\(given 0\.5\)/,
   ],
   ["no reason", { ...rollback, rollback_reason: "" }, /rollback_reason: /],
   [
