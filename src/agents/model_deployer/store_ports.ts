@@ -53,7 +53,8 @@ export interface Operation {
 
 export interface RecordedStep {
   index: number;
-  step: Step["step"];
+  /** `give_up` holds the error for which the steps before it are undone. */
+  step: Step["step"] | "give_up";
   result: Record<string, unknown>;
 }
 

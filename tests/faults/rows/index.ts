@@ -1,5 +1,6 @@
 import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
+import { crashRows } from "./crashes.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
 import { stoppedProcess } from "./stopped_process.ts";
@@ -8,6 +9,7 @@ import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
 export const faultRows: readonly FaultRow[] = [
+  ...crashRows,
   ...neighbourRows,
   contenders,
   stoppedProcess,
