@@ -35,6 +35,7 @@ const settings: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  reconcile_seconds: 3600,
   default_effects: "live",
 };
 

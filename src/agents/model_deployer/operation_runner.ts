@@ -161,7 +161,9 @@ export class OperationRunner {
         throw deadlineError(plan.summary, error);
       }
       const stands =
-        error instanceof ConflictError ? await answerThatStands(operation, plan, this.#database, options) : null;
+        error instanceof ConflictError
+          ? await answerThatStands(operation, plan, this.#database, options)
+          : null;
       if (stands !== null) {
         const outcome = { status: "succeeded" as const, result: { ...stands } };
         await this.#database.journal.finish(operation_id, outcome, [], lease);
