@@ -37,7 +37,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
   async store(episode: Episode, options: CallOptions): Promise<void> {
     const client = await this.#memory.client();
     const row = { ...episode, agent_name: "model_deployer" };
-    await callSupabase("store an episode", options.signal, (signal) =>
+    await callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
       client
         .from("episodic_memories")
         .upsert(row, { onConflict: "dedupe_key", ignoreDuplicates: true })
@@ -66,7 +66,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
       .order("occurred_at", { ascending: false })
       .order("memory_id", { ascending: false })
       .limit(limit);
-    const rows = await callSupabase("read episodes", options.signal, (signal) =>
+    const rows = await callSupabase(this.#memory.circuit, "read episodes", options.signal, (signal) =>
       newest.abortSignal(signal).retry(false),
     );
     const parsed = z.array(rowSchema).safeParse(rows);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
@@ -115,7 +116,7 @@ export class Worker {
 
   async #lookAt(rollout: Rollout): Promise<void> {
     try {
-      this.#report.rollouts.push(await this.#advance(rollout, AbortSignal.timeout(WORK_MS)));
+      this.#report.rollouts.push(await within(WORK_MS, (signal) => this.#advance(rollout, signal)));
     } catch (error) {
       await this.#attempt(rollout.rollout_id, () =>
         this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
@@ -149,6 +150,7 @@ export class Worker {
       default:
         return advance satisfies never;
     }
+    if (advance.problem !== null) this.#report.problems.push(advance.problem);
     return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
   }
 
@@ -167,8 +169,10 @@ export class Worker {
   }
 
   async #resume({ operation_id }: Operation): Promise<void> {
-    const signal = AbortSignal.timeout(WORK_MS);
-    const resumed = await resumeOperation(this.#capabilities, operation_id, { signal });
+    const capabilities = this.#capabilities;
+    const resumed = await within(WORK_MS, (signal) =>
+      resumeOperation(capabilities, operation_id, { signal }),
+    );
     this.#report.resumed.push(resumed);
   }
 
@@ -177,7 +181,7 @@ export class Worker {
     const { reconciler, settings } = this.#capabilities;
     if (performance.now() - this.#reconciledAt < settings.reconcile_seconds * 1000) return;
     this.#reconciledAt = performance.now();
-    const report = await reconciler.reconcileSome({ signal: AbortSignal.timeout(WORK_MS) });
+    const report = await within(WORK_MS, (signal) => reconciler.reconcileSome({ signal }));
     this.#report.reconciliation = report;
   }
 
@@ -189,8 +193,9 @@ export class Worker {
     });
     await this.#attempt("shadow evidence", () => this.#collectEvidence());
     await this.#attempt("outbox", async () => {
-      const signal = AbortSignal.timeout(WORK_MS);
-      this.#report.problems.push(...(await this.#capabilities.delivery.deliver(BATCH, { signal })));
+      const { delivery } = this.#capabilities;
+      const undelivered = await within(WORK_MS, (signal) => delivery.deliver(BATCH, { signal }));
+      this.#report.problems.push(...undelivered);
     });
   }
 
@@ -203,6 +208,11 @@ export class Worker {
       );
     }
   }
+}
+
+function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = new Deadline(ms);
+  return deadline.cover(() => work(deadline.signal));
 }
 
 function emptyReport(): TickReport {

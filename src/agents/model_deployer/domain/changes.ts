@@ -100,6 +100,8 @@ const moveRollout = z.strictObject({
   inconclusive_looks: z.int().min(0),
   judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
+  /** Left out or null keeps it. */
+  watched_until: instantSchema.nullable().optional(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });

@@ -15,7 +15,7 @@ export type EpisodeParts = Pick<
   Episode,
   "event_subtype" | "description" | "experiment_id" | "endpoint_name" | "occurred_at"
 > & {
-  outcome_type: "success" | "failure" | "pending";
+  outcome_type: "success" | "failure" | "pending" | "escalated";
   raw_content: ChangeOf<"enqueue">["payload"];
 };
 
