@@ -253,9 +253,14 @@ export interface HistoryEvent {
   endpoint_name: string | null;
   generation: number | null;
   weights: Record<string, number> | null;
+  /** The weights of the generation that was acknowledged before; null for the first, and for moves between stages. */
+  from_weights: Record<string, number> | null;
   changed_by: string;
   reason: string;
+  /** At that moment: the version's own of a move between stages, the judge's figures of a change of traffic. */
   metrics: Metrics;
+  /** What decided: policy and shadow of a promotion; a traffic change's verdict, and its versions' `model_metrics`. */
+  evidence: Record<string, unknown>;
 }
 
 export interface History {

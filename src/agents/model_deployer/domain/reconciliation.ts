@@ -1,7 +1,7 @@
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { planned } from "./decisions.ts";
 import type { PlannedStep } from "./plan.ts";
-import { packageOf } from "./planned_deployment.ts";
+import { packageOf, startOf } from "./planned_deployment.ts";
 import type { Route } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 
@@ -99,16 +99,12 @@ function purposeOf(id: string, { weights, mirror_deployment_id }: Endpoint): str
 
 /** A shadow that was away begins its hours anew. */
 function startAgain({ deployment, version }: WantedServer, endpoint: Endpoint): PlannedStep[] {
-  const { deployment_id: id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
-  const isShadow = endpoint.mirror_deployment_id === id && deployment.status === "active";
+  const { deployment_id: id, bento_tag, status } = deployment;
+  const isShadow = endpoint.mirror_deployment_id === id && status === "active";
   const hoursAnew = [setStatus(id, ["active"], "deploying"), setStatus(id, ["deploying"], "active")];
   return [
     planned({ ...packageOf(version), bento_tag }),
-    planned(
-      { step: "start_server", deployment_id: id, bento_tag, resources },
-      { then: isShadow ? hoursAnew : [] },
-    ),
+    planned(startOf(deployment), { then: isShadow ? hoursAnew : [] }),
   ];
 }
 
