@@ -105,7 +105,7 @@ export class MLDeploymentRepository implements Deployments {
       `update ml_deployments set drained_at = null, drain_due_at = clock_timestamp()
        where deployment_id = $1 and status = any ($2::deployment_status_enum[])
          and (drained_at is not null or drain_due_at is null)`,
-      [deploymentId, STOPPABLE],
+      [deploymentId, STOPPABLE_STATUSES],
     );
   }
 

@@ -8,7 +8,7 @@ import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
-import type { Rollout } from "./rollout.ts";
+import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";

@@ -3,6 +3,7 @@ import type {
   Endpoint,
   Experiment,
   GatePolicy,
+  Metrics,
   ModelVersion,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
@@ -25,6 +26,8 @@ export type EndpointRow = Endpoint & {
   wanted_by: string;
   wanted_reason: string;
   wanted_operation_id: string | null;
+  wanted_metrics: Metrics;
+  wanted_evidence: Record<string, unknown>;
 };
 
 export type OperationRow = Operation & {

@@ -62,11 +62,13 @@ export class InMemoryEndpoints implements Endpoints {
   }
 }
 
-function publicEndpoint({
+export function publicEndpoint({
   wanted_at: _at,
   wanted_by: _by,
   wanted_reason: _reason,
   wanted_operation_id: _operation,
+  wanted_metrics: _metrics,
+  wanted_evidence: _evidence,
   ...endpoint
 }: EndpointRow): Endpoint {
   return endpoint;
@@ -117,7 +119,13 @@ export class InMemoryHistory implements History {
       .map(({ stage_revision: _revision, ...event }): HistoryEvent => event);
     const traffic = trafficEvents
       .where(isOurs)
-      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => event);
+      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => {
+        const { endpoint_name, generation } = event;
+        const before = trafficEvents.where(
+          (row) => row.endpoint_name === endpoint_name && row.generation < generation,
+        );
+        return { ...event, from_weights: before.at(-1)?.weights ?? null };
+      });
     return inOrder([...stages, ...traffic], (event) => event.occurred_at);
   }
 
