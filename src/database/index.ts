@@ -11,6 +11,7 @@ import type {
   OperationReader,
   Outbox,
   Principals,
+  Reconciliation,
   RollbackFactsReader,
   Rollouts,
   ShadowEvidenceStore,
@@ -30,6 +31,7 @@ import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
 import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
@@ -44,6 +46,7 @@ export interface DeployerDatabase {
   endpoints: Endpoints;
   rollouts: Rollouts;
   rollbackFacts: RollbackFactsReader;
+  reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
   approvals: Approvals;
   principals: Principals;
@@ -80,6 +83,7 @@ export function createDatabase(options: {
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
+    reconciliation: new PostgresReconciliation(database),
     shadowEvidence: new PostgresShadowEvidence(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),

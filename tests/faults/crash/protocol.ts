@@ -29,6 +29,7 @@ const orderSchema = z.strictObject({
     lease_seconds: z.number(),
     patience_seconds: z.number(),
     retention_seconds: z.number(),
+    reconcile_seconds: z.number(),
     default_effects: z.enum(["live", "dry-run"]),
   }),
   /** The number of the point to die at; null to live through all of them. */

@@ -4,7 +4,14 @@ import { planned, propose } from "./decisions.ts";
 import type { ModelVersion } from "./entities.ts";
 import { type EpisodeParts, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
-import { LOOK_SECONDS, packageOf, secondsAfter, WATCH_SECONDS, watchAfter } from "./planned_deployment.ts";
+import {
+  LOOK_SECONDS,
+  packageOf,
+  secondsAfter,
+  startOf,
+  WATCH_SECONDS,
+  watchAfter,
+} from "./planned_deployment.ts";
 import type { RolloutStep } from "./rollout.ts";
 import type { Look } from "./rollout_look.ts";
 import { noRoute, setStatus, switchRoute } from "./route_switch.ts";
@@ -61,6 +68,7 @@ export function takeStep(look: Look, step: RolloutStep): Decision {
       weights: split(baseline, candidate, step.weight),
       mirror_deployment_id: before.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, step ${stepIndex + 1}: ${verdict.reason}`,
+      verdict,
     }),
     on_success: [
       ...(isLast ? completion(look, begun) : [holdRollout(look, begun)]),
@@ -140,14 +148,13 @@ export function serveBaselineAgain(look: Look, version: ModelVersion): Decision 
   const { rollout, endpoint, previous: baseline } = look.facts;
   if (endpoint === null || baseline === null) return null;
   const { endpoint_name: name, generation } = endpoint;
-  const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = baseline;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  const { deployment_id, bento_tag } = baseline;
   return propose({
     summary: `${name}: start the server of the baseline ${deployment_id} again.`,
     lease_name: name,
     steps: [
-      planned(packageOf(version)),
-      planned({ step: "start_server", deployment_id, bento_tag, resources }),
+      planned({ ...packageOf(version), bento_tag }),
+      planned(startOf(baseline)),
       planned({ step: "apply_route", endpoint_name: name, generation }),
     ],
     on_success: [

@@ -83,6 +83,9 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+  /** What it was decided by: figures by name, and the evidence behind them. */
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
 });
 
 const observeRoute = z.strictObject({

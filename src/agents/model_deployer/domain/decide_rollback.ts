@@ -3,11 +3,11 @@ import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
-import { packageOf } from "./planned_deployment.ts";
+import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { announceRollback } from "./rollback_announcements.ts";
 import { endRollout, type Ending, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
-import type { Rollout } from "./rollout.ts";
+import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -83,21 +83,20 @@ export function planRollback(
   ending: Ending = "rolled_back",
 ): Decision {
   const { current, previous, endpoint, rollout } = turn;
+  const verdict = judged?.verdict ?? rollout?.verdict ?? null;
   return propose({
     summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
     intent: holdStill(rollout, judged),
-    steps: rollbackSteps(turn, reason),
+    steps: rollbackSteps(turn, reason, verdict),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
         keepWarmSeconds: KEEP_BAD_SECONDS,
         rollbackReason: reason,
       }),
       ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
-      ...stageMoves(turn, reason).map((move) =>
-        setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
-      ),
+      ...stageMoves(turn, reason).map((move) => setStage(move, context.requested_by, { verdict })),
       ...endRollout(rollout, judged, ending, reason),
       ...announceRollback(turn, reason, context, judged, ending),
     ],
@@ -140,17 +139,11 @@ function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
 function rollbackSteps(
   { endpoint, current, previous, previousVersion, warm }: Turn,
   reason: string,
+  verdict: Verdict | null,
 ): PlannedStep[] {
-  const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
   const serveAgain: PlannedStep[] = [
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
-    planned({
-      step: "start_server",
-      deployment_id: previous.deployment_id,
-      bento_tag: previous.bento_tag,
-      resources,
-    }),
+    planned(startOf(previous)),
   ];
   return [
     ...(warm ? [] : serveAgain),
@@ -160,6 +153,7 @@ function rollbackSteps(
       weights: allTo(previous.deployment_id),
       mirror_deployment_id: mirrorAfter(endpoint, current),
       reason: `rollback of ${current.deployment_id}: ${reason}`,
+      verdict,
     }),
   ];
 }

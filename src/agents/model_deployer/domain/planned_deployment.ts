@@ -69,22 +69,13 @@ export function deploymentSteps(
   traffic: PlannedTraffic,
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
-  const { replicas, cpu_limit, memory_limit, autoscaling } = deployment;
   return [
     planned(
       { step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
       { then: [setStatus(id, ["pending"], "deploying")] },
     ),
     planned(packageOf(version)),
-    planned(
-      {
-        step: "start_server",
-        deployment_id: id,
-        bento_tag: deployment.bento_tag,
-        resources: { replicas, cpu_limit, memory_limit, autoscaling },
-      },
-      { undo: [{ step: "stop_server", deployment_id: id }] },
-    ),
+    planned(startOf(deployment), { undo: [{ step: "stop_server", deployment_id: id }] }),
     ...switchRoute({
       endpoint_name: name,
       before,
@@ -93,6 +84,12 @@ export function deploymentSteps(
       reason: `deploy ${id}`,
     }),
   ];
+}
+
+export function startOf(deployment: Deployment): StepOf<"start_server"> {
+  const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
+  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  return { step: "start_server", deployment_id, bento_tag, resources };
 }
 
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {

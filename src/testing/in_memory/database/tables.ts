@@ -1,9 +1,9 @@
-import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
 import type {
   Deployment,
   Endpoint,
   Experiment,
   GatePolicy,
+  Metrics,
   ModelVersion,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
@@ -26,6 +26,8 @@ export type EndpointRow = Endpoint & {
   wanted_by: string;
   wanted_reason: string;
   wanted_operation_id: string | null;
+  wanted_metrics: Metrics;
+  wanted_evidence: Record<string, unknown>;
 };
 
 export type OperationRow = Operation & {
@@ -71,10 +73,7 @@ export interface EvidenceRow {
   collected_at: string;
 }
 
-export type StageEventRow = HistoryEvent & {
-  stage_revision: number;
-  evidence: ChangeOf<"set_stage">["evidence"];
-};
+export type StageEventRow = HistoryEvent & { stage_revision: number };
 export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
   endpoint_name: string;

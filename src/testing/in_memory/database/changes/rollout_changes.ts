@@ -56,7 +56,7 @@ export function moveRollout(
 
 function writeEvent(
   { rolloutEvents, deployments, clock }: Tables,
-  { rollout_id, experiment_id, endpoint_name, deployment_id }: RolloutRow,
+  { rollout_id, experiment_id, endpoint_name, deployment_id, verdict }: RolloutRow,
   { kind, reason }: NonNullable<ChangeOf<"move_rollout">["event"]>,
   changed_by: string,
 ): void {
@@ -71,10 +71,12 @@ function writeEvent(
     endpoint_name,
     generation: null,
     weights: null,
+    from_weights: null,
     rollout_id,
     changed_by,
     reason,
     metrics: {},
+    evidence: { verdict },
   });
 }
 

@@ -28,7 +28,7 @@ export function insertModelVersion(
     changed_by: context.requested_by,
     reason: `Registered from run ${version.mlflow_run_id}`,
     metrics: version.metrics,
-    evidence: {},
+    evidence: { artifact_digest: version.artifact_digest },
   });
 }
 
@@ -48,8 +48,8 @@ export function setStage(change: ChangeOf<"set_stage">, context: ChangeContext):
   };
   if (moved.stage === "production") versions.requireUnique(moved, ["experiment_id", "stage"]);
   versions.put(moved);
-  jsonObject(change.evidence);
-  const { kind, from: from_stage, changed_by, reason, metrics, evidence } = change;
+  const evidence = jsonObject(change.evidence);
+  const { kind, from: from_stage, changed_by, reason, metrics } = change;
   writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics, evidence });
 }
 
@@ -75,9 +75,8 @@ function lostStage(
   );
 }
 
-type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics"> & {
+type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics" | "evidence"> & {
   from_stage: Stage | null;
-  evidence: ChangeOf<"set_stage">["evidence"];
 };
 
 function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: StageEvent): void {
@@ -92,5 +91,6 @@ function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: S
     generation: null,
     weights: null,
     rollout_id: null,
+    from_weights: null,
   });
 }

@@ -67,11 +67,13 @@ export class InMemoryEndpoints implements Endpoints {
   }
 }
 
-function publicEndpoint({
+export function publicEndpoint({
   wanted_at: _at,
   wanted_by: _by,
   wanted_reason: _reason,
   wanted_operation_id: _operation,
+  wanted_metrics: _metrics,
+  wanted_evidence: _evidence,
   ...endpoint
 }: EndpointRow): Endpoint {
   return endpoint;
@@ -119,10 +121,16 @@ export class InMemoryHistory implements History {
     const isOurs = (row: HistoryEvent) => row.experiment_id === experimentId;
     const stages = stageEvents
       .where(isOurs)
-      .map(({ stage_revision: _revision, evidence: _evidence, ...event }): HistoryEvent => event);
+      .map(({ stage_revision: _revision, ...event }): HistoryEvent => event);
     const traffic = trafficEvents
       .where(isOurs)
-      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => event);
+      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => {
+        const { endpoint_name, generation } = event;
+        const before = trafficEvents.where(
+          (row) => row.endpoint_name === endpoint_name && row.generation < generation,
+        );
+        return { ...event, from_weights: before.at(-1)?.weights ?? null };
+      });
     const rollouts = rolloutEvents.where(isOurs).map(({ history_id: _id, ...event }): HistoryEvent => event);
     return inOrder([...stages, ...traffic, ...rollouts], (event) => event.occurred_at);
   }
