@@ -5,7 +5,7 @@ import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
 import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../contract/memory/examples.ts";
 import { pollUntil } from "../../support/poll.ts";
-import { createKillablePostgres, type KillablePostgres } from "./killable_postgres.ts";
+import { createKillablePostgres, type KillablePostgres } from "../../support/killable_postgres.ts";
 
 describe("a Postgres that is killed under the development default", () => {
   const unavailable = { code: "service_unavailable", service: "supabase", retryable: true };
