@@ -52,6 +52,13 @@ module.exports = {
       to: { path: "^(tests|bench)/" },
     },
     {
+      name: "product-knows-no-testing-kit",
+      comment: "The kit is for tests, the user's included; nothing that runs in production is built on it.",
+      severity: "error",
+      from: { path: "^(src|demo)/", pathNot: "^src/testing/" },
+      to: { path: "^src/testing/" },
+    },
+    {
       name: "declared-packages-only",
       severity: "error",
       from: { path: "^src/" },

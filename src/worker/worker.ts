@@ -126,6 +126,9 @@ export class Worker {
     const advance = await look(parts, endpoints, settings, rollout_id, context, { signal });
     if (advance === null) return { rollout_id, advance: "nothing", reason: "it does not exist" };
     switch (advance.advance) {
+      case "stuck":
+        this.#report.problems.push(`${advance.why}; roll it back or deploy another version.`);
+        return { rollout_id, advance: "stuck", reason: advance.why };
       case "nothing":
         return { rollout_id, advance: "nothing", reason: advance.why };
       case "hold":
@@ -140,6 +143,7 @@ export class Worker {
       default:
         return advance satisfies never;
     }
+    if (advance.problem !== null) this.#report.problems.push(advance.problem);
     return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
   }
 

@@ -13,12 +13,16 @@ import {
 } from "../../src/agents/model_deployer/state.ts";
 import type { DeployerDatabase } from "../../src/database/index.ts";
 import { Worker } from "../../src/worker/worker.ts";
-import { FakeEpisodicMemory, FakeProceduralMemory, FakeWorkingMemory } from "../fakes/memory.ts";
-import { InMemoryModelPackager } from "../fakes/model_packager.ts";
-import { InMemoryModelRegistry } from "../fakes/model_registry.ts";
-import { InMemoryModelServer } from "../fakes/model_server.ts";
-import { FakeTrafficRouter } from "../fakes/traffic_router.ts";
-import { Wire } from "./wire.ts";
+import {
+  InMemoryEpisodicMemory,
+  InMemoryProceduralMemory,
+  InMemoryWorkingMemory,
+} from "../../src/testing/in_memory/memories.ts";
+import { InMemoryModelPackager } from "../../src/testing/in_memory/model_packager.ts";
+import { InMemoryModelRegistry } from "../../src/testing/in_memory/model_registry.ts";
+import { InMemoryModelServer } from "../../src/testing/in_memory/model_server.ts";
+import { InMemoryTrafficRouter } from "../../src/testing/in_memory/traffic_router.ts";
+import { Wire } from "../../src/testing/wire.ts";
 import type { World } from "./world.ts";
 
 export const EXPERIMENT = "remission";
@@ -38,10 +42,10 @@ interface Fakes {
   registry: InMemoryModelRegistry;
   packager: InMemoryModelPackager;
   server: InMemoryModelServer;
-  router: FakeTrafficRouter;
-  workingMemory: FakeWorkingMemory;
-  episodicMemory: FakeEpisodicMemory;
-  proceduralMemory: FakeProceduralMemory;
+  router: InMemoryTrafficRouter;
+  workingMemory: InMemoryWorkingMemory;
+  episodicMemory: InMemoryEpisodicMemory;
+  proceduralMemory: InMemoryProceduralMemory;
 }
 
 /** A whole deployer over a real database, everything else fake and behind a wire that can be cut. */
@@ -80,10 +84,10 @@ export async function deployerIn(world: World, options: DeployerOptions = {}): P
     registry: registryWithRuns(),
     packager,
     server: new InMemoryModelServer(packager),
-    router: new FakeTrafficRouter(),
-    workingMemory: new FakeWorkingMemory(),
-    episodicMemory: new FakeEpisodicMemory(),
-    proceduralMemory: new FakeProceduralMemory(),
+    router: new InMemoryTrafficRouter(),
+    workingMemory: new InMemoryWorkingMemory(),
+    episodicMemory: new InMemoryEpisodicMemory(),
+    proceduralMemory: new InMemoryProceduralMemory(),
   };
   return deployerOver(world, world.db, fakes, { ...settings, ...options.settings });
 }

@@ -101,6 +101,9 @@ export const approvalQuestionSchema = z.strictObject({
   approvals_needed: z.int(),
   approvals_given: z.int(),
   notes: z.array(z.string()),
+  plan: planViewSchema,
+  /** What speaks for the plan: the version's metrics, and for production what its gate asked for and what the shadow showed. */
+  evidence: z.record(z.string(), z.json()),
   resume_with: z.strictObject({ approval_id: z.string() }),
   /** Why the last attempt to resume did not go through. */
   refused: z.string().nullable(),
@@ -119,7 +122,7 @@ export const ModelDeployerState = new StateSchema({
   idempotency_key: z.string().nullable().optional(),
   /** Null in a dry run, which claims nothing. */
   operation_id: z.string().nullable().optional(),
-  operation_status: z.enum(["claimed", "begun", "succeeded"]).nullable().optional(),
+  operation_status: z.enum(["claimed", "awaiting_approval", "begun", "succeeded"]).nullable().optional(),
   deployment_plan: planViewSchema.nullable().optional(),
   deployment_manifest: answerFields.deployment_manifest.optional(),
   version_record: answerFields.version_record.optional(),
@@ -138,6 +141,26 @@ export const contextSchema = z.object({
     .meta({ type: "string", enum: ["live", "dry-run"], description: "live acts; dry-run only plans" })
     .optional(),
 });
+
+/** What the neighbours hand over; only a registration reads it, and only SHAP's ranking becomes evidence. */
+const neighbourStateFields = {
+  shap_analysis: z
+    .object({
+      shap_analysis_id: z.string().nullish(),
+      feature_importance: z.array(featureSchema).max(10_000),
+      samples_analyzed: z.int().min(0),
+    })
+    .nullish(),
+  top_features: z.array(z.string()).max(100).nullish(),
+  shap_skipped: z.boolean().nullish(),
+  top_interactions: z.array(z.json()).max(100).nullish(),
+  explainer_type: z.string().nullish(),
+  train_metrics: metrics.nullish(),
+  validation_metrics: metrics.nullish(),
+  test_metrics: metrics.nullish(),
+  auc_roc: z.number().nullish(),
+  success_criteria_met: z.boolean().nullish(),
+};
 
 /** The request as it stands in the pipeline's state, strict: what is unknown here is a mistake. */
 export const requestStateSchema = z.strictObject({
@@ -181,26 +204,18 @@ export const requestStateSchema = z.strictObject({
   current_deployment_id: z.string().optional(),
   rollback_reason: z.string().optional(),
   rollout_id: z.string().optional(),
-  shap_analysis: z
-    .object({
-      shap_analysis_id: z.string().nullish(),
-      feature_importance: z.array(featureSchema).max(10_000),
-      samples_analyzed: z.int().min(0),
-    })
-    .nullish(),
-  top_features: z.array(z.string()).max(100).nullish(),
-  shap_skipped: z.boolean().nullish(),
-  top_interactions: z.array(z.json()).max(100).nullish(),
-  explainer_type: z.string().nullish(),
-  train_metrics: metrics.nullish(),
-  validation_metrics: metrics.nullish(),
-  test_metrics: metrics.nullish(),
-  auc_roc: z.number().nullish(),
-  success_criteria_met: z.boolean().nullish(),
+  ...neighbourStateFields,
 });
 /** What a caller hands to the agent. */
 export type ModelDeployerRequest = z.input<typeof requestStateSchema>;
 export type ParsedRequestState = z.infer<typeof requestStateSchema>;
+
+/** The state without what only a registration reads: what a neighbour got wrong holds up no other action. */
+export function withoutNeighbours(state: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(state).filter(([key]) => !Object.hasOwn(neighbourStateFields, key)),
+  );
+}
 
 /** What the agent answers; what does not belong to the action is null. */
 export interface ModelDeployerAnswer {
@@ -218,3 +233,14 @@ export interface ModelDeployerAnswer {
   /** Parts that did not answer; what they missed is caught up later. */
   degraded: string[];
 }
+
+/** What a run begins with and a failure leaves, so that the answer of an earlier run of a thread passes for nobody's. */
+export const noAnswer = {
+  operation_id: null,
+  deployment_plan: null,
+  deployment_manifest: null,
+  version_record: null,
+  rollback_successful: null,
+  active_deployment_id: null,
+  degraded: [],
+} satisfies Partial<ModelDeployerAnswer>;

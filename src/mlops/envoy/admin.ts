@@ -15,20 +15,23 @@ export const envoyService = "envoy";
 const callTimeoutMs = 3_000;
 const tries = 3;
 
-const quantilesSchema = z.object({
-  supported_quantiles: z.array(z.number()),
-  computed_quantiles: z.array(
-    z.object({
-      name: z.string(),
-      values: z.array(z.object({ cumulative: z.number().nullable() })),
-    }),
-  ),
+const histogramsSchema = z.object({
+  supported_percentiles: z.array(z.number()).default([]),
+  details: z
+    .array(
+      z.object({
+        name: z.string(),
+        totals: z.array(z.object({ lower_bound: z.number(), count: z.int() })),
+        percentiles: z.array(z.object({ cumulative: z.number().nullable() })),
+      }),
+    )
+    .default([]),
 });
 const statsSchema = z.object({
   stats: z.array(
     z.union([
       z.object({ name: z.string(), value: z.union([z.number(), z.string()]) }),
-      z.object({ histograms: quantilesSchema }),
+      z.object({ histograms: histogramsSchema }),
     ]),
   ),
 });
@@ -37,8 +40,14 @@ const serverInfoSchema = z.object({ state: z.string(), node: z.object({ id: z.st
 export interface Stats {
   /** Counters, gauges and texts by name. */
   values: Map<string, number | string>;
-  /** By histogram, then by quantile in percent; null before the first value. */
-  quantiles: Map<string, Map<number, number | null>>;
+  histograms: Map<string, Histogram>;
+}
+
+export interface Histogram {
+  /** By percent; null before the first value. */
+  quantiles: Map<number, number | null>;
+  /** Values counted from this one on, up to the next entry: two significant digits. */
+  counts: { from: number; count: number }[];
 }
 
 /** How far Envoy has come with one of its two files. */
@@ -92,12 +101,12 @@ export class EnvoyAdmin {
 
   /** @param filter a regular expression (RE2) over the full names */
   async stats(filter: string, signal: AbortSignal): Promise<Stats> {
-    const path = `/stats?format=json&filter=${encodeURIComponent(filter)}`;
+    const path = `/stats?format=json&histogram_buckets=detailed&filter=${encodeURIComponent(filter)}`;
     const { stats } = await this.#read(path, statsSchema, signal);
-    const found: Stats = { values: new Map(), quantiles: new Map() };
+    const found: Stats = { values: new Map(), histograms: new Map() };
     for (const entry of stats) {
       if ("name" in entry) found.values.set(entry.name, entry.value);
-      else addQuantiles(found.quantiles, entry.histograms);
+      else addHistograms(found.histograms, entry.histograms);
     }
     return found;
   }
@@ -168,11 +177,12 @@ function isBrokenOff(error: unknown): boolean {
   return error instanceof ServiceUnavailableError && error.details["failure"] === "broken_off";
 }
 
-function addQuantiles(into: Stats["quantiles"], histograms: z.infer<typeof quantilesSchema>): void {
-  for (const { name, values } of histograms.computed_quantiles) {
-    const byQuantile = histograms.supported_quantiles.map((quantile, index) => {
-      return [quantile, values[index]?.cumulative ?? null] as const;
+function addHistograms(into: Stats["histograms"], found: z.infer<typeof histogramsSchema>): void {
+  for (const { name, percentiles, totals } of found.details) {
+    const quantiles = found.supported_percentiles.map((percent, index) => {
+      return [percent, percentiles[index]?.cumulative ?? null] as const;
     });
-    into.set(name, new Map(byQuantile));
+    const counts = totals.map(({ lower_bound, count }) => ({ from: lower_bound, count }));
+    into.set(name, { quantiles: new Map(quantiles), counts });
   }
 }

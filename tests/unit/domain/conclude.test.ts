@@ -47,6 +47,9 @@ test("a deployment is dated when it is done, takes as long as it took, and names
     deployed_at: later(12.346),
     deployment_duration_seconds: 12.35,
   });
+  expect(changesOf(changes, "date_deployment")).toMatchObject([
+    { deployment_id: "deploy_new", deployed_at: later(12.346), deployment_duration_seconds: 12.35 },
+  ]);
   const procedure = changesOf(changes, "enqueue").find((entry) => entry.topic === "procedural_memory");
   expect(procedure?.payload).toMatchObject({ duration_ms: 12_346 });
 });
@@ -78,7 +81,8 @@ test("a registration gets its number and digest from its steps, in the row and i
     unusable_metrics: [],
     algorithm: null,
   };
-  const facts = { experiment: anExperiment(), run, registered_before: null, given_version: null };
+  const nothing = { registered_before: null, given_version: null, production: null };
+  const facts = { experiment: anExperiment(), run, ...nothing };
   const steps = [
     { step: "pin_artifact", result: { artifact: "model", digest: "abc" } },
     { step: "register_in_registry", result: { version: 7 } },
@@ -104,7 +108,8 @@ test("a run that was registered before keeps the date of that day", () => {
     preprocessing_artifact_uri: null,
     shap_evidence: null,
   };
-  const facts = { experiment: anExperiment(), run: null, registered_before, given_version: null };
+  const nothing = { run: null, given_version: null, production: null };
+  const facts = { experiment: anExperiment(), registered_before, ...nothing };
   const { answer } = conclude(planOf(decideRegister(request, facts, context)), [], finishedAfter(1));
   expect(answer.version_record?.promoted_at).toBe(later(-86_400));
 });

@@ -27,7 +27,8 @@ const finished = {
 };
 
 function decide(facts: Partial<RegisterFacts> = {}, given: Partial<RegisterRequest> = {}) {
-  const known = { experiment: anExperiment(), run: finished, registered_before: null, given_version: null };
+  const nothing = { registered_before: null, given_version: null, production: null };
+  const known = { experiment: anExperiment(), run: finished, ...nothing };
   return decideRegister({ ...request, ...given }, { ...known, ...facts }, context);
 }
 
@@ -40,7 +41,7 @@ test("a finished run becomes a version at development, pinned before it is regis
   expect(plan.steps[1]?.do).toMatchObject({
     model_name: "e2i_remission",
     source: "runs:/run1/model",
-    request_key: "op_new",
+    request_key: "run/remission/run1",
   });
   expect(insertedBy(decide())).toMatchObject({
     algorithm: "sklearn",
@@ -103,4 +104,18 @@ test("a run that is registered already gives its version, and does nothing", () 
     version_record: { current_stage: "staging" },
   });
   expect(plan.draft.notes[0]).toContain("registered already");
+});
+
+test("features that are far from those at production are named, and stop nothing", () => {
+  const evidence = (...top_features: string[]) => ({
+    shap_analysis_id: null,
+    top_features,
+    samples_analyzed: 100,
+  });
+  const production = aVersion(1, { shap_evidence: evidence("age", "dose", "sex") });
+  const plan = planOf(decide({ production }, { shap_evidence: evidence("zip", "brand", "age") }));
+  expect(plan.notes).toEqual([expect.stringContaining("zip, brand, age against age, dose, sex")]);
+  expect(plan.draft.notes).toEqual(plan.notes);
+  expect(planOf(decide({ production }, { shap_evidence: evidence("age", "dose", "sex") })).notes).toEqual([]);
+  expect(planOf(decide({ production })).notes).toEqual([]);
 });

@@ -8,9 +8,10 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "./entities.ts";
+import { type FeatureShift, featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision, Plan } from "./plan.ts";
 import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
@@ -91,14 +92,19 @@ function plan(
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
-  const evidence = toProduction ? { gate_policy: policy, shadow: facts.shadow } : {};
+  const shift = featureShift(version, facts.production);
+  const evidence = toProduction ? productionEvidence(version, facts, shift) : {};
   const procedure = [
     "check_lifecycle",
     ...(toProduction ? ["check_production_gate", "approve"] : []),
     "set_stage",
   ];
   const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
-  const notes = [...facts.notes, ...(toProduction && policy.kind === "demo" ? [demo] : [])];
+  const notes = [
+    ...facts.notes,
+    ...featureShiftNotes(shift),
+    ...(toProduction && policy.kind === "demo" ? [demo] : []),
+  ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
     summary: `Promote ${version.model_version_id} from ${version.stage} to ${target}${also}.`,
@@ -113,7 +119,24 @@ function plan(
     approvals_needed: toProduction ? policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
     notes,
+    evidence,
   });
+}
+
+/** Everything that the gate looked at, and what nobody but a person can judge. */
+function productionEvidence(
+  { metrics }: ModelVersion,
+  { experiment, policy, shadow }: PromoteFacts,
+  shift: FeatureShift | null,
+): Plan["evidence"] {
+  const { minimum_auc = null, minimum_precision_at_k = null, maximum_fpr = null } = experiment ?? {};
+  return {
+    metrics,
+    success_criteria: { minimum_auc, minimum_precision_at_k, maximum_fpr },
+    gate_policy: policy,
+    shadow,
+    feature_shift: shift === null ? null : { ...shift },
+  };
 }
 
 function supersession(version: ModelVersion, by: ModelVersion): StageMove {

@@ -7,7 +7,8 @@ import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
-import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import { endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import type { Rollout } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -79,14 +80,14 @@ export function planRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  judged: { state: JudgeState; verdict: Verdict } | null,
+  judged: Judged | null,
 ): Decision {
   const { current, previous, endpoint } = turn;
   return propose({
     summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: moveRolloutTo(turn.rollout, ["running", "paused"], "paused", judged),
+    intent: holdStill(turn.rollout, judged),
     steps: rollbackSteps(turn, reason),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
@@ -97,10 +98,10 @@ export function planRollback(
       ...stageMoves(turn, reason).map((move) =>
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
-      ...moveRolloutTo(turn.rollout, ["paused"], "rolled_back", judged),
-      ...announcements(turn, reason, context),
+      ...endRollout(turn.rollout, judged),
+      ...announcements(turn, reason, context, judged),
     ],
-    on_failure: moveRolloutTo(turn.rollout, ["paused"], "running", judged),
+    on_failure: goOn(turn.rollout, judged, context.now),
     draft: {
       ...emptyAnswer,
       model_version_id: previous.model_version_id,
@@ -138,7 +139,7 @@ function rollbackSteps(
   const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
   const resources = { replicas, cpu_limit, memory_limit, autoscaling };
   const serveAgain: PlannedStep[] = [
-    planned(packageOf(previousVersion)),
+    planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
     planned({
       step: "start_server",
       deployment_id: previous.deployment_id,
@@ -173,32 +174,12 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
   ];
 }
 
-/** A rollout takes no step while it is rolled back, and goes on if the rollback fails. */
-function moveRolloutTo(
-  rollout: Rollout | null,
-  expected: Rollout["status"][],
-  status: Rollout["status"],
-  judged: { state: JudgeState; verdict: Verdict } | null,
+function announcements(
+  turn: Turn,
+  reason: string,
+  context: DecisionContext,
+  judged: Judged | null,
 ): Change[] {
-  if (rollout === null) return [];
-  return [
-    {
-      change: "move_rollout",
-      rollout_id: rollout.rollout_id,
-      expected_step_index: rollout.step_index,
-      expected_status: expected,
-      status,
-      step_index: rollout.step_index,
-      step_started_at: null,
-      next_tick_at: status === "running" ? rollout.next_tick_at : null,
-      inconclusive_looks: rollout.inconclusive_looks,
-      judge_state: judged?.state ?? rollout.judge_state,
-      verdict: judged?.verdict ?? rollout.verdict,
-    },
-  ];
-}
-
-function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {
   const { current, previous, currentVersion, previousVersion } = turn;
   return [
     projectStage(context.operation_id, currentVersion.model_version_id),
@@ -209,7 +190,12 @@ function announcements(turn: Turn, reason: string, context: DecisionContext): Ch
       experiment_id: current.experiment_id,
       endpoint_name: current.endpoint_name,
       outcome_type: "success",
-      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
+      raw_content: {
+        from_deployment: current.deployment_id,
+        to_deployment: previous.deployment_id,
+        reason,
+        verdict: judged?.verdict ?? null,
+      },
       occurred_at: context.now,
     }),
     recordProcedure(context.operation_id, {

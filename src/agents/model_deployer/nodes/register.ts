@@ -16,16 +16,17 @@ export function registerPlanner(parts: Parts): Planner {
 async function gather(parts: Parts, request: RegisterRequest, options: CallOptions): Promise<RegisterFacts> {
   const { database, registry } = parts;
   const { experiment_id, mlflow_run_id, mlflow_model_name: name, mlflow_model_version: version } = request;
-  const [experiment, registered_before] = await Promise.all([
+  const [experiment, registered_before, production] = await Promise.all([
     database.experiments.get(experiment_id),
     database.modelVersions.getByRun(experiment_id, mlflow_run_id),
+    database.modelVersions.getProduction(experiment_id),
   ]);
   if (experiment === null || registered_before !== null) {
-    return { experiment, registered_before, run: null, given_version: null };
+    return { experiment, registered_before, run: null, given_version: null, production };
   }
   const [run, given_version] = await Promise.all([
     registry.describeRun(mlflow_run_id, options),
     name === null || version === null ? null : registry.describeVersion(name, version, options),
   ]);
-  return { experiment, registered_before, run, given_version };
+  return { experiment, registered_before, run, given_version, production };
 }

@@ -4,6 +4,7 @@ import { Deadline } from "../../base/deadline.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { Settings } from "../parts.ts";
 import type { Progress } from "../state.ts";
+import { shown } from "./shown.ts";
 
 export type NodeRuntime = LangGraphRunnableConfig<{ effects?: unknown }>;
 export type Effects = "live" | "dry-run";
@@ -17,9 +18,8 @@ const effectsSchema = z.enum(["live", "dry-run"]).optional();
 export function effectsOf(runtime: NodeRuntime, settings: Pick<Settings, "default_effects">): Effects {
   const parsed = effectsSchema.safeParse(runtime.context?.effects);
   if (!parsed.success) {
-    const given = JSON.stringify(runtime.context?.effects);
     throw new InvalidRequestError(
-      `context.effects is ${given}; set it to "live" or "dry-run", or leave it out.`,
+      `context.effects is ${shown(runtime.context?.effects)}; set it to "live" or "dry-run", or leave it out.`,
     );
   }
   if (parsed.data !== undefined) return parsed.data;

@@ -1,4 +1,10 @@
-import { type ModelDeployerStateValue, type ModelDeployerUpdate, requestStateSchema } from "../state.ts";
+import { Overwrite } from "@langchain/langgraph";
+import {
+  type ModelDeployerStateValue,
+  type ModelDeployerUpdate,
+  noAnswer,
+  requestStateSchema,
+} from "../state.ts";
 import { validateRequest } from "./validate_request.ts";
 
 /** What belongs to this agent in a state that other agents share; an earlier answer may have left a field at null. */
@@ -18,13 +24,8 @@ export function validatedUpdate(state: Record<string, unknown>): ModelDeployerUp
   return {
     ...validateRequest(state),
     status: "in_progress",
-    operation_id: null,
+    ...noAnswer,
     operation_status: null,
-    deployment_plan: null,
-    deployment_manifest: null,
-    version_record: null,
-    rollback_successful: null,
-    active_deployment_id: null,
-    degraded: [],
+    warnings: new Overwrite([]),
   };
 }
