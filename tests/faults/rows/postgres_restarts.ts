@@ -13,7 +13,7 @@ const LIVES = { selection: 4, whole: 335 };
 /** Between two ends of the server. */
 const UP_MS = { selection: 1_000, whole: 4_000 };
 const PROCESSES = 4;
-const LIVES_AT_ONCE = 8;
+const LIVES_AT_ONCE = 16;
 const LEASE_SECONDS = 2;
 const SETTLED_MS = 120_000;
 
