@@ -24,7 +24,8 @@ export interface Lifecycle {
   weights: Record<string, number>;
   mirror: { name: string; hours: number; requests: number } | null;
   staging: string | null;
-  rollout: { candidate: string; baseline: string; step: number; answers: number } | null;
+  /** `unseen` came since the worker looked. */
+  rollout: { candidate: string; baseline: string; step: number; answers: number; unseen: number } | null;
   switches: number;
 }
 
@@ -142,18 +143,18 @@ function deployToProduction(
     drain(life, baseline);
     route(life, { [name]: 100 });
   } else {
-    life.rollout = { candidate: name, baseline, step: 0, answers: 0 };
+    life.rollout = { candidate: name, baseline, step: 0, answers: 0, unseen: 0 };
     route(life, { [baseline]: 100 - STEPS[0], [name]: STEPS[0] });
   }
   return "done";
 }
 
-/** @param reasonless a name that no deployment has is not found */
 export function rollBack(life: Lifecycle, name: string): Outcome {
   const current = life.deployments[name];
   if (current === undefined) return "not_found";
   const isCandidate = life.rollout?.candidate === name;
-  if (current.target !== "production" || (current.status !== "active" && !isCandidate)) return "rollback_failed";
+  if (current.target !== "production" || (current.status !== "active" && !isCandidate))
+    return "rollback_failed";
   if (life.rollout?.baseline === name) return "rollback_failed";
   const previousName = previousOf(life, name);
   const previous = previousName === null ? undefined : life.deployments[previousName];
@@ -176,7 +177,9 @@ export function previousOf(life: Lifecycle, name: string): string | null {
     ([other, { status, first: since }]) =>
       other !== name && status !== "rolled_back" && since !== null && since < first,
   );
-  const [last] = earlier.sort(([, a], [, b]) => (b.last ?? 0) - (a.last ?? 0) || (b.first ?? 0) - (a.first ?? 0));
+  const [last] = earlier.sort(
+    ([, a], [, b]) => (b.last ?? 0) - (a.last ?? 0) || (b.first ?? 0) - (a.first ?? 0),
+  );
   return last?.[0] ?? null;
 }
 
@@ -184,13 +187,21 @@ export function previousOf(life: Lifecycle, name: string): string | null {
 export function serve(life: Lifecycle, requests: number): void {
   if (life.mirror !== null) life.mirror.requests += requests;
   const share = life.weights[life.rollout?.candidate ?? ""] ?? 0;
-  if (life.rollout !== null) life.rollout.answers += Math.floor((requests * share) / 100);
+  if (life.rollout !== null) life.rollout.unseen += Math.floor((requests * share) / 100);
+}
+
+/** What the worker has not looked at is gone. */
+export function restartListener(life: Lifecycle): void {
+  if (life.rollout !== null) life.rollout.unseen = 0;
 }
 
 /** The worker looks at the rollout while its candidate answers; too few answers move nothing. */
 export function look(life: Lifecycle): void {
   const { rollout } = life;
-  if (rollout === null || rollout.answers < SAMPLES) return;
+  if (rollout === null) return;
+  rollout.answers += rollout.unseen;
+  rollout.unseen = 0;
+  if (rollout.answers < SAMPLES) return;
   rollout.step += 1;
   const weight = STEPS[rollout.step] ?? 100;
   if (weight < 100) {

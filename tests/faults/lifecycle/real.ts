@@ -35,8 +35,8 @@ export class RealLifecycle {
 
   async #outcomeOf(request: ModelDeployerRequest): Promise<{ code: Outcome; operation: unknown }> {
     try {
-      await this.given.agent.execute(request);
-      return { code: "done", operation: null };
+      const { status } = await this.given.agent.execute(request);
+      return { code: status === "completed" ? "done" : status, operation: null };
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       return { code: error.code, operation: error.details["operation_id"] };
@@ -65,9 +65,13 @@ export class RealLifecycle {
 
   /** Everything that is under way comes to its end, but no rollout moves. */
   async settle(): Promise<void> {
+    await this.holdRollouts();
+    await this.given.worker.tick();
+    await this.given.worker.tick();
+  }
+
+  async holdRollouts(): Promise<void> {
     await this.#setNextLook("1 hour");
-    await this.given.worker.tick();
-    await this.given.worker.tick();
   }
 
   async #setNextLook(from: string): Promise<void> {
@@ -106,7 +110,9 @@ export class RealLifecycle {
       this.given.db.endpoints.get(`${ENDPOINT}_staging`),
       this.given.db.rollouts.getOpen(ENDPOINT),
     ]);
-    const weights = Object.entries(production?.weights ?? {}).map(([id, weight]) => [named(id), weight] as const);
+    const weights = Object.entries(production?.weights ?? {}).map(
+      ([id, weight]) => [named(id), weight] as const,
+    );
     const mirror = production?.mirror_deployment_id ?? null;
     const versions = await this.#versions();
     return {
@@ -114,7 +120,8 @@ export class RealLifecycle {
       weights: sorted(weights),
       mirror: mirror === null ? null : named(mirror),
       staging: Object.keys(staging?.weights ?? {}).map(named)[0] ?? null,
-      rollout: rollout === null ? null : { candidate: named(rollout.deployment_id), step: rollout.step_index },
+      rollout:
+        rollout === null ? null : { candidate: named(rollout.deployment_id), step: rollout.step_index },
       statuses: sorted(deployments.map(({ deployment_id, status }) => [named(deployment_id), status])),
     };
   }
@@ -132,7 +139,9 @@ export class RealLifecycle {
   async #versions(): Promise<z.infer<typeof versionRow>[]> {
     return versionRow
       .array()
-      .parse(await this.given.world.sql("select mlflow_run_id, model_version_id, stage from ml_model_registry"));
+      .parse(
+        await this.given.world.sql("select mlflow_run_id, model_version_id, stage from ml_model_registry"),
+      );
   }
 }
 

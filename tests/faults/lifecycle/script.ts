@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { EXPERIMENT, ENDPOINT } from "../../support/deployer.ts";
+import { type Ask, Asking, type Cut, CutOff, Happens, type Step } from "./commands.ts";
+import * as model from "./model.ts";
+import type { RealLifecycle } from "./real.ts";
+
+type Lifecycle = model.Lifecycle;
+
+const runs = fc.constantFrom<string>(...model.RUNS);
+const stages = fc.constantFrom<model.Stage>("development", "staging", "shadow", "production", "archived");
+const targets = fc.constantFrom<model.Target>("staging", "shadow", "production");
+const steps = model.STEPS.map((weight) => ({ weight, bake_seconds: 0 }));
+
+// ---------------------------------------------------------------- what callers ask for
+
+const registering = (run: string): Ask => ({
+  text: `register ${run}`,
+  inModel: (life) => model.register(life, run),
+  request: async () => ({ deployment_action: "register", experiment_id: EXPERIMENT, mlflow_run_id: run }),
+});
+
+const promoting = (run: string, to: model.Stage): Ask => ({
+  text: `promote ${run} to ${to}`,
+  inModel: (life, approved) => model.promote(life, run, to, approved),
+  request: async (real) => ({
+    deployment_action: "promote",
+    model_version_id: await real.versionOf(run),
+    target_stage: to,
+  }),
+});
+
+const deploying = (run: string, target: model.Target, atOnce: boolean): Ask => ({
+  text: `deploy ${run} to ${target}${atOnce ? " at once" : ""}`,
+  inModel: (life, approved) => model.deploy(life, run, target, { atOnce, approved }),
+  request: async (real) => ({
+    deployment_action: "deploy",
+    model_version_id: await real.versionOf(run),
+    target_stage: target,
+    rollout: atOnce ? "immediate" : { steps },
+  }),
+});
+
+/** Of the deployments that there are, by number; one more than there are is none. */
+function chosen(life: Readonly<Lifecycle>, number: number): string {
+  const names = [...Object.keys(life.deployments), "none"];
+  return names[number % names.length] ?? "none";
+}
+
+const rollingBack = (number: number): Ask => ({
+  text: `roll back deployment ${number}`,
+  inModel: (life) => model.rollBack(life, chosen(life, number)),
+  request: async (real, life) => ({
+    deployment_action: "rollback",
+    current_deployment_id: real.idOf(chosen(life, number)),
+    rollback_reason: "wrong scores",
+  }),
+});
+
+/** The newest first, so that most rollbacks are of what serves. */
+const rollingBackNewest: Ask = {
+  text: "roll back the newest in production",
+  inModel: (life) => model.rollBack(life, newest(life)),
+  request: async (real, life) => ({
+    deployment_action: "rollback",
+    current_deployment_id: real.idOf(newest(life)),
+    rollback_reason: "wrong scores",
+  }),
+};
+
+function newest(life: Readonly<Lifecycle>): string {
+  const { rollout } = life;
+  return rollout?.candidate ?? Object.keys(life.weights)[0] ?? "none";
+}
+
+const asks = fc.oneof(
+  { weight: 2, arbitrary: runs.map(registering) },
+  { weight: 3, arbitrary: fc.tuple(runs, stages).map(([run, to]) => promoting(run, to)) },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(runs, targets, fc.boolean()).map(([run, to, atOnce]) => deploying(run, to, atOnce)),
+  },
+  { weight: 1, arbitrary: fc.nat(12).map(rollingBack) },
+  { weight: 3, arbitrary: fc.constant(rollingBackNewest) },
+);
+
+// ---------------------------------------------------------------- what happens by itself
+
+const isOpen = (life: Readonly<Lifecycle>) => Object.keys(life.weights).length > 0 || life.mirror !== null;
+
+const traffic = (requests: number) =>
+  new Happens({
+    text: `${requests} requests come`,
+    inModel: (life) => {
+      model.serve(life, requests);
+    },
+    inReal: async (real) => {
+      real.sendTraffic(requests, null);
+    },
+    isPossible: isOpen,
+  });
+
+const look = new Happens({ text: "the worker looks", inModel: model.look, inReal: (real) => real.lookNow() });
+
+const failingCandidate = new Happens({
+  text: "the candidate fails every request, and the worker looks",
+  inModel: (life) => {
+    model.serve(life, 1_000);
+    model.rollBack(life, life.rollout?.candidate ?? "none");
+  },
+  inReal: async (real, life) => {
+    real.sendTraffic(1_000, life.rollout?.candidate ?? null);
+    await real.lookNow();
+  },
+  isPossible: ({ rollout }) => rollout !== null && rollout.unseen === 0,
+});
+
+const dyingCandidate = new Happens({
+  text: "the candidate's server dies, and the worker looks",
+  inModel: (life) => {
+    model.rollBack(life, life.rollout?.candidate ?? "none");
+  },
+  inReal: async (real, life) => {
+    real.given.server.crash(real.idOf(life.rollout?.candidate ?? "none"));
+    await real.lookNow();
+  },
+  isPossible: ({ rollout }) => rollout !== null,
+});
+
+const dyingWarmServer = new Happens({
+  text: "a warm server dies",
+  inModel: () => undefined,
+  inReal: async (real, life) => {
+    real.given.server.crash(real.idOf(model.previousOf(life, newest(life)) ?? "none"));
+  },
+  isPossible: (life) => life.rollout === null && model.previousOf(life, newest(life)) !== null,
+});
+
+const dyingListener = new Happens({
+  text: "the listener dies and is opened again",
+  inModel: model.restartListener,
+  inReal: async ({ given }) => {
+    given.router.kill(ENDPOINT);
+    await given.router.open(ENDPOINT, { signal: AbortSignal.timeout(1_000) });
+  },
+  isPossible: isOpen,
+});
+
+const waiting = (hours: number) =>
+  new Happens({
+    text: `${hours} hours pass`,
+    inModel: (life) => {
+      model.wait(life, hours);
+    },
+    inReal: (real) => real.wait(hours),
+  });
+
+// ---------------------------------------------------------------- ways that scripts seldom find by themselves
+
+/** All that it takes until the run may go to production. */
+const ripening = (run: string) =>
+  new Happens({
+    text: `${run} ripens`,
+    inModel: (life) => {
+      for (const ask of ripeningAsks(life, run)) ask.inModel(life, true);
+      if (life.mirror === null) return;
+      model.serve(life, 1_000);
+      model.wait(life, 25);
+    },
+    inReal: async (real, life) => {
+      const ahead = structuredClone(life);
+      for (const ask of ripeningAsks(ahead, run)) {
+        ask.inModel(ahead, true);
+        await real.ask(await ask.request(real, ahead), true);
+      }
+      if (ahead.mirror === null) return;
+      await real.standing(ahead);
+      real.sendTraffic(1_000, null);
+      await real.wait(25);
+    },
+  });
+
+function* ripeningAsks(life: Lifecycle, run: string): Generator<Ask> {
+  yield registering(run);
+  if (life.stages[run] === "development") yield promoting(run, "staging");
+  if (life.stages[run] === "staging") yield promoting(run, "shadow");
+  if (life.stages[run] === "shadow") yield deploying(run, "shadow", false);
+}
+
+const askedOf = (ask: Ask) => new Asking(ask, true);
+const ripeAndPromoted = (run: string): Step[] => [ripening(run), askedOf(promoting(run, "production"))];
+
+/** Several steps that follow one another, where a script's next step stands. */
+const detours: fc.Arbitrary<Step[]> = fc.oneof(
+  fc
+    .constantFrom(...model.RUNS.slice(0, 4))
+    .map((run) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", true))]),
+  fc
+    .constantFrom(...model.RUNS.slice(0, 4))
+    .map((run) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", false))]),
+);
+
+const CALLS = [
+  ...["journal.begin", "journal.record", "journal.finish", "server.start", "router.open", "router.apply"],
+  ...["packager.packageModel", "registry.fetchArtifact", "registry.registerVersion"],
+];
+const cuts: fc.Arbitrary<Cut> = fc.record({
+  call: fc.constantFrom(...CALLS),
+  when: fc.constantFrom("before", "after"),
+});
+
+const happenings = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(20, 200, 1_000).map(traffic) },
+  { weight: 4, arbitrary: fc.constant(look) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(failingCandidate, dyingCandidate, dyingWarmServer, dyingListener),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(1, 25).map(waiting) },
+);
+
+export function scripts(options: { longest: number; replayPath?: string }) {
+  return fc.commands(
+    [
+      fc.tuple(asks, fc.integer({ min: 0, max: 4 })).map(([ask, luck]) => new Asking(ask, luck > 0)),
+      fc.tuple(asks, cuts).map(([ask, cut]) => new CutOff(ask, cut)),
+      runs.map(ripening),
+      detours.map((list) => new Following(list)),
+      happenings,
+    ],
+    {
+      maxCommands: options.longest,
+      size: "max",
+      ...(options.replayPath === undefined ? {} : { replayPath: options.replayPath }),
+    },
+  );
+}
+
+/** Runs one after the other, each checked. */
+class Following implements fc.AsyncCommand<Lifecycle, RealLifecycle> {
+  readonly #steps: readonly Step[];
+
+  constructor(list: readonly Step[]) {
+    this.#steps = list;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(life: Lifecycle, real: RealLifecycle): Promise<void> {
+    for (const step of this.#steps) if (step.check(life)) await step.run(life, real);
+  }
+
+  toString(): string {
+    return this.#steps.join("; ");
+  }
+}
