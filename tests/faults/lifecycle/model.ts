@@ -32,7 +32,7 @@ export interface Lifecycle {
 /** Of four runs the last one misses the criteria. */
 export const RUNS = ["run1", "run2", "run3", "run4", "poor"] as const;
 export const STEPS = [10, 50, 100] as const;
-const NEXT: Readonly<Record<Stage, Stage | null>> = {
+export const NEXT: Readonly<Record<Stage, Stage | null>> = {
   development: "staging",
   staging: "shadow",
   shadow: "production",
@@ -181,6 +181,12 @@ export function previousOf(life: Lifecycle, name: string): string | null {
     ([, a], [, b]) => (b.last ?? 0) - (a.last ?? 0) || (b.first ?? 0) - (a.first ?? 0),
   );
   return last?.[0] ?? null;
+}
+
+/** What a rollback most often is of: the candidate, or what serves. */
+export function newest(life: Readonly<Lifecycle>): string {
+  const { rollout } = life;
+  return rollout?.candidate ?? Object.keys(life.weights)[0] ?? "none";
 }
 
 /** So many requests come, all answered. */

@@ -20,17 +20,24 @@ export class RealLifecycle {
   /** Ids by the model's names. */
   readonly #ids = new Map<string, string>();
 
-  constructor(scratch: ScratchDeployer) {
+  readonly #tally: Map<string, number>;
+
+  /** @param tally of what requests came to, over all scripts */
+  constructor(scratch: ScratchDeployer, tally: Map<string, number>) {
     this.#scratch = scratch;
+    this.#tally = tally;
     this.given = scratch.given;
   }
 
   /** Asks; where somebody else has to approve and does, asks again. */
   async ask(request: ModelDeployerRequest, approved: boolean): Promise<Outcome> {
     const first = await this.#outcomeOf(request);
-    if (first.code !== "approval_required" || !approved) return first.code;
-    await approve(this.given, String(first.operation));
-    return (await this.#outcomeOf(request)).code;
+    const isApproved = first.code === "approval_required" && approved;
+    if (isApproved) await approve(this.given, String(first.operation));
+    const { code } = isApproved ? await this.#outcomeOf(request) : first;
+    const key = `${request.deployment_action} ${code}`;
+    this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
+    return code;
   }
 
   async #outcomeOf(request: ModelDeployerRequest): Promise<{ code: Outcome; operation: unknown }> {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { EXPERIMENT, ENDPOINT } from "../../support/deployer.ts";
+import { EXPERIMENT } from "../../support/deployer.ts";
 import { type Ask, Asking, type Cut, CutOff, Happens, type Step } from "./commands.ts";
+import { happenings, look, traffic } from "./happenings.ts";
 import * as model from "./model.ts";
 import type { RealLifecycle } from "./real.ts";
 
@@ -59,100 +60,61 @@ const rollingBack = (number: number): Ask => ({
 /** The newest first, so that most rollbacks are of what serves. */
 const rollingBackNewest: Ask = {
   text: "roll back the newest in production",
-  inModel: (life) => model.rollBack(life, newest(life)),
+  inModel: (life) => model.rollBack(life, model.newest(life)),
   request: async (real, life) => ({
     deployment_action: "rollback",
-    current_deployment_id: real.idOf(newest(life)),
+    current_deployment_id: real.idOf(model.newest(life)),
     rollback_reason: "wrong scores",
   }),
 };
 
-function newest(life: Readonly<Lifecycle>): string {
-  const { rollout } = life;
-  return rollout?.candidate ?? Object.keys(life.weights)[0] ?? "none";
-}
+/** A run that is registered, by number. */
+const registered = (life: Readonly<Lifecycle>, number: number) => {
+  const known = Object.keys(life.stages);
+  return known[number % Math.max(1, known.length)] ?? "run1";
+};
+
+const promotingNext = (number: number): Ask => {
+  const askFor = (life: Readonly<Lifecycle>) => {
+    const run = registered(life, number);
+    return promoting(run, model.NEXT[life.stages[run] ?? "archived"] ?? "archived");
+  };
+  return {
+    text: `promote version ${number} to its next stage`,
+    inModel: (life, approved) => askFor(life).inModel(life, approved),
+    request: (real, life) => askFor(life).request(real, life),
+  };
+};
+
+const servingAtItsStage = (number: number, atOnce: boolean): Ask => {
+  const askFor = (life: Readonly<Lifecycle>) => {
+    const run = registered(life, number);
+    const stage = life.stages[run];
+    const isServed = stage === "staging" || stage === "shadow" || stage === "production";
+    return deploying(run, isServed ? stage : "staging", atOnce);
+  };
+  return {
+    text: `deploy version ${number} at its stage${atOnce ? " at once" : ""}`,
+    inModel: (life, approved) => askFor(life).inModel(life, approved),
+    request: (real, life) => askFor(life).request(real, life),
+  };
+};
 
 const asks = fc.oneof(
-  { weight: 2, arbitrary: runs.map(registering) },
-  { weight: 3, arbitrary: fc.tuple(runs, stages).map(([run, to]) => promoting(run, to)) },
+  { weight: 1, arbitrary: runs.map(registering) },
+  { weight: 4, arbitrary: fc.nat(4).map(promotingNext) },
   {
     weight: 4,
+    arbitrary: fc.tuple(fc.nat(4), fc.boolean()).map(([number, atOnce]) => servingAtItsStage(number, atOnce)),
+  },
+  { weight: 1, arbitrary: fc.tuple(runs, stages).map(([run, to]) => promoting(run, to)) },
+  {
+    weight: 1,
     arbitrary: fc.tuple(runs, targets, fc.boolean()).map(([run, to, atOnce]) => deploying(run, to, atOnce)),
   },
   { weight: 1, arbitrary: fc.nat(12).map(rollingBack) },
   { weight: 3, arbitrary: fc.constant(rollingBackNewest) },
 );
-
-// ---------------------------------------------------------------- what happens by itself
-
-const isOpen = (life: Readonly<Lifecycle>) => Object.keys(life.weights).length > 0 || life.mirror !== null;
-
-const traffic = (requests: number) =>
-  new Happens({
-    text: `${requests} requests come`,
-    inModel: (life) => {
-      model.serve(life, requests);
-    },
-    inReal: async (real) => {
-      real.sendTraffic(requests, null);
-    },
-    isPossible: isOpen,
-  });
-
-const look = new Happens({ text: "the worker looks", inModel: model.look, inReal: (real) => real.lookNow() });
-
-const failingCandidate = new Happens({
-  text: "the candidate fails every request, and the worker looks",
-  inModel: (life) => {
-    model.serve(life, 1_000);
-    model.rollBack(life, life.rollout?.candidate ?? "none");
-  },
-  inReal: async (real, life) => {
-    real.sendTraffic(1_000, life.rollout?.candidate ?? null);
-    await real.lookNow();
-  },
-  isPossible: ({ rollout }) => rollout !== null && rollout.unseen === 0,
-});
-
-const dyingCandidate = new Happens({
-  text: "the candidate's server dies, and the worker looks",
-  inModel: (life) => {
-    model.rollBack(life, life.rollout?.candidate ?? "none");
-  },
-  inReal: async (real, life) => {
-    real.given.server.crash(real.idOf(life.rollout?.candidate ?? "none"));
-    await real.lookNow();
-  },
-  isPossible: ({ rollout }) => rollout !== null,
-});
-
-const dyingWarmServer = new Happens({
-  text: "a warm server dies",
-  inModel: () => undefined,
-  inReal: async (real, life) => {
-    real.given.server.crash(real.idOf(model.previousOf(life, newest(life)) ?? "none"));
-  },
-  isPossible: (life) => life.rollout === null && model.previousOf(life, newest(life)) !== null,
-});
-
-const dyingListener = new Happens({
-  text: "the listener dies and is opened again",
-  inModel: model.restartListener,
-  inReal: async ({ given }) => {
-    given.router.kill(ENDPOINT);
-    await given.router.open(ENDPOINT, { signal: AbortSignal.timeout(1_000) });
-  },
-  isPossible: isOpen,
-});
-
-const waiting = (hours: number) =>
-  new Happens({
-    text: `${hours} hours pass`,
-    inModel: (life) => {
-      model.wait(life, hours);
-    },
-    inReal: (real) => real.wait(hours),
-  });
 
 // ---------------------------------------------------------------- ways that scripts seldom find by themselves
 
@@ -187,16 +149,16 @@ function* ripeningAsks(life: Lifecycle, run: string): Generator<Ask> {
 }
 
 const askedOf = (ask: Ask) => new Asking(ask, true);
+const goodRuns = fc.constantFrom(...model.RUNS.slice(0, 4));
 const ripeAndPromoted = (run: string): Step[] => [ripening(run), askedOf(promoting(run, "production"))];
 
 /** Several steps that follow one another, where a script's next step stands. */
 const detours: fc.Arbitrary<Step[]> = fc.oneof(
   fc
-    .constantFrom(...model.RUNS.slice(0, 4))
-    .map((run) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", true))]),
-  fc
-    .constantFrom(...model.RUNS.slice(0, 4))
-    .map((run) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", false))]),
+    .tuple(goodRuns, fc.boolean())
+    .map(([run, atOnce]) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", atOnce))]),
+  goodRuns.map((run) => [...ripeAndPromoted(run), askedOf(promoting(run, "archived"))]),
+  fc.constant<Step[]>([traffic(1_000), look, look]),
 );
 
 const CALLS = [
@@ -207,16 +169,6 @@ const cuts: fc.Arbitrary<Cut> = fc.record({
   call: fc.constantFrom(...CALLS),
   when: fc.constantFrom("before", "after"),
 });
-
-const happenings = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(20, 200, 1_000).map(traffic) },
-  { weight: 4, arbitrary: fc.constant(look) },
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom(failingCandidate, dyingCandidate, dyingWarmServer, dyingListener),
-  },
-  { weight: 1, arbitrary: fc.constantFrom(1, 25).map(waiting) },
-);
 
 export function scripts(options: { longest: number; replayPath?: string }) {
   return fc.commands(

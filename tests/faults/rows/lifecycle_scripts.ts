@@ -16,6 +16,7 @@ export const lifecycleScripts: FaultRow = {
   run: async (options) => {
     const { runs, longest } = SIZES[options.extent];
     const replayPath = options.path?.split("@")[1];
+    const tally = new Map<string, number>();
     let finished = 0;
     const checked = await checkProperty(
       {
@@ -31,7 +32,7 @@ export const lifecycleScripts: FaultRow = {
             models: { model: { "model.bin": "poor weights" } },
           });
           try {
-            const setup = () => ({ model: newLifecycle(), real: new RealLifecycle(scratch) });
+            const setup = () => ({ model: newLifecycle(), real: new RealLifecycle(scratch, tally) });
             await fc.asyncModelRun(setup, script);
           } finally {
             await scratch.close();
@@ -42,6 +43,11 @@ export const lifecycleScripts: FaultRow = {
       },
       options,
     );
-    return { ...checked, lost: 0, notes: [`${checked.cases} scripts of up to ${longest} steps`] };
+    const came = [...tally].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, count]) => `${count} ${what}`);
+    return {
+      ...checked,
+      lost: 0,
+      notes: [`${checked.cases} scripts of up to ${longest} steps`, `requests: ${came.join(", ")}`],
+    };
   },
 };
