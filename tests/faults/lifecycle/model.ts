@@ -201,23 +201,29 @@ export function restartListener(life: Lifecycle): void {
   if (life.rollout !== null) life.rollout.unseen = 0;
 }
 
-/** The worker looks at the rollout while its candidate answers; too few answers move nothing. */
+/** The worker looks at the rollout while its candidate answers; each step needs answers of its own. */
 export function look(life: Lifecycle): void {
   const { rollout } = life;
   if (rollout === null) return;
   rollout.answers += rollout.unseen;
   rollout.unseen = 0;
   if (rollout.answers < SAMPLES) return;
+  rollout.answers = 0;
   rollout.step += 1;
-  const weight = STEPS[rollout.step] ?? 100;
-  if (weight < 100) {
+  const weight = STEPS[rollout.step];
+  if (weight === undefined) {
+    complete(life, rollout);
+  } else if (weight < 100) {
     route(life, { [rollout.baseline]: 100 - weight, [rollout.candidate]: weight });
-    return;
+  } else {
+    route(life, { [rollout.candidate]: 100 });
   }
-  route(life, { [rollout.candidate]: 100 });
-  const candidate = life.deployments[rollout.candidate];
-  if (candidate !== undefined) candidate.status = "active";
-  drain(life, rollout.baseline);
+}
+
+function complete(life: Lifecycle, { candidate, baseline }: NonNullable<Lifecycle["rollout"]>): void {
+  const deployment = life.deployments[candidate];
+  if (deployment !== undefined) deployment.status = "active";
+  drain(life, baseline);
   life.rollout = null;
 }
 

@@ -152,13 +152,34 @@ const askedOf = (ask: Ask) => new Asking(ask, true);
 const goodRuns = fc.constantFrom(...model.RUNS.slice(0, 4));
 const ripeAndPromoted = (run: string): Step[] => [ripening(run), askedOf(promoting(run, "production"))];
 
+/** Brings a run so far, in the model and in the deployer. */
+export async function bring(
+  real: RealLifecycle,
+  life: Lifecycle,
+  run: string,
+  to: "ripe" | "promoted" | "rolled out in steps" | "served",
+): Promise<void> {
+  const list: Step[] = to === "ripe" ? [ripening(run)] : ripeAndPromoted(run);
+  if (to === "served" || to === "rolled out in steps") {
+    list.push(askedOf(deploying(run, "production", to === "served")));
+  }
+  for (const step of list) {
+    const before = structuredClone(life);
+    step.inModel(life);
+    await step.inReal(real, before);
+    await real.standing(life);
+  }
+}
+
 /** Several steps that follow one another, where a script's next step stands. */
 const detours: fc.Arbitrary<Step[]> = fc.oneof(
   fc
     .tuple(goodRuns, fc.boolean())
     .map(([run, atOnce]) => [...ripeAndPromoted(run), askedOf(deploying(run, "production", atOnce))]),
   goodRuns.map((run) => [...ripeAndPromoted(run), askedOf(promoting(run, "archived"))]),
-  fc.constant<Step[]>([traffic(1_000), look, look]),
+  fc
+    .integer({ min: 1, max: 3 })
+    .map((times) => Array.from({ length: times }, () => [traffic(1_000), look]).flat()),
 );
 
 const CALLS = [

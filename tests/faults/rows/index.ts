@@ -1,4 +1,5 @@
 import type { FaultRow } from "../fault_row.ts";
+import { lifecycleRaces } from "./lifecycle_races.ts";
 import { lifecycleScripts } from "./lifecycle_scripts.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
@@ -9,5 +10,6 @@ export const faultRows: readonly FaultRow[] = [
   ...neighbourRows,
   trafficSwitches,
   lifecycleScripts,
+  lifecycleRaces,
   malformedRequestsRow,
 ];
