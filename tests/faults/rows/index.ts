@@ -1,6 +1,8 @@
 import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
 import { crashRows } from "./crashes.ts";
+import { lifecycleRaces } from "./lifecycle_races.ts";
+import { lifecycleScripts } from "./lifecycle_scripts.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
 import { postgresRestarts } from "./postgres_restarts.ts";
@@ -21,5 +23,7 @@ export const faultRows: readonly FaultRow[] = [
   terminatedWorker,
   postgresRestarts,
   trafficSwitches,
+  lifecycleScripts,
+  lifecycleRaces,
   malformedRequestsRow,
 ];
