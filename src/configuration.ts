@@ -21,6 +21,7 @@ const environmentSchema = z.object({
   MLFLOW_TRACKING_TOKEN: z.string().optional(),
   SUPABASE_URL: url(["http:", "https:"]).optional(),
   SUPABASE_KEY: z.string().optional(),
+  MODEL_DEPLOYER_CHECKPOINTS_URL: url(["postgres:", "postgresql:"]).optional(),
   MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
   MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
@@ -38,6 +39,8 @@ export interface Configuration {
   /** Null: the development default over the same Postgres. */
   supabaseUrl: string | null;
   supabaseKey: string | null;
+  /** Where a pipeline keeps its threads; Studio opens them for reading. */
+  checkpointsUrl: string | null;
   /** Bentos, running servers, routers and embedded services. */
   home: string;
   /** Python environments, shared by all homes. */
@@ -69,6 +72,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     mlflowAuth: mlflowAuth(values),
     supabaseUrl: values.SUPABASE_URL ?? null,
     supabaseKey: values.SUPABASE_KEY ?? null,
+    checkpointsUrl: values.MODEL_DEPLOYER_CHECKPOINTS_URL ?? null,
     home: resolve(values.MODEL_DEPLOYER_HOME),
     cache: resolve(values.MODEL_DEPLOYER_CACHE),
     token: values.MODEL_DEPLOYER_TOKEN ?? null,

@@ -49,6 +49,7 @@ export {
   type PlanView,
   type Progress,
 } from "./agents/model_deployer/state.ts";
+export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
 export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
