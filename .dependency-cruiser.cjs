@@ -34,7 +34,7 @@ module.exports = {
         path: core,
         pathNot: [
           "^src/agents/model_deployer/(ports|store_ports|errors)\\.ts$",
-          "^src/agents/base/agent_error\\.ts$",
+          "^src/agents/base/(agent_error|deadline)\\.ts$",
           inside,
         ],
       },
@@ -50,6 +50,13 @@ module.exports = {
       severity: "error",
       from: { path: "^(src|demo)/" },
       to: { path: "^(tests|bench)/" },
+    },
+    {
+      name: "product-knows-no-testing-kit",
+      comment: "The kit is for tests, the user's included; nothing that runs in production is built on it.",
+      severity: "error",
+      from: { path: "^(src|demo)/", pathNot: "^src/testing/" },
+      to: { path: "^src/testing/" },
     },
     {
       name: "declared-packages-only",

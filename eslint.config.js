@@ -43,7 +43,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["tests/**/*.ts"],
+    files: ["tests/**/*.ts", "src/testing/contracts/**/*.ts"],
     rules: { "max-lines-per-function": "off" },
   },
 );

@@ -197,16 +197,20 @@ async function main(): Promise<number> {
     await theatre.strike();
     for (const one of ended) if (one.status === "rejected") story.refused(`clean-up: ${String(one.reason)}`);
   };
-  const interrupted = new Promise<number>((resolve) => {
+  const signalled = new Promise<number>((resolve) => {
     for (const [signal, code] of [
       ["SIGINT", 130],
       ["SIGTERM", 143],
     ] as const) {
-      process.once(signal, () => {
-        story.chapter("Interrupted: ending every process");
+      // Stays, since npm passes on what the terminal has sent already, and a second signal must not cut this short.
+      process.on(signal, () => {
         resolve(code);
       });
     }
+  });
+  const interrupted = signalled.then((code) => {
+    story.chapter("Interrupted: ending every process");
+    return code;
   });
   story.chapter("Setting up");
   try {

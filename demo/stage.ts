@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ import { type Configuration, readConfiguration } from "../src/configuration.ts";
 import { readRequirements } from "../src/mlops/bentoml/artifact_folder.ts";
 import { childEnvironment } from "../src/platform/managed_process.ts";
 import { ensureModelEnvironment, ensureToolsEnvironment } from "../src/platform/python_environment.ts";
-import { stopHome } from "../src/platform/stop_home.ts";
+import { throwAwayWithProcess } from "../src/platform/throwaway_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
 
@@ -36,15 +36,15 @@ export interface Stage {
   rows: { usual: FeatureRow[]; largest: FeatureRow[] };
 }
 
-/** Everything that the demo needs, in a home of its own that `strike` removes. */
+/** Everything that the demo needs, in a home of its own that goes with `strike`, or with this process. */
 export class Theatre {
-  #home: string | null = null;
+  #throwAway: (() => Promise<void>) | null = null;
   #deployer: ModelDeployer | null = null;
   #saver: PostgresSaver | null = null;
 
   async build(): Promise<Stage> {
     const home = await mkdtemp(join(tmpdir(), "model-deployer-demo-"));
-    this.#home = home;
+    this.#throwAway = throwAwayWithProcess(home);
     const configuration = { ...readConfiguration(process.env), home, retentionSeconds: 600 };
     story.tell("bringing up Postgres, Redis and MLflow where no address is set");
     const tokens = await enrolPrincipals(configuration);
@@ -74,10 +74,8 @@ export class Theatre {
     this.#deployer = null;
     await this.#saver?.end();
     this.#saver = null;
-    if (this.#home === null) return;
-    await stopHome(this.#home);
-    await rm(this.#home, { recursive: true, force: true });
-    this.#home = null;
+    await this.#throwAway?.();
+    this.#throwAway = null;
   }
 }
 

@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { startLocalServices } from "../../src/platform/local_services.ts";
+import { throwAwayWithProcess } from "../../src/platform/throwaway_home.ts";
 
 export interface TestServices {
   /** A server, with the right to create databases. */
@@ -12,11 +10,10 @@ export interface TestServices {
   cacheDirectory: string;
 }
 
-const guardianPath = fileURLToPath(new URL("./guardian.ts", import.meta.url));
-
 /**
  * Brings up one Postgres, Redis and MLflow in a home, except where DATABASE_URL, REDIS_URL or MLFLOW_TRACKING_URI name
- * one. Without `keep`, the home and all that runs in it go with `stop`, or with the run, however that ends.
+ * one. Without `keep`, the home and all that runs in it go with `stop`, or with the run, however that ends: a runner skips
+ * its teardown when it is interrupted.
  */
 export async function startTestServices(options: {
   home: string;
@@ -25,7 +22,7 @@ export async function startTestServices(options: {
   onProgress: (line: string) => void;
 }): Promise<{ services: TestServices; stop: () => Promise<void> }> {
   const { home, keep, cacheDirectory, onProgress } = options;
-  const stop = keep ? async () => undefined : guard(home);
+  const stop = keep ? async () => undefined : throwAwayWithProcess(home);
   try {
     const named = {
       databaseUrl: process.env["DATABASE_URL"],
@@ -53,17 +50,4 @@ export async function startTestServices(options: {
     await stop();
     throw error;
   }
-}
-
-/** A runner skips its teardown when it is interrupted, so that a process of its own sees to the end of the services. */
-function guard(home: string): () => Promise<void> {
-  const guardian = spawn(process.execPath, [guardianPath, home], {
-    detached: true,
-    stdio: ["pipe", "ignore", "inherit"],
-  });
-  const ended = once(guardian, "exit");
-  return async () => {
-    guardian.stdin.end();
-    await ended;
-  };
 }

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { InMemoryModelRegistry, modelIdOf } from "../../fakes/model_registry.ts";
-import { describeModelRegistryContract } from "./contract.ts";
+import { InMemoryModelRegistry, modelIdOf } from "../../../src/testing/in_memory/model_registry.ts";
+import { describeModelRegistryContract } from "../../../src/testing/contracts/model_registry.ts";
 
 const directories: string[] = [];
 afterAll(async () => {

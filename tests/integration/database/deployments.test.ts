@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../src/agents/model_deployer/errors.ts";
-import { apply, claim, createWorld, deploymentOf, openEndpointWith, planOf, setStatus } from "./support.ts";
+import {
+  apply,
+  claim,
+  createWorld,
+  deploymentOf,
+  NOW,
+  openEndpointWith,
+  planOf,
+  setStatus,
+} from "./support.ts";
 
 test("a deployment reads back as it was written, with the URL of its open endpoint", async () => {
   const { db } = await createWorld();
@@ -16,16 +25,28 @@ test("a deployment reads back as it was written, with the URL of its open endpoi
   expect((await db.deployments.listForVersion("mv_1")).map((d) => d.deployment_id)).toEqual(["d1", "d9"]);
 });
 
-test("the first active sets the activation and the duration, a later one leaves both", async () => {
+test("the first active sets the activation, a later one leaves it", async () => {
   const { db } = await createWorld();
   await openEndpointWith(db, 1);
   await apply(db, setStatus("d1", "pending", "active"));
   const first = await db.deployments.get("d1");
   expect(first?.activated_at).not.toBeNull();
-  expect(first?.deployment_duration_seconds).toBeGreaterThan(0);
   await apply(db, setStatus("d1", "active", "draining", 3600));
   await apply(db, setStatus("d1", "draining", "active"));
   expect(await db.deployments.get("d1")).toEqual(first);
+});
+
+test("a deployment is dated once", async () => {
+  const { db } = await createWorld();
+  await openEndpointWith(db, 1);
+  const date = { change: "date_deployment" as const, deployment_id: "d1" };
+  const first = { deployed_at: "2026-03-01T12:00:00.000000Z", deployment_duration_seconds: 12.34 };
+  await apply(db, { ...date, ...first });
+  await apply(db, { ...date, deployed_at: NOW, deployment_duration_seconds: 99 });
+  expect(await db.deployments.get("d1")).toMatchObject({
+    deployed_at: "2026-03-01T12:00:00Z",
+    deployment_duration_seconds: 12.34,
+  });
 });
 
 test("a status that has moved loses, and says what was found", async () => {

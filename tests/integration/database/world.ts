@@ -2,18 +2,11 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import type { InstallationKind } from "../../../src/database/migrate.ts";
-import { createDatabase, type DeployerDatabase } from "../../../src/database/index.ts";
 import { createTestDatabase } from "../../support/databases.ts";
+import { openWorld, type World } from "../../support/world.ts";
 import { experiment } from "./fixtures.ts";
 
-export interface World {
-  url: string;
-  db: DeployerDatabase;
-  /** Another process on the same database. */
-  another: (holder: string) => DeployerDatabase;
-  /** Raw SQL past all of the product's code. */
-  sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
-}
+export type { World } from "../../support/world.ts";
 
 let shared: ReturnType<typeof createTestDatabase> | undefined;
 afterAll(async () => {
@@ -38,27 +31,8 @@ async function createSchemaAt(url: string, schema: string): Promise<void> {
 
 /** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */
 export async function createWorld(installation: InstallationKind = "standard"): Promise<World> {
-  const url = await createSchema();
-  const opened: DeployerDatabase[] = [];
-  const raw = new pg.Pool({ connectionString: url, max: 2 });
-  // Its sockets may still be closing when the database is dropped.
-  raw.on("connect", (client) => client.on("error", () => undefined));
-  raw.on("error", () => undefined);
-  onTestFinished(async () => {
-    await Promise.all([raw.end(), ...opened.map((database) => database.close())]);
-  });
-  const another = (holder: string) => {
-    const database = createDatabase({ url, holder });
-    opened.push(database);
-    return database;
-  };
-  const db = another("process-a");
-  await db.migrate({ installation });
-  await db.experiments.create(experiment, "tester");
-  return {
-    url,
-    db,
-    another,
-    sql: async (text, values) => (await raw.query<Record<string, unknown>>(text, values)).rows,
-  };
+  const world = await openWorld(await createSchema(), installation);
+  onTestFinished(() => world.close());
+  await world.db.experiments.create(experiment, "tester");
+  return world;
 }

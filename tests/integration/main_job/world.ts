@@ -16,7 +16,8 @@ import { readRequirements } from "../../../src/mlops/bentoml/artifact_folder.ts"
 import { childEnvironment } from "../../../src/platform/managed_process.ts";
 import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
 import { stopHome } from "../../../src/platform/stop_home.ts";
-import { createTestDatabase, type TestDatabase } from "../../support/databases.ts";
+import { createTestDatabase } from "../../support/databases.ts";
+import type { ScratchDatabase } from "../../support/scratch_database.ts";
 import { pollUntil } from "../../support/poll.ts";
 
 const trainedSchema = z.object({
@@ -24,7 +25,7 @@ const trainedSchema = z.object({
   rows: z.object({ usual: z.array(z.record(z.string(), z.number())) }),
 });
 let home: string;
-let database: TestDatabase;
+let database: ScratchDatabase;
 export let deployer: ModelDeployer;
 let trained: z.infer<typeof trainedSchema>;
 const approverToken = randomBytes(24).toString("hex");

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
-import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 describe("the migration of the memory tables", () => {
   const options = () => ({ signal: AbortSignal.timeout(30_000) });

@@ -3,7 +3,12 @@ import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
-import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../contract/memory/examples.ts";
+import {
+  callOptions,
+  exampleEpisode,
+  exampleProcedure,
+  uniqueName,
+} from "../../../src/testing/contracts/memory/examples.ts";
 import { pollUntil } from "../../support/poll.ts";
 import { createKillablePostgres, type KillablePostgres } from "./killable_postgres.ts";
 

@@ -4,10 +4,15 @@ import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
-import { episodicMemoryContract } from "../../contract/memory/episodic_memory.contract.ts";
-import { callOptions, exampleEpisode, exampleProcedure, uniqueName } from "../../contract/memory/examples.ts";
-import { proceduralMemoryContract } from "../../contract/memory/procedural_memory.contract.ts";
-import { createScratchDatabase, type ScratchDatabase } from "./scratch_database.ts";
+import { episodicMemoryContract } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import {
+  callOptions,
+  exampleEpisode,
+  exampleProcedure,
+  uniqueName,
+} from "../../../src/testing/contracts/memory/examples.ts";
+import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 let database: ScratchDatabase;
 let memory: MemoryClient;

@@ -1,8 +1,12 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { RedisWorkingMemory } from "../../../src/memory/working_memory.ts";
-import { callOptions, givenSessionIds, newSessionId } from "../../contract/memory/examples.ts";
-import { workingMemoryContract } from "../../contract/memory/working_memory.contract.ts";
+import {
+  callOptions,
+  givenSessionIds,
+  newSessionId,
+} from "../../../src/testing/contracts/memory/examples.ts";
+import { workingMemoryContract } from "../../../src/testing/contracts/memory/working_memory.ts";
 import { pollUntil } from "../../support/poll.ts";
 import { openInterruptibleRedis, type InterruptibleRedis } from "./interruptible_redis.ts";
 

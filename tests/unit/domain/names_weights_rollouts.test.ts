@@ -4,9 +4,9 @@ import {
   bentoTag,
   deploymentId,
   endpointName,
+  experimentName,
   modelVersionId,
   rolloutId,
-  slug,
 } from "../../../src/agents/model_deployer/domain/names.ts";
 import { experimentIdSchema } from "../../../src/agents/model_deployer/domain/requests.ts";
 import {
@@ -19,12 +19,22 @@ import { parseBentoTag } from "../../../src/mlops/bentoml/bento_tag.ts";
 import { assertEndpointName } from "../../../src/mlops/envoy/route_check.ts";
 
 test.each([
-  ["Breast Cancer!", "breast_cancer"],
-  ["e2i_remission", "remission"],
-  ["E2I.Remission", "remission"],
-  ["__a--b__", "a_b"],
-])("the slug of %s is %s", (text, expected) => {
-  expect(slug(text)).toBe(expected);
+  ["remission", "e2i_remission"],
+  ["exp_20260101", "e2i_exp_20260101"],
+  ["Breast.Cancer", "e2i_breast_cancer_b0d07051"],
+  ["breast-cancer", "e2i_breast_cancer_caa6daeb"],
+  ["e2i_remission", "e2i_remission_1037ba9b"],
+  ["remission_staging", "e2i_remission_staging_8a28bda1"],
+])("experiment %s is called %s", (experimentId, expected) => {
+  expect(experimentName(experimentId)).toBe(expected);
+});
+
+test.each([
+  ["e2i_remission", "e2i_remission:v3"],
+  ["remission", "e2i_remission_567a51e5:v3"],
+  ["E2I.Remission", "e2i_remission_edf05ee0:v3"],
+])("version 3 of the registered model %s has the tag %s", (model_name, expected) => {
+  expect(bentoTag({ model_name, version: 3 })).toBe(expected);
 });
 
 test("staging has an endpoint of its own; shadow and production share one", () => {
@@ -33,14 +43,33 @@ test("staging has an endpoint of its own; shadow and production share one", () =
   expect(endpointName("remission", "production")).toBe("e2i_remission");
 });
 
-test("every experiment id that a request may carry names an endpoint and a bento", () => {
+const experimentIds = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/);
+const modelNames = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,55}$/);
+
+test("every id and name that a request may carry names an endpoint and a bento", () => {
   fc.assert(
-    fc.property(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/), (experimentId) => {
+    fc.property(experimentIds, modelNames, (experimentId, model_name) => {
       expect(experimentIdSchema.safeParse(experimentId).success).toBe(true);
       assertEndpointName(endpointName(experimentId, "staging"));
-      parseBentoTag(bentoTag({ model_name: `e2i_${slug(experimentId)}`, version: 3 }));
+      parseBentoTag(bentoTag({ model_name: experimentName(experimentId), version: 3 }));
+      parseBentoTag(bentoTag({ model_name, version: 3 }));
     }),
     { numRuns: 500, seed: 7 },
+  );
+});
+
+test("no two experiments share an endpoint, and no two registered models a bento, however alike they are spelled", () => {
+  const alike = fc.stringMatching(/^[aA][._-]{1,2}[bB](_staging)?$/);
+  fc.assert(
+    fc.property(alike, alike, (one, other) => {
+      fc.pre(one !== other);
+      const endpointsOf = (id: string) => [endpointName(id, "staging"), endpointName(id, "production")];
+      expect(endpointsOf(one).filter((name) => endpointsOf(other).includes(name))).toEqual([]);
+      expect(bentoTag({ model_name: `e2i_${one}`, version: 1 })).not.toBe(
+        bentoTag({ model_name: `e2i_${other}`, version: 1 }),
+      );
+    }),
+    { numRuns: 1000, seed: 7 },
   );
 });
 

@@ -10,6 +10,8 @@ import { resourcesSchema, weightSetSchema } from "./entities.ts";
 
 const registerInRegistry = z.strictObject({
   step: z.literal("register_in_registry"),
+  /** Null in plans that were stored without it. */
+  experiment_id: z.string().nullable().default(null),
   model_name: z.string(),
   mlflow_run_id: z.string(),
   source: z.string(),

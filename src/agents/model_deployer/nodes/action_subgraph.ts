@@ -16,7 +16,7 @@ import { answerUpdate, unfinishedUpdate } from "./answers.ts";
 import { approvalsMissing, awaitApproval } from "./approval.ts";
 import { claimedOperation, claimOperation, requestOf } from "./claimed_operation.ts";
 import { tellPlan, viewOf } from "./plan_view.ts";
-import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
+import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runtime.ts";
 
 /**
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
@@ -99,7 +99,7 @@ class ActionNodes {
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return this.#planOnly(state, runtime);
     const { operation_id } = await claimedOperation(parts.database, state);
-    const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
+    const patience = AbortSignal.timeout(patienceMs(settings));
     let deployment_plan = state.deployment_plan ?? null;
     try {
       const answer = await runner.run(operation_id, {

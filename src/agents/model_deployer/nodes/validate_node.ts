@@ -1,3 +1,4 @@
+import { Overwrite } from "@langchain/langgraph";
 import {
   type ModelDeployerStateValue,
   type ModelDeployerUpdate,
@@ -25,5 +26,6 @@ export function validatedUpdate(state: Record<string, unknown>): ModelDeployerUp
     status: "in_progress",
     ...noAnswer,
     operation_status: null,
+    warnings: new Overwrite([]),
   };
 }

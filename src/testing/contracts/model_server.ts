@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ModelServer } from "../../agents/model_deployer/ports.ts";
+
+export interface ServerSubject {
+  server: ModelServer;
+  /** Two bentos in the store that can be served, and one whose model cannot be loaded. */
+  bento_tags: [string, string];
+  broken_tag: string;
+  /** What the error of the broken one must name. */
+  broken_reason: RegExp;
+  /** Ends the server's processes without a word. */
+  kill(deploymentId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const limitMs = 300_000;
+const patience = () => ({ signal: AbortSignal.timeout(limitMs) });
+const resources = {
+  replicas: 1,
+  cpu_limit: "1",
+  memory_limit: "1Gi",
+  autoscaling: { min: 1, max: 1, target_cpu: 70 },
+};
+
+/** What every ModelServer keeps to. */
+export function describeModelServer(name: string, open: () => Promise<ServerSubject>): void {
+  describe(`model server: ${name}`, { timeout: limitMs }, () => {
+    let subject: ServerSubject;
+    const start = (deployment_id: string, bento_tag: string) =>
+      subject.server.start({ deployment_id, bento_tag, resources }, patience());
+    const observe = (deploymentId: string) => subject.server.observe(deploymentId, patience());
+    const stop = (deploymentId: string) => subject.server.stop(deploymentId, patience());
+
+    beforeAll(async () => {
+      subject = await open();
+    }, 900_000);
+
+    afterAll(async () => {
+      for (const id of await subject.server.list()) await stop(id);
+      await subject.close();
+    });
+
+    it("serves a deployment, adopts it, and ends it", async () => {
+      const [tag] = subject.bento_tags;
+      expect(await observe("dep_one")).toEqual({ state: "absent" });
+      // Two at once end with one server.
+      const [address, same] = await Promise.all([start("dep_one", tag), start("dep_one", tag)]);
+      expect(same).toEqual(address);
+      expect(await observe("dep_one")).toEqual({ state: "ready", ...address, bento_tag: tag });
+      expect(await start("dep_one", tag)).toEqual(address);
+      expect(await subject.server.list()).toEqual(["dep_one"]);
+      await stop("dep_one");
+      expect(await observe("dep_one")).toEqual({ state: "absent" });
+      expect(await subject.server.list()).toEqual([]);
+      await stop("dep_one");
+    });
+
+    it("refuses a bento that is not in the store", async () => {
+      const [tag] = subject.bento_tags;
+      for (const unknown of [`${tag}2`, "e2i_nobody:v1", "../x:v1"]) {
+        await expect(start("dep_unknown", unknown)).rejects.toMatchObject({
+          code: "endpoint_creation_failed",
+        });
+      }
+      expect(await observe("dep_unknown")).toEqual({ state: "absent" });
+    });
+
+    it("keeps a running deployment on its tag, and deployments apart", async () => {
+      const [one, other] = subject.bento_tags;
+      const address = await start("dep_kept", one);
+      await expect(start("dep_kept", other)).rejects.toThrow(/dep_kept already serves/);
+      expect(await observe("dep_kept")).toEqual({ state: "ready", ...address, bento_tag: one });
+      const second = await start("dep_second", other);
+      expect(second.port).not.toBe(address.port);
+      expect((await subject.server.list()).sort()).toEqual(["dep_kept", "dep_second"]);
+      await stop("dep_second");
+      expect(await observe("dep_kept")).toMatchObject({ state: "ready" });
+      await stop("dep_kept");
+    });
+
+    it("names why a model cannot be loaded, and leaves nothing", async () => {
+      const attempt = start("dep_broken", subject.broken_tag);
+      await expect(attempt).rejects.toThrow(subject.broken_reason);
+      await expect(attempt).rejects.toMatchObject({ code: "endpoint_creation_failed" });
+      expect(await observe("dep_broken")).toEqual({ state: "absent" });
+      expect(await subject.server.list()).toEqual([]);
+    });
+
+    it("reports a killed server, and starts it again", async () => {
+      const [tag] = subject.bento_tags;
+      const before = await start("dep_killed", tag);
+      await subject.kill("dep_killed");
+      expect(await observe("dep_killed")).toMatchObject({ state: "failed" });
+      const after = await start("dep_killed", tag);
+      expect(after).toEqual(before);
+      expect(await observe("dep_killed")).toEqual({ state: "ready", ...after, bento_tag: tag });
+      await subject.kill("dep_killed");
+      await stop("dep_killed");
+      expect(await observe("dep_killed")).toEqual({ state: "absent" });
+      expect(await subject.server.list()).toEqual([]);
+    });
+
+    it.each(["", "../dep", "dep/x", "dep\n", "-dep", "d".repeat(181)])(
+      "refuses the deployment id %j",
+      async (id) => {
+        await expect(start(id, subject.bento_tags[0])).rejects.toMatchObject({
+          code: "endpoint_creation_failed",
+        });
+        await expect(observe(id)).rejects.toMatchObject({ code: "endpoint_creation_failed" });
+        await expect(stop(id)).rejects.toMatchObject({ code: "endpoint_creation_failed" });
+      },
+    );
+
+    it("does nothing once the deadline has passed", async () => {
+      const late = { signal: AbortSignal.abort() };
+      const [tag] = subject.bento_tags;
+      const { server } = subject;
+      const unavailable = { code: "service_unavailable" };
+      const started = server.start({ deployment_id: "dep_late", bento_tag: tag, resources }, late);
+      await expect(started).rejects.toMatchObject(unavailable);
+      await expect(server.observe("dep_late", late)).rejects.toMatchObject(unavailable);
+      await expect(server.stop("dep_late", late)).rejects.toMatchObject(unavailable);
+      expect(await observe("dep_late")).toEqual({ state: "absent" });
+    });
+  });
+}

@@ -1,0 +1,142 @@
+import type { Resources } from "../../agents/model_deployer/domain/entities.ts";
+import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type {
+  CallOptions,
+  ModelPackager,
+  ModelServer,
+  ServerObservation,
+} from "../../agents/model_deployer/ports.ts";
+import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
+import { assertDeploymentId } from "../../mlops/bentoml/server_record.ts";
+
+interface Server {
+  bento_tag: string;
+  port: number;
+  state: "running" | "hanging" | "ended";
+  reason: string;
+}
+
+const host = "127.0.0.1";
+
+/**
+ * Servers that only exist as entries. It refuses what the real one refuses: a bento that is not in the store, a
+ * deployment that serves another tag, ids that cannot name a process, and models that a test names as broken.
+ */
+export class InMemoryModelServer implements ModelServer {
+  /** Deployment ids in the order in which servers were really started; adopted ones are not among them. */
+  readonly started: string[] = [];
+  readonly #packager: Pick<ModelPackager, "findPackage">;
+  readonly #servers = new Map<string, Server>();
+  readonly #broken = new Map<string, string>();
+  #nextPort = 40_001;
+  #isDown = false;
+
+  constructor(packager: Pick<ModelPackager, "findPackage">) {
+    this.#packager = packager;
+  }
+
+  async start(
+    input: { deployment_id: string; bento_tag: string; resources: Resources },
+    { signal }: CallOptions,
+  ): Promise<{ host: string; port: number }> {
+    const { deployment_id, bento_tag } = input;
+    parseBentoTag(bento_tag);
+    if ((await this.#packager.findPackage(bento_tag)) === null) {
+      throw new EndpointCreationError(`bento ${bento_tag} is not in the store: package the model first`);
+    }
+    this.#assertAnswers(deployment_id, signal);
+    assertDeploymentId(deployment_id);
+    const present = this.#servers.get(deployment_id);
+    if (present !== undefined && present.state !== "ended")
+      return this.#adopt(deployment_id, present, bento_tag);
+    const reason = this.#broken.get(bento_tag);
+    if (reason !== undefined) {
+      this.#servers.delete(deployment_id);
+      throw cannotServe(deployment_id, bento_tag, reason);
+    }
+    const port = present?.port ?? this.#nextPort++;
+    this.#servers.set(deployment_id, { bento_tag, port, state: "running", reason: "" });
+    this.started.push(deployment_id);
+    return { host, port };
+  }
+
+  async stop(deploymentId: string, { signal }: CallOptions): Promise<void> {
+    this.#assertAnswers(deploymentId, signal);
+    assertDeploymentId(deploymentId);
+    this.#servers.delete(deploymentId);
+  }
+
+  async observe(deploymentId: string, { signal }: CallOptions): Promise<ServerObservation> {
+    this.#assertAnswers(deploymentId, signal);
+    assertDeploymentId(deploymentId);
+    const server = this.#servers.get(deploymentId);
+    if (server === undefined) return { state: "absent" };
+    const { bento_tag, port, reason } = server;
+    switch (server.state) {
+      case "running":
+        return { state: "ready", host, port, bento_tag };
+      case "hanging":
+      case "ended":
+        return { state: "failed", reason };
+      default:
+        return server.state satisfies never;
+    }
+  }
+
+  async list(): Promise<string[]> {
+    return [...this.#servers].filter(([, server]) => server.state !== "ended").map(([id]) => id);
+  }
+
+  /** From now on a server of this bento never becomes ready, for that reason. */
+  breakModel(bentoTag: string, reason: string): void {
+    this.#broken.set(bentoTag, reason);
+  }
+
+  /** As if the server's processes had been killed. */
+  crash(deploymentId: string, reason = "its process has ended: its log names no error"): void {
+    this.#change(deploymentId, { state: "ended", reason });
+  }
+
+  /** The processes run, but nothing is answered any more. */
+  hang(deploymentId: string, reason = "does not answer: The operation was aborted due to timeout"): void {
+    this.#change(deploymentId, { state: "hanging", reason });
+  }
+
+  /** Every call fails, until `up()`; the servers themselves run on. */
+  down(): void {
+    this.#isDown = true;
+  }
+
+  up(): void {
+    this.#isDown = false;
+  }
+
+  #adopt(deploymentId: string, present: Server, bentoTag: string): { host: string; port: number } {
+    if (present.bento_tag !== bentoTag) {
+      throw new EndpointCreationError(
+        `deployment ${deploymentId} already serves ${present.bento_tag}, not ${bentoTag}: stop it first`,
+      );
+    }
+    if (present.state === "running") return { host, port: present.port };
+    this.#servers.delete(deploymentId);
+    throw cannotServe(deploymentId, bentoTag, present.reason);
+  }
+
+  #change(deploymentId: string, change: Pick<Server, "state" | "reason">): void {
+    const server = this.#servers.get(deploymentId);
+    if (server !== undefined) this.#servers.set(deploymentId, { ...server, ...change });
+  }
+
+  #assertAnswers(deploymentId: string, signal: AbortSignal): void {
+    if (!this.#isDown && !signal.aborted) return;
+    throw new ServiceUnavailableError("bentoml", `the deadline passed while ${deploymentId} was asked for`, {
+      cause: signal.reason,
+    });
+  }
+}
+
+function cannotServe(deploymentId: string, bentoTag: string, reason: string): EndpointCreationError {
+  return new EndpointCreationError(`${bentoTag} cannot be served for ${deploymentId}: ${reason}`, {
+    details: { deployment_id: deploymentId, bento_tag: bentoTag, reason },
+  });
+}

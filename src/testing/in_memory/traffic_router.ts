@@ -1,0 +1,207 @@
+import {
+  LATENCY_BOUNDS_MS,
+  type Route,
+  RUN_OF_FAILURES,
+  type VersionFigures,
+} from "../../agents/model_deployer/domain/rollout.ts";
+import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
+import { assertEndpointName, checkRoute } from "../../mlops/envoy/route_check.ts";
+
+/** How a deployment behaves under the traffic that a test sends; what is left out is flawless and has no latency. */
+export interface Behaviour {
+  /** Fraction of its requests, rounded to whole ones. */
+  error_rate?: number;
+  p50_ms?: number;
+  p99_ms?: number;
+}
+
+interface FakeEndpoint {
+  url: string;
+  listening: boolean;
+  route: Route;
+  servers: Map<string, ServerAddress>;
+  epoch: number;
+  figures: Map<string, VersionFigures>;
+}
+
+const service = "fake router";
+
+/**
+ * A traffic router in memory. It keeps and refuses what the real one keeps and refuses: addresses and the last route
+ * outlive a closed or killed listener, counters do not; an older generation changes nothing; weights sum to 100.
+ */
+export class InMemoryTrafficRouter implements TrafficRouter {
+  /** Every route that was put into force, oldest first. */
+  readonly applied: Route[] = [];
+  readonly #endpoints = new Map<string, FakeEndpoint>();
+  #isDown = false;
+  #nextRefusal: string | null = null;
+
+  // ---------------------------------------------------------------- the port
+
+  async open(endpointName: string, { signal }: CallOptions): Promise<{ endpoint_url: string }> {
+    assertEndpointName(endpointName);
+    this.#assertUp(signal);
+    const endpoint = this.#endpoints.get(endpointName) ?? this.#make(endpointName);
+    if (!endpoint.listening) beginCounters(endpoint);
+    endpoint.listening = true;
+    return { endpoint_url: endpoint.url };
+  }
+
+  async apply(route: Route, servers: ServerAddress[], { signal }: CallOptions): Promise<Route> {
+    checkRoute(service, route, servers);
+    this.#assertUp(signal);
+    const endpoint = this.#listening(route.endpoint_name);
+    if (route.generation <= endpoint.route.generation) return structuredClone(endpoint.route);
+    const refusal = this.#nextRefusal;
+    this.#nextRefusal = null;
+    if (refusal !== null) throw new ServiceRefusedError(service, refusal);
+    for (const server of servers) endpoint.servers.set(server.deployment_id, { ...server });
+    endpoint.route = structuredClone(route);
+    this.applied.push(structuredClone(route));
+    return structuredClone(route);
+  }
+
+  async observe(endpointName: string, { signal }: CallOptions): Promise<Route | null> {
+    assertEndpointName(endpointName);
+    this.#assertUp(signal);
+    const endpoint = this.#endpoints.get(endpointName);
+    return endpoint?.listening === true ? structuredClone(endpoint.route) : null;
+  }
+
+  async figures(endpointName: string, { signal }: CallOptions): Promise<VersionFigures[]> {
+    assertEndpointName(endpointName);
+    this.#assertUp(signal);
+    const figures = [...this.#listening(endpointName).figures.values()];
+    return structuredClone(figures.sort((a, b) => (a.deployment_id < b.deployment_id ? -1 : 1)));
+  }
+
+  async close(endpointName: string, { signal }: CallOptions): Promise<void> {
+    assertEndpointName(endpointName);
+    this.#assertUp(signal);
+    const endpoint = this.#endpoints.get(endpointName);
+    if (endpoint !== undefined) endpoint.listening = false;
+  }
+
+  // ---------------------------------------------------------------- what a test does to it
+
+  /**
+   * Sends so many requests: shared out by weight (the heaviest gets what division leaves), each also to the mirror.
+   * Without weights the caller gets 503s, which count for no deployment.
+   */
+  sendTraffic(endpointName: string, requests: number, behaviours: Record<string, Behaviour> = {}): void {
+    const { route } = this.#listening(endpointName);
+    const shares = sharesOf(route, requests);
+    if (route.mirror_deployment_id !== null) shares.push([route.mirror_deployment_id, requests]);
+    for (const [deployment_id, share] of shares) {
+      const { error_rate = 0, p50_ms = 0, p99_ms = 0 } = behaviours[deployment_id] ?? {};
+      const errors = Math.round(share * error_rate);
+      // Only a deployment that fails all is taken to fail in a row.
+      const failure_runs = errors === share ? Math.floor(share / RUN_OF_FAILURES) : 0;
+      const latency_counts = countsOf(share, p50_ms, p99_ms);
+      const growth = { requests: share, errors, p50_ms, p99_ms, failure_runs, latency_counts };
+      this.feed(endpointName, { deployment_id, ...growth });
+    }
+  }
+
+  /** Adds to a deployment's counters as they are; its quantiles are replaced. */
+  feed(endpointName: string, growth: Omit<VersionFigures, "epoch">): void {
+    if (growth.requests === 0) return;
+    const endpoint = this.#listening(endpointName);
+    const before = endpoint.figures.get(growth.deployment_id);
+    endpoint.figures.set(growth.deployment_id, {
+      ...growth,
+      epoch: `${endpointName}/${endpoint.epoch}`,
+      requests: (before?.requests ?? 0) + growth.requests,
+      errors: (before?.errors ?? 0) + growth.errors,
+      failure_runs: (before?.failure_runs ?? 0) + (growth.failure_runs ?? 0),
+      latency_counts: sumOf(before?.latency_counts ?? [], growth.latency_counts ?? []),
+    });
+  }
+
+  /** Ends the listener as a crash does: `open` brings it back, with counters that begin at zero. */
+  kill(endpointName: string): void {
+    this.#listening(endpointName).listening = false;
+  }
+
+  /** Makes every call fail until `up`. */
+  down(): void {
+    this.#isDown = true;
+  }
+
+  up(): void {
+    this.#isDown = false;
+  }
+
+  /** The next route that would change something is rejected with this reason. */
+  refuseNext(reason: string): void {
+    this.#nextRefusal = reason;
+  }
+
+  /** Where the endpoint would send this deployment's requests. */
+  serverOf(endpointName: string, deploymentId: string): ServerAddress | null {
+    return this.#endpoints.get(endpointName)?.servers.get(deploymentId) ?? null;
+  }
+
+  // ---------------------------------------------------------------- inside
+
+  #make(endpointName: string): FakeEndpoint {
+    const endpoint = {
+      url: `http://127.0.0.1:${20_000 + this.#endpoints.size}`,
+      listening: false,
+      route: { endpoint_name: endpointName, generation: 0, weights: {}, mirror_deployment_id: null },
+      servers: new Map(),
+      epoch: 0,
+      figures: new Map(),
+    };
+    this.#endpoints.set(endpointName, endpoint);
+    return endpoint;
+  }
+
+  #listening(endpointName: string): FakeEndpoint {
+    const endpoint = this.#endpoints.get(endpointName);
+    if (endpoint?.listening === true) return endpoint;
+    throw new ServiceUnavailableError(service, `endpoint ${endpointName} has no listener; open it first`);
+  }
+
+  #assertUp(signal: AbortSignal): void {
+    if (signal.aborted) {
+      throw new ServiceUnavailableError(service, "the call was given up", { cause: signal.reason });
+    }
+    if (this.#isDown) throw new ServiceUnavailableError(service, "the router is down");
+  }
+}
+
+function beginCounters(endpoint: FakeEndpoint): void {
+  endpoint.epoch += 1;
+  endpoint.figures.clear();
+}
+
+/** Two answers in a hundred take as long as the p99 says, the others as long as the p50. */
+function countsOf(requests: number, p50: number, p99: number): number[] {
+  const slow = Math.ceil(requests * 0.02);
+  const counts = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
+  for (const [ms, count] of [
+    [p50, requests - slow],
+    [p99, slow],
+  ] as const) {
+    const bin = LATENCY_BOUNDS_MS.findIndex((bound) => ms <= bound);
+    const index = bin === -1 ? LATENCY_BOUNDS_MS.length : bin;
+    counts[index] = (counts[index] ?? 0) + count;
+  }
+  return counts;
+}
+
+const sumOf = (a: number[], b: number[]): number[] =>
+  a.length >= b.length ? a.map((count, index) => count + (b[index] ?? 0)) : sumOf(b, a);
+
+function sharesOf({ weights }: Route, requests: number): [string, number][] {
+  const shares = Object.entries(weights)
+    .sort(([, a], [, b]) => b - a)
+    .map(([id, weight]): [string, number] => [id, Math.floor((requests * weight) / 100)]);
+  const rest = requests - shares.reduce((sum, [, share]) => sum + share, 0);
+  const heaviest = shares[0];
+  if (heaviest !== undefined) heaviest[1] += rest;
+  return shares;
+}
