@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "./agents/model_deployer/errors.ts";
 import type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
+import type { TelemetrySettings } from "./telemetry/telemetry.ts";
 
 const url = (protocols: string[]) =>
   z
@@ -22,6 +23,10 @@ const environmentSchema = z.object({
   SUPABASE_URL: url(["http:", "https:"]).optional(),
   SUPABASE_KEY: z.string().optional(),
   MODEL_DEPLOYER_CHECKPOINTS_URL: url(["postgres:", "postgresql:"]).optional(),
+  MODEL_DEPLOYER_LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
+  MODEL_DEPLOYER_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"]).optional(),
+  OTEL_SERVICE_NAME: z.string().default("model-deployer"),
   MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
   MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
@@ -48,6 +53,7 @@ export interface Configuration {
   /** Names the principal that asks; without it requests are the agent's own. */
   token: string | null;
   effects: "live" | "dry-run";
+  telemetry: TelemetrySettings;
   leaseSeconds: number;
   retentionSeconds: number;
 }
@@ -77,6 +83,12 @@ export function readConfiguration(environment: Record<string, string | undefined
     cache: resolve(values.MODEL_DEPLOYER_CACHE),
     token: values.MODEL_DEPLOYER_TOKEN ?? null,
     effects: values.MODEL_DEPLOYER_EFFECTS,
+    telemetry: {
+      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+      serviceName: values.OTEL_SERVICE_NAME,
+      logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
+      metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
+    },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
   };

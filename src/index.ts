@@ -53,4 +53,5 @@ export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoi
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
 export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";

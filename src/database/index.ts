@@ -20,6 +20,7 @@ import { createPool, Database, type PoolOptions } from "./pool.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
+import { type Figures, readFigures } from "./repositories/figures.ts";
 import { PostgresHistory } from "./repositories/history.ts";
 import { PostgresLeases } from "./repositories/leases.ts";
 import { MLDeploymentRepository } from "./repositories/ml_deployment.ts";
@@ -49,6 +50,8 @@ export interface DeployerDatabase {
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
+  /** For whoever watches the workers. */
+  figures(): Promise<Figures>;
   /** @throws ConfigurationError */
   migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
@@ -83,6 +86,7 @@ export function createDatabase(options: {
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
+    figures: () => readFigures(database),
     migrate: (migrateOptions) => migrate(database, migrateOptions),
     close: () => database.close(),
   };

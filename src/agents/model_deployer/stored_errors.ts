@@ -25,6 +25,7 @@ const restorers: Readonly<Record<string, Restore>> = {
   not_found: (message, options) => new errors.NotFoundError(message, options),
   conflict: (message, options) => new errors.ConflictError(message, options),
   idempotency_key_reused: (message, options) => new errors.IdempotencyKeyReusedError(message, options),
+  fork_refused: (message, options) => new errors.ForkRefusedError(message, options),
   approval_required: (message, options) => new errors.ApprovalRequiredError(message, options),
   not_authenticated: (message, options) => new errors.NotAuthenticatedError(message, options),
   deadline_exceeded: (message, options) => new errors.DeadlineExceededError(message, options),
