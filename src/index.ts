@@ -51,7 +51,9 @@ export {
   type PlanView,
   type Progress,
 } from "./agents/model_deployer/state.ts";
+export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
 export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";

@@ -21,6 +21,7 @@ import { createPool, Database, type PoolOptions } from "./pool.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
+import { type Figures, readFigures } from "./repositories/figures.ts";
 import { PostgresHistory } from "./repositories/history.ts";
 import { PostgresLeases } from "./repositories/leases.ts";
 import { MLDeploymentRepository } from "./repositories/ml_deployment.ts";
@@ -55,6 +56,8 @@ export interface DeployerDatabase {
   clock: DatabaseClock;
   overview: PostgresOverview;
   workers: PostgresWorkers;
+  /** For whoever watches the workers. */
+  figures(): Promise<Figures>;
   /** @throws ConfigurationError */
   migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
@@ -92,6 +95,7 @@ export function createDatabase(options: {
     clock: new PostgresClock(database),
     overview: new PostgresOverview(database),
     workers: new PostgresWorkers(database, options.holder),
+    figures: () => readFigures(database),
     migrate: (migrateOptions) => migrate(database, migrateOptions),
     close: () => database.close(),
   };

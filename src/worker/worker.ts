@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { inSpan } from "../agents/base/tracing.ts";
 import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
@@ -116,7 +117,9 @@ export class Worker {
 
   async #lookAt(rollout: Rollout): Promise<void> {
     try {
-      this.#report.rollouts.push(await within(WORK_MS, (signal) => this.#advance(rollout, signal)));
+      const { rollout_id } = rollout;
+      const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, signal));
+      this.#report.rollouts.push(await inSpan("worker.look", { rollout_id }, advance));
     } catch (error) {
       await this.#attempt(rollout.rollout_id, () =>
         this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
@@ -144,7 +147,12 @@ export class Worker {
       case "move":
         await this.#graph.invoke(
           { deployment_action: "advance", rollout_id },
-          { configurable: { thread_id: rollout_id }, context: { effects: "live" }, signal },
+          {
+            configurable: { thread_id: rollout_id },
+            context: { effects: "live" },
+            durability: "sync",
+            signal,
+          },
         );
         break;
       default:

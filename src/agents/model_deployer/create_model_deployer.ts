@@ -16,6 +16,7 @@ import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
 import { Worker } from "../../worker/worker.ts";
 import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
@@ -49,6 +50,9 @@ export interface ModelDeployer {
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
+  telemetry: Telemetry;
+  /** Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. */
+  observeWorker(): Promise<WorkerObservation>;
   /** The addresses in use, embedded ones included. */
   addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
   /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
@@ -65,6 +69,7 @@ export async function createModelDeployer(
   configuration: Configuration,
   options: ModelDeployerOptions = {},
 ): Promise<ModelDeployer> {
+  const telemetry = await createTelemetry(configuration.telemetry);
   const addresses = await resolveAddresses(configuration, options);
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache, ...progress });
@@ -99,10 +104,13 @@ export async function createModelDeployer(
     parts,
     settings,
     database,
+    telemetry,
+    observeWorker: () => telemetry.observeWorker(() => database.figures()),
     addresses,
     close: async () => {
       await memory.close();
       await database.close();
+      await telemetry.close();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { END, START, StateGraph } from "@langchain/langgraph";
+import { inSpan } from "../../base/tracing.ts";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, actionRequestSchema } from "../domain/requests.ts";
@@ -25,10 +26,10 @@ import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runti
 export function actionSubgraph(capabilities: CapabilitySource) {
   const nodes = new ActionNodes(capabilities);
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
-    .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
-    .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
-    .addNode("approve", (state, runtime: NodeRuntime) => nodes.approve(state, runtime))
-    .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.carryOut(state, runtime))
+    .addNode("claim", (state, runtime: NodeRuntime) => nodes.traced("claim", state, runtime))
+    .addNode("plan", (state, runtime: NodeRuntime) => nodes.traced("plan", state, runtime))
+    .addNode("approve", (state, runtime: NodeRuntime) => nodes.traced("approve", state, runtime))
+    .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.traced("carryOut", state, runtime))
     .addEdge(START, "claim")
     .addConditionalEdges("claim", afterClaim, ["plan", "carry_out", END])
     .addConditionalEdges("plan", afterPlan, ["approve", "carry_out", END])
@@ -57,6 +58,17 @@ class ActionNodes {
 
   constructor(source: CapabilitySource) {
     this.#source = source;
+  }
+
+  /** One node in a span of its own; it bears the operation's id as soon as there is one. */
+  async traced(
+    node: "claim" | "plan" | "approve" | "carryOut",
+    state: ModelDeployerStateValue,
+    runtime: NodeRuntime,
+  ): Promise<ModelDeployerUpdate> {
+    const { operation_id: id } = state;
+    const attributes = typeof id === "string" ? { operation_id: id } : {};
+    return inSpan(`${requestOf(state).action}.${node}`, attributes, () => this[node](state, runtime));
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
