@@ -28,6 +28,7 @@ import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
 import { PostgresOperationReader } from "./repositories/operation_reader.ts";
 import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
+import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
@@ -49,8 +50,10 @@ export interface DeployerDatabase {
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
+  overview: PostgresOverview;
+  workers: PostgresWorkers;
   /** @throws ConfigurationError */
-  migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
+  migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -83,6 +86,8 @@ export function createDatabase(options: {
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
+    overview: new PostgresOverview(database),
+    workers: new PostgresWorkers(database, options.holder),
     migrate: (migrateOptions) => migrate(database, migrateOptions),
     close: () => database.close(),
   };
