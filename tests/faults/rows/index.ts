@@ -11,8 +11,8 @@ import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
 export const faultRows: readonly FaultRow[] = [
-  ...neighbourRows,
   ...crashRows,
+  ...neighbourRows,
   contenders,
   stoppedProcess,
   terminatedWorker,
