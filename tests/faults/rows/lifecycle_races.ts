@@ -9,7 +9,7 @@ import { bring } from "../lifecycle/script.ts";
 import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
 
 const NAME = "lifecycle-races";
-const CASES = { selection: 4, whole: 60 };
+const CASES = { selection: 3, whole: 60 };
 const RACERS = { minLength: 2, maxLength: 6 };
 
 /** What may be asked for of an endpoint where run1 serves and run2 and run3 come up. */

@@ -7,7 +7,7 @@ import { scripts } from "../lifecycle/script.ts";
 import { openScratchDeployer } from "../scratch.ts";
 
 const NAME = "lifecycle-scripts";
-const SIZES = { selection: { runs: 5, longest: 20 }, whole: { runs: 150, longest: 40 } };
+const SIZES = { selection: { runs: 4, longest: 20 }, whole: { runs: 100, longest: 40 } };
 
 export const lifecycleScripts: FaultRow = {
   name: NAME,
