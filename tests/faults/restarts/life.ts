@@ -116,7 +116,7 @@ export class Life {
     work: () => Promise<T>,
   ): Promise<Exclude<T, undefined | null | false> | null> {
     try {
-      return await pollUntil(work, { deadlineMs: PATIENCE_MS, what, intervalMs: 50 });
+      return await pollUntil(work, { deadlineMs: PATIENCE_MS, what, intervalMs: 200 });
     } catch (error) {
       if (!(error instanceof PollTimeoutError)) throw error;
       this.#tally.lost.push(error.message);
