@@ -56,8 +56,10 @@ async function runScenario(
     await Promise.all(
       stages.map(async (stage) => {
         for (let next = cases.shift(); next !== undefined; next = cases.shift()) {
-          for (const outcome of await next(stage)) {
-            deaths += outcome.died.length;
+          const outcomes = await next(stage);
+          // What one death left is carried on in each way.
+          deaths += outcomes[0]?.died.length ?? 0;
+          for (const outcome of outcomes) {
             note(result, scenario, outcome);
             if (result.cases % PROGRESS_EVERY === 0)
               options.onProgress(`${scenario.name}: ${result.cases} cases`);
