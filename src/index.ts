@@ -31,6 +31,8 @@ export {
   type GraphOptions,
   type ModelDeployerGraph,
 } from "./agents/model_deployer/graph.ts";
+export type { Finding, ReconciliationReport } from "./agents/model_deployer/reconciliation_report.ts";
+export type { Resumption } from "./agents/model_deployer/resume_operation.ts";
 export type { Parts, Settings } from "./agents/model_deployer/parts.ts";
 export {
   approvalQuestionSchema,
@@ -49,7 +51,9 @@ export {
   type PlanView,
   type Progress,
 } from "./agents/model_deployer/state.ts";
+export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
 export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";

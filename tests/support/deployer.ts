@@ -35,6 +35,7 @@ export const standardSettings: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  reconcile_seconds: 3600,
   default_effects: "live",
 };
 

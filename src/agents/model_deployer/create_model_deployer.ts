@@ -16,17 +16,24 @@ import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
 import { Worker } from "../../worker/worker.ts";
 import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
+import type { CallOptions } from "./ports.ts";
+import type { ReconciliationReport } from "./reconciliation_report.ts";
+import { type Resumption, resumeOperation } from "./resume_operation.ts";
 
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
   checkpointer?: BaseCheckpointSaver;
-  /** The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. */
-  installation?: InstallationKind;
+  /**
+   * The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. `existing`
+   * takes the database as it is, and makes a new one a standard one.
+   */
+  installation?: InstallationKind | "existing";
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -36,9 +43,16 @@ export interface ModelDeployer {
   graph: ModelDeployerGraph;
   /** Moves rollouts on, resumes what was interrupted, drains what was replaced; `run` it in one process or several. */
   worker: Worker;
+  /** Brings MLflow, the router and the servers back to what the database says, and tells what differed. */
+  reconcile(options: CallOptions): Promise<ReconciliationReport>;
+  /** Carries one operation that was left to its end, or undoes it, and says which. */
+  resume(operationId: string, options: CallOptions): Promise<Resumption>;
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
+  telemetry: Telemetry;
+  /** Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. */
+  observeWorker(): Promise<WorkerObservation>;
   /** The addresses in use, embedded ones included. */
   addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
   /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
@@ -55,6 +69,7 @@ export async function createModelDeployer(
   configuration: Configuration,
   options: ModelDeployerOptions = {},
 ): Promise<ModelDeployer> {
+  const telemetry = await createTelemetry(configuration.telemetry);
   const addresses = await resolveAddresses(configuration, options);
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache, ...progress });
@@ -74,6 +89,7 @@ export async function createModelDeployer(
     lease_seconds: configuration.leaseSeconds,
     patience_seconds: 30 - SLA_MARGIN_SECONDS,
     retention_seconds: configuration.retentionSeconds,
+    reconcile_seconds: configuration.reconcileSeconds,
     default_effects: configuration.effects,
   };
   const capabilities = createCapabilities(parts, settings);
@@ -83,13 +99,18 @@ export async function createModelDeployer(
     agent: new ModelDeployerAgent(graph),
     graph,
     worker: new Worker(capabilities, graph),
+    reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
+    resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,
     settings,
     database,
+    telemetry,
+    observeWorker: () => telemetry.observeWorker(() => database.figures()),
     addresses,
     close: async () => {
       await memory.close();
       await database.close();
+      await telemetry.close();
     },
   };
 }

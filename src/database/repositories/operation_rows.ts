@@ -43,7 +43,7 @@ export const stepRow: z.ZodType<RecordedStep> = z.strictObject({
 
 export interface LockedOperation {
   status: Operation["status"];
-  context: ChangeContext;
+  context: ChangeContext & { operation_id: string; payload_hash: string };
 }
 
 const lockedColumns =

@@ -29,6 +29,7 @@ const orderSchema = z.strictObject({
     lease_seconds: z.number(),
     patience_seconds: z.number(),
     retention_seconds: z.number(),
+    reconcile_seconds: z.number(),
     default_effects: z.enum(["live", "dry-run"]),
   }),
   /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */

@@ -148,7 +148,9 @@ test("a deployment that takes too long answers in_progress, and the worker ends 
   expect(state.deployment_manifest?.traffic.weights).toEqual([]);
   expect(state.warnings?.join()).toContain("a worker carries it on");
   given.wire.mend();
-  expect((await given.worker.tick()).resumed).toEqual([state.operation_id]);
+  expect((await given.worker.tick()).resumed).toMatchObject([
+    { operation_id: state.operation_id, outcome: "finished" },
+  ]);
   expect(await deployment(given)).toMatchObject({ status: "active" });
 });
 
