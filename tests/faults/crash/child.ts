@@ -5,6 +5,7 @@ import { createCapabilities } from "../../../src/agents/model_deployer/capabilit
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
 import { createDatabase } from "../../../src/database/index.ts";
+import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { Worker } from "../../../src/worker/worker.ts";
 import {
   InMemoryEpisodicMemory,
@@ -16,7 +17,7 @@ import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_regi
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
 import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
 import { carry, restore } from "./carried_errors.ts";
-import { CrashPoints, watchStatements } from "./crash_points.ts";
+import { CrashPoints, watchFilesAndCalls, watchStatements } from "./crash_points.ts";
 import { withoutSignals } from "./portable_values.ts";
 import { type Deed, type Order, toChildSchema } from "./protocol.ts";
 
@@ -46,7 +47,14 @@ function ask(part: string, method: string, values: unknown[]): Promise<unknown> 
   return answered.promise;
 }
 
-async function carryOut({ order, database_url, settings, crash_at }: Order): Promise<void> {
+const OF_THE_ROUTER = /^(file|http|process): /;
+
+function ownRouter({ home, binary }: NonNullable<Order["envoy"]>): EnvoyRouter {
+  watchFilesAndCalls(points, home);
+  return new EnvoyRouter({ home, envoyPath: binary });
+}
+
+async function carryOut({ order, database_url, settings, envoy, crash_at }: Order): Promise<void> {
   const database = createDatabase({ url: database_url, holder: `crash-${randomUUID()}` });
   const packager = new InMemoryModelPackager();
   const parts: Parts = {
@@ -54,14 +62,14 @@ async function carryOut({ order, database_url, settings, crash_at }: Order): Pro
     registry: remote("registry", new InMemoryModelRegistry()),
     packager: remote("packager", packager),
     server: remote("server", new InMemoryModelServer(packager)),
-    router: remote("router", new InMemoryTrafficRouter()),
+    router: envoy === null ? remote("router", new InMemoryTrafficRouter()) : ownRouter(envoy),
     workingMemory: remote("workingMemory", new InMemoryWorkingMemory()),
     episodicMemory: remote("episodicMemory", new InMemoryEpisodicMemory()),
     proceduralMemory: remote("proceduralMemory", new InMemoryProceduralMemory()),
   };
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities);
-  points.begin(crash_at);
+  points.begin(crash_at, (what) => envoy === null || OF_THE_ROUTER.test(what));
   const lived = await does(order, new ModelDeployerAgent(graph), new Worker(capabilities, graph));
   process.send?.({ ...lived, passed: points.passed });
 }

@@ -12,15 +12,22 @@ const STAGES = 2;
 const PROGRESS_EVERY = 100;
 
 /** A row that kills a process at every point before and after each I/O of the scenarios, and carries on what it left. */
-export function crashRow(name: string, what: string, scenarios: readonly CrashScenario[]): FaultRow {
+export function crashRow(
+  name: string,
+  what: string,
+  scenarios: readonly CrashScenario[],
+  router?: "envoy",
+): FaultRow {
   return {
     name,
     fault: `SIGKILL before and after each I/O of ${what}; carried on by a worker and by the caller, it comes out the same`,
-    run: (options) => runScenarios(scenarios, options),
+    run: (options) => runScenarios(scenarios, { ...options, ...(router && { router }) }),
   };
 }
 
-async function runScenarios(scenarios: readonly CrashScenario[], options: RowOptions): Promise<RowResult> {
+type Options = RowOptions & { router?: "envoy" };
+
+async function runScenarios(scenarios: readonly CrashScenario[], options: Options): Promise<RowResult> {
   const result: RowResult = { cases: 0, converged: 0, lost: 0, violations: [], notes: [] };
   const children = new ChildPool(STAGES + 2);
   try {
@@ -36,10 +43,10 @@ type Case = (stage: CrashStage) => Promise<Outcome[]>;
 async function runScenario(
   scenario: CrashScenario,
   children: ChildPool,
-  options: RowOptions,
+  options: Options,
   result: RowResult,
 ): Promise<void> {
-  const open = () => CrashStage.open(scenario, options.services, children);
+  const open = () => CrashStage.open(scenario, { ...options, children });
   const first = await open();
   const stages = [first, ...(await Promise.all(Array.from({ length: STAGES - 1 }, open)))];
   try {
@@ -49,8 +56,10 @@ async function runScenario(
     await Promise.all(
       stages.map(async (stage) => {
         for (let next = cases.shift(); next !== undefined; next = cases.shift()) {
-          for (const outcome of await next(stage)) {
-            deaths += outcome.died.length;
+          const outcomes = await next(stage);
+          // What one death left is carried on in each way.
+          deaths += outcomes[0]?.died.length ?? 0;
+          for (const outcome of outcomes) {
             note(result, scenario, outcome);
             if (result.cases % PROGRESS_EVERY === 0)
               options.onProgress(`${scenario.name}: ${result.cases} cases`);

@@ -32,6 +32,8 @@ const orderSchema = z.strictObject({
     reconcile_seconds: z.number(),
     default_effects: z.enum(["live", "dry-run"]),
   }),
+  /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */
+  envoy: z.strictObject({ home: z.string(), binary: z.string() }).nullable(),
   /** The number of the point to die at; null to live through all of them. */
   crash_at: z.int().min(1).nullable(),
 });

@@ -1,3 +1,4 @@
+import type { TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
 import { createFakes, type Fakes } from "../../support/deployer.ts";
 import { withoutSignals, withSignals } from "./portable_values.ts";
 
@@ -17,6 +18,7 @@ export class RecordedFakes {
   readonly parts: Fakes;
   #current = createFakes();
   #done: Done[] = [];
+  #router: TrafficRouter | null = null;
 
   constructor() {
     const { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory } =
@@ -30,6 +32,11 @@ export class RecordedFakes {
       episodicMemory: this.#recorded("episodicMemory", episodicMemory),
       proceduralMemory: this.#recorded("proceduralMemory", proceduralMemory),
     };
+  }
+
+  /** From now on what the port `TrafficRouter` names is asked of this one, which keeps its own past. */
+  replaceRouter(router: TrafficRouter): void {
+    this.#router = router;
   }
 
   /** What has been done until now, for `restore`. */
@@ -62,16 +69,22 @@ export class RecordedFakes {
   #recorded<T extends object>(part: keyof Fakes, kind: T): T {
     return new Proxy(kind, {
       get: (_, key) => {
-        const target: object = this.#current[part];
+        const isReplaced = part === "router" && this.#router !== null && isOfThePort(key);
+        const target: object = (isReplaced ? this.#router : null) ?? this.#current[part];
         const member: unknown = Reflect.get(target, key);
         if (typeof member !== "function" || typeof key !== "string") return member;
         return (...values: unknown[]): unknown => {
-          if (!LOOKS.test(key)) this.#done.push({ part, method: key, values: withoutSignals(values) });
+          if (!LOOKS.test(key) && !isReplaced)
+            this.#done.push({ part, method: key, values: withoutSignals(values) });
           return Reflect.apply(member, target, values);
         };
       },
     });
   }
+}
+
+function isOfThePort(method: string | symbol): boolean {
+  return ["open", "apply", "observe", "figures", "close"].includes(String(method));
 }
 
 async function call(target: object, method: string, values: unknown[]): Promise<unknown> {

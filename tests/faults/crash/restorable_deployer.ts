@@ -1,14 +1,22 @@
+import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { serving } from "../../../src/agents/model_deployer/domain/weights.ts";
+import type { ModelServer, ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 import { pollUntil } from "../../support/poll.ts";
 import type { TestServices } from "../../support/test_services.ts";
 import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
 import { RecordedFakes } from "./recorded_fakes.ts";
+import type { RestorableEnvoy } from "./restorable_envoy.ts";
 
 /** A moment of a whole deployer: its database and all that it knows outside. */
 export interface Moment {
   schema: string;
+  /** Where the real router's files are kept; null while there is none. */
+  routerFiles: string | null;
   done: ReturnType<RecordedFakes["keep"]>;
 }
+
+const CALL_MS = 30_000;
 
 /** Tells the connections of a process that was killed from this one's. */
 const CHILD = "crash-child";
@@ -17,6 +25,7 @@ const CHILD = "crash-child";
 export class RestorableDeployer {
   readonly fakes: RecordedFakes;
   readonly #scratch: ScratchDeployer;
+  #envoy: RestorableEnvoy | null = null;
   #moments = 0;
 
   private constructor(scratch: ScratchDeployer, fakes: RecordedFakes) {
@@ -41,6 +50,31 @@ export class RestorableDeployer {
     return url.href;
   }
 
+  /** The real router takes over from the one in memory, with all that this has in force. */
+  async moveInto(envoy: RestorableEnvoy): Promise<void> {
+    const { router, server, world } = this.given;
+    const options = { signal: AbortSignal.timeout(CALL_MS) };
+    for (const row of await world.sql("select endpoint_name from ml_endpoints")) {
+      const name = String(row["endpoint_name"]);
+      const route = await router.observe(name, options);
+      if (route === null) continue;
+      envoy.remember(name);
+      const { endpoint_url } = await envoy.router.open(name, options);
+      const servers = await Promise.all(deploymentsOf(route).map((id) => addressOf(server, id)));
+      await envoy.router.apply(route, servers, options);
+      await world.sql("update ml_endpoints set endpoint_url = $2 where endpoint_name = $1", [
+        name,
+        endpoint_url,
+      ]);
+      await world.sql("update ml_deployments set endpoint_url = $2 where endpoint_name = $1", [
+        name,
+        endpoint_url,
+      ]);
+    }
+    this.fakes.replaceRouter(envoy.router);
+    this.#envoy = envoy;
+  }
+
   /** A child's statements that were under way when it died have their effect or none, and its locks are gone. */
   async childrenAreGone(): Promise<void> {
     const sessions = `select count(*)::int as open from pg_stat_activity
@@ -57,10 +91,11 @@ export class RestorableDeployer {
     const tables = await this.#tables();
     const copies = tables.map(({ name }) => `create table ${schema}.${name} as table public.${name}`);
     await this.given.world.sql([`create schema ${schema}`, ...copies].join(";"));
-    return { schema, done: this.fakes.keep() };
+    const routerFiles = (await this.#envoy?.keep()) ?? null;
+    return { schema, routerFiles, done: this.fakes.keep() };
   }
 
-  async restore({ schema, done }: Moment): Promise<void> {
+  async restore({ schema, routerFiles, done }: Moment): Promise<void> {
     const tables = await this.#tables();
     const statements = [
       "begin",
@@ -75,6 +110,7 @@ export class RestorableDeployer {
     ];
     await this.given.world.sql(statements.join(";"));
     await this.fakes.restore(done);
+    if (routerFiles !== null) await this.#envoy?.restore(routerFiles);
   }
 
   async forget({ schema }: Moment): Promise<void> {
@@ -97,4 +133,14 @@ export class RestorableDeployer {
     );
     return rows.map((row) => ({ name: String(row["name"]), columns: String(row["columns"]) }));
   }
+}
+
+function deploymentsOf({ weights, mirror_deployment_id: mirror }: Route): string[] {
+  return [...serving(weights), ...(mirror === null ? [] : [mirror])];
+}
+
+async function addressOf(server: ModelServer, deploymentId: string): Promise<ServerAddress> {
+  const found = await server.observe(deploymentId, { signal: AbortSignal.timeout(CALL_MS) });
+  if (found.state !== "ready") throw new TypeError(`the server of ${deploymentId} is ${found.state}`);
+  return { deployment_id: deploymentId, host: found.host, port: found.port };
 }

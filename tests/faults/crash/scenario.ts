@@ -76,7 +76,8 @@ async function ask(given: GivenDeployer, request: Record<string, unknown>): Prom
   }
 }
 
-const TIMES = /"(promoted_at|deployed_at|next_tick_at|deployment_duration_seconds)":("[^"]*"|[\d.]+|null)/g;
+const DIFFERS =
+  /"(endpoint_url|promoted_at|deployed_at|next_tick_at|deployment_duration_seconds)":("[^"]*"|[\d.]+|null)/g;
 
 /** An answer that was stored lacks the plan, and whoever asks again may be warned of other things. */
 function told(answer: unknown, error: string | null): Told {
@@ -84,7 +85,7 @@ function told(answer: unknown, error: string | null): Told {
   const lasting = Object.entries(answer).filter(
     ([name]) => !["deployment_plan", "warnings", "degraded", "spans"].includes(name),
   );
-  return { answer: JSON.stringify(Object.fromEntries(lasting)).replaceAll(TIMES, ""), error };
+  return { answer: JSON.stringify(Object.fromEntries(lasting)).replaceAll(DIFFERS, ""), error };
 }
 
 const ROUNDS = 12;
