@@ -18,6 +18,7 @@ import type {
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
 import { createPool, Database, type PoolOptions } from "./pool.ts";
+import { APP_ROLE, readRights, type Rights } from "./rights.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
@@ -52,7 +53,9 @@ export interface DeployerDatabase {
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
-  /** @throws ConfigurationError */
+  /** What statements run as, and whether that is more than is needed. */
+  rights(): Promise<Rights>;
+  /** As the URL's own user, which owns the tables. @throws ConfigurationError */
   migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
@@ -69,7 +72,7 @@ export function createDatabase(options: {
   holder: string;
   pool?: PoolOptions;
 }): DeployerDatabase {
-  const database = new Database(createPool(options.url, options.pool));
+  const database = new Database(createPool(options.url, { ...options.pool, role: APP_ROLE }));
   return {
     journal: new OperationsJournal(database),
     operations: new PostgresOperationReader(database),
@@ -87,10 +90,15 @@ export function createDatabase(options: {
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
-    migrate: (migrateOptions) => migrate(database, migrateOptions),
+    rights: () => readRights(database),
+    migrate: async (migrateOptions) => {
+      const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
+      return migrate(owner, migrateOptions).finally(() => owner.close());
+    },
     close: () => database.close(),
   };
 }
 
 export { createPool, Database, type PoolOptions } from "./pool.ts";
 export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
+export type { Rights } from "./rights.ts";

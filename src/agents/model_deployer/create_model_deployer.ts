@@ -46,6 +46,8 @@ export interface ModelDeployer {
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
+  /** Sentences about parts that work, but not as they should; empty where all is well. */
+  degraded: string[];
   /** The addresses in use, embedded ones included. */
   addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
   /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
@@ -70,6 +72,8 @@ export async function createModelDeployer(
     holder: `${hostname()}:${process.pid}:${randomUUID()}`,
   });
   await database.migrate({ installation: options.installation ?? "standard" });
+  const rights = await database.rights();
+  if (rights.degraded !== null) options.onProgress?.(rights.degraded);
   const memory = await createMemories(configuration, addresses);
   const parts: Parts = {
     database,
@@ -96,6 +100,7 @@ export async function createModelDeployer(
     parts,
     settings,
     database,
+    degraded: rights.degraded === null ? [] : [rights.degraded],
     addresses,
     close: async () => {
       await memory.close();
