@@ -30,6 +30,7 @@ import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
 import { PostgresOperationReader } from "./repositories/operation_reader.ts";
 import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
+import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
 import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
@@ -53,10 +54,12 @@ export interface DeployerDatabase {
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
+  overview: PostgresOverview;
+  workers: PostgresWorkers;
   /** What statements run as, and whether that is more than is needed. */
   rights(): Promise<Rights>;
   /** As the URL's own user, which owns the tables. @throws ConfigurationError */
-  migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
+  migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -90,6 +93,8 @@ export function createDatabase(options: {
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
+    overview: new PostgresOverview(database),
+    workers: new PostgresWorkers(database, options.holder),
     rights: () => readRights(database),
     migrate: async (migrateOptions) => {
       const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));

@@ -6,6 +6,7 @@ import { deployPlanner } from "./nodes/deploy.ts";
 import { promotePlanner } from "./nodes/promote.ts";
 import { registerPlanner } from "./nodes/register.ts";
 import { rollbackPlanner } from "./nodes/rollback.ts";
+import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
 import { OperationRunner, type Planner } from "./operation_runner.ts";
 import { OutboxDelivery } from "./outbox_delivery.ts";
 import type { Parts, Settings } from "./parts.ts";
@@ -54,6 +55,7 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
       promote: promotePlanner(parts, endpoints),
       deploy: deployPlanner(parts, endpoints, settings),
       rollback: rollbackPlanner(parts, endpoints),
+      ...rolloutControlPlanners(parts, endpoints, settings),
       advance: advancePlanner(parts, endpoints, settings),
     },
   };

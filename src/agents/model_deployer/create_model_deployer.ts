@@ -28,8 +28,11 @@ import { type Resumption, resumeOperation } from "./resume_operation.ts";
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
   checkpointer?: BaseCheckpointSaver;
-  /** The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. */
-  installation?: InstallationKind;
+  /**
+   * The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. `existing`
+   * takes the database as it is, and makes a new one a standard one.
+   */
+  installation?: InstallationKind | "existing";
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }

@@ -1,4 +1,4 @@
-import type { Change, ChangeOf } from "./domain/changes.ts";
+import type { Change, ChangeOf, RolloutEvent } from "./domain/changes.ts";
 import type {
   Deployment,
   Endpoint,
@@ -6,6 +6,7 @@ import type {
   GatePolicy,
   Metrics,
   ModelVersion,
+  NewGatePolicy,
   ShadowEvidence,
   Stage,
 } from "./domain/entities.ts";
@@ -53,7 +54,8 @@ export interface Operation {
 
 export interface RecordedStep {
   index: number;
-  step: Step["step"];
+  /** `give_up` holds the error for which the steps before it are undone. */
+  step: Step["step"] | "give_up";
   result: Record<string, unknown>;
 }
 
@@ -140,11 +142,7 @@ export interface Experiments {
   /** The experiment's newest policy, or the standard one. */
   getGatePolicy(experimentId: string): Promise<GatePolicy>;
   /** @throws InvalidRequestError for a demo policy in a database that is no demo. */
-  setGatePolicy(
-    experimentId: string,
-    policy: Omit<GatePolicy, "policy_id">,
-    setBy: string,
-  ): Promise<GatePolicy>;
+  setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy>;
 }
 
 export interface Endpoints {
@@ -244,7 +242,7 @@ export interface DatabaseClock {
 }
 
 export interface HistoryEvent {
-  kind: "promotion" | "supersession" | "rollback" | "archival" | "registration" | "traffic";
+  kind: ChangeOf<"set_stage">["kind"] | "registration" | "traffic" | RolloutEvent;
   occurred_at: string;
   experiment_id: string;
   model_version_id: string | null;
@@ -252,7 +250,9 @@ export interface HistoryEvent {
   to_stage: Stage | null;
   endpoint_name: string | null;
   generation: number | null;
+  /** By model version. */
   weights: Record<string, number> | null;
+  rollout_id: string | null;
   /** The weights of the generation that was acknowledged before; null for the first, and for moves between stages. */
   from_weights: Record<string, number> | null;
   changed_by: string;
@@ -271,6 +271,10 @@ export interface History {
     endpointName: string,
     instant: string,
   ): Promise<{ model_version_id: string; weight: number }[]>;
+  /** The rollout that began last, whatever has become of it. */
+  lastRollout(endpointName: string): Promise<Rollout | null>;
+  /** What the shadow had shown when the version was last promoted to production; null when it never was. */
+  promotionEvidence(modelVersionId: string): Promise<ShadowEvidence | null>;
 }
 
 export interface OutboxEntry {

@@ -1,10 +1,26 @@
 import { z } from "zod";
-import { metricsSchema, stageSchema } from "../../agents/model_deployer/domain/entities.ts";
+import { rolloutEventSchema } from "../../agents/model_deployer/domain/changes.ts";
+import {
+  metricsSchema,
+  type ShadowEvidence,
+  shadowEvidenceSchema,
+  stageSchema,
+} from "../../agents/model_deployer/domain/entities.ts";
+import { type Rollout, rolloutSchema } from "../../agents/model_deployer/domain/rollout.ts";
 import type { History, HistoryEvent } from "../../agents/model_deployer/store_ports.ts";
 import type { Database } from "../pool.ts";
+import { rolloutColumns } from "../rows.ts";
 
 const eventRow: z.ZodType<HistoryEvent> = z.strictObject({
-  kind: z.enum(["promotion", "supersession", "rollback", "archival", "registration", "traffic"]),
+  kind: z.enum([
+    "promotion",
+    "supersession",
+    "rollback",
+    "archival",
+    "registration",
+    "traffic",
+    ...rolloutEventSchema.options,
+  ]),
   occurred_at: z.string(),
   experiment_id: z.string(),
   model_version_id: z.string().nullable(),
@@ -13,6 +29,7 @@ const eventRow: z.ZodType<HistoryEvent> = z.strictObject({
   endpoint_name: z.string().nullable(),
   generation: z.int().nullable(),
   weights: z.record(z.string(), z.number()).nullable(),
+  rollout_id: z.string().nullable(),
   from_weights: z.record(z.string(), z.number()).nullable(),
   changed_by: z.string(),
   reason: z.string(),
@@ -37,26 +54,59 @@ export class PostgresHistory implements History {
     this.#database = database;
   }
 
-  /** `weights` and `from_weights`, what they were before, are by model version. */
+  /**
+   * `weights` and `from_weights`, what they were before, are by model version; `model_version_id` of a rollout's event is
+   * its candidate's.
+   */
   async list(experimentId: string): Promise<HistoryEvent[]> {
     return this.#database.query(
       eventRow,
       `select kind, occurred_at, experiment_id, model_version_id, from_stage, to_stage, endpoint_name, generation,
-         weights, from_weights, changed_by, reason, metrics, evidence
+         weights, from_weights, rollout_id, changed_by, reason, metrics, evidence
        from (
          select kind, occurred_at, experiment_id, model_version_id, from_stage, to_stage, null as endpoint_name,
-           null::integer as generation, null::jsonb as weights, null::jsonb as from_weights, changed_by, reason, metrics,
-           evidence, 0 as source, history_id
+           null::integer as generation, null::jsonb as weights, null::jsonb as from_weights,
+           null as rollout_id, changed_by, reason, metrics, evidence, 0 as source, history_id
          from ml_stage_history where experiment_id = $1
          union all
          select 'traffic', occurred_at, experiment_id, null, null, null, endpoint_name, generation, version_weights,
-           lag(version_weights) over (partition by endpoint_name order by generation), changed_by, reason, metrics,
-           evidence, 1, history_id
+           lag(version_weights) over (partition by endpoint_name order by generation), null, changed_by, reason,
+           metrics, evidence, 1, history_id
          from ml_traffic_history where experiment_id = $1
+         union all
+         select h.kind, h.occurred_at, h.experiment_id, d.model_version_id, null, null, h.endpoint_name, null, null,
+           null, h.rollout_id, h.changed_by, h.reason, '{}', jsonb_build_object('verdict', h.verdict), 2, h.history_id
+         from ml_rollout_history h join ml_rollouts r using (rollout_id)
+           join ml_deployments d on d.deployment_id = r.deployment_id
+         where h.experiment_id = $1
        ) as events
        order by occurred_at, source, history_id`,
       [experimentId],
     );
+  }
+
+  async lastRollout(endpointName: string): Promise<Rollout | null> {
+    const [rollout] = await this.#database.query(
+      rolloutSchema,
+      `select ${rolloutColumns} from ml_rollouts r where r.endpoint_name = $1 order by r.created_at desc limit 1`,
+      [endpointName],
+    );
+    return rollout ?? null;
+  }
+
+  /** A retry's own promotion carries no evidence, so that the one before it counts. */
+  async promotionEvidence(modelVersionId: string): Promise<ShadowEvidence | null> {
+    const [evidence] = await this.#database.query(
+      shadowEvidenceSchema,
+      `select s.* from ml_stage_history h,
+         jsonb_to_record(h.evidence -> 'shadow') as s (deployment_id text, hours float8, requests float8,
+           errors float8, p99_ms float8, collected_at text)
+       where h.model_version_id = $1 and h.kind = 'promotion' and h.to_stage = 'production'
+         and jsonb_typeof(h.evidence -> 'shadow') = 'object'
+       order by h.history_id desc limit 1`,
+      [modelVersionId],
+    );
+    return evidence ?? null;
   }
 
   /** The largest share first; empty before the endpoint's first acknowledged generation. */

@@ -37,7 +37,7 @@ export const operationColumns =
 
 export const stepRow: z.ZodType<RecordedStep> = z.strictObject({
   index: z.int(),
-  step: z.enum(stepSchema.options.map((option) => option.shape.step.value)),
+  step: z.enum([...stepSchema.options.map((option) => option.shape.step.value), "give_up"]),
   result: anyObject,
 });
 

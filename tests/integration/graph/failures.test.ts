@@ -172,3 +172,17 @@ test("an endpoint in use is a conflict that names who has it and since when", as
   expect(error.message).toMatch(new RegExp(`${STAGING} is in use: process-.* holds it since 20`));
   expect(await given.server.list()).toEqual([]);
 });
+
+test("a deployment that is given up and cut off while it is undone is undone for the reason that it failed for", async () => {
+  const given = await givenDeployer();
+  const version = await givenAtStaging(given);
+  given.router.refuseNext("no such cluster");
+  given.wire.fail("server.stop", { error: new RangeError("the process is gone"), times: 1 });
+  await expect(deploy(given, version, "staging")).rejects.toThrow(RangeError);
+  expect((await given.worker.tick()).problems.join()).toContain("no such cluster");
+  const [operation] = await given.world.sql(
+    "select status, error ->> 'code' as code from ml_operations where action = 'deploy'",
+  );
+  expect(operation).toEqual({ status: "failed", code: "service_refused" });
+  expect(await given.server.list()).toEqual([]);
+});

@@ -40,7 +40,8 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
 /** A first step above this share is as good as going at once, and needs an approval as that does. */
 const LARGEST_FIRST_STEP = 50;
 
-function planDeployment(
+/** Serves the version and gives it its traffic, whatever its stage. */
+export function planDeployment(
   request: DeployRequest,
   facts: DeployFacts,
   version: ModelVersion,
@@ -106,6 +107,7 @@ function outcome(
     judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
     watched_until: null,
+    pause: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
 }

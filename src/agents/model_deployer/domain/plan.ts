@@ -102,7 +102,7 @@ export const planSchema = z.strictObject({
   summary: z.string(),
   /** The lease that the plan is carried out under: an endpoint's name, or the version's id. */
   lease_name: z.string(),
-  /** Takes the lease from whoever has it; only a rollback does. */
+  /** Takes the lease from whoever has it and is planned again when it loses: a rollback, and who pauses a rollout. */
   preempts: z.boolean(),
   /** Written together with the plan, before the first step. */
   intent: z.array(changeSchema),

@@ -11,8 +11,20 @@ import type { DecisionContext, DeployRequest } from "./requests.ts";
 /** How often a running rollout is looked at. */
 export const LOOK_SECONDS = 1;
 
+/** How often a completed rollout is looked at until its retention period ends. */
+export const WATCH_SECONDS = 5;
+
 export function secondsAfter(instant: string, seconds: number): string {
   return new Date(Date.parse(instant) + seconds * 1000).toISOString();
+}
+
+/** A completed rollout is looked at for as long as what it replaced is kept warm. */
+export function watchAfter(retentionSeconds: number, { now }: DecisionContext) {
+  if (retentionSeconds === 0) return { next_tick_at: null, watched_until: null };
+  return {
+    next_tick_at: secondsAfter(now, WATCH_SECONDS),
+    watched_until: secondsAfter(now, retentionSeconds),
+  };
 }
 
 export function newDeployment(

@@ -74,6 +74,7 @@ export interface EvidenceRow {
 }
 
 export type StageEventRow = HistoryEvent & { stage_revision: number };
+export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
   endpoint_name: string;
   generation: number;
@@ -113,6 +114,7 @@ export class Tables {
     "ml_traffic_history",
     (row) => `${row.endpoint_name}/${row.generation}`,
   );
+  readonly rolloutEvents = this.#table<RolloutEventRow>("ml_rollout_history", (row) => `${row.history_id}`);
   readonly evidence = this.#table<EvidenceRow>(
     "ml_shadow_evidence",
     (row) => `${row.deployment_id}/${row.epoch}`,

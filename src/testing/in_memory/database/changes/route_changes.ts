@@ -119,6 +119,7 @@ export function observeRoute(change: ChangeOf<"observe_route">, { tables }: Chan
     endpoint_name: endpoint.endpoint_name,
     generation: endpoint.generation,
     weights: byVersion(tables, endpoint.weights),
+    rollout_id: null,
     deployment_weights: endpoint.weights,
     changed_by: endpoint.wanted_by,
     reason: endpoint.wanted_reason,

@@ -90,6 +90,7 @@ function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: S
     endpoint_name: null,
     generation: null,
     weights: null,
+    rollout_id: null,
     from_weights: null,
   });
 }
