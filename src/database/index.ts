@@ -18,6 +18,7 @@ import type {
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
 import { createPool, Database, type PoolOptions } from "./pool.ts";
+import { APP_ROLE, readRights, type Rights } from "./rights.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
@@ -58,7 +59,9 @@ export interface DeployerDatabase {
   workers: PostgresWorkers;
   /** For whoever watches the workers. */
   figures(): Promise<Figures>;
-  /** @throws ConfigurationError */
+  /** What statements run as, and whether that is more than is needed. */
+  rights(): Promise<Rights>;
+  /** As the URL's own user, which owns the tables. @throws ConfigurationError */
   migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
@@ -75,7 +78,7 @@ export function createDatabase(options: {
   holder: string;
   pool?: PoolOptions;
 }): DeployerDatabase {
-  const database = new Database(createPool(options.url, options.pool));
+  const database = new Database(createPool(options.url, { ...options.pool, role: APP_ROLE }));
   return {
     journal: new OperationsJournal(database),
     operations: new PostgresOperationReader(database),
@@ -96,10 +99,15 @@ export function createDatabase(options: {
     overview: new PostgresOverview(database),
     workers: new PostgresWorkers(database, options.holder),
     figures: () => readFigures(database),
-    migrate: (migrateOptions) => migrate(database, migrateOptions),
+    rights: () => readRights(database),
+    migrate: async (migrateOptions) => {
+      const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
+      return migrate(owner, migrateOptions).finally(() => owner.close());
+    },
     close: () => database.close(),
   };
 }
 
 export { createPool, Database, type PoolOptions } from "./pool.ts";
 export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
+export type { Rights } from "./rights.ts";

@@ -53,6 +53,8 @@ export interface ModelDeployer {
   telemetry: Telemetry;
   /** Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. */
   observeWorker(): Promise<WorkerObservation>;
+  /** Sentences about parts that work, but not as they should; empty where all is well. */
+  degraded: string[];
   /** The addresses in use, embedded ones included. */
   addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
   /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
@@ -78,6 +80,8 @@ export async function createModelDeployer(
     holder: `${hostname()}:${process.pid}:${randomUUID()}`,
   });
   await database.migrate({ installation: options.installation ?? "standard" });
+  const rights = await database.rights();
+  if (rights.degraded !== null) options.onProgress?.(rights.degraded);
   const memory = await createMemories(configuration, addresses);
   const parts: Parts = {
     database,
@@ -106,6 +110,7 @@ export async function createModelDeployer(
     database,
     telemetry,
     observeWorker: () => telemetry.observeWorker(() => database.figures()),
+    degraded: rights.degraded === null ? [] : [rights.degraded],
     addresses,
     close: async () => {
       await memory.close();
