@@ -1,3 +1,4 @@
+import type { Step } from "../agents/model_deployer/domain/plan.ts";
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
 interface Fault {
@@ -7,6 +8,21 @@ interface Fault {
   times: number;
 }
 
+type FaultOptions = Partial<Fault>;
+
+/** The call that has a step's effect. */
+const CALL_OF = {
+  register_in_registry: "registry.registerVersion",
+  pin_artifact: "registry.fetchArtifact",
+  package_model: "packager.packageModel",
+  start_server: "server.start",
+  open_endpoint: "router.open",
+  want_route: "journal.record",
+  apply_route: "router.apply",
+  stop_server: "server.stop",
+  close_endpoint: "router.close",
+} as const satisfies Record<Step["step"], string>;
+
 /** Stands between the agent and its parts: notes every call as `<part>.<method>`, and lets calls fail or hang. */
 export class Wire {
   readonly calls: string[] = [];
@@ -15,10 +31,15 @@ export class Wire {
   readonly #held = new Map<string, { reached: () => void; released: Promise<void> }>();
 
   /** The next `times` calls raise; for ever unless told. */
-  fail(call: string, fault: { error?: Error; when?: Fault["when"]; times?: number } = {}): void {
+  fail(call: string, fault: FaultOptions = {}): void {
     const [service = call] = call.split(".");
     const { error = new ServiceUnavailableError(service, `${call} does not answer`) } = fault;
     this.#faults.set(call, { error, when: fault.when ?? "before", times: fault.times ?? Infinity });
+  }
+
+  /** As `fail`, of the call that has the effect of this kind of step. */
+  failStep(step: Step["step"], fault: FaultOptions = {}): void {
+    this.fail(CALL_OF[step], fault);
   }
 
   /** Calls wait until their caller gives up. */

@@ -4,14 +4,14 @@ import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
-import { episodicMemoryContract } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
 import {
   callOptions,
   exampleEpisode,
   exampleProcedure,
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
 import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 let database: ScratchDatabase;
@@ -28,8 +28,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-episodicMemoryContract("the development default", () => new SupabaseEpisodicMemory(memory));
-proceduralMemoryContract("the development default", () => new SupabaseProceduralMemory(memory));
+describeEpisodicMemory("the development default", () => new SupabaseEpisodicMemory(memory));
+describeProceduralMemory("the development default", () => new SupabaseProceduralMemory(memory));
 
 describe("the tables", () => {
   it("hold an episode with what the pipeline's other readers look for", async () => {
@@ -174,8 +174,8 @@ const { SUPABASE_URL, SUPABASE_KEY } = process.env;
 describe.skipIf(SUPABASE_URL === undefined || SUPABASE_URL === "")("the Supabase at SUPABASE_URL", () => {
   const project = () =>
     createMemoryClient({ supabaseUrl: SUPABASE_URL, supabaseKey: SUPABASE_KEY, databaseUrl: "" });
-  episodicMemoryContract("Supabase", () => new SupabaseEpisodicMemory(project()));
-  proceduralMemoryContract("Supabase", () => new SupabaseProceduralMemory(project()));
+  describeEpisodicMemory("Supabase", () => new SupabaseEpisodicMemory(project()));
+  describeProceduralMemory("Supabase", () => new SupabaseProceduralMemory(project()));
 
   it("shows nothing to a caller without the key", async () => {
     const outsider = createClient(SUPABASE_URL ?? "", "no-key", { auth: { persistSession: false } });

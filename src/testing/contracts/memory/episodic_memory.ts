@@ -3,7 +3,7 @@ import type { EpisodicMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, exampleEpisode, uniqueName } from "./examples.ts";
 
 /** What every episodic memory keeps to. */
-export function episodicMemoryContract(name: string, open: () => EpisodicMemory): void {
+export function describeEpisodicMemory(name: string, open: () => EpisodicMemory): void {
   describe(`${name} as episodic memory`, () => {
     it("gives an episode back as it was stored", async () => {
       const memory = open();

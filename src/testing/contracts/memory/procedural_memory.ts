@@ -3,7 +3,7 @@ import type { ProceduralMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, exampleProcedure, uniqueName } from "./examples.ts";
 
 /** What every procedural memory keeps to. */
-export function proceduralMemoryContract(name: string, open: () => ProceduralMemory): void {
+export function describeProceduralMemory(name: string, open: () => ProceduralMemory): void {
   const use = (changes: { dedupe_key?: string; succeeded?: boolean; duration_ms?: number } = {}) => ({
     dedupe_key: uniqueName("use"),
     succeeded: true,

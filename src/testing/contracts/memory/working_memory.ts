@@ -3,7 +3,7 @@ import type { WorkingMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, newSessionId } from "./examples.ts";
 
 /** What every working memory keeps to. `open` is called once for each test. */
-export function workingMemoryContract(name: string, open: () => WorkingMemory): void {
+export function describeWorkingMemory(name: string, open: () => WorkingMemory): void {
   describe(`${name} as working memory`, () => {
     it("recalls the manifest that it remembered", async () => {
       const memory = open();
