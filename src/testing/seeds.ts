@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Change } from "../agents/model_deployer/domain/changes.ts";
+import { planWith } from "../agents/model_deployer/domain/decisions.ts";
 import type { Metrics, ModelVersion, Stage } from "../agents/model_deployer/domain/entities.ts";
 import { emptyAnswer } from "../agents/model_deployer/domain/answer.ts";
 import { EXPERIMENT } from "./states.ts";
@@ -84,19 +85,7 @@ async function write(
     requested_by: "test",
     request: { model_version_id: id },
   });
-  const plan = {
-    summary: `Seed ${id}.`,
-    lease_name: id,
-    preempts: false,
-    intent,
-    steps: [],
-    on_success: [],
-    on_failure: [],
-    draft: emptyAnswer,
-    approvals_needed: 0,
-    generation: 0,
-    notes: [],
-  };
+  const plan = planWith({ summary: `Seed ${id}.`, lease_name: id, intent });
   await journal.begin(operation_id, plan, null);
   await journal.finish(operation_id, { status: "succeeded", result: { ...emptyAnswer } }, [], null);
 }

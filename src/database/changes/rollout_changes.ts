@@ -34,7 +34,7 @@ export async function moveRollout(tx: Queries, change: ChangeOf<"move_rollout">)
   const moved = await tx.query(
     idRow,
     `update ml_rollouts set status = $4, step_index = $5, step_started_at = coalesce($6, step_started_at),
-       next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10, claimed_until = null,
+       next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10, watched_until = coalesce($11, watched_until), claimed_until = null,
        updated_at = clock_timestamp()
      where rollout_id = $1 and step_index = $2 and status = any ($3::text[])
      returning rollout_id as id`,
@@ -49,6 +49,7 @@ export async function moveRollout(tx: Queries, change: ChangeOf<"move_rollout">)
       change.inconclusive_looks,
       json(change.judge_state),
       json(change.verdict),
+      change.watched_until ?? null,
     ],
   );
   if (moved.length === 0) throw await lostRollout(tx, change);

@@ -129,6 +129,31 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { ...deploy, rollout: "fast" },
     /rollout: .*linear.*canary.*immediate.*\(given "fast"\)/,
   ],
+  [
+    "steps that fall",
+    { ...deploy, rollout: { steps: [50, 20, 100].map((weight) => ({ weight, bake_seconds: 1 })) } },
+    /rollout\.steps: weights must rise, and step 2 \(20\) does not \(given/,
+  ],
+  [
+    "steps that end before everything has moved",
+    { ...deploy, rollout: { steps: [{ weight: 50, bake_seconds: 1 }] } },
+    /rollout\.steps: the last step must have weight 100, not 50/,
+  ],
+  [
+    "half a character",
+    { ...promote, promotion_reason: "because\ud800" },
+    /promotion_reason: text without .*lone surrogates \(given "because\\ud800"\)/,
+  ],
+  [
+    "a NUL in a feature's name",
+    { ...register, top_features: ["age\u0000"] },
+    /top_features\.0: text without control characters.*\(given "age\\u0000"\)/,
+  ],
+  [
+    "a step's weight",
+    { ...deploy, rollout: { steps: [{ weight: 0.5, bake_seconds: 1 }] } },
+    /rollout\.steps\.0\.weight: .*\(given 0\.5\)/,
+  ],
   ["no reason", { ...rollback, rollback_reason: "" }, /rollback_reason: /],
   [
     "a control character",

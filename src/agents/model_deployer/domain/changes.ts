@@ -59,6 +59,14 @@ const setDeploymentStatus = z.strictObject({
   keep_warm_seconds: z.number().min(0).nullable(),
 });
 
+/** Says when a new deployment was first served and how long that took; the same as its manifest says. */
+const dateDeployment = z.strictObject({
+  change: z.literal("date_deployment"),
+  deployment_id: z.string(),
+  deployed_at: instantSchema,
+  deployment_duration_seconds: z.number().min(0),
+});
+
 /** Says that a replaced deployment's server is stopped: sets `drained_at`. */
 const markDrained = z.strictObject({ change: z.literal("mark_drained"), deployment_id: z.string() });
 
@@ -92,6 +100,8 @@ const moveRollout = z.strictObject({
   inconclusive_looks: z.int().min(0),
   judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
+  /** Left out or null keeps it. */
+  watched_until: instantSchema.nullable().optional(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });
@@ -110,6 +120,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   openEndpoint,
   insertDeployment,
   setDeploymentStatus,
+  dateDeployment,
   markDrained,
   wantRoute,
   observeRoute,

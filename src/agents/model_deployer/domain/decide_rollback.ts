@@ -1,5 +1,5 @@
 import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
-import type { Change } from "./changes.ts";
+import type { Change, ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
@@ -79,14 +79,14 @@ export function planRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  judged: { state: JudgeState; verdict: Verdict } | null,
+  judged: Judged | null,
 ): Decision {
   const { current, previous, endpoint } = turn;
   return propose({
     summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: moveRolloutTo(turn.rollout, ["running", "paused"], "paused", judged),
+    intent: holdStill(turn.rollout, judged),
     steps: rollbackSteps(turn, reason),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
@@ -97,10 +97,10 @@ export function planRollback(
       ...stageMoves(turn, reason).map((move) =>
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
-      ...moveRolloutTo(turn.rollout, ["paused"], "rolled_back", judged),
+      ...endRollout(turn.rollout, judged),
       ...announcements(turn, reason, context),
     ],
-    on_failure: moveRolloutTo(turn.rollout, ["paused"], "running", judged),
+    on_failure: goOn(turn.rollout, judged, context.now),
     draft: {
       ...emptyAnswer,
       model_version_id: previous.model_version_id,
@@ -173,29 +173,53 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
   ];
 }
 
-/** A rollout takes no step while it is rolled back, and goes on if the rollback fails. */
-function moveRolloutTo(
-  rollout: Rollout | null,
-  expected: Rollout["status"][],
-  status: Rollout["status"],
-  judged: { state: JudgeState; verdict: Verdict } | null,
-): Change[] {
+interface Judged {
+  state: JudgeState;
+  verdict: Verdict;
+}
+
+/** The status that an open rollout has while it is rolled back; a completed one stays so. */
+const stillStatus = (rollout: Rollout): Rollout["status"] =>
+  rollout.status === "completed" ? "completed" : "paused";
+
+/** A rollout takes no step and gets no look while it is rolled back. */
+function holdStill(rollout: Rollout | null, judged: Judged | null): Change[] {
   if (rollout === null) return [];
-  return [
-    {
-      change: "move_rollout",
-      rollout_id: rollout.rollout_id,
-      expected_step_index: rollout.step_index,
-      expected_status: expected,
-      status,
-      step_index: rollout.step_index,
-      step_started_at: null,
-      next_tick_at: status === "running" ? rollout.next_tick_at : null,
-      inconclusive_looks: rollout.inconclusive_looks,
-      judge_state: judged?.state ?? rollout.judge_state,
-      verdict: judged?.verdict ?? rollout.verdict,
-    },
-  ];
+  const expected: Rollout["status"][] =
+    rollout.status === "completed" ? ["completed"] : ["running", "paused"];
+  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
+}
+
+function endRollout(rollout: Rollout | null, judged: Judged | null): Change[] {
+  if (rollout === null) return [];
+  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status: "rolled_back" })];
+}
+
+/** After a rollback that failed. */
+function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
+  if (rollout === null) return [];
+  const { status } = rollout;
+  const next_tick_at = rollout.next_tick_at ?? now;
+  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
+}
+
+function moveRolloutTo(
+  rollout: Rollout,
+  judged: Judged | null,
+  to: Pick<ChangeOf<"move_rollout">, "expected_status" | "status"> & Partial<ChangeOf<"move_rollout">>,
+): ChangeOf<"move_rollout"> {
+  return {
+    change: "move_rollout",
+    rollout_id: rollout.rollout_id,
+    expected_step_index: rollout.step_index,
+    step_index: rollout.step_index,
+    step_started_at: null,
+    next_tick_at: null,
+    inconclusive_looks: rollout.inconclusive_looks,
+    judge_state: judged?.state ?? rollout.judge_state,
+    verdict: judged?.verdict ?? rollout.verdict,
+    ...to,
+  };
 }
 
 function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import { apply, claim, openEndpointWith } from "./acts.ts";
-import { deploymentOf, planOf, setStatus } from "./fixtures.ts";
+import { deploymentOf, NOW, planOf, setStatus } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
 export function describeDeployments(open: OpenDatabase): void {
@@ -19,16 +19,29 @@ export function describeDeployments(open: OpenDatabase): void {
     expect((await db.deployments.listForVersion("mv_1")).map((d) => d.deployment_id)).toEqual(["d1", "d9"]);
   });
 
-  test("the first active sets the activation and the duration, a later one leaves both", async () => {
+  test("the first active sets the activation, a later one leaves it", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
     await apply(db, setStatus("d1", "pending", "active"));
     const first = await db.deployments.get("d1");
     expect(first?.activated_at).not.toBeNull();
-    expect(first?.deployment_duration_seconds).toBeGreaterThan(0);
     await apply(db, setStatus("d1", "active", "draining", 3600));
     await apply(db, setStatus("d1", "draining", "active"));
     expect(await db.deployments.get("d1")).toEqual(first);
+  });
+
+  test("a deployment is dated once", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const date = { change: "date_deployment" as const, deployment_id: "d1" };
+    const first = { deployed_at: "2026-03-01T12:00:00.000000Z", deployment_duration_seconds: 12.34 };
+    await apply(db, { ...date, ...first });
+    await apply(db, { ...date, deployed_at: NOW, deployment_duration_seconds: 99 });
+    expect(await db.deployments.get("d1")).toMatchObject({
+      deployed_at: "2026-03-01T12:00:00Z",
+      deployment_duration_seconds: 12.34,
+    });
+    await expect(apply(db, { ...date, ...first, deployment_id: "none" })).rejects.toThrow(NotFoundError);
   });
 
   test("a status that has moved loses, and says what was found", async () => {

@@ -1,9 +1,10 @@
 import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
 import type { Change } from "../../../agents/model_deployer/domain/changes.ts";
 import type { Deployment, ModelVersion, Stage } from "../../../agents/model_deployer/domain/entities.ts";
-import { emptyAnswer } from "../../../agents/model_deployer/domain/answer.ts";
+import { planWith } from "../../../agents/model_deployer/domain/decisions.ts";
+import { newJudgeState } from "../../../agents/model_deployer/domain/canary_judge.ts";
 import type { Plan } from "../../../agents/model_deployer/domain/plan.ts";
-import { nothingSinceLowest, type Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
+import { type Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
 
 export const experiment = {
   experiment_id: "exp",
@@ -73,7 +74,6 @@ export function deploymentOf(
 }
 
 export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout {
-  const tally = { requests: 0, errors: 0 };
   return {
     rollout_id: id,
     endpoint_name: "e2i_exp",
@@ -92,35 +92,19 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
       effect_floor: 0.01,
       failures_in_a_row: 5,
       maximum_inconclusive_looks: 3,
+      when_inconclusive: "roll_back",
+      maximum_latency_ratio: 2,
+      latency_floor_ms: 10,
     },
-    judge_state: {
-      log_e: 0,
-      candidate: tally,
-      baseline: tally,
-      since_lowest: nothingSinceLowest,
-      last_figures: [],
-      failures_in_a_row: 0,
-    },
+    judge_state: newJudgeState([]),
     verdict: null,
+    watched_until: null,
     ...overrides,
   };
 }
 
 export function planOf(intent: Change[] = [], overrides: Partial<Plan> = {}): Plan {
-  return {
-    summary: "A plan of a test.",
-    lease_name: "e2i_exp",
-    preempts: false,
-    intent,
-    steps: [],
-    on_success: [],
-    on_failure: [],
-    draft: emptyAnswer,
-    approvals_needed: 0,
-    generation: 0,
-    notes: [],
-    ...overrides,
-  };
+  return planWith({ summary: "A plan of a test.", lease_name: "e2i_exp", intent, ...overrides });
 }
 
 export function move(version: number, from: Stage, to: Stage, revision: number): ChangeOf<"set_stage"> {

@@ -2,7 +2,7 @@ import type { Change, ChangeOf } from "../../../../agents/model_deployer/domain/
 import { jsonObject } from "../table.ts";
 import { spendApproval } from "./approval_changes.ts";
 import type { ChangeContext } from "./context.ts";
-import { insertDeployment, markDrained, setDeploymentStatus } from "./deployment_changes.ts";
+import { dateDeployment, insertDeployment, markDrained, setDeploymentStatus } from "./deployment_changes.ts";
 import { moveRollout, startRollout } from "./rollout_changes.ts";
 import { observeRoute, openEndpoint, wantRoute } from "./route_changes.ts";
 import { insertModelVersion, setStage } from "./version_changes.ts";
@@ -29,6 +29,8 @@ function applyChange(change: Change, context: ChangeContext): void {
       return insertDeployment(change, context);
     case "set_deployment_status":
       return setDeploymentStatus(change, context);
+    case "date_deployment":
+      return dateDeployment(change, context.tables);
     case "mark_drained":
       return markDrained(change, context.tables);
     case "want_route":

@@ -4,6 +4,7 @@ import {
   STOPPABLE_STATUSES,
 } from "../../../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
+import { instantOf, microsOf } from "../../../clock.ts";
 import { check } from "../table.ts";
 import type { DeploymentRow, EndpointRow, Tables } from "../tables.ts";
 import type { ChangeContext } from "./context.ts";
@@ -71,13 +72,21 @@ function drainDueAt(
 function activated(found: DeploymentRow, { clock }: Tables): DeploymentRow {
   const begins =
     found.status !== "active" && (found.activated_at === null || found.target_stage === "shadow");
-  const seconds = Math.round(clock.secondsSince(found.deployed_at) * 100) / 100;
   return {
     ...found,
     activated_at: begins ? clock.now() : found.activated_at,
-    deployment_duration_seconds: found.activated_at === null ? seconds : found.deployment_duration_seconds,
     drained_at: null,
   };
+}
+
+/** The first time counts. */
+export function dateDeployment(change: ChangeOf<"date_deployment">, { deployments }: Tables): void {
+  const found = deployments.get(change.deployment_id);
+  if (found === null) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
+  if (found.deployment_duration_seconds !== null) return;
+  const seconds = Math.round(change.deployment_duration_seconds * 100) / 100;
+  const deployed_at = instantOf(microsOf(change.deployed_at));
+  deployments.put({ ...found, deployed_at, deployment_duration_seconds: seconds });
 }
 
 /** The first time counts. */

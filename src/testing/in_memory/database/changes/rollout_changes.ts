@@ -33,6 +33,7 @@ export function moveRollout(change: ChangeOf<"move_rollout">, tables: Tables): v
     inconclusive_looks: change.inconclusive_looks,
     judge_state: change.judge_state,
     verdict: change.verdict,
+    watched_until: change.watched_until ?? found.watched_until,
     claimed_until: null,
   };
   requireKeepable(tables, moved);

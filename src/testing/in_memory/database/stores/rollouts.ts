@@ -44,9 +44,9 @@ export class InMemoryRollouts implements Rollouts {
     moveRollout(change, this.#tables);
   }
 
-  #isDue({ status, next_tick_at, claimed_until, endpoint_name }: RolloutRow): boolean {
+  #isDue({ next_tick_at, claimed_until, endpoint_name }: RolloutRow): boolean {
     const { clock, operations } = this.#tables;
-    if (status !== "running" || next_tick_at === null || !clock.hasPassed(next_tick_at)) return false;
+    if (next_tick_at === null || !clock.hasPassed(next_tick_at)) return false;
     if (claimed_until !== null && !clock.hasPassed(claimed_until)) return false;
     const rollback = operations.first(
       (row) =>
