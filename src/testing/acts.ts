@@ -19,7 +19,8 @@ import { errorOf, UnexpectedOutcomeError } from "./unexpected_outcome.ts";
 export type Request = Omit<ModelDeployerRequest, "deployment_action">;
 
 type Answered = Awaited<ReturnType<ModelDeployerAgent["execute"]>>;
-type Acting = Pick<DeployerUnderTest, "graph" | "agent" | "database">;
+/** What acting needs of a deployer. */
+export type Acting = Pick<DeployerUnderTest, "graph" | "agent" | "database">;
 
 /** Configuration of a run that acts, on a thread of its own unless told. */
 export function liveThread(thread: string = randomUUID()) {

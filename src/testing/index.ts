@@ -4,6 +4,7 @@
  */
 export {
   act,
+  type Acting,
   approve,
   deploy,
   deployAtOnce,
@@ -15,6 +16,7 @@ export {
   readyForProduction,
   register,
   type Request,
+  type Timed,
 } from "./acts.ts";
 export { assembleDeployer, type AssembledDeployer, TEST_SETTINGS } from "./assemble.ts";
 export { type Duration, TestClock } from "./clock.ts";
@@ -29,7 +31,7 @@ export {
   InMemoryWorkingMemory,
 } from "./in_memory/memories.ts";
 export { InMemoryModelPackager } from "./in_memory/model_packager.ts";
-export { InMemoryModelRegistry, modelIdOf, type RunSeed } from "./in_memory/model_registry.ts";
+export { type Files, InMemoryModelRegistry, modelIdOf, type RunSeed } from "./in_memory/model_registry.ts";
 export { InMemoryModelServer } from "./in_memory/model_server.ts";
 export { type Behaviour, InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 export { pollUntil, type PollOptions, PollTimeoutError } from "./poll.ts";
@@ -58,4 +60,4 @@ export {
   type TestDeployerOptions,
 } from "./test_deployer.ts";
 export { errorOf, UnexpectedOutcomeError } from "./unexpected_outcome.ts";
-export { Wire } from "./wire.ts";
+export { type Fault, Wire } from "./wire.ts";

@@ -5,16 +5,13 @@ import type { ModelDeployerRequest } from "../agents/model_deployer/state.ts";
 export const EXPERIMENT = "remission";
 export const ENDPOINT = "e2i_remission";
 
-type State = ModelDeployerRequest;
-type Overrides = Partial<State>;
-
 /** Ids of a session and one of its queries: together they make a request idempotent. */
 export const pipelineIds = {
   session_id: "sess_0123456789abcdef",
   query_id: "qry_0123456789abcdef",
-} as const satisfies Overrides;
+} as const satisfies Partial<ModelDeployerRequest>;
 
-export function registerState(overrides: Overrides = {}): State {
+export function registerState(overrides: Partial<ModelDeployerRequest> = {}): ModelDeployerRequest {
   return {
     deployment_action: "register",
     experiment_id: EXPERIMENT,
@@ -24,7 +21,7 @@ export function registerState(overrides: Overrides = {}): State {
 }
 
 /** From development to staging, unless told. */
-export function promoteState(overrides: Overrides = {}): State {
+export function promoteState(overrides: Partial<ModelDeployerRequest> = {}): ModelDeployerRequest {
   return {
     deployment_action: "promote",
     model_version_id: "mv_1",
@@ -35,11 +32,11 @@ export function promoteState(overrides: Overrides = {}): State {
 }
 
 /** At staging, unless told. */
-export function deployState(overrides: Overrides = {}): State {
+export function deployState(overrides: Partial<ModelDeployerRequest> = {}): ModelDeployerRequest {
   return { deployment_action: "deploy", model_version_id: "mv_1", target_stage: "staging", ...overrides };
 }
 
-export function rollbackState(overrides: Overrides = {}): State {
+export function rollbackState(overrides: Partial<ModelDeployerRequest> = {}): ModelDeployerRequest {
   return {
     deployment_action: "rollback",
     current_deployment_id: "deploy_1",
@@ -49,7 +46,7 @@ export function rollbackState(overrides: Overrides = {}): State {
 }
 
 /** The worker's own action. */
-export function advanceState(overrides: Overrides = {}): State {
+export function advanceState(overrides: Partial<ModelDeployerRequest> = {}): ModelDeployerRequest {
   return { deployment_action: "advance", rollout_id: "rollout_1", ...overrides };
 }
 
@@ -77,7 +74,7 @@ export function afterFeatureAnalyzer(features: readonly string[] = ["age", "dose
 }
 
 /** What it adds when SHAP was left out or failed, which holds up nobody. */
-export function afterSkippedAnalysis(): Overrides {
+export function afterSkippedAnalysis(): Partial<ModelDeployerRequest> {
   return {
     shap_analysis: null,
     top_features: [],
@@ -88,7 +85,7 @@ export function afterSkippedAnalysis(): Overrides {
 }
 
 /** What the trainer leaves in the state; of it only the run and its artifacts count, the metrics are the registry's. */
-export function afterTrainer(run = "run1"): Overrides {
+export function afterTrainer(run = "run1"): Partial<ModelDeployerRequest> {
   return {
     mlflow_run_id: run,
     model_artifact_uri: `runs:/${run}/model`,

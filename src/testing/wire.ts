@@ -1,14 +1,13 @@
 import type { Step } from "../agents/model_deployer/domain/plan.ts";
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
-interface Fault {
+export interface Fault {
+  /** That the part does not answer, unless told. */
   error: Error;
   /** `after` lets the call have its effect first: the reply is lost. */
   when: "before" | "after";
   times: number;
 }
-
-type FaultOptions = Partial<Fault>;
 
 /** The call that has a step's effect. */
 const CALL_OF = {
@@ -31,14 +30,14 @@ export class Wire {
   readonly #held = new Map<string, { reached: () => void; released: Promise<void> }>();
 
   /** The next `times` calls raise; for ever unless told. */
-  fail(call: string, fault: FaultOptions = {}): void {
+  fail(call: string, fault: Partial<Fault> = {}): void {
     const [service = call] = call.split(".");
     const { error = new ServiceUnavailableError(service, `${call} does not answer`) } = fault;
     this.#faults.set(call, { error, when: fault.when ?? "before", times: fault.times ?? Infinity });
   }
 
   /** As `fail`, of the call that has the effect of this kind of step. */
-  failStep(step: Step["step"], fault: FaultOptions = {}): void {
+  failStep(step: Step["step"], fault: Partial<Fault> = {}): void {
     this.fail(CALL_OF[step], fault);
   }
 
