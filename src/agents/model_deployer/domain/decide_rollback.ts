@@ -1,5 +1,5 @@
 import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
-import type { Change, ChangeOf } from "./changes.ts";
+import type { Change } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
@@ -7,7 +7,8 @@ import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
-import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import { endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import type { Rollout } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -98,7 +99,7 @@ export function planRollback(
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
       ...endRollout(turn.rollout, judged),
-      ...announcements(turn, reason, context),
+      ...announcements(turn, reason, context, judged),
     ],
     on_failure: goOn(turn.rollout, judged, context.now),
     draft: {
@@ -173,56 +174,12 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
   ];
 }
 
-interface Judged {
-  state: JudgeState;
-  verdict: Verdict;
-}
-
-/** The status that an open rollout has while it is rolled back; a completed one stays so. */
-const stillStatus = (rollout: Rollout): Rollout["status"] =>
-  rollout.status === "completed" ? "completed" : "paused";
-
-/** A rollout takes no step and gets no look while it is rolled back. */
-function holdStill(rollout: Rollout | null, judged: Judged | null): Change[] {
-  if (rollout === null) return [];
-  const expected: Rollout["status"][] =
-    rollout.status === "completed" ? ["completed"] : ["running", "paused"];
-  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
-}
-
-function endRollout(rollout: Rollout | null, judged: Judged | null): Change[] {
-  if (rollout === null) return [];
-  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status: "rolled_back" })];
-}
-
-/** After a rollback that failed. */
-function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
-  if (rollout === null) return [];
-  const { status } = rollout;
-  const next_tick_at = rollout.next_tick_at ?? now;
-  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
-}
-
-function moveRolloutTo(
-  rollout: Rollout,
+function announcements(
+  turn: Turn,
+  reason: string,
+  context: DecisionContext,
   judged: Judged | null,
-  to: Pick<ChangeOf<"move_rollout">, "expected_status" | "status"> & Partial<ChangeOf<"move_rollout">>,
-): ChangeOf<"move_rollout"> {
-  return {
-    change: "move_rollout",
-    rollout_id: rollout.rollout_id,
-    expected_step_index: rollout.step_index,
-    step_index: rollout.step_index,
-    step_started_at: null,
-    next_tick_at: null,
-    inconclusive_looks: rollout.inconclusive_looks,
-    judge_state: judged?.state ?? rollout.judge_state,
-    verdict: judged?.verdict ?? rollout.verdict,
-    ...to,
-  };
-}
-
-function announcements(turn: Turn, reason: string, context: DecisionContext): Change[] {
+): Change[] {
   const { current, previous, currentVersion, previousVersion } = turn;
   return [
     projectStage(context.operation_id, currentVersion.model_version_id),
@@ -233,7 +190,12 @@ function announcements(turn: Turn, reason: string, context: DecisionContext): Ch
       experiment_id: current.experiment_id,
       endpoint_name: current.endpoint_name,
       outcome_type: "success",
-      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
+      raw_content: {
+        from_deployment: current.deployment_id,
+        to_deployment: previous.deployment_id,
+        reason,
+        verdict: judged?.verdict ?? null,
+      },
       occurred_at: context.now,
     }),
     recordProcedure(context.operation_id, {

@@ -125,8 +125,8 @@ export const verdictSchema = z.strictObject({
   baseline: tallySchema,
   /** Evidence against "the candidate is no worse": the e-value; at 1/alpha it fails. */
   e_value: z.number().nullable(),
-  /** Left out where latency is not judged. */
-  latency: latencyBandsSchema.optional(),
+  /** Null where latency is not judged. */
+  latency: latencyBandsSchema.nullable().default(null),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
 

@@ -22,6 +22,7 @@ function moveOf(overrides: Partial<ChangeOf<"move_rollout">> = {}): ChangeOf<"mo
       reason: "Too few.",
       candidate: { requests: 1, errors: 0 },
       baseline: { requests: 9, errors: 0 },
+      latency: null,
       e_value: 1,
     },
     ...overrides,
