@@ -21,12 +21,15 @@ import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
+import type { Embedder } from "./ports.ts";
 
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
   checkpointer?: BaseCheckpointSaver;
   /** The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. */
   installation?: InstallationKind;
+  /** Gives episodes their embeddings; without one that column stays null and recall is by text. */
+  embedder?: Embedder;
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -63,7 +66,7 @@ export async function createModelDeployer(
     holder: `${hostname()}:${process.pid}:${randomUUID()}`,
   });
   await database.migrate({ installation: options.installation ?? "standard" });
-  const memory = await createMemories(configuration, addresses);
+  const memory = await createMemories(configuration, addresses, options);
   const parts: Parts = {
     database,
     ...createEngine(configuration, addresses, tools, options),
@@ -143,6 +146,7 @@ type MemoryPorts = Pick<Parts, "workingMemory" | "episodicMemory" | "proceduralM
 async function createMemories(
   { supabaseUrl, supabaseKey }: Configuration,
   { databaseUrl, redisUrl }: ModelDeployer["addresses"],
+  { embedder }: ModelDeployerOptions,
 ): Promise<{ ports: MemoryPorts; close(): Promise<void> }> {
   if (supabaseUrl === null) await migrateMemory(databaseUrl, { signal: AbortSignal.timeout(30_000) });
   const client = createMemoryClient({
@@ -153,7 +157,7 @@ async function createMemories(
   const workingMemory = new RedisWorkingMemory({ redisUrl });
   const ports = {
     workingMemory,
-    episodicMemory: new SupabaseEpisodicMemory(client),
+    episodicMemory: new SupabaseEpisodicMemory(client, { embedder }),
     proceduralMemory: new SupabaseProceduralMemory(client),
   };
   return {

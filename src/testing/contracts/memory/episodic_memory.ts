@@ -101,6 +101,19 @@ export function describeEpisodicMemory(name: string, open: () => EpisodicMemory)
       expect(await found({ endpoint_name: uniqueName("endpoint") })).toEqual([]);
     });
 
+    it("recalls what is similar, with or without an embedder: at least by its words", async () => {
+      const memory = open();
+      const word = uniqueName("word");
+      const episode = exampleEpisode({ description: `The ${word} failed its callers` });
+      await memory.store(episode, callOptions());
+      await memory.store(exampleEpisode(), callOptions());
+      const [nearest] = await memory.similar(episode.description, { limit: 1 }, callOptions());
+      expect(nearest).toEqual(episode);
+      await expect(memory.similar(word, { limit: 0 }, callOptions())).rejects.toMatchObject({
+        code: "invalid_request",
+      });
+    });
+
     it.each(["a.b,c)(d", `"quoted`, "100%&x=y", "it's"])("takes %j as names and words only", async (odd) => {
       const memory = open();
       const episode = exampleEpisode({ endpoint_name: uniqueName(odd), experiment_id: odd });
