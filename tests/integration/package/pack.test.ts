@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,7 +57,7 @@ beforeAll(async () => {
     ["install", ...quietly, ...patiently, join(project, packed.filename), ...versions],
     project,
   );
-});
+}, 600_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
 
@@ -146,12 +146,10 @@ console.log(await client.client().catch((error) => error.code + ": " + error.mes
     // Of the project's own: its compiler comes as an optional package, and those were left out.
     await symlink(join(root, "node_modules", "vitest"), join(project, "node_modules", "vitest"));
     await compile(name);
-    const output = await run(
-      process.execPath,
-      ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `${name}.js`],
-      project,
-    );
-    const { numPassedTests, success } = reportSchema.parse(JSON.parse(output));
+    const runner = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", "--outputFile=report.json"];
+    await run(process.execPath, [...runner, `${name}.js`], project);
+    const report = await readFile(join(project, "report.json"), "utf8");
+    const { numPassedTests, success } = reportSchema.parse(JSON.parse(report));
     expect(success).toBe(true);
     expect(numPassedTests).toBeGreaterThan(10);
   });
