@@ -11,6 +11,7 @@ import type {
   OperationReader,
   Outbox,
   Principals,
+  Reconciliation,
   RollbackFactsReader,
   Rollouts,
   ShadowEvidenceStore,
@@ -28,7 +29,9 @@ import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
 import { PostgresOperationReader } from "./repositories/operation_reader.ts";
 import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
+import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
@@ -43,14 +46,17 @@ export interface DeployerDatabase {
   endpoints: Endpoints;
   rollouts: Rollouts;
   rollbackFacts: RollbackFactsReader;
+  reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
   approvals: Approvals;
   principals: Principals;
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
+  overview: PostgresOverview;
+  workers: PostgresWorkers;
   /** @throws ConfigurationError */
-  migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
+  migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -77,12 +83,15 @@ export function createDatabase(options: {
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
+    reconciliation: new PostgresReconciliation(database),
     shadowEvidence: new PostgresShadowEvidence(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
+    overview: new PostgresOverview(database),
+    workers: new PostgresWorkers(database, options.holder),
     migrate: (migrateOptions) => migrate(database, migrateOptions),
     close: () => database.close(),
   };

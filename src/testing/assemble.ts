@@ -12,6 +12,7 @@ export const TEST_SETTINGS: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  reconcile_seconds: 3600,
   default_effects: "live",
 };
 

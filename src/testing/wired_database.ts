@@ -20,5 +20,6 @@ export function wiredDatabase(database: Database, wire: Wire, only?: readonly (k
     history: around("history"),
     outbox: around("outbox"),
     clock: around("clock"),
+    reconciliation: around("reconciliation"),
   };
 }

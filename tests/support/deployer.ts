@@ -36,6 +36,10 @@ export {
   type Request,
 } from "../../src/testing/index.ts";
 
+export { TEST_SETTINGS as standardSettings } from "../../src/testing/index.ts";
+export { createInMemoryOutside as createFakes } from "../../src/testing/test_deployer.ts";
+export type { InMemoryOutside as Fakes } from "../../src/testing/index.ts";
+
 export const SESSION = pipelineIds.session_id;
 
 /** A whole deployer over a real database, everything else in memory and behind a wire that can be cut. */
@@ -46,13 +50,15 @@ export interface GivenDeployer extends DeployerUnderTest {
 
 export interface DeployerOptions {
   settings?: Partial<Settings>;
+  /** New ones, unless given. */
+  fakes?: InMemoryOutside;
 }
 
 /** Puts an experiment, its runs `run1` to `run4` and a principal who may approve into an empty world. */
 export async function deployerIn(world: World, options: DeployerOptions = {}): Promise<GivenDeployer> {
   await world.db.experiments.create(TEST_EXPERIMENT, "ana");
   await world.db.principals.enrol("omar", APPROVER_TOKEN);
-  return deployerOver(world, world.db, createInMemoryOutside(), options.settings);
+  return deployerOver(world, world.db, options.fakes ?? createInMemoryOutside(), options.settings);
 }
 
 /** Another process: its own connections and lease holder, the same outside. */
