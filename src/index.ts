@@ -14,11 +14,7 @@ export {
   type Capabilities,
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
-export {
-  createModelDeployer,
-  type ModelDeployer,
-  type ModelDeployerOptions,
-} from "./agents/model_deployer/create_model_deployer.ts";
+export type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
 export {
   deploymentManifestSchema,
   versionRecordSchema,
@@ -52,8 +48,14 @@ export {
   type Progress,
 } from "./agents/model_deployer/state.ts";
 export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
+export type { DeployerDatabase, InstallationKind, MigrationResult } from "./database/index.ts";
+export type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
-export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export {
+  createLazyModelDeployer,
+  createModelDeployer,
+  type LazyModelDeployer,
+} from "./lazy_model_deployer.ts";
 export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";

@@ -22,7 +22,7 @@ import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
-import type { CallOptions } from "./ports.ts";
+import type { CallOptions, Embedder } from "./ports.ts";
 import type { ReconciliationReport } from "./reconciliation_report.ts";
 import { type Resumption, resumeOperation } from "./resume_operation.ts";
 
@@ -34,6 +34,8 @@ export interface ModelDeployerOptions {
    * takes the database as it is, and makes a new one a standard one.
    */
   installation?: InstallationKind | "existing";
+  /** Gives episodes their embeddings; without one that column stays null and recall is by text. */
+  embedder?: Embedder;
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -82,7 +84,7 @@ export async function createModelDeployer(
   await database.migrate({ installation: options.installation ?? "standard" });
   const rights = await database.rights();
   if (rights.degraded !== null) options.onProgress?.(rights.degraded);
-  const memory = await createMemories(configuration, addresses);
+  const memory = await createMemories(configuration, addresses, options);
   const parts: Parts = {
     database,
     ...createEngine(configuration, addresses, tools, options),
@@ -169,6 +171,7 @@ type MemoryPorts = Pick<Parts, "workingMemory" | "episodicMemory" | "proceduralM
 async function createMemories(
   { supabaseUrl, supabaseKey }: Configuration,
   { databaseUrl, redisUrl }: ModelDeployer["addresses"],
+  { embedder }: ModelDeployerOptions,
 ): Promise<{ ports: MemoryPorts; close(): Promise<void> }> {
   if (supabaseUrl === null) await migrateMemory(databaseUrl, { signal: AbortSignal.timeout(30_000) });
   const client = createMemoryClient({
@@ -179,7 +182,7 @@ async function createMemories(
   const workingMemory = new RedisWorkingMemory({ redisUrl });
   const ports = {
     workingMemory,
-    episodicMemory: new SupabaseEpisodicMemory(client),
+    episodicMemory: new SupabaseEpisodicMemory(client, { embedder }),
     proceduralMemory: new SupabaseProceduralMemory(client),
   };
   return {

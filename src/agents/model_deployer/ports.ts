@@ -163,6 +163,16 @@ export interface EpisodicMemory {
     filter: { endpoint_name?: string; experiment_id?: string; text?: string; limit: number },
     options: CallOptions,
   ): Promise<Episode[]>;
+  /**
+   * The nearest in meaning first, where there is an embedder and a database that compares vectors; elsewhere as `recent`
+   * with this text.
+   */
+  similar(text: string, filter: { limit: number }, options: CallOptions): Promise<Episode[]>;
+}
+
+export interface Embedder {
+  /** The text as 1536 finite numbers, the width of the pipeline's columns. @throws ServiceRefusedError */
+  embed(text: string, options: CallOptions): Promise<number[]>;
 }
 
 export interface Procedure {

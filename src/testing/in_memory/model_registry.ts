@@ -23,7 +23,7 @@ import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/nam
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
 
 /** File contents by path. */
-type Files = Record<string, string>;
+export type Files = Record<string, string>;
 
 export interface RunSeed {
   run_id: string;

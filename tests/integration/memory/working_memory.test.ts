@@ -6,7 +6,7 @@ import {
   givenSessionIds,
   newSessionId,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { workingMemoryContract } from "../../../src/testing/contracts/memory/working_memory.ts";
+import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
 import { pollUntil } from "../../support/poll.ts";
 import { FaultProxy } from "../../faults/fault_proxy.ts";
 
@@ -23,7 +23,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((memory) => memory.close()));
 });
 
-workingMemoryContract("Redis", () => open());
+describeWorkingMemory("Redis", () => open());
 
 describe("the pipeline's keys in Redis", () => {
   let redis: Redis;

@@ -17,8 +17,6 @@ import type {
 import type { TestClock } from "../../clock.ts";
 import { Table } from "./table.ts";
 
-export type InstallationKind = "standard" | "demo";
-
 export type DeploymentRow = Deployment & { stopping_until: string | null };
 
 export type EndpointRow = Endpoint & {
@@ -85,7 +83,7 @@ export type TrafficEventRow = HistoryEvent & {
 export class Tables {
   readonly #tables: { snapshot(): () => void }[] = [];
   readonly clock: TestClock;
-  readonly installation: InstallationKind;
+  readonly installation: "standard" | "demo";
   readonly experiments = this.#table<Experiment>("ml_experiments", (row) => row.experiment_id);
   readonly policies = this.#table<GatePolicy & { experiment_id: string }>(
     "ml_gate_policies",
@@ -121,7 +119,7 @@ export class Tables {
   );
   readonly outbox = this.#table<OutboxRow>("ml_outbox", (row) => row.dedupe_key);
 
-  constructor(options: { clock: TestClock; installation: InstallationKind }) {
+  constructor(options: { clock: TestClock; installation: "standard" | "demo" }) {
     this.clock = options.clock;
     this.installation = options.installation;
   }
