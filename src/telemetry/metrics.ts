@@ -31,15 +31,17 @@ export async function createWorkerMetrics(read: () => Promise<Figures>): Promise
   };
   const ticks = counter("ticks_total", "Ticks of this worker");
   const looks = counter("looks_total", "Looks at rollouts", ["advance"]);
-  const resumed = counter("resumed_total", "Operations that this worker carried to their end");
+  const resumed = counter("resumed_total", "Operations that this worker carried to their end", ["outcome"]);
+  const drift = counter("drift_findings_total", "What differed from the database", ["outcome"]);
   const drained = counter("drained_total", "Servers that this worker stopped");
   const problems = counter("problems_total", "Work that failed and is tried again", ["part"]);
   return {
     record(report) {
       ticks.inc();
       for (const { advance } of report.rollouts) looks.inc({ advance });
-      resumed.inc(report.resumed.length);
+      for (const { outcome } of report.resumed) resumed.inc({ outcome });
       drained.inc(report.drained.length);
+      for (const { outcome } of report.reconciliation?.findings ?? []) drift.inc({ outcome });
       for (const problem of report.problems) problems.inc({ part: partOf(problem) });
     },
     async render() {

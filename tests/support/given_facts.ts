@@ -42,6 +42,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     maximum_shadow_error_rate: 0.01,
     maximum_shadow_p99_ms: 150,
     approvals_for_production: 1,
+    during_rollout: "refuse",
     reason: "the standard policy",
     ...overrides,
   };
@@ -166,6 +167,7 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
     judge_state: newJudgeState([]),
     verdict: null,
     watched_until: null,
+    pause: null,
     ...overrides,
   };
 }

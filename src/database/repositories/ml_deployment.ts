@@ -1,6 +1,10 @@
-import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
+import {
+  deploymentSchema,
+  STOPPABLE_STATUSES,
+  type Deployment,
+} from "../../agents/model_deployer/domain/entities.ts";
 import type { Deployments } from "../../agents/model_deployer/store_ports.ts";
-import { isRouted, markDrained, STOPPABLE } from "../changes/deployment_changes.ts";
+import { isRouted, markDrained } from "../changes/deployment_changes.ts";
 import { anyRow, type Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";
 
@@ -80,7 +84,7 @@ export class MLDeploymentRepository implements Deployments {
          update ml_deployments d set stopping_until = clock_timestamp() + make_interval(secs => $2)
          from due where d.deployment_id = due.deployment_id
          returning ${deploymentColumns}`,
-        [options.limit, options.claim_seconds, STOPPABLE],
+        [options.limit, options.claim_seconds, STOPPABLE_STATUSES],
       );
     });
   }
@@ -92,6 +96,16 @@ export class MLDeploymentRepository implements Deployments {
          drain_due_at = greatest(drain_due_at, clock_timestamp() + make_interval(secs => $2))
        where deployment_id = $1 and stopping_until is not null and drained_at is null`,
       [deploymentId, options.retry_seconds],
+    );
+  }
+
+  async drainAgain(deploymentId: string): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `update ml_deployments set drained_at = null, drain_due_at = clock_timestamp()
+       where deployment_id = $1 and status = any ($2::deployment_status_enum[])
+         and (drained_at is not null or drain_due_at is null)`,
+      [deploymentId, STOPPABLE_STATUSES],
     );
   }
 

@@ -29,7 +29,7 @@ export class PostgresRollouts implements Rollouts {
          where o.next_tick_at <= clock_timestamp()
            and (o.claimed_until is null or o.claimed_until <= clock_timestamp())
            and not exists (
-             select from ml_operations p where p.lease_name = o.endpoint_name and p.action = 'rollback'
+             select from ml_operations p where p.lease_name = o.endpoint_name and p.action in ('rollback', 'abort')
                and p.status in ('planned', 'carrying_out') and p.finished_at is null
            )
          order by o.next_tick_at limit $1 for update skip locked
@@ -48,7 +48,7 @@ export class PostgresRollouts implements Rollouts {
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
-    await this.#database.transaction((tx) => moveRollout(tx, change));
+    await this.#database.transaction((tx) => moveRollout(tx, change, null));
   }
 
   async #first(condition: string, value: string): Promise<Rollout | null> {

@@ -15,7 +15,8 @@ const figures: Figures = {
 };
 const report = {
   rollouts: [{ rollout_id: "rollout_1", advance: "hold" as const, reason: "too early" }],
-  resumed: ["op_1"],
+  resumed: [{ operation_id: "op_1", action: "deploy", outcome: "undone" as const, reason: "it failed" }],
+  reconciliation: null,
   drained: ["deploy_1"],
   problems: ["outbox: MLflow is away", "op_2: Postgres is away", "e2i_remission: no figures"],
 };
@@ -38,7 +39,7 @@ test("Prometheus gets what the database says and what this worker did", async ()
     "model_deployer_unobserved_endpoints 1",
     "model_deployer_ticks_total 1",
     'model_deployer_looks_total{advance="hold"} 1',
-    "model_deployer_resumed_total 1",
+    'model_deployer_resumed_total{outcome="undone"} 1',
     "model_deployer_drained_total 1",
     'model_deployer_problems_total{part="outbox"} 1',
     'model_deployer_problems_total{part="operation"} 1',

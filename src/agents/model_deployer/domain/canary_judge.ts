@@ -177,7 +177,7 @@ export function judge(state: JudgeState, settings: JudgeSettings): Verdict {
     candidate: state.candidate,
     baseline: state.baseline,
     e_value: eValue,
-    ...(bands === null ? {} : { latency: bands }),
+    latency: bands,
   });
   const run = runOfFailures(state, settings);
   if (run !== null) return verdict("fail", run);

@@ -125,12 +125,16 @@ export const verdictSchema = z.strictObject({
   baseline: tallySchema,
   /** Evidence against "the candidate is no worse": the e-value; at 1/alpha it fails. */
   e_value: z.number().nullable(),
-  /** Left out where latency is not judged. */
-  latency: latencyBandsSchema.optional(),
+  /** Null where latency is not judged. */
+  latency: latencyBandsSchema.nullable().default(null),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
+
+export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
+/** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
+export type Pause = z.infer<typeof pauseSchema>;
 
 export const rolloutSchema = z.strictObject({
   rollout_id: z.string(),
@@ -150,6 +154,8 @@ export const rolloutSchema = z.strictObject({
   verdict: verdictSchema.nullable(),
   /** Until when a completed one is judged and may be rolled back by itself; null before that, and without it. */
   watched_until: instantSchema.nullable().default(null),
+  /** Null unless somebody has paused it; one that is being rolled back is `paused` without it and without a next tick. */
+  pause: pauseSchema.nullable().default(null),
 });
 export type Rollout = z.infer<typeof rolloutSchema>;
 
