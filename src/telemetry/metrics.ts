@@ -32,7 +32,7 @@ export async function createWorkerMetrics(read: () => Promise<Figures>): Promise
   const ticks = counter("ticks_total", "Ticks of this worker");
   const looks = counter("looks_total", "Looks at rollouts", ["advance"]);
   const resumed = counter("resumed_total", "Operations that this worker carried to their end", ["outcome"]);
-  const findings = counter("drift_total", "Differences from the database that this worker found", [
+  const findings = counter("drift_findings_total", "Differences from the database that this worker found", [
     "part",
     "outcome",
   ]);

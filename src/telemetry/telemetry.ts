@@ -89,7 +89,7 @@ function logTick(logger: Logger, report: TickReport): void {
   for (const { rollout_id, advance, reason } of report.rollouts) {
     logger.info({ rollout_id, advance }, `looked at a rollout: ${reason}`);
   }
-  for (const resumption of report.resumed) logger.info({ ...resumption }, "carried an operation to its end");
+  for (const { reason, ...resumption } of report.resumed) logger.info(resumption, reason);
   for (const finding of report.reconciliation?.findings ?? []) logger.warn({ ...finding }, "found drift");
   for (const deployment_id of report.drained) logger.info({ deployment_id }, "stopped a replaced server");
   for (const problem of report.problems) logger.warn({}, problem);

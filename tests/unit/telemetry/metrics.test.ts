@@ -56,7 +56,7 @@ test("Prometheus gets what the database says and what this worker did", async ()
     "model_deployer_ticks_total 1",
     'model_deployer_looks_total{advance="hold"} 1',
     'model_deployer_resumed_total{outcome="undone"} 1',
-    'model_deployer_drift_total{part="router",outcome="repaired"} 1',
+    'model_deployer_drift_findings_total{part="router",outcome="repaired"} 1',
     "model_deployer_drained_total 1",
     'model_deployer_problems_total{part="outbox"} 1',
     'model_deployer_problems_total{part="operation"} 1',

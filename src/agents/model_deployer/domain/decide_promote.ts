@@ -96,7 +96,7 @@ function plan(
 ): Decision {
   const { target_stage: target, promotion_reason: reason } = request;
   const toProduction = target === "production";
-  const { policy, shadow } = facts;
+  const { policy } = facts;
   const superseded = toProduction ? facts.production : null;
   const moves: StageMove[] = [
     ...(superseded === null ? [] : [supersession(superseded, version)]),

@@ -66,9 +66,9 @@ class ActionNodes {
     state: ModelDeployerStateValue,
     runtime: NodeRuntime,
   ): Promise<ModelDeployerUpdate> {
-    const { operation_id: id } = state;
+    const { operation_id: id, action_request: request } = state;
     const attributes = typeof id === "string" ? { operation_id: id } : {};
-    return inSpan(`${requestOf(state).action}.${node}`, attributes, () => this[node](state, runtime));
+    return inSpan(`${request?.action ?? "unknown"}.${node}`, attributes, () => this[node](state, runtime));
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
