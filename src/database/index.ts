@@ -13,6 +13,7 @@ import type {
   Principals,
   RollbackFactsReader,
   Rollouts,
+  ShadowComparisonStore,
   ShadowEvidenceStore,
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
@@ -31,6 +32,7 @@ import { PostgresOutbox } from "./repositories/outbox.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
+import { PostgresShadowComparisons } from "./repositories/shadow_comparisons.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
 
 export interface DeployerDatabase {
@@ -44,6 +46,7 @@ export interface DeployerDatabase {
   rollouts: Rollouts;
   rollbackFacts: RollbackFactsReader;
   shadowEvidence: ShadowEvidenceStore;
+  shadowComparisons?: ShadowComparisonStore;
   approvals: Approvals;
   principals: Principals;
   history: History;
@@ -78,6 +81,7 @@ export function createDatabase(options: {
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
     shadowEvidence: new PostgresShadowEvidence(database),
+    shadowComparisons: new PostgresShadowComparisons(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),
     history: new PostgresHistory(database),

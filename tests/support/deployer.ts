@@ -21,6 +21,7 @@ import {
 import { InMemoryModelPackager } from "../../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelRegistry } from "../../src/testing/in_memory/model_registry.ts";
 import { InMemoryModelServer } from "../../src/testing/in_memory/model_server.ts";
+import { InMemoryPredictionLogs } from "../../src/testing/in_memory/prediction_logs.ts";
 import { InMemoryTrafficRouter } from "../../src/testing/in_memory/traffic_router.ts";
 import { Wire } from "../../src/testing/wire.ts";
 import type { World } from "./world.ts";
@@ -43,6 +44,7 @@ interface Fakes {
   packager: InMemoryModelPackager;
   server: InMemoryModelServer;
   router: InMemoryTrafficRouter;
+  predictionLogs: InMemoryPredictionLogs;
   workingMemory: InMemoryWorkingMemory;
   episodicMemory: InMemoryEpisodicMemory;
   proceduralMemory: InMemoryProceduralMemory;
@@ -85,6 +87,7 @@ export async function deployerIn(world: World, options: DeployerOptions = {}): P
     packager,
     server: new InMemoryModelServer(packager),
     router: new InMemoryTrafficRouter(),
+    predictionLogs: new InMemoryPredictionLogs(),
     workingMemory: new InMemoryWorkingMemory(),
     episodicMemory: new InMemoryEpisodicMemory(),
     proceduralMemory: new InMemoryProceduralMemory(),
@@ -120,12 +123,15 @@ function deployerOver(world: World, db: DeployerDatabase, fakes: Fakes, chosen: 
     packager: wire.around("packager", fakes.packager),
     server: wire.around("server", fakes.server),
     router: wire.around("router", fakes.router),
+    predictionLogs: wire.around("predictionLogs", fakes.predictionLogs),
     workingMemory: wire.around("workingMemory", fakes.workingMemory),
     episodicMemory: wire.around("episodicMemory", fakes.episodicMemory),
     proceduralMemory: wire.around("proceduralMemory", fakes.proceduralMemory),
   };
-  const { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory } = fakes;
-  const own = { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory };
+  const { registry, packager, server, router, predictionLogs } = fakes;
+  const { workingMemory, episodicMemory, proceduralMemory } = fakes;
+  const memories = { workingMemory, episodicMemory, proceduralMemory };
+  const own = { registry, packager, server, router, predictionLogs, ...memories };
   const capabilities = createCapabilities(parts, chosen);
   const graph = createModelDeployerGraph(capabilities, { checkpointer: new MemorySaver() });
   const agent = new ModelDeployerAgent(createModelDeployerGraph(capabilities));

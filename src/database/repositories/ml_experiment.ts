@@ -84,8 +84,9 @@ export class MLExperimentRepository implements Experiments {
     await this.#database.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
-         maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+         maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement, approvals_for_production,
+         reason, set_by)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       [
         experimentId,
         stored.policy_id,
@@ -94,6 +95,7 @@ export class MLExperimentRepository implements Experiments {
         stored.minimum_shadow_requests,
         stored.maximum_shadow_error_rate,
         stored.maximum_shadow_p99_ms,
+        stored.maximum_shadow_disagreement ?? null,
         stored.approvals_for_production,
         stored.reason,
         setBy,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shadowComparisonSchema } from "./shadow_comparison.ts";
 
 /** Everything that the deployer keeps is JSON with snake_case keys, so that rows, plans and manifests need no translation. */
 
@@ -66,6 +67,8 @@ export const gatePolicySchema = z.strictObject({
   /** Fraction, 0..1. */
   maximum_shadow_error_rate: z.number().min(0).max(1),
   maximum_shadow_p99_ms: z.number().positive(),
+  /** Fraction of the pairs in which shadow and production may predict otherwise; null or left out asks for none. */
+  maximum_shadow_disagreement: z.number().min(0).max(1).nullable().optional(),
   /** Approvals that a promotion to production needs. */
   approvals_for_production: z.int().min(0),
   reason: z.string(),
@@ -156,5 +159,7 @@ export const shadowEvidenceSchema = z.strictObject({
   /** Null while nothing was answered. */
   p99_ms: z.number().nullable(),
   collected_at: instantSchema,
+  /** Its predictions beside production's; left out or null where none were compared. */
+  comparison: shadowComparisonSchema.nullable().optional(),
 });
 export type ShadowEvidence = z.infer<typeof shadowEvidenceSchema>;
