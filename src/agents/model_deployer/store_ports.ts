@@ -4,6 +4,7 @@ import type {
   Endpoint,
   Experiment,
   GatePolicy,
+  NewGatePolicy,
   Metrics,
   ModelVersion,
   ShadowEvidence,
@@ -139,11 +140,7 @@ export interface Experiments {
   /** The experiment's newest policy, or the standard one. */
   getGatePolicy(experimentId: string): Promise<GatePolicy>;
   /** @throws InvalidRequestError for a demo policy in a database that is no demo. */
-  setGatePolicy(
-    experimentId: string,
-    policy: Omit<GatePolicy, "policy_id">,
-    setBy: string,
-  ): Promise<GatePolicy>;
+  setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy>;
 }
 
 export interface Endpoints {

@@ -29,6 +29,7 @@ const restorers: Readonly<Record<string, Restore>> = {
   not_authenticated: (message, options) => new errors.NotAuthenticatedError(message, options),
   deadline_exceeded: (message, options) => new errors.DeadlineExceededError(message, options),
   configuration: (message, options) => new errors.ConfigurationError(message, options),
+  fork_refused: (message, options) => new errors.ForkRefusedError(message, options),
   invalid_approval: (message, options) => new errors.InvalidApprovalError(message, options),
   artifact_rejected: (message, options) => new errors.ArtifactRejectedError(message, options),
   service_unavailable: (message, options) =>

@@ -3,6 +3,7 @@ import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import {
   deploymentStatusSchema,
   type DeploymentStatus,
+  STOPPABLE_STATUSES,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
 import { anyRow, type Queries } from "../pool.ts";
@@ -74,9 +75,6 @@ export async function dateDeployment(tx: Queries, change: ChangeOf<"date_deploym
   if (dated.length === 0) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
 }
 
-/** States that a deployment's server is stopped in. */
-export const STOPPABLE: DeploymentStatus[] = ["draining", "rolled_back", "failed"];
-
 /** Idempotent: the first time counts. */
 export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">): Promise<void> {
   const changed = await tx.query(
@@ -84,9 +82,9 @@ export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">)
     `update ml_deployments set drained_at = coalesce(drained_at, clock_timestamp()), stopping_until = null
      where deployment_id = $1 and status = any ($2::deployment_status_enum[])
      returning deployment_id as id`,
-    [change.deployment_id, STOPPABLE],
+    [change.deployment_id, STOPPABLE_STATUSES],
   );
-  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE);
+  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE_STATUSES);
 }
 
 /**
@@ -124,7 +122,7 @@ const statusRow = z.strictObject({ status: deploymentStatusSchema, stopping: z.b
 async function lostStatus(
   tx: Queries,
   id: string,
-  expected: DeploymentStatus[],
+  expected: readonly DeploymentStatus[],
 ): Promise<ConflictError | NotFoundError> {
   const [row] = await tx.query(
     statusRow,

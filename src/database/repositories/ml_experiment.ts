@@ -2,24 +2,14 @@ import { randomUUID } from "node:crypto";
 import {
   experimentSchema,
   gatePolicySchema,
+  STANDARD_GATE_POLICY,
   type Experiment,
   type GatePolicy,
+  type NewGatePolicy,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
 import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
-
-/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
-export const STANDARD_GATE_POLICY: GatePolicy = {
-  policy_id: "standard",
-  kind: "standard",
-  minimum_shadow_hours: 24,
-  minimum_shadow_requests: 1_000,
-  maximum_shadow_error_rate: 0.01,
-  maximum_shadow_p99_ms: 150,
-  approvals_for_production: 1,
-  reason: "The standard policy: no other was set.",
-};
 
 const experimentColumns = Object.keys(experimentSchema.shape).join(", ");
 const policyColumns = Object.keys(gatePolicySchema.shape).join(", ");
@@ -75,12 +65,9 @@ export class MLExperimentRepository implements Experiments {
   }
 
   /** @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment */
-  async setGatePolicy(
-    experimentId: string,
-    policy: Omit<GatePolicy, "policy_id">,
-    setBy: string,
-  ): Promise<GatePolicy> {
-    const stored: GatePolicy = { ...policy, policy_id: `policy_${randomUUID()}` };
+  async setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy> {
+    const { maximum_shadow_disagreement = null } = policy;
+    const stored = { ...policy, maximum_shadow_disagreement, policy_id: `policy_${randomUUID()}` };
     await this.#database.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
@@ -95,7 +82,7 @@ export class MLExperimentRepository implements Experiments {
         stored.minimum_shadow_requests,
         stored.maximum_shadow_error_rate,
         stored.maximum_shadow_p99_ms,
-        stored.maximum_shadow_disagreement ?? null,
+        stored.maximum_shadow_disagreement,
         stored.approvals_for_production,
         stored.reason,
         setBy,

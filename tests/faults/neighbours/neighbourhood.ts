@@ -31,6 +31,8 @@ export interface Neighbourhood {
   direct: Partial<Parts>;
   /** The same part, reached through the proxy. */
   exposed: Partial<Parts>;
+  /** How another process reaches it through the proxy, where it is an Envoy. */
+  envoy?: { home: string; envoy_path: string };
   /** How the part is looked at afterwards. */
   observed: Partial<Observed>;
   close(): Promise<void>;
@@ -150,6 +152,7 @@ async function openRouter(given: GivenDeployer, { cacheDirectory }: TestServices
     // Its connections were made before the proxy took the socket's place.
     direct: { router: direct },
     exposed: { router: new EnvoyRouter({ home, envoyPath }) },
+    envoy: { home, envoy_path: envoyPath },
     observed: { router: direct },
     close: () =>
       closeAll([

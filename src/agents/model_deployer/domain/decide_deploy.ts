@@ -92,6 +92,7 @@ function planDeployment(
     notes,
     approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
+    evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });
 }
 

@@ -24,6 +24,7 @@ export function planWith(parts: PlanParts): Plan {
     approvals_needed: 0,
     generation: 0,
     notes: [],
+    evidence: {},
     ...parts,
   };
 }

@@ -20,6 +20,9 @@ export const deploymentStatusSchema = z.enum([
 ]);
 export type DeploymentStatus = z.infer<typeof deploymentStatusSchema>;
 
+/** States that a deployment's server is stopped in. */
+export const STOPPABLE_STATUSES: readonly DeploymentStatus[] = ["draining", "rolled_back", "failed"];
+
 /** An instant as ISO 8601 text with an offset; always the database's clock. */
 export const instantSchema = z.iso.datetime({ offset: true });
 
@@ -67,13 +70,28 @@ export const gatePolicySchema = z.strictObject({
   /** Fraction, 0..1. */
   maximum_shadow_error_rate: z.number().min(0).max(1),
   maximum_shadow_p99_ms: z.number().positive(),
-  /** Fraction of the pairs in which shadow and production may predict otherwise; null or left out asks for none. */
-  maximum_shadow_disagreement: z.number().min(0).max(1).nullable().optional(),
+  /** Fraction of the pairs in which shadow and production may predict otherwise; null asks for none. */
+  maximum_shadow_disagreement: z.number().min(0).max(1).nullable().default(null),
   /** Approvals that a promotion to production needs. */
   approvals_for_production: z.int().min(0),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
+/** A policy as it is set: what has a usual value may be left out. */
+export type NewGatePolicy = Omit<z.input<typeof gatePolicySchema>, "policy_id">;
+
+/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
+export const STANDARD_GATE_POLICY: GatePolicy = {
+  policy_id: "standard",
+  kind: "standard",
+  minimum_shadow_hours: 24,
+  minimum_shadow_requests: 1_000,
+  maximum_shadow_error_rate: 0.01,
+  maximum_shadow_p99_ms: 150,
+  maximum_shadow_disagreement: null,
+  approvals_for_production: 1,
+  reason: "The standard policy: no other was set.",
+};
 
 export const modelVersionSchema = z.strictObject({
   model_version_id: z.string(),
@@ -159,7 +177,7 @@ export const shadowEvidenceSchema = z.strictObject({
   /** Null while nothing was answered. */
   p99_ms: z.number().nullable(),
   collected_at: instantSchema,
-  /** Its predictions beside production's; left out or null where none were compared. */
-  comparison: shadowComparisonSchema.nullable().optional(),
+  /** Its predictions beside production's; null where none were compared. */
+  comparison: shadowComparisonSchema.nullable().default(null),
 });
 export type ShadowEvidence = z.infer<typeof shadowEvidenceSchema>;

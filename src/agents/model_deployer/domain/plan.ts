@@ -116,6 +116,8 @@ export const planSchema = z.strictObject({
   generation: z.int().min(0),
   /** What a reader should know though it does not stop the plan. */
   notes: z.array(z.string()),
+  /** What speaks for the plan, by name, for whoever approves it; plans that were stored without it have none. */
+  evidence: z.record(z.string(), z.json()).default({}),
 });
 export type Plan = z.infer<typeof planSchema>;
 

@@ -137,7 +137,7 @@ function shadowCriteria({ version, policy, shadow }: GateFacts): (UnmetCriterion
 const FEWEST_PAIRS = 100;
 
 function disagreementCriterion(policy: GatePolicy, shadow: ShadowEvidence): UnmetCriterion | null {
-  const bound = policy.maximum_shadow_disagreement ?? null;
+  const bound = policy.maximum_shadow_disagreement;
   if (bound === null) return null;
   const comparison = shadow.comparison ?? nothingCompared;
   const required = `at most ${bound} of at least ${FEWEST_PAIRS} pairs`;

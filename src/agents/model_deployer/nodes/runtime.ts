@@ -35,10 +35,10 @@ export function signalOf(runtime: NodeRuntime): AbortSignal {
 /** What an answer needs after the work for it was given up: to read how far it came, and to report. */
 const ANSWER_MS = 2_500;
 
-/** How long an action's steps may be waited for: `patience_seconds`, or what the run's deadline leaves of it. */
+/** How many whole ms an action's steps may be waited for: `patience_seconds`, or what the run's deadline leaves of it. */
 export function patienceMs(settings: Pick<Settings, "patience_seconds">): number {
   const left = Deadline.current?.remainingMs ?? Infinity;
-  return Math.max(0, Math.min(settings.patience_seconds * 1000, left - ANSWER_MS));
+  return Math.floor(Math.max(0, Math.min(settings.patience_seconds * 1000, left - ANSWER_MS)));
 }
 
 export function tell(runtime: NodeRuntime, progress: Progress): void {

@@ -80,5 +80,6 @@ async function nothingYet(database: Database, shadow: Deployment): Promise<Shado
     errors: 0,
     p99_ms: null,
     collected_at: now,
+    comparison: null,
   };
 }

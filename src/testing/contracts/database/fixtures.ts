@@ -1,10 +1,10 @@
-import type { ChangeOf } from "../../../src/agents/model_deployer/domain/changes.ts";
-import type { Change } from "../../../src/agents/model_deployer/domain/changes.ts";
-import type { Deployment, ModelVersion, Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { planWith } from "../../../src/agents/model_deployer/domain/decisions.ts";
-import { newJudgeState } from "../../../src/agents/model_deployer/domain/canary_judge.ts";
-import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";
-import { type Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
+import type { Change } from "../../../agents/model_deployer/domain/changes.ts";
+import type { Deployment, ModelVersion, Stage } from "../../../agents/model_deployer/domain/entities.ts";
+import { planWith } from "../../../agents/model_deployer/domain/decisions.ts";
+import { newJudgeState } from "../../../agents/model_deployer/domain/canary_judge.ts";
+import type { Plan } from "../../../agents/model_deployer/domain/plan.ts";
+import { type Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
 
 export const experiment = {
   experiment_id: "exp",
