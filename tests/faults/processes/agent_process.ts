@@ -5,11 +5,15 @@ import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
 import { createDatabase } from "../../../src/database/index.ts";
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { Worker } from "../../../src/worker/worker.ts";
-import { FakeEpisodicMemory, FakeProceduralMemory, FakeWorkingMemory } from "../../fakes/memory.ts";
-import { InMemoryModelPackager } from "../../fakes/model_packager.ts";
-import { InMemoryModelRegistry } from "../../fakes/model_registry.ts";
-import { InMemoryModelServer } from "../../fakes/model_server.ts";
-import { FakeTrafficRouter } from "../../fakes/traffic_router.ts";
+import {
+  InMemoryEpisodicMemory,
+  InMemoryProceduralMemory,
+  InMemoryWorkingMemory,
+} from "../../../src/testing/in_memory/memories.ts";
+import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
+import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
+import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
+import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
 import { type Call, type Order, received, sent, toProcessSchema } from "./messages.ts";
 
 /**
@@ -57,13 +61,13 @@ function partsOf({ database_url: url, holder, envoy }: Order) {
     server: announced("server", new InMemoryModelServer(packager), there),
     router:
       envoy === null
-        ? announced("router", new FakeTrafficRouter(), there)
+        ? announced("router", new InMemoryTrafficRouter(), there)
         : announced("router", new EnvoyRouter({ home: envoy.home, envoyPath: envoy.envoy_path }), {
             own: true,
           }),
-    workingMemory: announced("workingMemory", new FakeWorkingMemory(), there),
-    episodicMemory: announced("episodicMemory", new FakeEpisodicMemory(), there),
-    proceduralMemory: announced("proceduralMemory", new FakeProceduralMemory(), there),
+    workingMemory: announced("workingMemory", new InMemoryWorkingMemory(), there),
+    episodicMemory: announced("episodicMemory", new InMemoryEpisodicMemory(), there),
+    proceduralMemory: announced("proceduralMemory", new InMemoryProceduralMemory(), there),
   };
   return { parts, close: () => database.close() };
 }

@@ -1,5 +1,6 @@
 import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
+import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
 import { stoppedProcess } from "./stopped_process.ts";
 import { terminatedWorker } from "./terminated_worker.ts";
@@ -12,4 +13,5 @@ export const faultRows: readonly FaultRow[] = [
   stoppedProcess,
   terminatedWorker,
   trafficSwitches,
+  malformedRequestsRow,
 ];
