@@ -146,6 +146,8 @@ export interface Experiments {
 export interface Endpoints {
   get(endpointName: string): Promise<Endpoint | null>;
   list(): Promise<Endpoint[]>;
+  /** Those that mirror to a shadow, by name, at most `limit` behind `after`; an empty `after` begins with the first. */
+  listMirrored(options: { after: string; limit: number }): Promise<Endpoint[]>;
 }
 
 export interface Rollouts {
