@@ -42,7 +42,8 @@ let queries = 0;
 const send: unknown = Reflect.get(pg.Client.prototype, "query");
 Reflect.set(pg.Client.prototype, "query", function (this: pg.Client, ...values: unknown[]): unknown {
   queries += 1;
-  return typeof send === "function" ? Reflect.apply(send, this, values) : undefined;
+  const sent: unknown = typeof send === "function" ? Reflect.apply(send, this, values) : undefined;
+  return sent;
 });
 
 async function measure(configuration: Configuration, opened: Opened): Promise<void> {
