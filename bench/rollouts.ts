@@ -117,6 +117,7 @@ function workerOver(database: ReturnType<typeof createDatabase>): Worker {
     lease_seconds: 30,
     patience_seconds: 20,
     retention_seconds: 3600,
+    reconcile_seconds: 3600,
     default_effects: "live",
   });
   return new Worker(capabilities, createModelDeployerGraph(capabilities));

@@ -26,6 +26,7 @@ const environmentSchema = z.object({
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
   MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
   MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
+  MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
 
@@ -47,6 +48,8 @@ export interface Configuration {
   effects: "live" | "dry-run";
   leaseSeconds: number;
   retentionSeconds: number;
+  /** How often a worker looks for drift. */
+  reconcileSeconds: number;
 }
 
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
@@ -75,6 +78,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     effects: values.MODEL_DEPLOYER_EFFECTS,
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
+    reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
   };
 }
 

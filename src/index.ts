@@ -31,6 +31,8 @@ export {
   type GraphOptions,
   type ModelDeployerGraph,
 } from "./agents/model_deployer/graph.ts";
+export type { Finding, ReconciliationReport } from "./agents/model_deployer/reconciliation_report.ts";
+export type { Resumption } from "./agents/model_deployer/resume_operation.ts";
 export type { Parts, Settings } from "./agents/model_deployer/parts.ts";
 export {
   approvalQuestionSchema,

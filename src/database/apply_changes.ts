@@ -53,7 +53,7 @@ function applyChange(tx: Queries, change: Change, context: ChangeContext): Promi
     case "start_rollout":
       return startRollout(tx, change, context);
     case "move_rollout":
-      return moveRollout(tx, change);
+      return moveRollout(tx, change, context);
     case "spend_approval":
       return spendApproval(tx, change, context);
     case "enqueue":

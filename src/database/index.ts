@@ -11,6 +11,7 @@ import type {
   OperationReader,
   Outbox,
   Principals,
+  Reconciliation,
   RollbackFactsReader,
   Rollouts,
   ShadowComparisonStore,
@@ -29,7 +30,9 @@ import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
 import { PostgresOperationReader } from "./repositories/operation_reader.ts";
 import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
+import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
 import { PostgresShadowComparisons } from "./repositories/shadow_comparisons.ts";
@@ -45,6 +48,7 @@ export interface DeployerDatabase {
   endpoints: Endpoints;
   rollouts: Rollouts;
   rollbackFacts: RollbackFactsReader;
+  reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
   shadowComparisons?: ShadowComparisonStore;
   approvals: Approvals;
@@ -52,8 +56,10 @@ export interface DeployerDatabase {
   history: History;
   outbox: Outbox;
   clock: DatabaseClock;
+  overview: PostgresOverview;
+  workers: PostgresWorkers;
   /** @throws ConfigurationError */
-  migrate(options: { installation: InstallationKind }): Promise<MigrationResult>;
+  migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -80,6 +86,7 @@ export function createDatabase(options: {
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
+    reconciliation: new PostgresReconciliation(database),
     shadowEvidence: new PostgresShadowEvidence(database),
     shadowComparisons: new PostgresShadowComparisons(database),
     approvals: new PostgresApprovals(database),
@@ -87,6 +94,8 @@ export function createDatabase(options: {
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
+    overview: new PostgresOverview(database),
+    workers: new PostgresWorkers(database, options.holder),
     migrate: (migrateOptions) => migrate(database, migrateOptions),
     close: () => database.close(),
   };

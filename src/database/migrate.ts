@@ -34,7 +34,7 @@ const installationSchema = z.strictObject({ kind: z.enum(["standard", "demo"]) }
  */
 export async function migrate(
   database: Database,
-  options: { installation: InstallationKind; folder?: URL },
+  options: { installation: InstallationKind | "existing"; folder?: URL },
 ): Promise<MigrationResult> {
   const migrations = await readMigrations(options.folder ?? DEFAULT_FOLDER);
   return database.transaction(async (tx) => {
@@ -42,6 +42,15 @@ export async function migrate(
     const applied = await applyMissing(tx, migrations);
     return { applied, installation: await fixInstallation(tx, options.installation) };
   });
+}
+
+/** How many migrations of this version the database has not seen; `query` returns rows. */
+export async function countMissing(query: (sql: string) => Promise<{ name: string }[]>): Promise<number> {
+  const migrations = await readMigrations(DEFAULT_FOLDER);
+  const [table] = await query("select coalesce(to_regclass('schema_migrations')::text, '') as name");
+  const applied = table?.name === "" ? [] : await query("select name from schema_migrations");
+  const known = new Set(applied.map(({ name }) => name));
+  return migrations.filter(({ name }) => !known.has(name)).length;
 }
 
 async function readMigrations(folder: URL): Promise<Migration[]> {
@@ -100,9 +109,15 @@ function refuseDifferences(recorded: { name: string; checksum: string }[], migra
   }
 }
 
-async function fixInstallation(tx: Queries, wanted: InstallationKind): Promise<InstallationKind> {
-  await tx.query(anyRow, "insert into ml_installation (kind) values ($1) on conflict do nothing", [wanted]);
+/** `existing` takes the database as what it was created as; a new one becomes a standard one. */
+async function fixInstallation(
+  tx: Queries,
+  wanted: InstallationKind | "existing",
+): Promise<InstallationKind> {
+  const first = wanted === "existing" ? "standard" : wanted;
+  await tx.query(anyRow, "insert into ml_installation (kind) values ($1) on conflict do nothing", [first]);
   const [row] = await tx.query(installationSchema, "select kind from ml_installation");
+  if (row !== undefined && wanted === "existing") return row.kind;
   if (row?.kind !== wanted) {
     throw new ConfigurationError(
       `This database was created as ${row?.kind} and cannot be used as ${wanted}; use another database`,

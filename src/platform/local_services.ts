@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { localMlflow } from "./local_mlflow.ts";
 import { localPostgres } from "./local_postgres.ts";
 import { localRedis } from "./local_redis.ts";
 import { ensureService, serviceRunDirectory, type HomeOptions, type LocalService } from "./local_service.ts";
-import { listProcesses, stopProcess } from "./managed_process.ts";
+import { readKeptPort } from "./local_port.ts";
+import { findProcess, listProcesses, stopProcess } from "./managed_process.ts";
 import { ensureToolsEnvironment } from "./python_environment.ts";
 
 export interface LocalServicesOptions extends HomeOptions {
@@ -49,6 +50,27 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(mlflowUrl === undefined ? {} : { mlflowUrl }),
     stop: () => stopLocalServices(homeDirectory),
+  };
+}
+
+/** Addresses of the services that run under the home now; starts nothing. */
+export async function findLocalServices(homeDirectory: string): Promise<Omit<LocalServices, "stop">> {
+  const directory = resolve(homeDirectory);
+  const runDirectory = serviceRunDirectory(directory);
+  const addressOf = async (service: LocalService): Promise<string | null> => {
+    if ((await findProcess(runDirectory, service.name)) === null) return null;
+    const port = await readKeptPort(join(runDirectory, `${service.name}.port`));
+    return port === null ? null : service.url(port);
+  };
+  const [databaseUrl, redisUrl, mlflowUrl] = await Promise.all([
+    addressOf(localPostgres(directory)),
+    addressOf(localRedis(directory, "")),
+    addressOf(localMlflow(directory, "")),
+  ]);
+  return {
+    ...(databaseUrl === null ? {} : { databaseUrl }),
+    ...(redisUrl === null ? {} : { redisUrl }),
+    ...(mlflowUrl === null ? {} : { mlflowUrl }),
   };
 }
 

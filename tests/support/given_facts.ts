@@ -43,6 +43,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     maximum_shadow_p99_ms: 150,
     maximum_shadow_disagreement: null,
     approvals_for_production: 1,
+    during_rollout: "refuse",
     reason: "the standard policy",
     ...overrides,
   };
@@ -168,6 +169,7 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
     judge_state: newJudgeState([]),
     verdict: null,
     watched_until: null,
+    pause: null,
     ...overrides,
   };
 }

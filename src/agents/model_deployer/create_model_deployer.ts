@@ -22,12 +22,18 @@ import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
+import type { CallOptions } from "./ports.ts";
+import type { ReconciliationReport } from "./reconciliation_report.ts";
+import { type Resumption, resumeOperation } from "./resume_operation.ts";
 
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
   checkpointer?: BaseCheckpointSaver;
-  /** The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. */
-  installation?: InstallationKind;
+  /**
+   * The kind that a new database is marked as, once and for ever; `demo` alone admits shortened shadow gates. `existing`
+   * takes the database as it is, and makes a new one a standard one.
+   */
+  installation?: InstallationKind | "existing";
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -37,6 +43,10 @@ export interface ModelDeployer {
   graph: ModelDeployerGraph;
   /** Moves rollouts on, resumes what was interrupted, drains what was replaced; `run` it in one process or several. */
   worker: Worker;
+  /** Brings MLflow, the router and the servers back to what the database says, and tells what differed. */
+  reconcile(options: CallOptions): Promise<ReconciliationReport>;
+  /** Carries one operation that was left to its end, or undoes it, and says which. */
+  resume(operationId: string, options: CallOptions): Promise<Resumption>;
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
@@ -75,6 +85,7 @@ export async function createModelDeployer(
     lease_seconds: configuration.leaseSeconds,
     patience_seconds: 30 - SLA_MARGIN_SECONDS,
     retention_seconds: configuration.retentionSeconds,
+    reconcile_seconds: configuration.reconcileSeconds,
     default_effects: configuration.effects,
   };
   const capabilities = createCapabilities(parts, settings);
@@ -84,6 +95,8 @@ export async function createModelDeployer(
     agent: new ModelDeployerAgent(graph),
     graph,
     worker: new Worker(capabilities, graph),
+    reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
+    resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,
     settings,
     database,

@@ -1,6 +1,5 @@
 import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/langgraph";
 import { capabilitiesOf, type CapabilitySource } from "./capabilities.ts";
-import type { Action } from "./domain/requests.ts";
 import { actionSubgraph } from "./nodes/action_subgraph.ts";
 import { report } from "./nodes/report.ts";
 import { pickRequest, validatedUpdate } from "./nodes/validate_node.ts";
@@ -17,11 +16,12 @@ export interface GraphOptions {
 export function createModelDeployerGraph(capabilities: CapabilitySource, options: GraphOptions = {}) {
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
     .addNode("validate_request", (state) => validatedUpdate(pickRequest(state)))
-    .addNode("register", actionSubgraph(capabilities, "register"))
-    .addNode("promote", actionSubgraph(capabilities, "promote"))
-    .addNode("deploy", actionSubgraph(capabilities, "deploy"))
-    .addNode("rollback", actionSubgraph(capabilities, "rollback"))
-    .addNode("advance", actionSubgraph(capabilities, "advance"))
+    .addNode("register", actionSubgraph(capabilities))
+    .addNode("promote", actionSubgraph(capabilities))
+    .addNode("deploy", actionSubgraph(capabilities))
+    .addNode("rollback", actionSubgraph(capabilities))
+    .addNode("control_rollout", actionSubgraph(capabilities))
+    .addNode("advance", actionSubgraph(capabilities))
     .addNode("report", async (state, runtime) => report(await capabilitiesOf(capabilities), state, runtime))
     .addEdge(START, "validate_request")
     .addConditionalEdges("validate_request", routeByAction)
@@ -29,6 +29,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addEdge("promote", "report")
     .addEdge("deploy", "report")
     .addEdge("rollback", "report")
+    .addEdge("control_rollout", "report")
     .addEdge("advance", "report")
     .addEdge("report", END)
     .compile({ name: "model_deployer", ...options });
@@ -36,6 +37,20 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
 
 export type ModelDeployerGraph = ReturnType<typeof createModelDeployerGraph>;
 
-function routeByAction(state: ModelDeployerStateValue): Action | typeof END {
-  return state.action_request?.action ?? END;
+type ActionNode = "register" | "promote" | "deploy" | "rollback" | "control_rollout" | "advance";
+
+function routeByAction(state: ModelDeployerStateValue): ActionNode | typeof END {
+  const action = state.action_request?.action;
+  switch (action) {
+    case undefined:
+      return END;
+    case "pause":
+    case "resume":
+    case "abort":
+    case "promote_now":
+    case "retry":
+      return "control_rollout";
+    default:
+      return action;
+  }
 }

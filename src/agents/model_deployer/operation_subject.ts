@@ -24,11 +24,24 @@ export async function subjectOf(request: ActionRequest, database: Database): Pro
         endpoint_name: deployment?.endpoint_name ?? null,
       };
     }
-    case "advance": {
-      const rollout = await database.rollouts.get(request.rollout_id);
-      return { experiment_id: rollout?.experiment_id ?? null, endpoint_name: rollout?.endpoint_name ?? null };
-    }
+    case "pause":
+    case "resume":
+    case "abort":
+    case "promote_now":
+    case "retry":
+      if (request.rollout_id === null) {
+        const endpoint = await database.endpoints.get(request.endpoint_name ?? "");
+        return { experiment_id: endpoint?.experiment_id ?? null, endpoint_name: request.endpoint_name };
+      }
+      return ofRollout(request.rollout_id, database);
+    case "advance":
+      return ofRollout(request.rollout_id, database);
     default:
       return request satisfies never;
   }
+}
+
+async function ofRollout(rolloutId: string, database: Database): Promise<Subject> {
+  const rollout = await database.rollouts.get(rolloutId);
+  return { experiment_id: rollout?.experiment_id ?? null, endpoint_name: rollout?.endpoint_name ?? null };
 }

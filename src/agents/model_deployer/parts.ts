@@ -12,6 +12,7 @@ export interface Database {
   endpoints: stores.Endpoints;
   rollouts: stores.Rollouts;
   rollbackFacts: stores.RollbackFactsReader;
+  reconciliation: stores.Reconciliation;
   shadowEvidence: stores.ShadowEvidenceStore;
   /** Left out where no predictions are compared. */
   shadowComparisons?: stores.ShadowComparisonStore;
@@ -44,6 +45,8 @@ export interface Settings {
   patience_seconds: number;
   /** How long a replaced production deployment stays warm. */
   retention_seconds: number;
+  /** How long a worker waits before it looks for drift again. */
+  reconcile_seconds: number;
   /** What `context.effects` is when the caller leaves it out; a development server always plans only. */
   default_effects: "live" | "dry-run";
 }

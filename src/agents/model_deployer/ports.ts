@@ -32,6 +32,14 @@ export interface RegisteredVersion {
   run_id: string;
 }
 
+/** A version as the registry shows it. */
+export interface ShownVersion extends RegisteredVersion {
+  /** As it was projected last; null when it never was. */
+  stage: string | null;
+  /** All that point at this version, whoever set them. */
+  aliases: string[];
+}
+
 export interface FetchedArtifact {
   /** The folder that holds the artifact's files. */
   path: string;
@@ -57,7 +65,7 @@ export interface ModelRegistry {
     options: CallOptions,
   ): Promise<RegisteredVersion>;
   /** @throws NotFoundError */
-  describeVersion(modelName: string, version: number, options: CallOptions): Promise<RegisteredVersion>;
+  describeVersion(modelName: string, version: number, options: CallOptions): Promise<ShownVersion>;
   /** Downloads into a folder named by the content. @throws ArtifactRejectedError | NotFoundError */
   fetchArtifact(artifactUri: string, options: CallOptions): Promise<FetchedArtifact>;
   /** Idempotent. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { agentStateFields } from "../base/agent_state.ts";
 import { type Answer, answerSchema } from "./domain/answer.ts";
 import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
+import { planDifferenceSchema } from "./domain/plan_difference.ts";
 import { actionRequestSchema, rolloutRequestSchema } from "./domain/requests.ts";
 
 /**
@@ -43,7 +44,10 @@ export const neighbourFields = {
 };
 
 export const requestFields = {
-  deployment_action: given(z.enum(["register", "promote", "deploy", "rollback"]), "what to do"),
+  deployment_action: given(
+    z.enum(["register", "promote", "deploy", "rollback", "pause", "resume", "abort", "promote_now", "retry"]),
+    "what to do",
+  ),
   request_id: given(text, "makes the request idempotent: the same id and body get the same answer"),
   experiment_id: given(text, "register: the experiment, which must exist"),
   mlflow_run_id: given(text, "register: the finished run"),
@@ -71,7 +75,9 @@ export const requestFields = {
   ),
   current_deployment_id: given(text, "rollback: the active production deployment that is bad"),
   rollback_reason: given(text, "rollback: why; kept in the history"),
-  rollout_id: given(text, "the worker's own action `advance`: the rollout to look at"),
+  rollout_id: given(text, "pause, resume, abort, promote_now, retry: the rollout; or its endpoint_name"),
+  endpoint_name: given(text, "pause, resume, abort, promote_now, retry: the endpoint, for its last rollout"),
+  rollout_reason: given(text, "pause, resume, abort, promote_now, retry: why; kept in the history"),
 };
 
 export const progressSchema = z.strictObject({
@@ -86,6 +92,8 @@ export type Progress = z.infer<typeof progressSchema>;
 export const planViewSchema = z.strictObject({
   summary: z.string(),
   steps: z.array(z.string()),
+  /** What is different afterwards. */
+  differences: z.array(planDifferenceSchema),
   approvals_needed: z.int(),
   generation: z.int(),
   notes: z.array(z.string()),
@@ -204,6 +212,8 @@ export const requestStateSchema = z.strictObject({
   current_deployment_id: z.string().optional(),
   rollback_reason: z.string().optional(),
   rollout_id: z.string().optional(),
+  endpoint_name: z.string().optional(),
+  rollout_reason: z.string().optional(),
   ...neighbourStateFields,
 });
 /** What a caller hands to the agent. */

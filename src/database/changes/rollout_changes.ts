@@ -9,7 +9,7 @@ import type { ChangeContext } from "./context.ts";
 /** @throws ConflictError when the endpoint has an open rollout already. */
 export async function startRollout(
   tx: Queries,
-  { rollout }: ChangeOf<"start_rollout">,
+  { rollout, reason }: ChangeOf<"start_rollout">,
   context: ChangeContext,
 ): Promise<void> {
   const row = {
@@ -18,6 +18,7 @@ export async function startRollout(
     judge: json(rollout.judge),
     judge_state: json(rollout.judge_state),
     verdict: json(rollout.verdict),
+    pause: json(rollout.pause),
     operation_id: context.operation_id,
   };
   const columns = Object.keys(row);
@@ -27,15 +28,25 @@ export async function startRollout(
      values (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
     Object.values(row),
   );
+  const { rollout_id } = rollout;
+  const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
+  const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
+  await writeEvent(tx, rollout_id, { kind: "rollout_started", reason: started }, context);
 }
 
-/** Gives the rollout back to whoever ticks next. */
-export async function moveRollout(tx: Queries, change: ChangeOf<"move_rollout">): Promise<void> {
+/** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
+export async function moveRollout(
+  tx: Queries,
+  change: ChangeOf<"move_rollout">,
+  context: ChangeContext | null,
+): Promise<void> {
+  const { pause } = change;
   const moved = await tx.query(
     idRow,
     `update ml_rollouts set status = $4, step_index = $5, step_started_at = coalesce($6, step_started_at),
-       next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10, watched_until = coalesce($11, watched_until), claimed_until = null,
-       updated_at = clock_timestamp()
+       next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10,
+       watched_until = coalesce($11, watched_until), pause = case when $12 then $13 else pause end,
+       claimed_until = null, updated_at = clock_timestamp()
      where rollout_id = $1 and step_index = $2 and status = any ($3::text[])
      returning rollout_id as id`,
     [
@@ -50,9 +61,34 @@ export async function moveRollout(tx: Queries, change: ChangeOf<"move_rollout">)
       json(change.judge_state),
       json(change.verdict),
       change.watched_until ?? null,
+      pause !== undefined,
+      json(pause),
     ],
   );
   if (moved.length === 0) throw await lostRollout(tx, change);
+  if (change.event !== undefined) await writeEvent(tx, change.rollout_id, change.event, context);
+}
+
+async function writeEvent(
+  tx: Queries,
+  rolloutId: string,
+  event: NonNullable<ChangeOf<"move_rollout">["event"]>,
+  context: ChangeContext | null,
+): Promise<void> {
+  await tx.query(
+    anyRow,
+    `insert into ml_rollout_history
+       (rollout_id, experiment_id, endpoint_name, kind, step_index, weights, verdict, changed_by, reason, operation_id)
+     select r.rollout_id, r.experiment_id, r.endpoint_name, $2, r.step_index, e.weights, r.verdict, $3, $4, $5
+     from ml_rollouts r join ml_endpoints e using (endpoint_name) where r.rollout_id = $1`,
+    [
+      rolloutId,
+      event.kind,
+      context?.requested_by ?? "model_deployer",
+      event.reason,
+      context?.operation_id ?? null,
+    ],
+  );
 }
 
 const stateRow = z.strictObject({ status: rolloutStatusSchema, step_index: z.int() });

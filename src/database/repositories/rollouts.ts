@@ -31,7 +31,7 @@ export class PostgresRollouts implements Rollouts {
          where o.next_tick_at <= clock_timestamp()
            and (o.claimed_until is null or o.claimed_until <= clock_timestamp())
            and not exists (
-             select from ml_operations p where p.lease_name = o.endpoint_name and p.action = 'rollback'
+             select from ml_operations p where p.lease_name = o.endpoint_name and p.action in ('rollback', 'abort')
                and p.status in ('planned', 'carrying_out') and p.finished_at is null
            )
          order by o.next_tick_at limit $1 for update skip locked
@@ -50,9 +50,10 @@ export class PostgresRollouts implements Rollouts {
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
-    const held = await this.#holds.call(change);
+    const isPlain = change.pause === undefined && change.event === undefined;
+    if (isPlain && (await this.#holds.call(change))) return;
     // Whoever lost learns why from the change itself, which loses again.
-    if (!held) await this.#database.transaction((tx) => moveRollout(tx, change));
+    await this.#database.transaction((tx) => moveRollout(tx, change, null));
   }
 
   async #holdAll(changes: ChangeOf<"move_rollout">[]): Promise<boolean[]> {

@@ -15,7 +15,7 @@ import { violationsOf } from "../invariants.ts";
 const LEASE_SECONDS = 2;
 const LANES = 3;
 const SETTLED_MS = 60_000;
-const CASES_IN_SELECTION = 3;
+const CASES_IN_SELECTION = 2;
 
 interface StoppedCase {
   action: Action;

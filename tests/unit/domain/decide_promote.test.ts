@@ -44,6 +44,7 @@ function decide(request: Partial<PromoteRequest> = {}, facts: Partial<PromoteFac
     endpoint: anEndpoint(),
     serving: [],
     open_rollout: null,
+    way_back: null,
     notes: [],
     ...facts,
   };

@@ -8,7 +8,13 @@ import {
   stageSchema,
   weightSetSchema,
 } from "./entities.ts";
-import { judgeStateSchema, rolloutSchema, rolloutStatusSchema, verdictSchema } from "./rollout.ts";
+import {
+  judgeStateSchema,
+  pauseSchema,
+  rolloutSchema,
+  rolloutStatusSchema,
+  verdictSchema,
+} from "./rollout.ts";
 
 /**
  * What the database is asked to change, as data. A list of changes is applied in one transaction, whole or not at
@@ -77,6 +83,9 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+  /** What it was decided by: figures by name, and the evidence behind them. */
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
 });
 
 const observeRoute = z.strictObject({
@@ -85,7 +94,24 @@ const observeRoute = z.strictObject({
   generation: z.int().min(1),
 });
 
-const startRollout = z.strictObject({ change: z.literal("start_rollout"), rollout: rolloutSchema });
+const startRollout = z.strictObject({
+  change: z.literal("start_rollout"),
+  rollout: rolloutSchema,
+  /** Why, for the history. */
+  reason: z.string().optional(),
+});
+
+export const rolloutEventSchema = z.enum([
+  "rollout_started",
+  "rollout_paused",
+  "rollout_resumed",
+  "rollout_promoted",
+  "rollout_completed",
+  "rollout_rolled_back",
+  "rollout_aborted",
+]);
+/** What a rollout's history says first. */
+export type RolloutEvent = z.infer<typeof rolloutEventSchema>;
 
 const moveRollout = z.strictObject({
   change: z.literal("move_rollout"),
@@ -102,6 +128,10 @@ const moveRollout = z.strictObject({
   verdict: verdictSchema.nullable(),
   /** Left out or null keeps it. */
   watched_until: instantSchema.nullable().optional(),
+  /** Null ends a pause; without it, a pause stays as it is. */
+  pause: pauseSchema.nullable().optional(),
+  /** Written into the rollout's history; without it nothing is. */
+  event: z.strictObject({ kind: rolloutEventSchema, reason: z.string() }).optional(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });

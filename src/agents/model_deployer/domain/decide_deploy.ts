@@ -5,7 +5,7 @@ import type { Change } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
 import { deploymentId, rolloutId } from "./names.ts";
-import { recordProcedure, remember } from "./outbox_entries.ts";
+import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import {
   deploymentSteps,
@@ -59,7 +59,8 @@ function refuseFlapping(
 /** A first step above this share is as good as going at once, and needs an approval as that does. */
 const LARGEST_FIRST_STEP = 50;
 
-function planDeployment(
+/** Serves the version and gives it its traffic, whatever its stage. */
+export function planDeployment(
   request: DeployRequest,
   facts: DeployFacts,
   version: ModelVersion,
@@ -79,6 +80,7 @@ function planDeployment(
     steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
     on_success: [
       ...outcome(deployment, traffic, facts, context),
+      ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
     on_failure: [setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 })],
@@ -137,8 +139,21 @@ function outcome(
     judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
     watched_until: null,
+    pause: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
+}
+
+/** The registry shows what a rollback would bring back, which changes with the deployment that it would roll back. */
+function announceReplaced(
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Change[] {
+  const replaced = facts.deployments.find((one) => one.deployment_id === traffic.baseline);
+  const isSame = replaced === undefined || replaced.model_version_id === version.model_version_id;
+  return isSame ? [] : [projectStage(context.operation_id, replaced.model_version_id)];
 }
 
 function memories(

@@ -15,7 +15,9 @@ import type { Decision, Plan } from "./plan.ts";
 import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
+import type { RollbackFacts } from "./decide_rollback.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
+import { supersedeRollout } from "./supersede_rollout.ts";
 
 export interface PromoteFacts {
   version: ModelVersion | null;
@@ -29,6 +31,8 @@ export interface PromoteFacts {
   /** Deployments that have weight on the endpoint now, each with its version. */
   serving: { deployment: Deployment; version: ModelVersion }[];
   open_rollout: Rollout | null;
+  /** The way back from the open rollout's candidate; null without one. */
+  way_back: RollbackFacts | null;
   /** Shadow figures could not be read, and why; the stored evidence counts. */
   notes: string[];
 }
@@ -49,7 +53,7 @@ export function decidePromote(
   }
   const pathRefusal = refusePromotionPath(version.model_version_id, version.stage, request.target_stage);
   if (pathRefusal !== null) return { decision: "refusal", refusal: pathRefusal };
-  const duringRollout = refuseDuringRollout(request, facts, version);
+  const duringRollout = refuseDuringRollout(request, facts, version, context);
   if (duringRollout !== null) return duringRollout;
   if (request.target_stage === "archived") return decideArchive(request, { ...facts, version }, context);
   if (request.target_stage !== "production") return plan(request, facts, version, context);
@@ -62,15 +66,21 @@ export function decidePromote(
   return plan(request, facts, version, context);
 }
 
-/** What is at production may not change under a rollout, which would end with another version than was approved. */
+/**
+ * What is at production may not change under a rollout, which would end with another version than was approved. Where the
+ * policy says so, a newer version ends the rollout instead of waiting for it.
+ */
 function refuseDuringRollout(
   request: PromoteRequest,
   facts: PromoteFacts,
   version: ModelVersion,
+  context: DecisionContext,
 ): Decision | null {
   const { open_rollout: open } = facts;
   const changesProduction = request.target_stage === "production" || request.target_stage === "archived";
   if (open === null || !changesProduction) return null;
+  const supersedes = request.target_stage === "production" && facts.policy.during_rollout === "supersede";
+  if (supersedes && endingOf(facts, version, context) !== null) return null;
   const id = version.model_version_id;
   return refuse(
     "conflict",
@@ -86,7 +96,7 @@ function plan(
 ): Decision {
   const { target_stage: target, promotion_reason: reason } = request;
   const toProduction = target === "production";
-  const { policy } = facts;
+  const { policy, shadow } = facts;
   const superseded = toProduction ? facts.production : null;
   const moves: StageMove[] = [
     ...(superseded === null ? [] : [supersession(superseded, version)]),
@@ -100,9 +110,11 @@ function plan(
     "set_stage",
   ];
   const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
+  const ended = toProduction ? endingOf(facts, version, context) : null;
   const notes = [
     ...facts.notes,
     ...featureShiftNotes(shift),
+    ...(ended?.notes ?? []),
     ...(toProduction && policy.kind === "demo" ? [demo] : []),
   ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
@@ -111,7 +123,11 @@ function plan(
     lease_name: toProduction
       ? endpointName(version.experiment_id, "production")
       : `version/${version.model_version_id}`,
+    intent: ended?.intent ?? [],
+    steps: ended?.steps ?? [],
+    on_failure: ended?.on_failure ?? [],
     on_success: [
+      ...(ended?.on_success ?? []),
       ...moves.map((move) => setStage(move, context.requested_by, evidence)),
       ...announceMoves(moves, context, procedure),
     ],
@@ -137,6 +153,10 @@ function productionEvidence(
     shadow,
     feature_shift: shift === null ? null : { ...shift },
   };
+}
+
+function endingOf({ way_back }: PromoteFacts, by: ModelVersion, context: DecisionContext) {
+  return way_back === null ? null : supersedeRollout(way_back, by, context);
 }
 
 function supersession(version: ModelVersion, by: ModelVersion): StageMove {

@@ -1,14 +1,13 @@
-import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
-import type { Change } from "./changes.ts";
+import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
-import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
-import { packageOf } from "./planned_deployment.ts";
+import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
-import { endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
-import type { Rollout } from "./rollout.ts";
+import { announceRollback } from "./rollback_announcements.ts";
+import { endRollout, type Ending, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -25,7 +24,7 @@ export interface RollbackFacts {
   open_rollout: Rollout | null;
 }
 
-interface Turn {
+export interface Turn {
   current: Deployment;
   currentVersion: ModelVersion;
   endpoint: Endpoint;
@@ -81,39 +80,44 @@ export function planRollback(
   reason: string,
   context: DecisionContext,
   judged: Judged | null,
+  ending: Ending = "rolled_back",
 ): Decision {
-  const { current, previous, endpoint } = turn;
+  const { current, previous, endpoint, rollout } = turn;
+  const verdict = judged?.verdict ?? rollout?.verdict ?? null;
   return propose({
-    summary: `Roll ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
+    summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: holdStill(turn.rollout, judged),
-    steps: rollbackSteps(turn, reason),
+    intent: holdStill(rollout, judged),
+    steps: rollbackSteps(turn, reason, verdict),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
         keepWarmSeconds: KEEP_BAD_SECONDS,
         rollbackReason: reason,
       }),
       ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
-      ...stageMoves(turn, reason).map((move) =>
-        setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
-      ),
-      ...endRollout(turn.rollout, judged),
-      ...announcements(turn, reason, context, judged),
+      ...stageMoves(turn, reason).map((move) => setStage(move, context.requested_by, { verdict })),
+      ...endRollout(rollout, judged, ending, reason),
+      ...announceRollback(turn, reason, context, judged, ending),
     ],
-    on_failure: goOn(turn.rollout, judged, context.now),
-    draft: {
-      ...emptyAnswer,
-      model_version_id: previous.model_version_id,
-      rollback_successful: true,
-      active_deployment_id: previous.deployment_id,
-      deployment_manifest: restoredManifest(turn),
-      notes: turn.warm
-        ? []
-        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
-    },
+    on_failure: goOn(rollout, judged, context.now),
+    draft: rollbackAnswer(turn),
     generation: endpoint.generation,
   });
+}
+
+function rollbackAnswer(turn: Turn): Answer {
+  const { previous, warm } = turn;
+  return {
+    ...emptyAnswer,
+    model_version_id: previous.model_version_id,
+    rollback_successful: true,
+    active_deployment_id: previous.deployment_id,
+    deployment_manifest: restoredManifest(turn),
+    notes: warm
+      ? []
+      : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+  };
 }
 
 function restoredManifest({ previous, endpoint, current }: Turn): DeploymentManifest {
@@ -135,17 +139,11 @@ function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
 function rollbackSteps(
   { endpoint, current, previous, previousVersion, warm }: Turn,
   reason: string,
+  verdict: Verdict | null,
 ): PlannedStep[] {
-  const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
   const serveAgain: PlannedStep[] = [
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
-    planned({
-      step: "start_server",
-      deployment_id: previous.deployment_id,
-      bento_tag: previous.bento_tag,
-      resources,
-    }),
+    planned(startOf(previous)),
   ];
   return [
     ...(warm ? [] : serveAgain),
@@ -155,6 +153,7 @@ function rollbackSteps(
       weights: allTo(previous.deployment_id),
       mirror_deployment_id: mirrorAfter(endpoint, current),
       reason: `rollback of ${current.deployment_id}: ${reason}`,
+      verdict,
     }),
   ];
 }
@@ -171,41 +170,5 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
     ...(previousVersion.stage === "archived"
       ? [{ version: previousVersion, to: "production" as const, kind: "rollback" as const, reason }]
       : []),
-  ];
-}
-
-function announcements(
-  turn: Turn,
-  reason: string,
-  context: DecisionContext,
-  judged: Judged | null,
-): Change[] {
-  const { current, previous, currentVersion, previousVersion } = turn;
-  return [
-    projectStage(context.operation_id, currentVersion.model_version_id),
-    projectStage(context.operation_id, previousVersion.model_version_id),
-    remember(context.operation_id, {
-      event_subtype: "rollback",
-      description: `Rolled ${current.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}: ${reason}`,
-      experiment_id: current.experiment_id,
-      endpoint_name: current.endpoint_name,
-      outcome_type: "success",
-      raw_content: {
-        from_deployment: current.deployment_id,
-        to_deployment: previous.deployment_id,
-        reason,
-        verdict: judged?.verdict ?? null,
-      },
-      occurred_at: context.now,
-    }),
-    recordProcedure(context.operation_id, {
-      name: "rollback",
-      type: "error_recovery",
-      trigger: `rollback:${currentVersion.model_name}`,
-      sequence: turn.warm
-        ? ["want_route", "apply_route"]
-        : ["package_model", "start_server", "want_route", "apply_route"],
-      succeeded: true,
-    }),
   ];
 }

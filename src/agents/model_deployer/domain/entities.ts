@@ -74,10 +74,12 @@ export const gatePolicySchema = z.strictObject({
   maximum_shadow_disagreement: z.number().min(0).max(1).nullable().default(null),
   /** Approvals that a promotion to production needs. */
   approvals_for_production: z.int().min(0),
+  /** What happens to an open rollout when a newer version is promoted to production: the newer one waits, or ends it. */
+  during_rollout: z.enum(["refuse", "supersede"]).default("refuse"),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
-/** A policy as it is set: what has a usual value may be left out. */
+/** A policy to be set; what is left out is as the standard policy has it. */
 export type NewGatePolicy = Omit<z.input<typeof gatePolicySchema>, "policy_id">;
 
 /** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
@@ -90,6 +92,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   maximum_shadow_p99_ms: 150,
   maximum_shadow_disagreement: null,
   approvals_for_production: 1,
+  during_rollout: "refuse",
   reason: "The standard policy: no other was set.",
 };
 

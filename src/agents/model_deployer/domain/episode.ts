@@ -9,6 +9,7 @@ export const episodeSchema = z.strictObject({
     "promotion",
     "rollback",
     "rollout_step",
+    "rollout_control",
     "refusal",
     "failure",
   ]),

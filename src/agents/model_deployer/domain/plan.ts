@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
-import { resourcesSchema, weightSetSchema } from "./entities.ts";
+import { metricsSchema, resourcesSchema, weightSetSchema } from "./entities.ts";
 
 /**
  * A plan is data: what is written before anything happens (`intent`), the outside effects in their order (`steps`),
@@ -52,6 +52,9 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+  /** What it was decided by: figures by name, and the evidence behind them. */
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
 });
 
 /** Brings the router to the wanted route of this generation and waits for its acknowledgement. */
@@ -99,7 +102,7 @@ export const planSchema = z.strictObject({
   summary: z.string(),
   /** The lease that the plan is carried out under: an endpoint's name, or the version's id. */
   lease_name: z.string(),
-  /** Takes the lease from whoever has it; only a rollback does. */
+  /** Takes the lease from whoever has it and is planned again when it loses: a rollback, and who pauses a rollout. */
   preempts: z.boolean(),
   /** Written together with the plan, before the first step. */
   intent: z.array(changeSchema),

@@ -117,6 +117,38 @@ export const rollbackRequestSchema = z.strictObject({
 });
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 
+/** A control of a rollout that is open, or for `retry` of the endpoint's last one; named by itself or by its endpoint. */
+function rolloutControlSchema<A extends string>(action: A) {
+  return z
+    .strictObject({
+      action: z.literal(action),
+      rollout_id: idSchema.nullable(),
+      endpoint_name: idSchema.nullable(),
+      rollout_reason: reasonSchema,
+    })
+    .refine(({ rollout_id, endpoint_name }) => rollout_id !== null || endpoint_name !== null, {
+      path: ["rollout_id"],
+      message: "name the rollout, or its endpoint as endpoint_name",
+    });
+}
+
+/** Takes no further step until it is resumed; traffic stays, and the judge goes on watching. */
+export const pauseRequestSchema = rolloutControlSchema("pause");
+export const resumeRequestSchema = rolloutControlSchema("resume");
+/** All traffic back to the baseline at once; waits for nobody. */
+export const abortRequestSchema = rolloutControlSchema("abort");
+/** All traffic to the candidate, past the steps that are left. */
+export const promoteNowRequestSchema = rolloutControlSchema("promote_now");
+/** Begins a rollout that was aborted or rolled back again, at its first step. */
+export const retryRequestSchema = rolloutControlSchema("retry");
+export type RolloutControlRequest = z.infer<
+  | typeof pauseRequestSchema
+  | typeof resumeRequestSchema
+  | typeof abortRequestSchema
+  | typeof promoteNowRequestSchema
+  | typeof retryRequestSchema
+>;
+
 /** The worker's own: looks at a rollout and moves it on, holds it or rolls it back. */
 export const advanceRequestSchema = z.strictObject({
   action: z.literal("advance"),
@@ -128,6 +160,11 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
   promoteRequestSchema,
   deployRequestSchema,
   rollbackRequestSchema,
+  pauseRequestSchema,
+  resumeRequestSchema,
+  abortRequestSchema,
+  promoteNowRequestSchema,
+  retryRequestSchema,
   advanceRequestSchema,
 ]);
 export type ActionRequest = z.infer<typeof actionRequestSchema>;

@@ -7,6 +7,9 @@ export interface Judged {
   verdict: Verdict;
 }
 
+/** What becomes of the rollout: found bad, or stopped by a person. */
+export type Ending = "rolled_back" | "aborted";
+
 /** The status that an open rollout has while it is rolled back; a completed one stays so. */
 const stillStatus = (rollout: Rollout): Rollout["status"] =>
   rollout.status === "completed" ? "completed" : "paused";
@@ -19,9 +22,16 @@ export function holdStill(rollout: Rollout | null, judged: Judged | null): Chang
   return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
 }
 
-export function endRollout(rollout: Rollout | null, judged: Judged | null): Change[] {
+export function endRollout(
+  rollout: Rollout | null,
+  judged: Judged | null,
+  ending: Ending,
+  reason: string,
+): Change[] {
   if (rollout === null) return [];
-  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status: "rolled_back" })];
+  const event = { kind: `rollout_${ending}` as const, reason };
+  const expected_status = [stillStatus(rollout)];
+  return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
 }
 
 /** After a rollback that failed. */

@@ -1,7 +1,7 @@
 import { END, START, StateGraph } from "@langchain/langgraph";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
-import type { Action } from "../domain/requests.ts";
+import { type Action, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
 import {
@@ -22,26 +22,28 @@ import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runti
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
  * afresh from the journal and the database, so that nothing in a state can stand in for a decision or an approval.
  */
-export function actionSubgraph(capabilities: CapabilitySource, action: Action) {
-  const nodes = new ActionNodes(capabilities, action);
+export function actionSubgraph(capabilities: CapabilitySource) {
+  const nodes = new ActionNodes(capabilities);
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
     .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
     .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
     .addNode("approve", (state, runtime: NodeRuntime) => nodes.approve(state, runtime))
     .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.carryOut(state, runtime))
     .addEdge(START, "claim")
-    .addConditionalEdges("claim", (state) => afterClaim(state, action), ["plan", "carry_out", END])
+    .addConditionalEdges("claim", afterClaim, ["plan", "carry_out", END])
     .addConditionalEdges("plan", afterPlan, ["approve", "carry_out", END])
     .addEdge("approve", "carry_out")
     .addEdge("carry_out", END)
     .compile();
 }
 
-/** A rollback waits for nobody, so that it is planned only where it is carried out; a dry run of it is still planned. */
-function afterClaim(state: ModelDeployerStateValue, action: Action): "plan" | "carry_out" | typeof END {
+/** Waits for nobody, so that it is planned only where it is carried out; a dry run of it is still planned. */
+const STRAIGHT: readonly Action[] = ["rollback", "abort"];
+
+function afterClaim(state: ModelDeployerStateValue): "plan" | "carry_out" | typeof END {
   if (state.status === "completed") return END;
   const isClaimed = state.operation_id !== null && state.operation_id !== undefined;
-  const straight = isClaimed && action === "rollback";
+  const straight = isClaimed && STRAIGHT.includes(requestOf(state).action);
   return straight || state.operation_status === "begun" ? "carry_out" : "plan";
 }
 
@@ -52,11 +54,9 @@ function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | ty
 
 class ActionNodes {
   readonly #source: CapabilitySource;
-  readonly #action: Action;
 
-  constructor(source: CapabilitySource, action: Action) {
+  constructor(source: CapabilitySource) {
     this.#source = source;
-    this.#action = action;
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
@@ -104,7 +104,7 @@ class ActionNodes {
     try {
       const answer = await runner.run(operation_id, {
         signal: AbortSignal.any([signalOf(runtime), patience]),
-        planner: planners[this.#action],
+        planner: planners[requestOf(state).action],
         onPlan: (plan) => {
           if (deployment_plan === null) tellPlan(runtime, operation_id, plan);
           deployment_plan = viewOf(plan);
@@ -125,7 +125,7 @@ class ActionNodes {
     const { parts, planners, runner } = await capabilitiesOf(this.#source);
     const options = {
       signal: signalOf(runtime),
-      planner: planners[this.#action],
+      planner: planners[actionRequestSchema.parse(operation.request).action],
       onProgress: () => undefined,
     };
     return runner.decide(operation, options, await parts.database.clock.now());
@@ -136,8 +136,9 @@ class ActionNodes {
     const { parts, planners, settings } = await capabilitiesOf(this.#source);
     const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
+    const request = requestOf(state);
     const options = { signal: signalOf(runtime), read_only: true };
-    const decision = await planners[this.#action](requestOf(state), context, options);
+    const decision = await planners[request.action](request, context, options);
     if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
     const { plan } = decision;
     tellPlan(runtime, null, plan);

@@ -14,15 +14,15 @@ import { plannerFor } from "./planner.ts";
 /** Serves a version at its stage: staging, a mirrored shadow, or production in steps. */
 export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
   return plannerFor("deploy", async (request, context, options) =>
-    decideDeploy(request, await gather(parts, endpoints, settings, request, options), context),
+    decideDeploy(request, await gatherDeploy(parts, endpoints, settings, request, options), context),
   );
 }
 
-async function gather(
-  { database, proceduralMemory }: Parts,
+export async function gatherDeploy(
+  { database, proceduralMemory }: Pick<Parts, "database" | "proceduralMemory">,
   endpoints: EndpointManager,
   settings: Settings,
-  request: DeployRequest,
+  request: Pick<DeployRequest, "model_version_id" | "target_stage">,
   options: CallOptions,
 ): Promise<DeployFacts> {
   const version = await database.modelVersions.get(request.model_version_id);

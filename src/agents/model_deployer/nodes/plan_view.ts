@@ -1,4 +1,5 @@
 import type { Plan } from "../domain/plan.ts";
+import { planDifferences } from "../domain/plan_difference.ts";
 import type { PlanView } from "../state.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
@@ -7,6 +8,7 @@ export function viewOf(plan: Plan): PlanView {
   return {
     summary,
     steps: plan.steps.map((planned) => planned.do.step),
+    differences: planDifferences(plan),
     approvals_needed,
     generation,
     notes,

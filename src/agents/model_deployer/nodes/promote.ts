@@ -7,6 +7,7 @@ import type { EndpointManager } from "../endpoint_manager.ts";
 import type { Planner, PlanOptions } from "../operation_runner.ts";
 import type { Database, Parts } from "../parts.ts";
 import { plannerFor } from "./planner.ts";
+import { gatherRollback } from "./rollback.ts";
 import { gatherShadow } from "./shadow_evidence.ts";
 
 /** Moves a version to the next stage; production asks for every criterion and an approval. */
@@ -33,7 +34,12 @@ async function gather(
     database.endpoints.get(name),
     database.rollouts.getOpen(name),
   ]);
-  const facts = { version, experiment, policy, production, endpoint, open_rollout };
+  const asksForProduction = request.target_stage === "production";
+  const way_back =
+    asksForProduction && open_rollout !== null
+      ? await gatherRollback(database, endpoints, open_rollout.deployment_id, options)
+      : null;
+  const facts = { version, experiment, policy, production, endpoint, open_rollout, way_back };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
     return { ...facts, shadow: null, serving: [], notes: [] };
   }
@@ -52,6 +58,7 @@ const nothingKnown = {
   endpoint: null,
   serving: [],
   open_rollout: null,
+  way_back: null,
   notes: [],
 };
 

@@ -12,7 +12,18 @@ export interface ValidatedRequest {
   idempotency_key: string | null;
 }
 
-const ACTIONS: readonly Action[] = ["register", "promote", "deploy", "rollback", "advance"];
+/** What a caller may ask for; `advance` is the worker's own. */
+const ACTIONS: readonly Action[] = [
+  "register",
+  "promote",
+  "deploy",
+  "rollback",
+  "pause",
+  "resume",
+  "abort",
+  "promote_now",
+  "retry",
+];
 const MAXIMUM_BYTES = 1024 * 1024;
 const MAXIMUM_DEPTH = 32;
 /** `lc` would come back from a checkpoint as a live object; the others change prototypes. */
@@ -54,10 +65,10 @@ export function readable<T>(read: () => T): T {
 function validated(state: Record<string, unknown>): ValidatedRequest {
   refusePoison(state);
   const action = state["deployment_action"];
-  const known = ACTIONS.find((name) => name === action);
+  const known = [...ACTIONS, "advance" as const].find((name) => name === action);
   if (known === undefined) {
     throw new InvalidDeploymentActionError(
-      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ACTIONS.slice(0, 4).join(", ")}.`,
+      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ACTIONS.join(", ")}.`,
     );
   }
   const read = known === "register" ? state : withoutNeighbours(state);
@@ -74,7 +85,7 @@ function idempotencyKey(state: ParsedRequestState): string | null {
 }
 
 function assemble(action: Action, state: ParsedRequestState): Record<string, unknown> {
-  const { model_version_id, target_stage } = state;
+  const { model_version_id, target_stage, current_deployment_id, rollback_reason } = state;
   switch (action) {
     case "register":
       return {
@@ -107,16 +118,22 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
         rollout: state.rollout ?? defaults.rollout,
       };
     case "rollback":
-      return {
-        action,
-        current_deployment_id: state.current_deployment_id,
-        rollback_reason: state.rollback_reason,
-      };
+      return { action, current_deployment_id, rollback_reason };
+    case "pause":
+    case "resume":
+    case "abort":
+    case "promote_now":
+    case "retry":
+      return { action, ...controlledRollout(state) };
     case "advance":
       return { action, rollout_id: state.rollout_id };
     default:
       return action satisfies never;
   }
+}
+
+function controlledRollout({ rollout_id, endpoint_name, rollout_reason }: ParsedRequestState) {
+  return { rollout_id: rollout_id ?? null, endpoint_name: endpoint_name ?? null, rollout_reason };
 }
 
 /** Null where feature_analyzer left SHAP out; a ranking without its analysis counts, with no samples to its name. */

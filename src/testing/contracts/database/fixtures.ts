@@ -99,6 +99,7 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
     judge_state: newJudgeState([]),
     verdict: null,
     watched_until: null,
+    pause: null,
     ...overrides,
   };
 }

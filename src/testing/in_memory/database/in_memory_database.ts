@@ -15,6 +15,7 @@ import {
   InMemoryModelVersions,
   InMemoryRollbackFacts,
 } from "./stores/readers.ts";
+import { InMemoryReconciliation } from "./stores/reconciliation.ts";
 import { InMemoryRollouts } from "./stores/rollouts.ts";
 import { type InstallationKind, Tables } from "./tables.ts";
 
@@ -53,6 +54,7 @@ function over(tables: Tables, holder: string): InMemoryDatabase {
     endpoints: new InMemoryEndpoints(tables),
     rollouts: new InMemoryRollouts(tables),
     rollbackFacts: new InMemoryRollbackFacts(tables),
+    reconciliation: new InMemoryReconciliation(tables),
     shadowEvidence: new InMemoryShadowEvidence(tables),
     approvals: new InMemoryApprovals(tables, principals),
     principals,

@@ -3,6 +3,7 @@ import type {
   Endpoint,
   Experiment,
   GatePolicy,
+  Metrics,
   ModelVersion,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
@@ -25,6 +26,8 @@ export type EndpointRow = Endpoint & {
   wanted_by: string;
   wanted_reason: string;
   wanted_operation_id: string | null;
+  wanted_metrics: Metrics;
+  wanted_evidence: Record<string, unknown>;
 };
 
 export type OperationRow = Operation & {
@@ -71,6 +74,7 @@ export interface EvidenceRow {
 }
 
 export type StageEventRow = HistoryEvent & { stage_revision: number };
+export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
   endpoint_name: string;
   generation: number;
@@ -110,6 +114,7 @@ export class Tables {
     "ml_traffic_history",
     (row) => `${row.endpoint_name}/${row.generation}`,
   );
+  readonly rolloutEvents = this.#table<RolloutEventRow>("ml_rollout_history", (row) => `${row.history_id}`);
   readonly evidence = this.#table<EvidenceRow>(
     "ml_shadow_evidence",
     (row) => `${row.deployment_id}/${row.epoch}`,

@@ -5,7 +5,10 @@ import type { RolloutRow, Tables } from "../tables.ts";
 import type { ChangeContext } from "./context.ts";
 
 /** @throws ConflictError when the endpoint has an open rollout already. */
-export function startRollout({ rollout }: ChangeOf<"start_rollout">, { tables }: ChangeContext): void {
+export function startRollout(
+  { rollout, reason }: ChangeOf<"start_rollout">,
+  { tables, requested_by }: ChangeContext,
+): void {
   check(rollout.deployment_id !== rollout.baseline_deployment_id, "ml_rollouts_check1");
   const row = { ...rollout, claimed_until: null };
   requireKeepable(tables, row);
@@ -14,10 +17,17 @@ export function startRollout({ rollout }: ChangeOf<"start_rollout">, { tables }:
   tables.deployments.require(rollout.deployment_id);
   tables.deployments.require(rollout.baseline_deployment_id);
   tables.rollouts.insert(row);
+  const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
+  const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
+  writeEvent(tables, row, { kind: "rollout_started", reason: started }, requested_by);
 }
 
-/** Gives the rollout back to whoever ticks next. */
-export function moveRollout(change: ChangeOf<"move_rollout">, tables: Tables): void {
+/** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
+export function moveRollout(
+  change: ChangeOf<"move_rollout">,
+  tables: Tables,
+  context: Pick<ChangeContext, "requested_by"> | null,
+): void {
   const { rollouts } = tables;
   const found = rollouts.get(change.rollout_id);
   if (found === null) throw new NotFoundError(`Rollout ${change.rollout_id} does not exist`);
@@ -34,10 +44,40 @@ export function moveRollout(change: ChangeOf<"move_rollout">, tables: Tables): v
     judge_state: change.judge_state,
     verdict: change.verdict,
     watched_until: change.watched_until ?? found.watched_until,
+    pause: change.pause === undefined ? found.pause : change.pause,
     claimed_until: null,
   };
   requireKeepable(tables, moved);
   rollouts.put(moved);
+  if (change.event !== undefined) {
+    writeEvent(tables, moved, change.event, context?.requested_by ?? "model_deployer");
+  }
+}
+
+function writeEvent(
+  { rolloutEvents, deployments, clock }: Tables,
+  { rollout_id, experiment_id, endpoint_name, deployment_id, verdict }: RolloutRow,
+  { kind, reason }: NonNullable<ChangeOf<"move_rollout">["event"]>,
+  changed_by: string,
+): void {
+  rolloutEvents.insert({
+    history_id: rolloutEvents.where(() => true).length + 1,
+    kind,
+    occurred_at: clock.now(),
+    experiment_id,
+    model_version_id: deployments.require(deployment_id).model_version_id,
+    from_stage: null,
+    to_stage: null,
+    endpoint_name,
+    generation: null,
+    weights: null,
+    from_weights: null,
+    rollout_id,
+    changed_by,
+    reason,
+    metrics: {},
+    evidence: { verdict },
+  });
 }
 
 export const isOpen = ({ status }: RolloutRow): boolean => status === "running" || status === "paused";

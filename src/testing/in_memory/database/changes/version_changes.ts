@@ -28,6 +28,7 @@ export function insertModelVersion(
     changed_by: context.requested_by,
     reason: `Registered from run ${version.mlflow_run_id}`,
     metrics: version.metrics,
+    evidence: { artifact_digest: version.artifact_digest },
   });
 }
 
@@ -47,9 +48,9 @@ export function setStage(change: ChangeOf<"set_stage">, context: ChangeContext):
   };
   if (moved.stage === "production") versions.requireUnique(moved, ["experiment_id", "stage"]);
   versions.put(moved);
-  jsonObject(change.evidence);
+  const evidence = jsonObject(change.evidence);
   const { kind, from: from_stage, changed_by, reason, metrics } = change;
-  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics });
+  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics, evidence });
 }
 
 function requireLegalMove({ model_version_id: id, from, to }: ChangeOf<"set_stage">): void {
@@ -74,7 +75,7 @@ function lostStage(
   );
 }
 
-type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics"> & {
+type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics" | "evidence"> & {
   from_stage: Stage | null;
 };
 
@@ -89,5 +90,7 @@ function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: S
     endpoint_name: null,
     generation: null,
     weights: null,
+    rollout_id: null,
+    from_weights: null,
   });
 }

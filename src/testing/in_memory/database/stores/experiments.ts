@@ -52,8 +52,10 @@ export class InMemoryExperiments implements Experiments {
   }
 
   async setGatePolicy(experimentId: string, policy: NewGatePolicy): Promise<GatePolicy> {
-    const { maximum_shadow_disagreement = null } = policy;
-    const stored = { ...policy, maximum_shadow_disagreement, policy_id: `policy_${randomUUID()}` };
+    const { during_rollout = STANDARD_GATE_POLICY.during_rollout, maximum_shadow_disagreement = null } =
+      policy;
+    const usual = { during_rollout, maximum_shadow_disagreement };
+    const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
     }

@@ -1,4 +1,9 @@
-import type { Endpoint, ModelVersion } from "../../../../agents/model_deployer/domain/entities.ts";
+import {
+  type Endpoint,
+  type ModelVersion,
+  type ShadowEvidence,
+  shadowEvidenceSchema,
+} from "../../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../../agents/model_deployer/domain/rollout.ts";
 import type {
   DatabaseClock,
@@ -67,11 +72,13 @@ export class InMemoryEndpoints implements Endpoints {
   }
 }
 
-function publicEndpoint({
+export function publicEndpoint({
   wanted_at: _at,
   wanted_by: _by,
   wanted_reason: _reason,
   wanted_operation_id: _operation,
+  wanted_metrics: _metrics,
+  wanted_evidence: _evidence,
   ...endpoint
 }: EndpointRow): Endpoint {
   return endpoint;
@@ -115,15 +122,36 @@ export class InMemoryHistory implements History {
   }
 
   async list(experimentId: string): Promise<HistoryEvent[]> {
-    const { stageEvents, trafficEvents } = this.#tables;
+    const { stageEvents, trafficEvents, rolloutEvents } = this.#tables;
     const isOurs = (row: HistoryEvent) => row.experiment_id === experimentId;
     const stages = stageEvents
       .where(isOurs)
       .map(({ stage_revision: _revision, ...event }): HistoryEvent => event);
     const traffic = trafficEvents
       .where(isOurs)
-      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => event);
-    return inOrder([...stages, ...traffic], (event) => event.occurred_at);
+      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => {
+        const { endpoint_name, generation } = event;
+        const before = trafficEvents.where(
+          (row) => row.endpoint_name === endpoint_name && row.generation < generation,
+        );
+        return { ...event, from_weights: before.at(-1)?.weights ?? null };
+      });
+    const rollouts = rolloutEvents.where(isOurs).map(({ history_id: _id, ...event }): HistoryEvent => event);
+    return inOrder([...stages, ...traffic, ...rollouts], (event) => event.occurred_at);
+  }
+
+  async lastRollout(endpointName: string): Promise<Rollout | null> {
+    const row = this.#tables.rollouts.where((one) => one.endpoint_name === endpointName).at(-1);
+    return row === undefined ? null : publicRollout(row);
+  }
+
+  async promotionEvidence(modelVersionId: string): Promise<ShadowEvidence | null> {
+    const promotions = this.#tables.stageEvents.where(
+      (row) =>
+        row.model_version_id === modelVersionId && row.kind === "promotion" && row.to_stage === "production",
+    );
+    const shown = promotions.map(({ evidence }) => shadowEvidenceSchema.safeParse(evidence["shadow"]));
+    return shown.findLast((one) => one.success)?.data ?? null;
   }
 
   async inProductionAt(

@@ -41,7 +41,7 @@ export class InMemoryRollouts implements Rollouts {
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
-    moveRollout(change, this.#tables);
+    moveRollout(change, this.#tables, null);
   }
 
   #isDue({ next_tick_at, claimed_until, endpoint_name }: RolloutRow): boolean {

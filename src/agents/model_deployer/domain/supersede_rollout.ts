@@ -1,0 +1,31 @@
+import { planRollback, type RollbackFacts } from "./decide_rollback.ts";
+import type { ModelVersion } from "./entities.ts";
+import type { Plan } from "./plan.ts";
+import type { DecisionContext } from "./requests.ts";
+
+type Ending = Pick<Plan, "intent" | "steps" | "on_success" | "on_failure" | "notes">;
+
+/**
+ * Ends an open rollout because a newer version goes to production: traffic goes back to the baseline, which serves until
+ * the newer version is deployed. The baseline does not return to production, for that is the newer one's place.
+ * Null when the way back is not known.
+ */
+export function supersedeRollout(
+  facts: RollbackFacts,
+  by: ModelVersion,
+  context: DecisionContext,
+): Ending | null {
+  const { current, endpoint, previous, previous_version: previousVersion, open_rollout: rollout } = facts;
+  const candidateVersion = facts.current_version;
+  const isKnown = current !== null && endpoint !== null && previous !== null && rollout !== null;
+  if (!isKnown || previousVersion === null || candidateVersion === null) return null;
+  const currentVersion: ModelVersion = { ...candidateVersion, stage: "archived" };
+  const warm = facts.previous_is_ready;
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
+  const reason = `superseded by ${by.model_version_id}`;
+  const decision = planRollback(turn, reason, context, null, "aborted");
+  if (decision.decision === "refusal") return null;
+  const { intent, steps, on_success, on_failure } = decision.plan;
+  const note = `${rollout.rollout_id} of ${current.bento_tag} ends, and ${previous.bento_tag} serves until the newer version is deployed.`;
+  return { intent, steps, on_success, on_failure, notes: [note] };
+}

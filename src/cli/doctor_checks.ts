@@ -1,0 +1,171 @@
+import { access, constants } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { request } from "undici";
+import { AgentError } from "../agents/base/agent_error.ts";
+import type { Configuration } from "../configuration.ts";
+import { findLocalServices } from "../platform/local_services.ts";
+import { findToolsEnvironment } from "../platform/python_environment.ts";
+import { inspectPython } from "../platform/python_interpreter.ts";
+import { maskedConfiguration } from "./masked_configuration.ts";
+import { checkDatabase } from "./doctor_database.ts";
+import type { Invocation } from "./runner.ts";
+import type { Check } from "./schemas.ts";
+
+export type Finding = Omit<Check, "part">;
+
+/** What one check may take; they run side by side. */
+const CHECK_MS = 8000;
+
+export const fine = (found: string): Finding => ({ state: "ok", found, advice: null });
+export const weak = (found: string, advice: string): Finding => ({ state: "degraded", found, advice });
+export const down = (found: string, advice: string): Finding => ({ state: "down", found, advice });
+
+/** Each part, whatever the others do. */
+export async function checkAll(
+  invocation: Invocation,
+): Promise<{ checks: Check[]; configuration: Record<string, string> }> {
+  const node = check("node", () => Promise.resolve(checkNode()));
+  try {
+    const configuration = await invocation.configuration();
+    const local = await findLocalServices(configuration.home).catch(() => ({}));
+    const checks = await Promise.all([
+      node,
+      check("home", () => checkHome(configuration.home)),
+      check("python", checkPython),
+      check("tools", () => checkTools(configuration)),
+      ...checkDatabase(configuration, local),
+      check("redis", () => checkRedis(configuration, local)),
+      check("mlflow", () => checkMlflow(configuration, local)),
+      check("supabase", () => checkSupabase(configuration)),
+    ]);
+    return { checks, configuration: maskedConfiguration(configuration) };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const wrong = { part: "configuration", ...down(error.message, "correct the variable that is named") };
+    return { checks: [await node, wrong], configuration: {} };
+  }
+}
+
+/** A check that raises or takes too long is a part that is down. */
+export async function check(part: string, look: () => Promise<Finding>): Promise<Check> {
+  const ended = new AbortController();
+  const late = delay(CHECK_MS, undefined, { signal: ended.signal }).then(() =>
+    down(`no answer within ${CHECK_MS / 1000} s`, "see whether it hangs, and restart it"),
+  );
+  try {
+    return { part, ...(await Promise.race([look(), late])) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { part, ...down(firstLine(message), adviceFor(part)) };
+  } finally {
+    ended.abort();
+    await late.catch(() => undefined);
+  }
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
+
+const ADVICE: Readonly<Record<string, string>> = {
+  python: "install Python 3.10 or newer with its venv module, or name one in MODEL_DEPLOYER_PYTHON",
+  redis: "start it, or correct REDIS_URL; until then working memory is left out",
+  mlflow: "start it, or correct MLFLOW_TRACKING_URI; until then nothing can be registered",
+  supabase: "check SUPABASE_URL and SUPABASE_KEY; until then episodes wait in the outbox",
+  postgres: "start it, or correct DATABASE_URL; without it nothing moves",
+};
+const adviceFor = (part: string): string => ADVICE[part] ?? "see the message";
+
+const NODE = { major: 22, minor: 19 };
+
+function checkNode(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const isNew = major > NODE.major || (major === NODE.major && minor >= NODE.minor);
+  const found = `Node ${process.versions.node}`;
+  return isNew ? fine(found) : down(found, `use Node ${NODE.major}.${NODE.minor} or newer`);
+}
+
+async function checkHome(home: string): Promise<Finding> {
+  const canWrite = (path: string) =>
+    access(path, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+  if (await canWrite(home)) return fine(home);
+  const exists = await access(home).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return down(`${home} is not writable`, "give it to this user, or set MODEL_DEPLOYER_HOME");
+  if (await canWrite(dirname(home))) return fine(`${home} does not exist yet and will be made`);
+  return down(`${home} cannot be made`, "set MODEL_DEPLOYER_HOME to a folder that can");
+}
+
+async function checkPython(): Promise<Finding> {
+  const { executable } = await inspectPython(AbortSignal.timeout(CHECK_MS));
+  return fine(executable);
+}
+
+async function checkTools({ cache }: Configuration): Promise<Finding> {
+  const tools = await findToolsEnvironment({ cacheDirectory: cache, signal: AbortSignal.timeout(CHECK_MS) });
+  if (tools === null) {
+    return weak(
+      "BentoML, MLflow and Envoy are not installed yet",
+      "the first action installs them; it takes minutes",
+    );
+  }
+  await access(tools.envoy, constants.X_OK);
+  await access(tools.bentoml, constants.X_OK);
+  return fine("BentoML, MLflow, uv and the Envoy binary are installed");
+}
+
+type Local = Awaited<ReturnType<typeof findLocalServices>>;
+
+export function notStarted(name: string): Finding {
+  return weak(`the embedded ${name} does not run`, "the next command that needs it starts it");
+}
+
+async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): Promise<Finding> {
+  const url = redisUrl ?? local.redisUrl;
+  if (url === undefined) return notStarted("Redis");
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 3000,
+    commandTimeout: 3000,
+    retryStrategy: () => null,
+  });
+  client.on("error", () => undefined); // the rejected call says the same
+  try {
+    await client.connect();
+    await client.ping();
+    return fine("answers");
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function checkMlflow({ mlflowUrl }: Configuration, local: Partial<Local>): Promise<Finding> {
+  const url = mlflowUrl ?? local.mlflowUrl;
+  if (url === undefined) return notStarted("MLflow");
+  const answer = await request(new URL("health", url.endsWith("/") ? url : `${url}/`), {
+    signal: AbortSignal.timeout(5000),
+  });
+  await answer.body.dump();
+  if (answer.statusCode === 200) return fine("answers");
+  return down(`answers ${answer.statusCode}`, adviceFor("mlflow"));
+}
+
+async function checkSupabase({ supabaseUrl, supabaseKey }: Configuration): Promise<Finding> {
+  if (supabaseUrl === null) return fine("a stand-in over the same Postgres, for development");
+  const answer = await request(
+    new URL("rest/v1/", supabaseUrl.endsWith("/") ? supabaseUrl : `${supabaseUrl}/`),
+    {
+      headers: supabaseKey === null ? {} : { apikey: supabaseKey, authorization: `Bearer ${supabaseKey}` },
+      signal: AbortSignal.timeout(5000),
+    },
+  );
+  await answer.body.dump();
+  return answer.statusCode < 400
+    ? fine("answers")
+    : down(`answers ${answer.statusCode}`, adviceFor("supabase"));
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import pg from "pg";
+import { z } from "zod";
+import type { Configuration } from "../configuration.ts";
+import { createDatabase, type DeployerDatabase } from "../database/index.ts";
+import { countMissing } from "../database/migrate.ts";
+import type { findLocalServices } from "../platform/local_services.ts";
+import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
+import { check, fine, type Finding, notStarted, weak } from "./doctor_checks.ts";
+import type { Check } from "./schemas.ts";
+
+const SEEN_SECONDS = 30;
+const LATE_SECONDS = 60;
+
+/** Postgres itself, and what only it can tell: worker, operations, outbox, drift. */
+export function checkDatabase(
+  configuration: Configuration,
+  local: Partial<Awaited<ReturnType<typeof findLocalServices>>>,
+): Promise<Check>[] {
+  const url = configuration.databaseUrl ?? local.databaseUrl;
+  if (url === undefined) return [check("postgres", () => Promise.resolve(notStarted("Postgres")))];
+  const asked = (look: (database: DeployerDatabase) => Promise<Finding>) => async () => {
+    const pool = { maximumConnections: 1, connectionTimeoutMs: 4000, statementTimeoutMs: 4000 };
+    const database = createDatabase({ url, holder: `doctor:${randomUUID()}`, pool });
+    try {
+      return await look(database);
+    } finally {
+      await database.close();
+    }
+  };
+  return [
+    check("postgres", () => checkServer(url)),
+    check("worker", asked(checkWorker)),
+    check("operations", asked(checkOperations)),
+    check("outbox", asked(checkOutbox)),
+    check(
+      "drift",
+      asked((database) => checkDrift(database, configuration)),
+    ),
+  ];
+}
+
+const serverRow = z.object({ version: z.string(), role: z.string(), rolsuper: z.boolean() });
+
+async function checkServer(url: string): Promise<Finding> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 4000, query_timeout: 4000 });
+  client.on("error", () => undefined); // the rejected query says the same
+  try {
+    await client.connect();
+    const { rows } = await client.query(
+      `select current_setting('server_version') as version, current_user as role, rolsuper
+       from pg_roles where rolname = current_user`,
+    );
+    const { version, role, rolsuper } = serverRow.parse(rows[0]);
+    const found = `PostgreSQL ${version} as ${role}${rolsuper ? ", a superuser" : ""}`;
+    const missing = await countMissing(async (sql) => (await client.query<{ name: string }>(sql)).rows);
+    if (missing === 0) return fine(found);
+    return weak(
+      `${found}; ${missing} migrations are missing`,
+      "the next command that needs them applies them",
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+async function checkWorker({ overview }: DeployerDatabase): Promise<Finding> {
+  const workers = await overview.workers();
+  const seen = workers.filter((one) => one.seconds_ago < SEEN_SECONDS);
+  if (seen.length > 0) return fine(`${seen.length} seen within ${SEEN_SECONDS} s`);
+  const last = workers[0];
+  const found = last === undefined ? "none was ever seen" : `none seen since ${last.seen_at}`;
+  return weak(found, "run one: model-deployer worker; until then rollouts stand still");
+}
+
+async function checkOperations({ overview }: DeployerDatabase): Promise<Finding> {
+  const open = await overview.openOperations();
+  const waiting = open.filter((one) => one.status === "awaiting_approval");
+  const held = new Set((await overview.leases()).map((lease) => lease.name));
+  const left = open.filter((one) => one.status !== "awaiting_approval" && !held.has(one.lease_name));
+  const found = `${left.length} interrupted, ${waiting.length} wait for an approval`;
+  const [first] = left;
+  if (first === undefined) return fine(found);
+  return weak(found, `a worker carries them on, or: model-deployer resume-operation ${first.operation_id}`);
+}
+
+async function checkOutbox({ overview, clock }: DeployerDatabase): Promise<Finding> {
+  const [{ waiting, oldest, last_error: error }, now] = await Promise.all([overview.outbox(), clock.now()]);
+  if (oldest === null) return fine("everything is delivered");
+  const seconds = (Date.parse(now) - Date.parse(oldest)) / 1000;
+  const found = `${waiting} messages wait, the oldest for ${Math.round(seconds)} s`;
+  if (seconds < LATE_SECONDS) return fine(found);
+  return weak(found, error === null ? "run a worker" : `what stopped them last: ${error}`);
+}
+
+async function checkDrift(database: DeployerDatabase, { home }: Configuration): Promise<Finding> {
+  const router = new EnvoyRouter({ home, envoyPath: join(home, "envoy") });
+  const endpoints = (await database.endpoints.list()).filter((one) => Object.keys(one.weights).length > 0);
+  const states = await Promise.all(
+    endpoints.map(async (endpoint) => {
+      const route = await router
+        .observe(endpoint.endpoint_name, { signal: AbortSignal.timeout(3000) })
+        .catch(() => null);
+      return route?.generation === endpoint.generation ? null : endpoint.endpoint_name;
+    }),
+  );
+  const drifted = states.filter((name) => name !== null);
+  if (drifted.length === 0) return fine(`${endpoints.length} endpoints do what the database wants`);
+  return weak(`${drifted.join(", ")} do not do what the database wants`, "model-deployer reconcile");
+}

@@ -1,0 +1,168 @@
+import { AgentError } from "../agents/base/agent_error.ts";
+import type { Deployment, Endpoint } from "../agents/model_deployer/domain/entities.ts";
+import { secondsAfter } from "../agents/model_deployer/domain/planned_deployment.ts";
+import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import type { HeldLease, OpenOperation, OutboxBacklog } from "../database/repositories/overview.ts";
+import type { Observer } from "../observer.ts";
+import type { EndpointStatus, StatusReport } from "./schemas.ts";
+
+const OBSERVE_MS = 2000;
+/** An outbox entry that waits for longer than this is a part that does not take it. */
+const LATE_SECONDS = 60;
+
+/** Everything that status shows, of one endpoint or of all. */
+export async function gatherStatus(observer: Observer, endpointName: string | null): Promise<StatusReport> {
+  const { database } = observer;
+  const [now, all, leases, operations, outbox] = await Promise.all([
+    database.clock.now(),
+    database.endpoints.list(),
+    database.overview.leases(),
+    database.overview.openOperations(),
+    database.overview.outbox(),
+  ]);
+  const chosen = all.filter((one) => endpointName === null || one.endpoint_name === endpointName);
+  const endpoints = await Promise.all(
+    chosen.map((endpoint) => endpointStatus(observer, endpoint, leases, operations)),
+  );
+  const names = new Set(all.map((one) => one.endpoint_name));
+  return {
+    now,
+    endpoints,
+    operations: operations.filter((one) => !names.has(one.lease_name)),
+    degraded: [...endpoints.flatMap(degradedOf), ...lateOutbox(outbox, now)],
+  };
+}
+
+async function endpointStatus(
+  observer: Observer,
+  endpoint: Endpoint,
+  leases: HeldLease[],
+  operations: OpenOperation[],
+): Promise<EndpointStatus> {
+  const { database } = observer;
+  const name = endpoint.endpoint_name;
+  const [deployments, rollout, router] = await Promise.all([
+    database.deployments.listForEndpoint(name),
+    database.history.lastRollout(name),
+    routerState(observer, endpoint),
+  ]);
+  const { endpoint_url, experiment_id, generation, observed_generation } = endpoint;
+  const lease = leases.find((one) => one.name === name);
+  const tagOf = (id: string) => deployments.find((one) => one.deployment_id === id)?.bento_tag ?? id;
+  const mirror = endpoint.mirror_deployment_id;
+  return {
+    endpoint_name: name,
+    endpoint_url,
+    experiment_id,
+    generation,
+    observed_generation,
+    traffic: traffic(endpoint, deployments, rollout),
+    mirror: mirror === null ? null : { deployment_id: mirror, bento_tag: tagOf(mirror) },
+    rollout: rollout === null ? null : rolloutView(rollout),
+    lease:
+      lease === undefined ? null : { holder: lease.holder, since: lease.since, expires_at: lease.expires_at },
+    servers: await Promise.all(deployments.filter(hasServer).map((one) => serverView(observer, one))),
+    operations: operations.filter((one) => one.lease_name === name),
+    router,
+  };
+}
+
+function traffic(
+  endpoint: Endpoint,
+  deployments: Deployment[],
+  rollout: Rollout | null,
+): EndpointStatus["traffic"] {
+  const isOpen = rollout?.status === "running" || rollout?.status === "paused";
+  const roleOf = (id: string): EndpointStatus["traffic"][number]["role"] => {
+    if (isOpen && id === rollout.deployment_id) return "candidate";
+    return isOpen && id === rollout.baseline_deployment_id ? "baseline" : "serving";
+  };
+  const ids = new Set([
+    ...Object.keys(endpoint.weights),
+    ...(isOpen ? [rollout.baseline_deployment_id, rollout.deployment_id] : []),
+  ]);
+  return [...ids].map((id) => {
+    const deployment = deployments.find((one) => one.deployment_id === id);
+    return {
+      deployment_id: id,
+      bento_tag: deployment?.bento_tag ?? id,
+      model_version_id: deployment?.model_version_id ?? "",
+      weight: endpoint.weights[id] ?? 0,
+      role: roleOf(id),
+    };
+  });
+}
+
+function rolloutView(rollout: Rollout): NonNullable<EndpointStatus["rollout"]> {
+  const { rollout_id, status, step_index, steps, pause, verdict, judge_state } = rollout;
+  const step = steps[step_index];
+  const goesOn = status === "running" && step !== undefined && step_index + 1 < steps.length;
+  return {
+    rollout_id,
+    status,
+    step_index,
+    steps,
+    next_step_at: goesOn ? secondsAfter(rollout.step_started_at, step.bake_seconds) : null,
+    pause,
+    verdict,
+    candidate: judge_state.candidate,
+    baseline: judge_state.baseline,
+  };
+}
+
+function hasServer({ status, drained_at }: Deployment): boolean {
+  return status !== "failed" && status !== "pending" && drained_at === null;
+}
+
+async function serverView(
+  { server }: Observer,
+  { deployment_id, bento_tag, status, drain_due_at }: Deployment,
+): Promise<EndpointStatus["servers"][number]> {
+  const state = await answered(async () => {
+    const observed = await server.observe(deployment_id, { signal: AbortSignal.timeout(OBSERVE_MS) });
+    return observed.state;
+  });
+  return { deployment_id, bento_tag, status, server: state ?? "unknown", warm_until: drain_due_at };
+}
+
+async function routerState({ router }: Observer, endpoint: Endpoint): Promise<EndpointStatus["router"]> {
+  const route = await answered(async () => {
+    const options = { signal: AbortSignal.timeout(OBSERVE_MS) };
+    return { found: await router.observe(endpoint.endpoint_name, options) };
+  });
+  if (route === null) return "unknown";
+  if (route.found === null) return "absent";
+  return route.found.generation === endpoint.generation ? "in_force" : "differs";
+}
+
+/** Null when the part does not answer. */
+async function answered<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof AgentError || (error instanceof Error && error.name.endsWith("Error"))) return null;
+    throw error;
+  }
+}
+
+function degradedOf(endpoint: EndpointStatus): string[] {
+  const name = endpoint.endpoint_name;
+  const serving = endpoint.traffic.filter((one) => one.weight > 0).map((one) => one.deployment_id);
+  const dead = endpoint.servers.filter(
+    (one) => serving.includes(one.deployment_id) && one.server !== "ready",
+  );
+  return [
+    ...(serving.length > 0 && endpoint.router !== "in_force"
+      ? [`the router of ${name} is ${endpoint.router === "absent" ? "not running" : endpoint.router}`]
+      : []),
+    ...dead.map(
+      (one) => `${one.deployment_id} (${one.bento_tag}) has traffic and its server is ${one.server}`,
+    ),
+  ];
+}
+
+function lateOutbox({ waiting, oldest, last_error }: OutboxBacklog, now: string): string[] {
+  if (oldest === null || (Date.parse(now) - Date.parse(oldest)) / 1000 < LATE_SECONDS) return [];
+  const why = last_error === null ? "no worker runs" : last_error;
+  return [`${waiting} messages to the registry and the memories wait since ${oldest}: ${why}`];
+}

@@ -1,0 +1,107 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { AgentError } from "../agents/base/agent_error.ts";
+import { instantSchema } from "../agents/model_deployer/domain/entities.ts";
+import { InvalidRequestError, NotFoundError } from "../agents/model_deployer/errors.ts";
+import type { Observer } from "../observer.ts";
+import { historyLines } from "./history_view.ts";
+import type { Execute } from "./program.ts";
+import { report, type Report } from "./runner.ts";
+import { type HistoryReport, historyReportSchema } from "./schemas.ts";
+
+interface Options {
+  at?: string | undefined;
+  limit: number;
+}
+
+const MEMORY_MS = 3000;
+
+export function addHistory(program: CommandUnknownOpts, execute: Execute): void {
+  program
+    .command("history <subject>")
+    .description("what was in production when and why, of an endpoint or an experiment")
+    .option("--at <instant>", "what had the traffic then: ISO 8601, such as 2026-03-01T12:00:00Z")
+    .option("--limit <count>", "the last so many events and memories", Number, 50)
+    .action((subject, options) =>
+      execute("history", (invocation) =>
+        invocation.withObserver((observer) => show(observer, subject, options)),
+      ),
+    );
+}
+
+async function show(observer: Observer, subject: string, { at, limit }: Options): Promise<Report> {
+  const { database } = observer;
+  const endpoint = await database.endpoints.get(subject);
+  const experimentId = endpoint?.experiment_id ?? subject;
+  if (endpoint === null && (await database.experiments.get(subject)) === null) {
+    throw new NotFoundError(
+      `${subject} is neither an endpoint nor an experiment; status lists the endpoints.`,
+    );
+  }
+  const [events, versions, memory] = await Promise.all([
+    database.history.list(experimentId),
+    database.modelVersions.list(experimentId),
+    recall(observer, endpoint === null ? { experiment_id: subject } : { endpoint_name: subject }, limit),
+  ]);
+  const concerns = (name: string | null) => endpoint === null || name === null || name === subject;
+  const data: HistoryReport = {
+    subject,
+    experiment_id: experimentId,
+    at: at === undefined ? null : await inProduction(observer, experimentId, at, concerns),
+    events: events
+      .filter((event) => concerns(event.endpoint_name))
+      .slice(-limit)
+      .map(({ experiment_id: _, ...event }) => event),
+    ...memory,
+    versions: Object.fromEntries(
+      versions.map((one) => [one.model_version_id, `${one.model_name} v${one.version}`]),
+    ),
+  };
+  return report(historyReportSchema, data, historyLines);
+}
+
+async function inProduction(
+  { database }: Observer,
+  experimentId: string,
+  at: string,
+  concerns: (name: string) => boolean,
+): Promise<HistoryReport["at"]> {
+  const parsed = instantSchema.safeParse(at);
+  if (!parsed.success) {
+    throw new InvalidRequestError(`--at ${at} is no instant; write it as 2026-03-01T12:00:00Z.`);
+  }
+  const endpoints = (await database.endpoints.list()).filter(
+    (one) => one.experiment_id === experimentId && concerns(one.endpoint_name),
+  );
+  const shares = await Promise.all(
+    endpoints.map(async ({ endpoint_name }) =>
+      (await database.history.inProductionAt(endpoint_name, parsed.data)).map((share) => ({
+        endpoint_name,
+        ...share,
+      })),
+    ),
+  );
+  return { instant: parsed.data, traffic: shares.flat() };
+}
+
+async function recall(
+  { episodicMemory }: Observer,
+  filter: { endpoint_name?: string; experiment_id?: string },
+  limit: number,
+): Promise<Pick<HistoryReport, "episodes" | "degraded">> {
+  try {
+    const options = { signal: AbortSignal.timeout(MEMORY_MS) };
+    const episodes = await episodicMemory.recent({ ...filter, limit: Math.min(limit, 10) }, options);
+    return {
+      episodes: episodes.map((one) => ({
+        occurred_at: one.occurred_at,
+        what: one.event_subtype,
+        outcome: one.outcome_type,
+        description: one.description,
+      })),
+      degraded: [],
+    };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return { episodes: [], degraded: [`episodic memory does not answer: ${error.message}`] };
+  }
+}

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { ModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
+import { answerSchema } from "../agents/model_deployer/domain/answer.ts";
+import { validateRequest } from "../agents/model_deployer/nodes/validate_request.ts";
+import { type ModelDeployerRequest, planViewSchema, progressSchema } from "../agents/model_deployer/state.ts";
+
+const fields = answerSchema.shape;
+
+/** The part of the graph's state that a command reads. */
+const outcomeSchema = z.object({
+  status: z.string().optional(),
+  operation_id: z.string().nullish(),
+  deployment_plan: planViewSchema.nullish(),
+  deployment_manifest: fields.deployment_manifest.optional(),
+  version_record: fields.version_record.optional(),
+  rollback_successful: fields.rollback_successful.optional(),
+  active_deployment_id: fields.active_deployment_id.optional(),
+  warnings: z.array(z.string()).default([]),
+  degraded: z.array(z.string()).default([]),
+});
+export type ActionOutcome = z.infer<typeof outcomeSchema>;
+
+export interface RunOptions {
+  effects: "live" | "dry-run";
+  signal: AbortSignal;
+  /** Called with a sentence for each thing that begins. */
+  tell: (text: string) => void;
+}
+
+/**
+ * Runs one action through the graph, as the agent and Studio do.
+ * @throws ModelDeployerError
+ */
+export async function runAction(
+  { graph }: Pick<ModelDeployer, "graph">,
+  request: ModelDeployerRequest,
+  { effects, signal, tell }: RunOptions,
+): Promise<ActionOutcome> {
+  validateRequest({ ...request });
+  const stream = await graph.stream(
+    { ...request },
+    { streamMode: ["custom", "values"], subgraphs: true, context: { effects }, signal },
+  );
+  let state: unknown = {};
+  for await (const [namespace, mode, chunk] of stream) {
+    if (mode === "values" && namespace.length === 0) state = chunk;
+    const progress = progressSchema.safeParse(chunk);
+    if (mode === "custom" && progress.success) tell(progress.data.message);
+  }
+  return outcomeSchema.parse(state);
+}

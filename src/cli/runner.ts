@@ -1,0 +1,167 @@
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
+import type { z } from "zod";
+import { AgentError } from "../agents/base/agent_error.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "../agents/model_deployer/create_model_deployer.ts";
+import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
+import { type Configuration, readConfiguration } from "../configuration.ts";
+import type { Observer } from "../observer.ts";
+import { errorLines, errorView } from "./error_view.ts";
+import { type ExitCode, exitCodeOf, exitCodes } from "./exit_codes.ts";
+import { SCHEMA_VERSION } from "./schemas.ts";
+import type { Paint, Terminal } from "./terminal.ts";
+
+export interface Globals {
+  json?: true | undefined;
+  home?: string | undefined;
+  tokenFile?: string | undefined;
+}
+
+/** What a command found or did: for a script as data, for a person as lines. */
+export interface Report {
+  data: unknown;
+  lines: (paint: Paint) => string[];
+  code: ExitCode;
+}
+
+export function report<S extends z.ZodType>(
+  schema: S,
+  data: z.input<S>,
+  render: (data: z.output<S>, paint: Paint) => string[],
+  code: ExitCode = exitCodes.done,
+): Report {
+  const parsed = schema.parse(data);
+  return { data: parsed, lines: (paint) => render(parsed, paint), code };
+}
+
+/** How a command comes by what it works with. */
+export interface Openers {
+  openDeployer(configuration: Configuration, options: ModelDeployerOptions): Promise<ModelDeployer>;
+  openObserver(
+    configuration: Configuration,
+    options: { onProgress?: (line: string) => void },
+  ): Promise<Observer>;
+}
+
+/** One command that is run. */
+export class Invocation {
+  readonly terminal: Terminal;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly environment: Record<string, string | undefined>;
+  readonly #globals: Globals;
+  readonly #open: Openers;
+
+  constructor(
+    parts: Openers & {
+      terminal: Terminal;
+      signal: AbortSignal;
+      environment: Record<string, string | undefined>;
+      globals: Globals;
+    },
+  ) {
+    this.#open = parts;
+    this.terminal = parts.terminal;
+    this.signal = parts.signal;
+    this.environment = parts.environment;
+    this.#globals = parts.globals;
+  }
+
+  /** @throws ConfigurationError */
+  async configuration(): Promise<Configuration> {
+    const { home, tokenFile } = this.#globals;
+    const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+    return readConfiguration({
+      ...this.environment,
+      ...(home === undefined ? {} : { MODEL_DEPLOYER_HOME: home }),
+      ...(token === undefined ? {} : { MODEL_DEPLOYER_TOKEN: token }),
+    });
+  }
+
+  /** @throws NotAuthenticatedError */
+  async token(): Promise<string> {
+    const { token } = await this.configuration();
+    if (token !== null) return token;
+    throw new NotAuthenticatedError(
+      "Who asks is not known: set MODEL_DEPLOYER_TOKEN or name a --token-file; `principals enrol` makes a token.",
+    );
+  }
+
+  async withDeployer<T>(work: (deployer: ModelDeployer) => Promise<T>): Promise<T> {
+    const configuration = await this.configuration();
+    const deployer = await this.terminal.withProgress("connecting", (onProgress) =>
+      this.#open.openDeployer(configuration, { installation: "existing", onProgress }),
+    );
+    try {
+      return await work(deployer);
+    } finally {
+      await deployer.close();
+    }
+  }
+
+  async withObserver<T>(work: (observer: Observer) => Promise<T>): Promise<T> {
+    const configuration = await this.configuration();
+    const observer = await this.terminal.withProgress("connecting to Postgres", (onProgress) =>
+      this.#open.openObserver(configuration, { onProgress }),
+    );
+    try {
+      return await work(observer);
+    } finally {
+      await observer.close();
+    }
+  }
+
+  /** Asks whoever sits there; true where nobody does. */
+  async confirm(question: string): Promise<boolean> {
+    if (!this.terminal.isInteractive) return true;
+    const { stdin: input, stderr: output } = this.terminal.streams;
+    const asking = createInterface({ input, output });
+    try {
+      return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `, { signal: this.signal })).trim());
+    } finally {
+      asking.close();
+    }
+  }
+}
+
+async function readToken(path: string): Promise<string> {
+  try {
+    return (await readFile(path, "utf8")).trim();
+  } catch (cause) {
+    throw new ConfigurationError(`--token-file ${path} cannot be read; name a file that holds the token.`, {
+      cause,
+    });
+  }
+}
+
+/** Runs one command to its exit code; whatever it raises is told in one block. */
+export async function runCommand(
+  command: string,
+  invocation: Invocation,
+  work: (invocation: Invocation) => Promise<Report | ExitCode>,
+): Promise<ExitCode> {
+  const { terminal } = invocation;
+  try {
+    const outcome = await work(invocation);
+    if (typeof outcome === "number") return outcome;
+    if (terminal.json) printJson(terminal, { command, data: outcome.data });
+    else terminal.out(outcome.lines(terminal.paint));
+    return outcome.code;
+  } catch (error) {
+    const code = exitCodeOf(error);
+    const view = errorView(error);
+    if (terminal.json) printJson(terminal, { command, error: view, exit_code: code });
+    else terminal.err((paint) => errorLines(view, paint));
+    if (
+      !(error instanceof AgentError) &&
+      error instanceof Error &&
+      invocation.environment["DEBUG"] !== undefined
+    )
+      terminal.err(() => [error.stack ?? ""]);
+    return code;
+  }
+}
+
+function printJson(terminal: Terminal, body: Record<string, unknown>): void {
+  terminal.out([JSON.stringify({ schema_version: SCHEMA_VERSION, ...body }, null, 2)]);
+}

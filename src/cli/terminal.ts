@@ -1,0 +1,83 @@
+import ora from "ora";
+import pc from "picocolors";
+
+export type Paint = ReturnType<typeof pc.createColors>;
+
+export interface Streams {
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+}
+
+/** How long something takes before it is worth telling that it goes on. */
+const QUIET_MS = 2000;
+
+/** Where a command speaks: results on stdout, everything else on stderr; control characters for terminals only. */
+export class Terminal {
+  readonly streams: Streams;
+  readonly json: boolean;
+  readonly paint: Paint;
+  readonly #paintErrors: Paint;
+
+  constructor(streams: Streams, { json }: { json: boolean }) {
+    this.streams = streams;
+    this.json = json;
+    this.paint = pc.createColors(streams.stdout.isTTY && pc.isColorSupported && !json);
+    this.#paintErrors = pc.createColors(streams.stderr.isTTY && pc.isColorSupported);
+  }
+
+  /** Somebody sits there and can be asked. */
+  get isInteractive(): boolean {
+    return this.streams.stdin.isTTY && this.streams.stderr.isTTY && !this.json;
+  }
+
+  out(lines: string[]): void {
+    this.streams.stdout.write(`${lines.join("\n")}\n`);
+  }
+
+  err(render: (paint: Paint) => string[]): void {
+    this.streams.stderr.write(`${render(this.#paintErrors).join("\n")}\n`);
+  }
+
+  /** Shows what is under way once it has taken two seconds; `tell` replaces the text. Silent with `--json`. */
+  async withProgress<T>(text: string, work: (tell: (text: string) => void) => Promise<T>): Promise<T> {
+    if (this.json) return work(() => undefined);
+    const teller = this.streams.stderr.isTTY ? this.#spinner(text) : this.#plainLines(text);
+    try {
+      return await work(teller.tell);
+    } finally {
+      teller.stop();
+    }
+  }
+
+  #spinner(first: string) {
+    const spinner = ora({ text: first, stream: this.streams.stderr, discardStdin: false });
+    const timer = setTimeout(() => spinner.start(), QUIET_MS);
+    return {
+      tell: (text: string) => {
+        spinner.text = text;
+      },
+      stop: () => {
+        clearTimeout(timer);
+        spinner.stop();
+      },
+    };
+  }
+
+  #plainLines(first: string) {
+    let text = first;
+    let isLate = false;
+    const write = () => this.streams.stderr.write(`${text} ...\n`);
+    const timer = setTimeout(() => {
+      isLate = true;
+      write();
+    }, QUIET_MS);
+    return {
+      tell: (next: string) => {
+        text = next;
+        if (isLate) write();
+      },
+      stop: () => clearTimeout(timer),
+    };
+  }
+}

@@ -1,0 +1,36 @@
+import type { TickReport } from "../worker/worker.ts";
+
+/** One thing that a worker did or met. */
+export interface WorkerEvent {
+  level: "info" | "warn";
+  event: "started" | "rollout" | "resumed" | "drained" | "problem" | "stopped";
+  message: string;
+  [field: string]: string;
+}
+
+/** What is worth a line in a round's report; a look that held is not. */
+export function eventsOf({ rollouts, resumed, drained, problems }: TickReport): WorkerEvent[] {
+  return [
+    ...rollouts
+      .filter((one) => one.advance === "move")
+      .map((one) => ({
+        level: "info" as const,
+        event: "rollout" as const,
+        message: `${one.rollout_id} moves: ${one.reason}`,
+        rollout_id: one.rollout_id,
+      })),
+    ...resumed.map(({ operation_id, outcome, reason }) => ({
+      level: "info" as const,
+      event: "resumed" as const,
+      message: `${operation_id} is ${outcome}: ${reason}`,
+      operation_id,
+    })),
+    ...drained.map((id) => ({
+      level: "info" as const,
+      event: "drained" as const,
+      message: `the server of ${id} was stopped`,
+      deployment_id: id,
+    })),
+    ...problems.map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
+  ];
+}

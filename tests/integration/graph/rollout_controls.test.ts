@@ -1,0 +1,227 @@
+import { expect, test } from "vitest";
+import { EndpointCreationError } from "../../../src/agents/model_deployer/errors.ts";
+import type { ModelDeployerAnswer } from "../../../src/agents/model_deployer/state.ts";
+import {
+  act,
+  anotherProcess,
+  approve,
+  deploy,
+  ENDPOINT,
+  errorOf,
+  EXPERIMENT,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  givenReadyForProduction,
+  promoteWithApproval,
+} from "../../support/given_deployer.ts";
+
+const rollout = { steps: [10, 50, 100].map((weight) => ({ weight, bake_seconds: 0 })) };
+
+interface Given extends GivenDeployer {
+  old: string;
+  candidate: string;
+  version: string;
+  rolloutId: string;
+}
+
+/** Version 2 has its first 10 % over version 1. */
+async function givenRollout(): Promise<Given> {
+  const given = await givenDeployer();
+  const { deployment: old } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const manifest = await deploy(given, version, "production", { rollout });
+  const rolloutId = manifest.rollout?.rollout_id ?? expect.fail("no rollout was begun");
+  return { ...given, old, candidate: manifest.deployment_id, version, rolloutId };
+}
+
+type Control = "pause" | "resume" | "abort" | "promote_now" | "retry";
+const control = (given: GivenDeployer, action: Control, reason = "somebody asked") =>
+  act(given, action, { endpoint_name: ENDPOINT, rollout_reason: reason });
+
+/** Asks, is told that an approval is needed, has it approved, and asks again. */
+async function controlWithApproval(given: GivenDeployer, action: Control): Promise<ModelDeployerAnswer> {
+  const request = { deployment_action: action, endpoint_name: ENDPOINT, rollout_reason: "it looks good" };
+  const error = await errorOf(given.agent.execute(request));
+  expect(error.code, error.message).toBe("approval_required");
+  await approve(given, String(error.details["operation_id"]));
+  return given.agent.execute(request);
+}
+
+/** The candidate answers well, and the worker looks. */
+async function look(given: GivenDeployer) {
+  given.router.sendTraffic(ENDPOINT, 1000);
+  await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp() where status = 'running'");
+  return given.worker.tick();
+}
+
+const weights = async ({ db }: GivenDeployer) => (await db.endpoints.get(ENDPOINT))?.weights;
+const rolloutOf = async ({ db, rolloutId }: Given) =>
+  (await db.rollouts.get(rolloutId)) ?? expect.fail("the rollout is gone");
+const stageOf = async ({ db }: GivenDeployer, version: string) =>
+  (await db.modelVersions.get(version))?.stage;
+const eventsOf = async ({ db }: GivenDeployer) =>
+  (await db.history.list(EXPERIMENT))
+    .filter((event) => event.rollout_id !== null)
+    .map((event) => `${event.kind} by ${event.changed_by}: ${event.reason}`);
+
+test("a paused rollout takes no step, says who paused it and why, and goes on when it is resumed", async () => {
+  const given = await givenRollout();
+  const state = await control(given, "pause", "the night shift wants quiet");
+  expect(state.deployment_manifest?.rollout).toMatchObject({ status: "paused", step_index: 0 });
+  await look(given);
+  expect(await weights(given)).toEqual({ [given.old]: 90, [given.candidate]: 10 });
+  expect(await rolloutOf(given)).toMatchObject({
+    status: "paused",
+    pause: { by: "ana", reason: "the night shift wants quiet" },
+  });
+  await control(given, "resume", "good morning");
+  expect(await rolloutOf(given)).toMatchObject({ status: "running", pause: null });
+  await look(given);
+  expect(await weights(given)).toEqual({ [given.old]: 50, [given.candidate]: 50 });
+  expect((await eventsOf(given)).slice(1)).toEqual([
+    "rollout_paused by ana: the night shift wants quiet",
+    "rollout_resumed by ana: good morning",
+  ]);
+});
+
+test("the time that a rollout was paused for does not count as time that its step was watched", async () => {
+  const given = await givenRollout();
+  await control(given, "pause");
+  await given.world.sql(
+    `update ml_rollouts set step_started_at = step_started_at - interval '70 minutes',
+       pause = jsonb_set(pause, '{since}', to_jsonb((pause ->> 'since')::timestamptz - interval '1 hour'))`,
+  );
+  const before = await rolloutOf(given);
+  await control(given, "resume");
+  const after = await rolloutOf(given);
+  const shift = Date.parse(after.step_started_at) - Date.parse(before.step_started_at);
+  expect(Math.floor(shift / 3_600_000)).toBe(1);
+});
+
+test("what is asked for twice is done once, and the second answer says so", async () => {
+  const given = await givenRollout();
+  await control(given, "pause", "first");
+  const again = await control(given, "pause", "second");
+  expect(again.warnings?.join()).toMatch(/It is paused since .* by ana: first/);
+  expect(await rolloutOf(given)).toMatchObject({ pause: { reason: "first" } });
+  await control(given, "abort");
+  expect((await control(given, "abort", "again")).warnings?.join()).toContain("It was aborted");
+  expect((await errorOf(control(given, "resume"))).message).toContain("is aborted and cannot be resumed");
+});
+
+test("a step that is under way when the pause comes is taken back", async () => {
+  const given = await givenRollout();
+  const hold = given.wire.hold("journal.finish");
+  const looking = look(given);
+  await hold.reached;
+  await control(anotherProcess(given), "pause");
+  hold.release();
+  await looking;
+  expect(await rolloutOf(given)).toMatchObject({ status: "paused", step_index: 0 });
+  expect(await weights(given)).toEqual({ [given.old]: 90, [given.candidate]: 10 });
+  const observed = await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  expect(observed?.weights).toEqual({ [given.old]: 90, [given.candidate]: 10 });
+});
+
+test("an abort takes all traffic back at once, whoever holds the endpoint, and the stages with it", async () => {
+  const given = await givenRollout();
+  const oldVersion = (await given.db.deployments.get(given.old))?.model_version_id ?? "";
+  await given.db.leases.acquire(ENDPOINT, { ttl_seconds: 600, preempt: false });
+  const state = await control(anotherProcess(given), "abort", "wrong week");
+  expect(state.rollback_successful).toBe(true);
+  expect(await weights(given)).toEqual({ [given.old]: 100 });
+  expect(await rolloutOf(given)).toMatchObject({ status: "aborted", next_tick_at: null });
+  expect(await given.db.deployments.get(given.candidate)).toMatchObject({
+    status: "rolled_back",
+    rollback_reason: "wrong week",
+  });
+  expect(await stageOf(given, given.version)).toBe("archived");
+  expect(await stageOf(given, oldVersion)).toBe("production");
+  expect((await eventsOf(given)).at(-1)).toBe("rollout_aborted by ana: wrong week");
+});
+
+test("a paused rollout can be aborted, and stays paused when its rollback fails", async () => {
+  const given = await givenRollout();
+  await control(given, "pause");
+  given.server.crash(given.old);
+  given.wire.fail("server.start", { error: new EndpointCreationError("no memory is left"), times: 1 });
+  await errorOf(control(given, "abort"));
+  expect(await rolloutOf(given)).toMatchObject({ status: "paused", pause: { by: "ana" } });
+});
+
+test("all traffic at once asks for an approval, and completes the rollout", async () => {
+  const given = await givenRollout();
+  const answer = await controlWithApproval(given, "promote_now");
+  expect(answer.deployment_manifest?.rollout).toMatchObject({ status: "completed", step_index: 2 });
+  expect(await weights(given)).toEqual({ [given.candidate]: 100 });
+  expect(await given.db.deployments.get(given.candidate)).toMatchObject({ status: "active" });
+  expect(await given.db.deployments.get(given.old)).toMatchObject({ status: "draining" });
+  expect((await eventsOf(given)).at(-1)).toBe("rollout_promoted by ana: it looks good");
+});
+
+test("a dead candidate is given no traffic at once", async () => {
+  const given = await givenRollout();
+  given.server.crash(given.candidate);
+  expect((await errorOf(control(given, "promote_now"))).message).toContain("does not answer");
+});
+
+test("an aborted rollout is retried from its first step, with an approval of its own", async () => {
+  const given = await givenRollout();
+  const oldVersion = (await given.db.deployments.get(given.old))?.model_version_id ?? "";
+  await look(given);
+  await control(given, "abort");
+  const answer = await controlWithApproval(given, "retry");
+  const again = answer.deployment_manifest ?? expect.fail("nothing was deployed");
+  expect(again.deployment_id).not.toBe(given.candidate);
+  expect(again.rollout).toMatchObject({ status: "running", step_index: 0, steps: rollout.steps });
+  expect(await weights(given)).toEqual({ [given.old]: 90, [again.deployment_id]: 10 });
+  expect(await stageOf(given, given.version)).toBe("production");
+  expect(await stageOf(given, oldVersion)).toBe("archived");
+  expect((await eventsOf(given)).at(-1)).toBe(
+    `rollout_started by ana: retry of ${given.rolloutId}: it looks good`,
+  );
+});
+
+test("a rollout is not retried while it is open, nor over a version that came later", async () => {
+  const given = await givenRollout();
+  expect((await errorOf(control(given, "retry"))).message).toContain("only one that has ended is retried");
+  await control(given, "abort");
+  const newer = await givenReadyForProduction(given, "run3");
+  await promoteWithApproval(given, newer);
+  expect((await errorOf(control(given, "retry"))).message).toContain(`${newer} is at production by now`);
+});
+
+test("a newer version waits for the rollout, or ends it where the policy says so", async () => {
+  const given = await givenRollout();
+  const newer = await givenReadyForProduction(given, "run3");
+  const request = {
+    deployment_action: "promote",
+    model_version_id: newer,
+    target_stage: "production",
+  } as const;
+  expect((await errorOf(given.agent.execute(request))).message).toContain("wait for its end");
+
+  const { policy_id: _, ...policy } = await given.db.experiments.getGatePolicy(EXPERIMENT);
+  await given.db.experiments.setGatePolicy(EXPERIMENT, { ...policy, during_rollout: "supersede" }, "ana");
+  const record = await promoteWithApproval(given, newer);
+  expect(record.version_record?.current_stage).toBe("production");
+  expect(await weights(given)).toEqual({ [given.old]: 100 });
+  expect(await rolloutOf(given)).toMatchObject({ status: "aborted" });
+  expect(await stageOf(given, given.version)).toBe("archived");
+  expect((await eventsOf(given)).at(-1)).toBe(`rollout_aborted by ana: superseded by ${newer}`);
+  const next = await deploy(given, newer, "production", { rollout });
+  expect(await weights(given)).toEqual({ [given.old]: 90, [next.deployment_id]: 10 });
+});
+
+test("a control that names no rollout is refused by what it lacks", async () => {
+  const given = await givenDeployer();
+  const lost = await errorOf(act(given, "pause", { rollout_reason: "which?" }));
+  expect(lost).toMatchObject({ code: "invalid_request" });
+  expect(lost.message).toContain("name the rollout, or its endpoint");
+  expect((await errorOf(control(given, "abort"))).code).toBe("not_found");
+  expect((await errorOf(act(given, "halt", { rollout_reason: "stop" }))).name).toBe(
+    "InvalidDeploymentActionError",
+  );
+});
