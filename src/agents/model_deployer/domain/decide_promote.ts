@@ -18,6 +18,7 @@ import type { Rollout } from "./rollout.ts";
 import type { RollbackFacts } from "./decide_rollback.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
 import { supersedeRollout } from "./supersede_rollout.ts";
+import { describeComparison, type ShadowComparison } from "./shadow_comparison.ts";
 
 export interface PromoteFacts {
   version: ModelVersion | null;
@@ -116,6 +117,7 @@ function plan(
     ...featureShiftNotes(shift),
     ...(ended?.notes ?? []),
     ...(toProduction && policy.kind === "demo" ? [demo] : []),
+    ...(toProduction ? comparisonNotes(shadow?.comparison ?? null) : []),
   ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
@@ -137,6 +139,12 @@ function plan(
     notes,
     evidence,
   });
+}
+
+function comparisonNotes(comparison: ShadowComparison | null): string[] {
+  return comparison === null || comparison.pairs === 0
+    ? []
+    : [`On the same requests ${describeComparison(comparison)}.`];
 }
 
 /** Everything that the gate looked at, and what nobody but a person can judge. */
