@@ -14,6 +14,7 @@ import type {
   Reconciliation,
   RollbackFactsReader,
   Rollouts,
+  ShadowComparisonStore,
   ShadowEvidenceStore,
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
@@ -36,6 +37,7 @@ import { PostgresPrincipals } from "./repositories/principals.ts";
 import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
+import { PostgresShadowComparisons } from "./repositories/shadow_comparisons.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
 
 export interface DeployerDatabase {
@@ -50,6 +52,7 @@ export interface DeployerDatabase {
   rollbackFacts: RollbackFactsReader;
   reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
+  shadowComparisons?: ShadowComparisonStore;
   approvals: Approvals;
   principals: Principals;
   history: History;
@@ -91,6 +94,7 @@ export function createDatabase(options: {
     rollbackFacts: new PostgresRollbackFacts(database),
     reconciliation: new PostgresReconciliation(database),
     shadowEvidence: new PostgresShadowEvidence(database),
+    shadowComparisons: new PostgresShadowComparisons(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),
     history: new PostgresHistory(database),

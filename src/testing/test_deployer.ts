@@ -15,6 +15,7 @@ import {
 import { InMemoryModelPackager } from "./in_memory/model_packager.ts";
 import { InMemoryModelRegistry, type RunSeed } from "./in_memory/model_registry.ts";
 import { InMemoryModelServer } from "./in_memory/model_server.ts";
+import { InMemoryPredictionLogs } from "./in_memory/prediction_logs.ts";
 import { InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 import { EXPERIMENT } from "./states.ts";
 import { Wire } from "./wire.ts";
@@ -37,6 +38,7 @@ export interface InMemoryOutside {
   packager: InMemoryModelPackager;
   server: InMemoryModelServer;
   router: InMemoryTrafficRouter;
+  predictionLogs: InMemoryPredictionLogs;
   workingMemory: InMemoryWorkingMemory;
   episodicMemory: InMemoryEpisodicMemory;
   proceduralMemory: InMemoryProceduralMemory;
@@ -99,6 +101,7 @@ export function createInMemoryOutside(runs: RunSeed[] = testRuns()): InMemoryOut
     packager,
     server: new InMemoryModelServer(packager),
     router: new InMemoryTrafficRouter(),
+    predictionLogs: new InMemoryPredictionLogs(),
     workingMemory: new InMemoryWorkingMemory(),
     episodicMemory: new InMemoryEpisodicMemory(),
     proceduralMemory: new InMemoryProceduralMemory(),

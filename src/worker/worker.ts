@@ -34,6 +34,10 @@ export interface WorkerOptions {
 
 const CLAIM_SECONDS = 30;
 const BATCH = 20;
+/** Looks of one tick. While there are more due, the next tick follows at once. */
+const LOOKS = 100;
+/** Endpoints whose evidence is collected in one round; the next round goes on behind them. */
+const COLLECTIONS = 50;
 /** How many operations are carried on at once beside the looks. */
 const RESUMES = 4;
 /** What one rollout, operation, server or delivery may take; each has a signal of its own. */
@@ -54,6 +58,7 @@ export class Worker {
   ]);
   #reconciledAt = performance.now();
   #report = emptyReport();
+  #collectedUpTo = "";
 
   constructor(capabilities: Capabilities, graph: ModelDeployerGraph) {
     this.#capabilities = capabilities;
@@ -64,11 +69,11 @@ export class Worker {
   async run({ signal, idleMs = 250, onTick }: WorkerOptions): Promise<void> {
     try {
       while (!signal.aborted) {
-        await this.#lookAtRollouts();
+        const looks = await this.#lookAtRollouts();
         await this.#startResuming();
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
         onTick?.(this.#takeReport());
-        await delay(idleMs, undefined, { signal }).catch(ignoreAbort);
+        await delay(looks === LOOKS ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
     } finally {
       await Promise.all(this.#beside.values());
@@ -107,18 +112,26 @@ export class Worker {
     return started;
   }
 
-  async #lookAtRollouts(): Promise<void> {
-    const { rollouts } = this.#capabilities.parts.database;
+  /** How many there were to look at. */
+  async #lookAtRollouts(): Promise<number> {
+    const { rollouts, clock } = this.#capabilities.parts.database;
+    let looks = 0;
     await this.#attempt("rollouts", async () => {
-      const due = await rollouts.claimDue({ limit: BATCH, claim_seconds: CLAIM_SECONDS });
-      await Promise.all(due.map((rollout) => this.#attempt(rollout.rollout_id, () => this.#lookAt(rollout))));
+      const due = await rollouts.claimDue({ limit: LOOKS, claim_seconds: CLAIM_SECONDS });
+      looks = due.length;
+      if (looks === 0) return;
+      const now = await clock.now();
+      await Promise.all(
+        due.map((rollout) => this.#attempt(rollout.rollout_id, () => this.#lookAt(rollout, now))),
+      );
     });
+    return looks;
   }
 
-  async #lookAt(rollout: Rollout): Promise<void> {
+  async #lookAt(rollout: Rollout, now: string): Promise<void> {
     try {
       const { rollout_id } = rollout;
-      const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, signal));
+      const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, now, signal));
       this.#report.rollouts.push(await inSpan("worker.look", { rollout_id }, advance));
     } catch (error) {
       await this.#attempt(rollout.rollout_id, () =>
@@ -128,13 +141,15 @@ export class Worker {
     }
   }
 
-  async #advance(rollout: Rollout, signal: AbortSignal): Promise<TickReport["rollouts"][number]> {
+  async #advance(
+    rollout: Rollout,
+    now: string,
+    signal: AbortSignal,
+  ): Promise<TickReport["rollouts"][number]> {
     const { parts, endpoints, settings } = this.#capabilities;
     const { rollout_id } = rollout;
-    const now = await parts.database.clock.now();
     const context = { operation_id: "op_look", requested_by: settings.requested_by, now };
-    const advance = await look(parts, endpoints, settings, rollout_id, context, { signal });
-    if (advance === null) return { rollout_id, advance: "nothing", reason: "it does not exist" };
+    const advance = await look(parts, endpoints, settings, rollout, context, { signal });
     switch (advance.advance) {
       case "stuck":
         this.#report.problems.push(`${advance.why}; roll it back or deploy another version.`);
@@ -209,8 +224,10 @@ export class Worker {
 
   async #collectEvidence(): Promise<void> {
     const { parts, endpoints } = this.#capabilities;
-    for (const endpoint of await parts.database.endpoints.list()) {
-      if (endpoint.mirror_deployment_id === null) continue;
+    const page = { after: this.#collectedUpTo, limit: COLLECTIONS };
+    const mirrored = await parts.database.endpoints.listMirrored(page);
+    this.#collectedUpTo = mirrored.length < COLLECTIONS ? "" : (mirrored.at(-1)?.endpoint_name ?? "");
+    for (const endpoint of mirrored) {
       await this.#attempt(endpoint.endpoint_name, () =>
         endpoints.collectShadowEvidence(endpoint, { signal: AbortSignal.timeout(WORK_MS) }),
       );

@@ -69,11 +69,14 @@ export function anotherProcess(given: GivenDeployer, overrides: Partial<Settings
 function deployerOver(
   world: World,
   db: DeployerDatabase,
-  { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory }: InMemoryOutside,
+  fakes: InMemoryOutside,
   settings: Partial<Settings> = {},
 ): GivenDeployer {
   const wire = new Wire();
-  const outside = { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory };
+  const { registry, packager, server, router, predictionLogs } = fakes;
+  const { workingMemory, episodicMemory, proceduralMemory } = fakes;
+  const memories = { workingMemory, episodicMemory, proceduralMemory };
+  const outside = { registry, packager, server, router, predictionLogs, ...memories };
   const parts = { database: db, ...outside };
   const assembled = assembleDeployer(parts, { wire, settings, wiredStores: ["journal", "outbox"] });
   return { ...outside, ...assembled, world, db, database: db, wire };

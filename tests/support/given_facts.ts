@@ -41,6 +41,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     minimum_shadow_requests: 1000,
     maximum_shadow_error_rate: 0.01,
     maximum_shadow_p99_ms: 150,
+    maximum_shadow_disagreement: null,
     approvals_for_production: 1,
     during_rollout: "refuse",
     reason: "the standard policy",
@@ -122,6 +123,7 @@ export function someEvidence(overrides: Partial<ShadowEvidence> = {}): ShadowEvi
     errors: 10,
     p99_ms: 150,
     collected_at: NOW,
+    comparison: null,
     ...overrides,
   };
 }

@@ -10,6 +10,7 @@ import { SupabaseProceduralMemory } from "../../memory/procedural_memory.ts";
 import { createMemoryClient } from "../../memory/supabase_client.ts";
 import { RedisWorkingMemory } from "../../memory/working_memory.ts";
 import { BentoMLPackager } from "../../mlops/bentoml/packager.ts";
+import { BentoMLPredictionLogs } from "../../mlops/bentoml/prediction_logs.ts";
 import { BentoMLServer } from "../../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
@@ -149,19 +150,21 @@ function createEngine(
   { mlflowUrl }: ModelDeployer["addresses"],
   tools: ToolsEnvironment,
   { onProgress }: ModelDeployerOptions,
-): Pick<Parts, "registry" | "packager" | "server" | "router"> {
+): Pick<Parts, "registry" | "packager" | "server" | "router" | "predictionLogs"> {
   const client = new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) });
   const bentos = join(home, "bentoml");
+  const server = new BentoMLServer({
+    home: bentos,
+    runDirectory: join(home, "run"),
+    cacheDirectory: cache,
+    uv: tools.uv,
+    ...(onProgress && { onProgress }),
+  });
   return {
     registry: new MLflowRegistry({ client, artifactDirectory: join(home, "artifacts") }),
     packager: new BentoMLPackager({ home: bentos, bentoml: tools.bentoml }),
-    server: new BentoMLServer({
-      home: bentos,
-      runDirectory: join(home, "run"),
-      cacheDirectory: cache,
-      uv: tools.uv,
-      ...(onProgress && { onProgress }),
-    }),
+    server,
+    predictionLogs: new BentoMLPredictionLogs(server),
     router: new EnvoyRouter({ home, envoyPath: tools.envoy }),
   };
 }

@@ -3,8 +3,9 @@ import type { StepOf } from "./domain/plan.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 import { serving } from "./domain/weights.ts";
 import { ConflictError, NotFoundError, ServerNotReadyError, ServiceUnavailableError } from "./errors.ts";
-import type { Database } from "./parts.ts";
+import type { Database, Parts } from "./parts.ts";
 import type { CallOptions, ModelServer, ServerAddress, ServerObservation, TrafficRouter } from "./ports.ts";
+import { ShadowComparer } from "./shadow_comparer.ts";
 
 /** A prediction answered so long ago counts as an answer now: a server may as well die right after it. */
 const STILL_READY_MS = 250;
@@ -14,12 +15,14 @@ export class EndpointManager {
   readonly #router: TrafficRouter;
   readonly #server: ModelServer;
   readonly #database: Database;
+  readonly #comparer: ShadowComparer;
   readonly #ready = new Map<string, { observed: ServerObservation; at: number }>();
 
-  constructor(parts: { router: TrafficRouter; server: ModelServer; database: Database }) {
+  constructor(parts: Pick<Parts, "router" | "server" | "database" | "predictionLogs">) {
     this.#router = parts.router;
     this.#server = parts.server;
     this.#database = parts.database;
+    this.#comparer = new ShadowComparer(parts);
   }
 
   async open(step: StepOf<"open_endpoint">, options: CallOptions): Promise<{ endpoint_url: string }> {
@@ -63,11 +66,14 @@ export class EndpointManager {
     return this.#router.figures(endpointName, options);
   }
 
-  /** Adds what the router has counted for the endpoint's shadow since the last time. */
+  /** Adds what the router has counted, and the servers have logged, for the endpoint's shadow since the last time. */
   async collectShadowEvidence(endpoint: Endpoint, options: CallOptions): Promise<ShadowEvidence | null> {
     const shadow = endpoint.mirror_deployment_id;
     if (shadow === null) return null;
-    const figures = await this.#router.figures(endpoint.endpoint_name, options);
+    const [figures] = await Promise.all([
+      this.#router.figures(endpoint.endpoint_name, options),
+      this.#comparer.collect(endpoint, options),
+    ]);
     const own = figures.find((entry) => entry.deployment_id === shadow);
     return own === undefined
       ? this.#database.shadowEvidence.read(shadow)

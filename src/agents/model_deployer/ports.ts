@@ -1,4 +1,5 @@
 import type { Episode } from "./domain/episode.ts";
+import type { z } from "zod";
 import type { Metrics, Resources, Stage } from "./domain/entities.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 
@@ -143,6 +144,27 @@ export interface TrafficRouter {
   figures(endpointName: string, options: CallOptions): Promise<VersionFigures[]>;
   /** Ends the listener. Idempotent. */
   close(endpointName: string, options: CallOptions): Promise<void>;
+}
+
+// ---------------------------------------------------------------- prediction logs
+
+/** One request that a server answered with a prediction. */
+export interface LoggedPrediction {
+  /** `x-request-id`: a mirrored request has the same as the one that it mirrors. */
+  request_id: string;
+  prediction: z.core.util.JSONType;
+  score: number | null;
+}
+
+export interface ReadPredictions {
+  predictions: LoggedPrediction[];
+  /** Where to go on; null while there is no log. */
+  position: string | null;
+}
+
+export interface PredictionLogs {
+  /** Some of the lines behind `from`, oldest first; null begins shortly before the newest. A deployment without a log has none. */
+  read(deploymentId: string, from: string | null, options: CallOptions): Promise<ReadPredictions>;
 }
 
 // ---------------------------------------------------------------- memory

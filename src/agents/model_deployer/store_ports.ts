@@ -13,6 +13,8 @@ import type {
 import type { Busy, RunningServer } from "./domain/reconciliation.ts";
 import type { Plan, Refusal, Step } from "./domain/plan.ts";
 import type { Rollout, VersionFigures } from "./domain/rollout.ts";
+import type { ShadowComparison } from "./domain/shadow_comparison.ts";
+import type { LoggedPrediction } from "./ports.ts";
 
 /** What the agent asks of the database, which is the only authority on stage, deployment and traffic. */
 
@@ -148,6 +150,8 @@ export interface Experiments {
 export interface Endpoints {
   get(endpointName: string): Promise<Endpoint | null>;
   list(): Promise<Endpoint[]>;
+  /** Those that mirror to a shadow, by name, at most `limit` behind `after`; an empty `after` begins with the first. */
+  listMirrored(options: { after: string; limit: number }): Promise<Endpoint[]>;
 }
 
 export interface Rollouts {
@@ -211,6 +215,25 @@ export interface ShadowEvidenceStore {
   collect(deploymentId: string, figures: VersionFigures): Promise<ShadowEvidence>;
   /** Null when nothing was ever collected. */
   read(deploymentId: string): Promise<ShadowEvidence | null>;
+}
+
+/** How far the log of each deployment was read. */
+export type LogPositions = Record<string, string>;
+
+export interface CollectedPredictions {
+  /** The positions that were read from. */
+  from: LogPositions;
+  /** Those that are read now. */
+  to: LogPositions;
+  predictions: (LoggedPrediction & { side: "shadow" | "production" })[];
+}
+
+export interface ShadowComparisonStore {
+  positions(shadowId: string): Promise<LogPositions>;
+  /** Pairs what was read with what waits for it. Changes nothing when somebody has read on from `from` already. */
+  collect(shadowId: string, collected: CollectedPredictions): Promise<void>;
+  /** Null when nothing was ever collected. */
+  read(shadowId: string): Promise<ShadowComparison | null>;
 }
 
 export interface Approval {

@@ -26,4 +26,13 @@ export class PostgresEndpoints implements Endpoints {
       `select ${endpointColumns} from ml_endpoints e order by e.endpoint_name`,
     );
   }
+
+  async listMirrored({ after, limit }: { after: string; limit: number }): Promise<Endpoint[]> {
+    return this.#database.query(
+      endpointSchema,
+      `select ${endpointColumns} from ml_endpoints e
+       where e.mirror_deployment_id is not null and e.endpoint_name > $1 order by e.endpoint_name limit $2`,
+      [after, limit],
+    );
+  }
 }

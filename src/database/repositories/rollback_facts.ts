@@ -6,6 +6,7 @@ import {
 } from "../../agents/model_deployer/domain/entities.ts";
 import { rolloutSchema } from "../../agents/model_deployer/domain/rollout.ts";
 import type { RollbackFactsReader, StoredRollbackFacts } from "../../agents/model_deployer/store_ports.ts";
+import { Coalesced } from "../coalesced.ts";
 import type { Database } from "../pool.ts";
 import {
   deploymentColumns,
@@ -25,29 +26,29 @@ const factsRow: z.ZodType<StoredRollbackFacts> = z.strictObject({
   open_rollout: fromJsonb(rolloutSchema).nullable(),
 });
 
-const version = (of: string) =>
+const version = (id: string) =>
   `(select to_jsonb(x) from (
-     select ${modelVersionColumns} from ml_model_registry v join ${of} o using (model_version_id)
+     select ${modelVersionColumns} from ml_model_registry v where v.model_version_id = ${id}
    ) x)`;
 
-/** One statement, for whoever rolls back waits for each round trip. */
+/** One statement, for whoever rolls back waits for each round trip, and a worker asks for many side by side. */
 export class PostgresRollbackFacts implements RollbackFactsReader {
   readonly #database: Database;
+  readonly #reads = new Coalesced((ids: string[]) => this.#readAll(ids));
 
   constructor(database: Database) {
     this.#database = database;
   }
 
   async read(deploymentId: string): Promise<StoredRollbackFacts | null> {
-    const [facts] = await this.#database.query(
+    return this.#reads.call(deploymentId);
+  }
+
+  async #readAll(deploymentIds: string[]): Promise<(StoredRollbackFacts | null)[]> {
+    const found = await this.#database.query(
       factsRow,
-      `with current as (
-         select ${deploymentColumns} from ml_deployments d where d.deployment_id = $1
-       ), previous as (
-         select p.* from current c cross join lateral (${previousProduction("c.deployment_id", "c.endpoint_name")}) p
-       )
-       select to_jsonb(c) as current, (select to_jsonb(p) from previous p) as previous,
-         ${version("current")} as current_version, ${version("previous")} as previous_version,
+      `select to_jsonb(c) as current, to_jsonb(p) as previous,
+         ${version("c.model_version_id")} as current_version, ${version("p.model_version_id")} as previous_version,
          (select to_jsonb(x) from (
             select ${endpointColumns} from ml_endpoints e where e.endpoint_name = c.endpoint_name
           ) x) as endpoint,
@@ -55,9 +56,11 @@ export class PostgresRollbackFacts implements RollbackFactsReader {
             select ${rolloutColumns} from ml_rollouts r
             where r.endpoint_name = c.endpoint_name and r.status in ('running', 'paused')
           ) x) as open_rollout
-       from current c`,
-      [deploymentId],
+       from (select ${deploymentColumns} from ml_deployments d where d.deployment_id = any ($1::text[])) c
+       left join lateral (${previousProduction("c.deployment_id", "c.endpoint_name")}) p on true`,
+      [deploymentIds],
     );
-    return facts ?? null;
+    const byId = new Map(found.map((facts) => [facts.current.deployment_id, facts]));
+    return deploymentIds.map((id) => byId.get(id) ?? null);
   }
 }

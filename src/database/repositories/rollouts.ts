@@ -2,11 +2,13 @@ import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { rolloutSchema, type Rollout } from "../../agents/model_deployer/domain/rollout.ts";
 import type { Rollouts } from "../../agents/model_deployer/store_ports.ts";
 import { moveRollout } from "../changes/rollout_changes.ts";
+import { Coalesced } from "../coalesced.ts";
 import { anyRow, type Database } from "../pool.ts";
-import { rolloutColumns } from "../rows.ts";
+import { idRow, json, rolloutColumns } from "../rows.ts";
 
 export class PostgresRollouts implements Rollouts {
   readonly #database: Database;
+  readonly #holds = new Coalesced((changes: ChangeOf<"move_rollout">[]) => this.#holdAll(changes));
 
   constructor(database: Database) {
     this.#database = database;
@@ -48,7 +50,31 @@ export class PostgresRollouts implements Rollouts {
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
+    const isPlain = change.pause === undefined && change.event === undefined;
+    if (isPlain && (await this.#holds.call(change))) return;
+    // Whoever lost learns why from the change itself, which loses again.
     await this.#database.transaction((tx) => moveRollout(tx, change, null));
+  }
+
+  async #holdAll(changes: ChangeOf<"move_rollout">[]): Promise<boolean[]> {
+    const held = await this.#database.query(
+      idRow,
+      `update ml_rollouts r set status = c.status, step_index = c.step_index,
+         step_started_at = coalesce(c.step_started_at, r.step_started_at), next_tick_at = c.next_tick_at,
+         inconclusive_looks = c.inconclusive_looks, judge_state = c.judge_state, verdict = nullif(c.verdict, 'null'),
+         watched_until = coalesce(c.watched_until, r.watched_until), claimed_until = null,
+         updated_at = clock_timestamp()
+       from jsonb_to_recordset($1::jsonb) as c (
+         rollout_id text, expected_step_index integer, expected_status jsonb, status text, step_index integer,
+         step_started_at timestamptz, next_tick_at timestamptz, inconclusive_looks integer, judge_state jsonb,
+         verdict jsonb, watched_until timestamptz
+       )
+       where r.rollout_id = c.rollout_id and r.step_index = c.expected_step_index and c.expected_status ? r.status
+       returning r.rollout_id as id`,
+      [json(changes)],
+    );
+    const ids = new Set(held.map(({ id }) => id));
+    return changes.map(({ rollout_id }) => ids.has(rollout_id));
   }
 
   async #first(condition: string, value: string): Promise<Rollout | null> {

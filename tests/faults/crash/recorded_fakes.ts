@@ -21,13 +21,14 @@ export class RecordedFakes {
   #router: TrafficRouter | null = null;
 
   constructor() {
-    const { registry, packager, server, router, workingMemory, episodicMemory, proceduralMemory } =
-      this.#current;
+    const { registry, packager, server, router, predictionLogs } = this.#current;
+    const { workingMemory, episodicMemory, proceduralMemory } = this.#current;
     this.parts = {
       registry: this.#recorded("registry", registry),
       packager: this.#recorded("packager", packager),
       server: this.#recorded("server", server),
       router: this.#recorded("router", router),
+      predictionLogs: this.#recorded("predictionLogs", predictionLogs),
       workingMemory: this.#recorded("workingMemory", workingMemory),
       episodicMemory: this.#recorded("episodicMemory", episodicMemory),
       proceduralMemory: this.#recorded("proceduralMemory", proceduralMemory),

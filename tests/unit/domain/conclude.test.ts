@@ -34,6 +34,7 @@ function deployment(endpoint: ReturnType<typeof anEndpoint> | null) {
     open_rollout: null,
     figures: [],
     policy: aPolicy(),
+    experience: null,
     retention_seconds: 3600,
   };
   return planOf(decideDeploy(request, facts, context));

@@ -32,7 +32,11 @@ test("the last step completes it: the candidate is active, the old one stays war
     { status: "completed", step_index: 2, next_tick_at: later(65), watched_until: later(3660) },
   ]);
   expect(statusesOf(plan.on_success)).toEqual(["d2: deploying > active", "d1: active > draining (3600)"]);
-  expect(changesOf(plan.on_success, "enqueue")[0]?.payload).toMatchObject({ outcome_type: "success" });
+  expect(changesOf(plan.on_success, "enqueue").map((entry) => entry.topic)).toEqual([
+    "procedural_memory",
+    "episodic_memory",
+  ]);
+  expect(changesOf(plan.on_success, "enqueue")[1]?.payload).toMatchObject({ outcome_type: "success" });
 });
 
 test("a second too early the step is held, however good it looks", () => {

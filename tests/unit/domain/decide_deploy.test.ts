@@ -43,6 +43,7 @@ function decide(stage: Stage, facts: Partial<DeployFacts> = {}, request: Partial
     open_rollout: null,
     figures: [],
     policy: aPolicy(),
+    experience: { rollbacks: 0, completed_rollouts: 0 },
     retention_seconds: 3600,
     ...facts,
   };

@@ -2,7 +2,7 @@ import { emptyAnswer } from "./answer.ts";
 import type { Change, ChangeOf } from "./changes.ts";
 import { planned, propose } from "./decisions.ts";
 import type { ModelVersion } from "./entities.ts";
-import { type EpisodeParts, remember } from "./outbox_entries.ts";
+import { type EpisodeParts, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import {
   LOOK_SECONDS,
@@ -117,6 +117,21 @@ function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[]
     }),
     setStatus(candidate, ["deploying"], "active"),
     setStatus(baseline, ["active"], "draining", { keepWarmSeconds }),
+    ...learnt(look),
+  ];
+}
+
+/** Counts for the model family, whose next rollout is planned by it. */
+function learnt({ facts, context }: Look): Change[] {
+  if (facts.current_version === null) return [];
+  return [
+    recordProcedure(context.operation_id, {
+      name: "rollout",
+      type: "tool_sequence",
+      trigger: `rollout:${facts.current_version.model_name}`,
+      sequence: facts.rollout.steps.map(({ weight }) => `weight_${weight}`),
+      succeeded: true,
+    }),
   ];
 }
 

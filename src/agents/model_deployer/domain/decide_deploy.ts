@@ -1,5 +1,6 @@
 import { emptyAnswer } from "./answer.ts";
 import { newJudgeState } from "./canary_judge.ts";
+import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
@@ -34,7 +35,25 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
       `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end, or roll it back first.`,
     );
   }
-  return planDeployment(request, facts, version, context);
+  const flapping = refuseFlapping(request, facts, context);
+  return flapping ?? planDeployment(request, facts, version, context);
+}
+
+/** At once, with somebody's approval, a version may go out all the same. */
+function refuseFlapping(
+  { target_stage, rollout }: DeployRequest,
+  { deployments, endpoint }: DeployFacts,
+  { now }: DecisionContext,
+): Decision | null {
+  if (target_stage !== "production" || rollout === "immediate") return null;
+  const recent = recentRollbacks(deployments, now);
+  const until = heldUntil(recent, now);
+  if (until === null) return null;
+  return refuse(
+    "conflict",
+    `${endpoint?.endpoint_name ?? "The endpoint"} was rolled back ${recent.length} times within an hour, last from ${recent[0]?.bento_tag}; ` +
+      `it takes the next rollout at ${until}, or one that goes out at once with an approval.`,
+  );
 }
 
 /** A first step above this share is as good as going at once, and needs an approval as that does. */
@@ -48,13 +67,14 @@ export function planDeployment(
   context: DecisionContext,
 ): Decision {
   const id = deploymentId(context.operation_id);
-  const traffic = planTraffic(request, facts, id);
+  const traffic = planTraffic(request, facts, id, context.now);
   const deployment = newDeployment(request, version, context, traffic.baseline);
   const name = deployment.endpoint_name;
   const atOnce = traffic.baseline !== null && (traffic.weights[id] ?? 0) > LARGEST_FIRST_STEP;
   const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
+  const notes = notesOn(traffic, facts);
   return propose({
-    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
+    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.${traffic.care === null ? "" : ` More careful than asked for: ${traffic.care}`}`,
     lease_name: name,
     intent: [{ change: "insert_deployment", deployment }],
     steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
@@ -69,11 +89,23 @@ export function planDeployment(
       model_version_id: version.model_version_id,
       active_deployment_id: id,
       deployment_manifest: draftManifest(deployment, traffic, facts, context),
+      notes,
     },
+    notes,
     approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
     evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });
+}
+
+function notesOn(traffic: PlannedTraffic, { experience }: DeployFacts): string[] {
+  const forgotten =
+    traffic.rollout !== null && experience === null
+      ? [
+          "degraded: procedural memory gave no answer, so of past rollbacks only those within the last hour count.",
+        ]
+      : [];
+  return [...(traffic.care === null ? [] : [`More careful than asked for: ${traffic.care}`]), ...forgotten];
 }
 
 function outcome(

@@ -18,6 +18,7 @@ import type { Rollout } from "./rollout.ts";
 import type { RollbackFacts } from "./decide_rollback.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
 import { supersedeRollout } from "./supersede_rollout.ts";
+import { describeComparison } from "./shadow_comparison.ts";
 
 export interface PromoteFacts {
   version: ModelVersion | null;
@@ -109,13 +110,12 @@ function plan(
     ...(toProduction ? ["check_production_gate", "approve"] : []),
     "set_stage",
   ];
-  const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
   const ended = toProduction ? endingOf(facts, version, context) : null;
   const notes = [
     ...facts.notes,
     ...featureShiftNotes(shift),
     ...(ended?.notes ?? []),
-    ...(toProduction && policy.kind === "demo" ? [demo] : []),
+    ...(toProduction ? gateNotes(policy, facts.shadow) : []),
   ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
@@ -137,6 +137,17 @@ function plan(
     notes,
     evidence,
   });
+}
+
+function gateNotes(policy: GatePolicy, shadow: ShadowEvidence | null): string[] {
+  const comparison = shadow?.comparison ?? null;
+  const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
+  return [
+    ...(policy.kind === "demo" ? [demo] : []),
+    ...(comparison === null || comparison.pairs === 0
+      ? []
+      : [`On the same requests ${describeComparison(comparison)}.`]),
+  ];
 }
 
 /** Everything that the gate looked at, and what nobody but a person can judge. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shadowComparisonSchema } from "./shadow_comparison.ts";
 
 /** Everything that the deployer keeps is JSON with snake_case keys, so that rows, plans and manifests need no translation. */
 
@@ -69,6 +70,8 @@ export const gatePolicySchema = z.strictObject({
   /** Fraction, 0..1. */
   maximum_shadow_error_rate: z.number().min(0).max(1),
   maximum_shadow_p99_ms: z.number().positive(),
+  /** Fraction of the pairs in which shadow and production may predict otherwise; null asks for none. */
+  maximum_shadow_disagreement: z.number().min(0).max(1).nullable().default(null),
   /** Approvals that a promotion to production needs. */
   approvals_for_production: z.int().min(0),
   /** What happens to an open rollout when a newer version is promoted to production: the newer one waits, or ends it. */
@@ -87,6 +90,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   minimum_shadow_requests: 1_000,
   maximum_shadow_error_rate: 0.01,
   maximum_shadow_p99_ms: 150,
+  maximum_shadow_disagreement: null,
   approvals_for_production: 1,
   during_rollout: "refuse",
   reason: "The standard policy: no other was set.",
@@ -176,5 +180,7 @@ export const shadowEvidenceSchema = z.strictObject({
   /** Null while nothing was answered. */
   p99_ms: z.number().nullable(),
   collected_at: instantSchema,
+  /** Its predictions beside production's; null where none were compared. */
+  comparison: shadowComparisonSchema.nullable().default(null),
 });
 export type ShadowEvidence = z.infer<typeof shadowEvidenceSchema>;

@@ -1,3 +1,4 @@
+import { carefully, cautionOf, type Experience, recentRollbacks } from "./caution.ts";
 import type { Deployment, Endpoint, GatePolicy, ModelVersion, WeightSet } from "./entities.ts";
 import type { DeployRequest } from "./requests.ts";
 import type { Rollout, VersionFigures } from "./rollout.ts";
@@ -13,6 +14,8 @@ export interface DeployFacts {
   open_rollout: Rollout | null;
   figures: VersionFigures[];
   policy: GatePolicy;
+  /** Of the version's model family; null when the memory gave no answer. */
+  experience: Experience | null;
   /** How long a replaced production deployment stays warm. */
   retention_seconds: number;
 }
@@ -25,9 +28,18 @@ export interface PlannedTraffic {
   replaced: { deployment_id: string; keep_warm_seconds: number }[];
   baseline: string | null;
   rollout: RolloutPlan | null;
+  /** Why the rollout is more careful than asked for, and by how much; null when it is not. */
+  care: string | null;
 }
 
-export function planTraffic(request: DeployRequest, facts: DeployFacts, id: string): PlannedTraffic {
+const unhurried = { rollout: null, care: null };
+
+export function planTraffic(
+  request: DeployRequest,
+  facts: DeployFacts,
+  id: string,
+  now: string,
+): PlannedTraffic {
   const endpoint = facts.endpoint;
   const weights = endpoint?.weights ?? {};
   const mirror = endpoint?.mirror_deployment_id ?? null;
@@ -37,10 +49,10 @@ export function planTraffic(request: DeployRequest, facts: DeployFacts, id: stri
       .filter((one) => one !== null)
       .map((one) => ({ deployment_id: one, keep_warm_seconds: keepWarmSeconds }));
   if (request.target_stage === "staging") {
-    return { weights: allTo(id), mirror: null, replaced: gone(current, 0), baseline: null, rollout: null };
+    return { ...unhurried, weights: allTo(id), mirror: null, replaced: gone(current, 0), baseline: null };
   }
   if (request.target_stage === "shadow") {
-    return { weights, mirror: id, replaced: gone([mirror], 0), baseline: null, rollout: null };
+    return { ...unhurried, weights, mirror: id, replaced: gone([mirror], 0), baseline: null };
   }
   const ownShadow = facts.deployments.find(
     (one) => one.deployment_id === mirror && one.model_version_id === request.model_version_id,
@@ -49,13 +61,16 @@ export function planTraffic(request: DeployRequest, facts: DeployFacts, id: stri
   const mirrorAfter = ownShadow === undefined ? mirror : null;
   const baseline = current[0] ?? null;
   if (baseline === null) {
-    return { weights: allTo(id), mirror: mirrorAfter, replaced: shadowEnds, baseline, rollout: null };
+    return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced: shadowEnds, baseline };
   }
-  const rollout = planRollout(request.rollout);
+  const asked = planRollout(request.rollout);
+  const recent = recentRollbacks(facts.deployments, now).length;
+  const caution = cautionOf(facts.experience, recent);
+  const rollout = carefully(asked, caution);
   const firstWeight = rollout.steps[0]?.weight ?? 100;
   if (firstWeight === 100) {
     const replaced = [...shadowEnds, ...gone([baseline], facts.retention_seconds)];
-    return { weights: allTo(id), mirror: mirrorAfter, replaced, baseline, rollout: null };
+    return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced, baseline };
   }
   return {
     weights: split(baseline, id, firstWeight),
@@ -63,5 +78,22 @@ export function planTraffic(request: DeployRequest, facts: DeployFacts, id: stri
     replaced: shadowEnds,
     baseline,
     rollout,
+    care: rollout === asked ? null : describeCare(asked, rollout, facts, { recent, caution }),
   };
+}
+
+function describeCare(
+  asked: RolloutPlan,
+  rollout: RolloutPlan,
+  { experience, version }: DeployFacts,
+  { recent, caution }: { recent: number; caution: number },
+): string {
+  const remembered =
+    experience === null
+      ? ""
+      : `${version?.model_name ?? "its model family"} was rolled back ${experience.rollbacks} times and completed ${experience.completed_rollouts} rollouts, `;
+  return (
+    `${remembered}${recent} rollbacks here within the hour: the first step is ${rollout.steps[0]?.weight} % instead of ` +
+    `${asked.steps[0]?.weight} %, and each bake is ${1 + caution} times as long.`
+  );
 }

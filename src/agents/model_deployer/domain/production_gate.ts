@@ -1,5 +1,6 @@
 import type { Experiment, GatePolicy, Metrics, ModelVersion, ShadowEvidence } from "./entities.ts";
 import type { UnmetCriterion } from "./plan.ts";
+import { describeComparison, disagreementRate, nothingCompared } from "./shadow_comparison.ts";
 
 export interface GateFacts {
   version: ModelVersion;
@@ -128,7 +129,26 @@ function shadowCriteria({ version, policy, shadow }: GateFacts): (UnmetCriterion
           `The shadow's p99 is ${shadow.p99_ms} ms and may be ${policy.maximum_shadow_p99_ms} ms.`,
         )
       : null,
+    disagreementCriterion(policy, shadow),
   ];
+}
+
+/** Fewer pairs than this say nothing of how often two models disagree. */
+const FEWEST_PAIRS = 100;
+
+function disagreementCriterion(policy: GatePolicy, shadow: ShadowEvidence): UnmetCriterion | null {
+  const bound = policy.maximum_shadow_disagreement;
+  if (bound === null) return null;
+  const comparison = shadow.comparison ?? nothingCompared;
+  const required = `at most ${bound} of at least ${FEWEST_PAIRS} pairs`;
+  const found = describeComparison(comparison);
+  if (comparison.pairs >= FEWEST_PAIRS && disagreementRate(comparison) <= bound) return null;
+  return unmet(
+    "shadow_disagreement",
+    required,
+    `${comparison.disagreements} of ${comparison.pairs}`,
+    `${found[0]?.toUpperCase()}${found.slice(1)}; the policy asks for ${required}.`,
+  );
 }
 
 /** Everything that stands between a version and production: all of it, never only the first. */

@@ -3,6 +3,7 @@ import { decideAdvance } from "../domain/decide_advance.ts";
 import { propose } from "../domain/decisions.ts";
 import { missing } from "../domain/decisions.ts";
 import type { DecisionContext } from "../domain/requests.ts";
+import type { Rollout } from "../domain/rollout.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
 import type { Planner } from "../operation_runner.ts";
 import type { Parts, Settings } from "../parts.ts";
@@ -13,9 +14,10 @@ import { gatherRollback } from "./rollback.ts";
 /** Looks at a rollout: takes the next step, completes it or rolls it back. Holding is written by `look`, not planned. */
 export function advancePlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
   return plannerFor("advance", async (request, context, options) => {
-    const advance = await look(parts, endpoints, settings, request.rollout_id, context, options);
-    if (advance === null)
+    const rollout = await parts.database.rollouts.get(request.rollout_id);
+    if (rollout === null)
       return missing("Rollout", request.rollout_id, "see status for the rollouts that run");
+    const advance = await look(parts, endpoints, settings, rollout, context, options);
     switch (advance.advance) {
       case "move":
         return advance.decision;
@@ -36,17 +38,15 @@ export function advancePlanner(parts: Parts, endpoints: EndpointManager, setting
   });
 }
 
-/** Null when there is no such rollout. */
+/** @param rollout as it was read or claimed just now */
 export async function look(
   parts: Parts,
   endpoints: EndpointManager,
   settings: Settings,
-  rolloutId: string,
+  rollout: Rollout,
   context: DecisionContext,
   options: CallOptions,
-): Promise<Advance | null> {
-  const rollout = await parts.database.rollouts.get(rolloutId);
-  if (rollout === null) return null;
+): Promise<Advance> {
   const [rollback, figures] = await Promise.all([
     gatherRollback(parts.database, endpoints, rollout.deployment_id, options),
     endpoints.figures(rollout.endpoint_name, options),

@@ -1,4 +1,5 @@
 import { AgentError } from "../../base/agent_error.ts";
+import type { Experience } from "../domain/caution.ts";
 import { decideDeploy } from "../domain/decide_deploy.ts";
 import { endpointName } from "../domain/names.ts";
 import type { DeployFacts } from "../domain/planned_traffic.ts";
@@ -7,7 +8,7 @@ import type { VersionFigures } from "../domain/rollout.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
 import type { Planner } from "../operation_runner.ts";
 import type { Parts, Settings } from "../parts.ts";
-import type { CallOptions } from "../ports.ts";
+import type { CallOptions, ProceduralMemory } from "../ports.ts";
 import { plannerFor } from "./planner.ts";
 
 /** Serves a version at its stage: staging, a mirrored shadow, or production in steps. */
@@ -18,7 +19,7 @@ export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings
 }
 
 export async function gatherDeploy(
-  { database }: Parts,
+  { database, proceduralMemory }: Pick<Parts, "database" | "proceduralMemory">,
   endpoints: EndpointManager,
   settings: Settings,
   request: Pick<DeployRequest, "model_version_id" | "target_stage">,
@@ -34,7 +35,11 @@ export async function gatherDeploy(
   ]);
   const endpoint = known === null ? null : await endpoints.withLivingMirror(known, options);
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
-  const figures = serves ? await figuresOf(endpoints, name, options) : [];
+  const isRollout = serves && request.target_stage === "production";
+  const [figures, experience] = await Promise.all([
+    serves ? figuresOf(endpoints, name, options) : [],
+    isRollout && version !== null ? experienceOf(proceduralMemory, version.model_name, options) : null,
+  ]);
   return {
     version,
     endpoint,
@@ -42,6 +47,7 @@ export async function gatherDeploy(
     open_rollout,
     figures,
     policy,
+    experience,
     retention_seconds: settings.retention_seconds,
   };
 }
@@ -56,6 +62,28 @@ async function figuresOf(
     return await endpoints.figures(name, options);
   } catch (error) {
     if (error instanceof AgentError) return [];
+    throw error;
+  }
+}
+
+/** A plan waits so long for what is remembered, and then does without. */
+const MEMORY_MS = 2000;
+
+/** Null when the memory gives no answer. */
+async function experienceOf(
+  memory: ProceduralMemory,
+  modelName: string,
+  { signal }: CallOptions,
+): Promise<Experience | null> {
+  const bounded = { signal: AbortSignal.any([signal, AbortSignal.timeout(MEMORY_MS)]) };
+  try {
+    const [rollbacks, rollouts] = await Promise.all([
+      memory.experience(`rollback:${modelName}`, bounded),
+      memory.experience(`rollout:${modelName}`, bounded),
+    ]);
+    return { rollbacks: rollbacks.usage_count, completed_rollouts: rollouts.success_count };
+  } catch (error) {
+    if (error instanceof AgentError) return null;
     throw error;
   }
 }

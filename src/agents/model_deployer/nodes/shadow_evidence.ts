@@ -26,13 +26,24 @@ export async function gatherShadow(
       options.read_only === true
         ? await preview(database, endpoints, endpoint, shadow, options)
         : await endpoints.collectShadowEvidence(endpoint, options);
-    return { evidence: evidence ?? (await nothingYet(database, shadow)), notes: [] };
+    return {
+      evidence: await compared(database, evidence ?? (await nothingYet(database, shadow))),
+      notes: [],
+    };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const note = `The router gave no figures, so the evidence collected before counts: ${error.message}`;
     const stored = await database.shadowEvidence.read(shadow.deployment_id);
-    return { evidence: stored ?? (await nothingYet(database, shadow)), notes: [note] };
+    return {
+      evidence: await compared(database, stored ?? (await nothingYet(database, shadow))),
+      notes: [note],
+    };
   }
+}
+
+async function compared(database: Database, evidence: ShadowEvidence): Promise<ShadowEvidence> {
+  const comparison = (await database.shadowComparisons?.read(evidence.deployment_id)) ?? null;
+  return { ...evidence, comparison };
 }
 
 /** What a collection would find. After the router's counters began anew it says less than that, never more. */
@@ -69,5 +80,6 @@ async function nothingYet(database: Database, shadow: Deployment): Promise<Shado
     errors: 0,
     p99_ms: null,
     collected_at: now,
+    comparison: null,
   };
 }

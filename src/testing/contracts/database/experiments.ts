@@ -9,6 +9,7 @@ const demo = {
   minimum_shadow_requests: 50,
   maximum_shadow_error_rate: 0.01,
   maximum_shadow_p99_ms: 150,
+  maximum_shadow_disagreement: null,
   approvals_for_production: 1,
   reason: "The demo takes minutes, not days.",
 };

@@ -154,6 +154,7 @@ export class InMemoryShadowEvidence implements ShadowEvidenceStore {
       errors: rows.reduce((sum, row) => sum + row.errors, 0),
       p99_ms: slowest.length === 0 ? null : Math.max(...slowest),
       collected_at: inOrder(rows, (row) => row.collected_at).at(-1)?.collected_at ?? clock.now(),
+      comparison: null,
     };
   }
 }

@@ -3,6 +3,7 @@ import {
   type Experiment,
   experimentSchema,
   type GatePolicy,
+  type NewGatePolicy,
   STANDARD_GATE_POLICY,
 } from "../../../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, InvalidRequestError } from "../../../../agents/model_deployer/errors.ts";
@@ -50,8 +51,11 @@ export class InMemoryExperiments implements Experiments {
     return policy;
   }
 
-  async setGatePolicy(experimentId: string, policy: Omit<GatePolicy, "policy_id">): Promise<GatePolicy> {
-    const stored: GatePolicy = { ...policy, policy_id: `policy_${randomUUID()}` };
+  async setGatePolicy(experimentId: string, policy: NewGatePolicy): Promise<GatePolicy> {
+    const { during_rollout = STANDARD_GATE_POLICY.during_rollout, maximum_shadow_disagreement = null } =
+      policy;
+    const usual = { during_rollout, maximum_shadow_disagreement };
+    const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
     }
@@ -62,7 +66,7 @@ export class InMemoryExperiments implements Experiments {
   }
 }
 
-function checkPolicy(policy: Omit<GatePolicy, "policy_id">): void {
+function checkPolicy(policy: NewGatePolicy): void {
   check(policy.kind === "demo" || policy.minimum_shadow_hours >= 24, "ml_gate_policies_24_hours");
   check(policy.minimum_shadow_hours > 0, "ml_gate_policies_minimum_shadow_hours_check");
   check(policy.minimum_shadow_requests >= 0, "ml_gate_policies_minimum_shadow_requests_check");

@@ -65,6 +65,11 @@ export class InMemoryEndpoints implements Endpoints {
     const rows = this.#tables.endpoints.where(() => true);
     return rows.sort((a, b) => (a.endpoint_name < b.endpoint_name ? -1 : 1)).map(publicEndpoint);
   }
+
+  async listMirrored({ after, limit }: { after: string; limit: number }): Promise<Endpoint[]> {
+    const mirrored = (await this.list()).filter((one) => one.mirror_deployment_id !== null);
+    return mirrored.filter(({ endpoint_name }) => endpoint_name > after).slice(0, limit);
+  }
 }
 
 export function publicEndpoint({

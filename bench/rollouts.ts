@@ -1,0 +1,152 @@
+import pg from "pg";
+import { createCapabilities } from "../src/agents/model_deployer/capabilities.ts";
+import { createModelDeployerGraph } from "../src/agents/model_deployer/graph.ts";
+import type { Configuration } from "../src/configuration.ts";
+import { createDatabase } from "../src/database/index.ts";
+import { startLocalServices } from "../src/platform/local_services.ts";
+import {
+  InMemoryEpisodicMemory,
+  InMemoryProceduralMemory,
+  InMemoryWorkingMemory,
+} from "../src/testing/in_memory/memories.ts";
+import { InMemoryModelPackager } from "../src/testing/in_memory/model_packager.ts";
+import { InMemoryModelRegistry } from "../src/testing/in_memory/model_registry.ts";
+import { Worker } from "../src/worker/worker.ts";
+import { PretendRouter, PretendServer } from "./rollouts/pretend.ts";
+import { seedRollouts } from "./rollouts/seed.ts";
+import { median, percentile } from "./support/figures.ts";
+import { type Opened, runInHome } from "./support/home.ts";
+import { option, printMachine, printTable, say } from "./support/report.ts";
+
+/**
+ * One worker over 100, 1,000 and 10,000 rollouts that are all under way at once: a real Postgres, servers and a router that
+ * answer at once. Each number of rollouts has a database of its own and a worker of its own, in one process.
+ *
+ * usage: node bench/rollouts.ts [--seconds=20] [--most=10000]
+ */
+const SECONDS = option("seconds", 20);
+const MOST = option("most", 10_000);
+
+interface Measured {
+  rollouts: number;
+  ticks: number[];
+  looks: number;
+  queries: number;
+  /** Overdue by, in seconds, of every rollout when the time was over. */
+  lag: number[];
+  heapMb: number[];
+}
+
+/** Statements that any client of this process has sent. */
+let queries = 0;
+const send: unknown = Reflect.get(pg.Client.prototype, "query");
+Reflect.set(pg.Client.prototype, "query", function (this: pg.Client, ...values: unknown[]): unknown {
+  queries += 1;
+  const sent: unknown = typeof send === "function" ? Reflect.apply(send, this, values) : undefined;
+  return sent;
+});
+
+async function measure(configuration: Configuration, opened: Opened): Promise<void> {
+  say("bringing up Postgres");
+  const { databaseUrl = "" } = await startLocalServices({
+    homeDirectory: configuration.home,
+    cacheDirectory: configuration.cache,
+    need: { postgres: true, redis: false, mlflow: false },
+  });
+  const measured: Measured[] = [];
+  for (const rollouts of [100, 1000, 10_000].filter((number) => number <= MOST)) {
+    say(`${rollouts} rollouts, for ${SECONDS} s`);
+    measured.push(await run(databaseUrl, rollouts, opened));
+  }
+  report(measured);
+}
+
+async function run(serverUrl: string, rollouts: number, opened: Opened): Promise<Measured> {
+  const name = `rollouts_${rollouts}`;
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  await admin.end();
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const database = createDatabase({ url: url.href, holder: "bench" });
+  opened.closers.push(() => database.close());
+  await database.migrate({ installation: "standard" });
+  const sql = new pg.Client({ connectionString: url.href });
+  await sql.connect();
+  await seedRollouts(sql, rollouts);
+  const worker = workerOver(database);
+  const begun = performance.now();
+  const found: Measured = { rollouts, ticks: [], looks: 0, queries: 0, lag: [], heapMb: [] };
+  const sent = queries;
+  let last = begun;
+  await worker.run({
+    signal: AbortSignal.timeout(SECONDS * 1000),
+    onTick: (ticked) => {
+      if (ticked.problems.length > 0) say(ticked.problems.join("\n"));
+      const now = performance.now();
+      if (ticked.rollouts.length > 0) found.ticks.push(now - last);
+      last = now;
+      found.looks += ticked.rollouts.length;
+      found.heapMb.push(process.memoryUsage().heapUsed / 1024 ** 2);
+    },
+  });
+  found.queries = queries - sent;
+  const { rows } = await sql.query<{ lag: number }>(
+    "select greatest(0, extract(epoch from clock_timestamp() - next_tick_at))::float8 as lag from ml_rollouts",
+  );
+  found.lag = rows.map(({ lag }) => lag);
+  await sql.end();
+  await database.close();
+  return found;
+}
+
+function workerOver(database: ReturnType<typeof createDatabase>): Worker {
+  const parts = {
+    database,
+    registry: new InMemoryModelRegistry({ runs: [] }),
+    packager: new InMemoryModelPackager(),
+    server: new PretendServer(),
+    router: new PretendRouter(),
+    workingMemory: new InMemoryWorkingMemory(),
+    episodicMemory: new InMemoryEpisodicMemory(),
+    proceduralMemory: new InMemoryProceduralMemory(),
+  };
+  const capabilities = createCapabilities(parts, {
+    requested_by: "bench",
+    lease_seconds: 30,
+    patience_seconds: 20,
+    retention_seconds: 3600,
+    reconcile_seconds: 3600,
+    default_effects: "live",
+  });
+  return new Worker(capabilities, createModelDeployerGraph(capabilities));
+}
+
+const tenth = (values: readonly number[], part: "first" | "last") => {
+  const size = Math.max(1, Math.floor(values.length / 10));
+  return median(part === "first" ? values.slice(0, size) : values.slice(-size));
+};
+
+function report(measured: readonly Measured[]): void {
+  const rows = measured.map(({ rollouts, ticks, looks, queries: sent, lag, heapMb }) => [
+    String(rollouts),
+    String(ticks.length),
+    looks / ticks.length,
+    median(ticks),
+    median(ticks) / (looks / ticks.length),
+    sent / ticks.length,
+    sent / looks,
+    looks / SECONDS,
+    percentile(lag, 50),
+    percentile(lag, 99),
+    tenth(heapMb, "first"),
+    tenth(heapMb, "last"),
+  ]);
+  say();
+  const heading = ["rollouts", "ticks", "looks/tick", "tick ms", "ms/look", "queries/tick", "queries/look"];
+  printTable([...heading, "looks/s", "lag p50 s", "lag p99 s", "heap MB first", "last"], rows);
+  printMachine();
+}
+
+await runInHome(measure);

@@ -1,0 +1,64 @@
+import {
+  LATENCY_BOUNDS_MS,
+  type Route,
+  type VersionFigures,
+} from "../../src/agents/model_deployer/domain/rollout.ts";
+import type { ModelServer, ServerObservation, TrafficRouter } from "../../src/agents/model_deployer/ports.ts";
+
+const host = "127.0.0.1";
+
+/** Every server is ready, with the tag that the seed gives every deployment. */
+export class PretendServer implements ModelServer {
+  async start(): Promise<{ host: string; port: number }> {
+    return { host, port: 1 };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async observe(): Promise<ServerObservation> {
+    return { state: "ready", host, port: 1, bento_tag: "e2i_bench:v1" };
+  }
+
+  async list(): Promise<string[]> {
+    return [];
+  }
+}
+
+/** Every endpoint has answered a hundred requests a second since the bench began, without a failure. */
+export class PretendRouter implements TrafficRouter {
+  readonly #begun = performance.now();
+
+  async open(): Promise<{ endpoint_url: string }> {
+    return { endpoint_url: `http://${host}:1` };
+  }
+
+  async apply(route: Route): Promise<Route> {
+    return route;
+  }
+
+  async observe(): Promise<Route | null> {
+    return null;
+  }
+
+  async figures(endpointName: string): Promise<VersionFigures[]> {
+    const seconds = (performance.now() - this.#begun) / 1000;
+    const of = (deployment_id: string, requests: number): VersionFigures => ({
+      deployment_id,
+      epoch: "1",
+      requests,
+      errors: 0,
+      p50_ms: 5,
+      p99_ms: 9,
+      failure_runs: 0,
+      latency_counts: LATENCY_BOUNDS_MS.map((bound) => (bound === 10 ? requests : 0)),
+    });
+    const number = endpointName.slice("endpoint_".length);
+    return [of(`old_${number}`, Math.floor(seconds * 90)), of(`new_${number}`, Math.floor(seconds * 10))];
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+}
