@@ -10,10 +10,13 @@ if (problem !== null) {
   process.stderr.write(`skipped: ${sentence}\n`);
 }
 
+/** The testing kit passes the contract suites of the real parts, and needs none of them. */
+const inMemory = "tests/contract/**/in_memory.test.ts";
+
 const unit = {
   test: {
     name: "unit",
-    include: ["tests/{unit,scenarios}/**/*.test.ts"],
+    include: ["tests/{unit,scenarios}/**/*.test.ts", inMemory],
     testTimeout: 20_000,
   },
 };
@@ -23,6 +26,7 @@ const external = {
   test: {
     name: "external",
     include: ["tests/{contract,integration,faults}/**/*.test.ts"],
+    exclude: [inMemory],
     globalSetup: ["tests/support/external_services.ts"],
     testTimeout: 120_000,
     hookTimeout: 300_000,

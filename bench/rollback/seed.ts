@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Change, ChangeOf } from "../../src/agents/model_deployer/domain/changes.ts";
-import { emptyAnswer } from "../../src/agents/model_deployer/domain/answer.ts";
+import { planWith } from "../../src/agents/model_deployer/domain/decisions.ts";
 import type { Deployment, ModelVersion, Stage } from "../../src/agents/model_deployer/domain/entities.ts";
 import { bentoTag } from "../../src/agents/model_deployer/domain/names.ts";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
@@ -90,19 +90,11 @@ export class Forwarder {
       requested_by: "bench",
       request: {},
     });
-    const plan = {
+    const plan = planWith({
       summary: "Set the stage of a benchmark.",
       lease_name: ENDPOINT,
-      preempts: false,
       intent: await intent(operation_id),
-      steps: [],
-      on_success: [],
-      on_failure: [],
-      draft: emptyAnswer,
-      approvals_needed: 0,
-      generation: 0,
-      notes: [],
-    };
+    });
     await journal.begin(operation_id, plan, null);
     await between?.();
     await journal.finish(operation_id, { status: "succeeded", result: {} }, last, null);

@@ -1,7 +1,12 @@
 import type { Change } from "../agents/model_deployer/domain/changes.ts";
 import { spendApproval } from "./changes/approval_changes.ts";
 import type { ChangeContext } from "./changes/context.ts";
-import { insertDeployment, markDrained, setDeploymentStatus } from "./changes/deployment_changes.ts";
+import {
+  dateDeployment,
+  insertDeployment,
+  markDrained,
+  setDeploymentStatus,
+} from "./changes/deployment_changes.ts";
 import { observeRoute, openEndpoint, wantRoute } from "./changes/endpoint_changes.ts";
 import { insertModelVersion, setStage } from "./changes/model_version_changes.ts";
 import { enqueue } from "./changes/outbox_changes.ts";
@@ -37,6 +42,8 @@ function applyChange(tx: Queries, change: Change, context: ChangeContext): Promi
       return insertDeployment(tx, change);
     case "set_deployment_status":
       return setDeploymentStatus(tx, change);
+    case "date_deployment":
+      return dateDeployment(tx, change);
     case "mark_drained":
       return markDrained(tx, change);
     case "want_route":

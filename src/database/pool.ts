@@ -1,10 +1,13 @@
+import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry } from "cockatiel";
 import pg from "pg";
 import { z } from "zod";
+import { Deadline, untilAborted } from "../agents/base/deadline.ts";
 import {
   ConfigurationError,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
+import { Circuit } from "../platform/circuit.ts";
 import { isRepeatable, toAgentError } from "./sqlstate.ts";
 
 export interface PoolOptions {
@@ -74,10 +77,16 @@ export interface Queries {
 export const anyRow = z.unknown();
 
 const ATTEMPTS = 5;
+const CONNECTION_TRIES = 3;
 const RETRY_BASE_MS = 20;
 
 export class Database implements Queries {
   readonly #pool: pg.Pool;
+  readonly #circuit = new Circuit({ service: "postgres", halfOpenAfterMs: 500, isOutage: isSilent });
+  readonly #reconnect = retry(handleWhen(isRefused), {
+    maxAttempts: CONNECTION_TRIES - 1,
+    backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 50, maxDelay: 400 }),
+  });
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -106,27 +115,79 @@ export class Database implements Queries {
     if (!this.#pool.ended) await this.#pool.end();
   }
 
+  /** On a connection of its own, under the circuit breaker, no longer than the deadline of the run it belongs to. */
   async #withClient<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw toAgentError(error);
-    });
-    const session: Session = { client, broken: false };
+    const deadline = Deadline.current?.signal;
+    const guarded = () =>
+      this.#circuit.run("carry out a statement", deadline, () => this.#onClient(work, deadline));
+    if (deadline === undefined) return guarded();
     try {
+      return await untilAborted(deadline, guarded);
+    } catch (error) {
+      throw error === deadline.reason ? outOfTime(error) : error;
+    }
+  }
+
+  async #onClient<T>(work: (session: Session) => Promise<T>, deadline: AbortSignal | undefined): Promise<T> {
+    const session = new Session(await this.#connect());
+    // What was open on it ends with the connection.
+    const giveUp = () => session.release({ broken: true });
+    deadline?.addEventListener("abort", giveUp, { once: true });
+    try {
+      deadline?.throwIfAborted();
       return await work(session);
     } catch (error) {
-      const raised = toAgentError(error);
+      const raised = error === deadline?.reason ? outOfTime(error) : toAgentError(error);
       session.broken ||= raised instanceof ServiceUnavailableError;
       throw raised;
     } finally {
-      client.release(session.broken);
+      deadline?.removeEventListener("abort", giveUp);
+      session.release();
     }
+  }
+
+  /** To connect is safe to repeat: nothing was asked yet. A server that restarts refuses for a moment only. */
+  #connect(): Promise<pg.PoolClient> {
+    return this.#reconnect
+      .execute(() => this.#pool.connect())
+      .catch((error: unknown) => {
+        throw toAgentError(error);
+      });
   }
 }
 
-interface Session {
-  client: pg.PoolClient;
+class Session {
+  readonly client: pg.PoolClient;
   /** A broken connection is closed instead of going back into the pool; the server then ends what was open on it. */
-  broken: boolean;
+  broken = false;
+  #released = false;
+
+  constructor(client: pg.PoolClient) {
+    this.client = client;
+  }
+
+  release({ broken = this.broken } = {}): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.client.release(broken);
+  }
+}
+
+function outOfTime(cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError("postgres", "Postgres did not answer before the deadline of the run.", {
+    cause,
+  });
+}
+
+/** A statement that the server itself cut short says that the server is there. */
+function isSilent(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && !(error.cause instanceof pg.DatabaseError);
+}
+
+/** Refused, reset, or starting up; a connection that nobody answered has cost its whole timeout already. */
+function isRefused(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(53|57)/.test(error.code ?? "");
+  return error instanceof Error && !error.message.includes("timeout");
 }
 
 async function runOn<T>(
@@ -156,12 +217,18 @@ async function runTransaction<T>(session: Session, work: (tx: Queries) => Promis
     const { command } = await client.query("commit");
     if (command === "COMMIT") return result;
   } catch (error) {
-    await client.query("rollback").catch(() => {
-      session.broken = true;
-    });
+    session.broken ||= toAgentError(error) instanceof ServiceUnavailableError;
+    // On a connection that fell silent a rollback would be waited for once more.
+    if (!session.broken) await rollBack(session);
     throw error;
   }
   throw new ServiceRefusedError("postgres", "Postgres rolled a transaction back whose statement had failed");
+}
+
+async function rollBack(session: Session): Promise<void> {
+  await session.client.query("rollback").catch(() => {
+    session.broken = true;
+  });
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { episodeSchema } from "../agents/model_deployer/domain/episode.ts";
 import type { CallOptions, Episode, EpisodicMemory } from "../agents/model_deployer/ports.ts";
 import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
 import { callSupabase } from "./supabase_call.ts";
@@ -7,30 +8,8 @@ import type { MemoryClient } from "./supabase_client.ts";
 /** More episodes than this are not read at once, whatever `limit` says. */
 export const MAX_EPISODES = 200;
 
-/** The agent's own kinds of event; rows of other agents in the same table are not read. */
-const OWN_EVENTS = [
-  "registration",
-  "deployment",
-  "promotion",
-  "rollback",
-  "rollout_step",
-  "rollout_control",
-  "refusal",
-  "failure",
-] as const;
-
-const json = z.record(z.string(), z.unknown());
-
-const rowSchema = z.object({
-  dedupe_key: z.string(),
-  event_type: z.literal("agent_action"),
-  event_subtype: z.enum(OWN_EVENTS),
-  description: z.string(),
-  raw_content: json,
-  experiment_id: z.string().nullable(),
-  endpoint_name: z.string().nullable(),
-  outcome_type: z.enum(["success", "partial_success", "failure", "pending", "escalated"]),
-  outcome_details: json,
+/** Rows of other agents, whose kinds of event are others, stand in the same table and are not read. */
+const rowSchema = episodeSchema.extend({
   // PostgREST writes `+00:00`, its stand-in Postgres' own form; both name one instant.
   occurred_at: z.string().transform((text, context) => {
     const instant = new Date(text.replace(/([+-]\d\d)$/, "$1:00"));
@@ -58,7 +37,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
   async store(episode: Episode, options: CallOptions): Promise<void> {
     const client = await this.#memory.client();
     const row = { ...episode, agent_name: "model_deployer" };
-    await callSupabase("store an episode", options.signal, (signal) =>
+    await callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
       client
         .from("episodic_memories")
         .upsert(row, { onConflict: "dedupe_key", ignoreDuplicates: true })
@@ -87,7 +66,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
       .order("occurred_at", { ascending: false })
       .order("memory_id", { ascending: false })
       .limit(limit);
-    const rows = await callSupabase("read episodes", options.signal, (signal) =>
+    const rows = await callSupabase(this.#memory.circuit, "read episodes", options.signal, (signal) =>
       newest.abortSignal(signal).retry(false),
     );
     const parsed = z.array(rowSchema).safeParse(rows);

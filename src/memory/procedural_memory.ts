@@ -28,18 +28,22 @@ export class SupabaseProceduralMemory implements ProceduralMemory {
     options: CallOptions,
   ): Promise<void> {
     const client = await this.#memory.client();
-    const counted = await callSupabase("record the use of a procedure", options.signal, (signal) =>
-      client
-        .rpc("record_procedural_memory_use", {
-          used_name: procedure.procedure_name,
-          used_type: procedure.procedure_type,
-          used_tool_sequence: procedure.tool_sequence,
-          used_trigger_pattern: procedure.trigger_pattern,
-          used_dedupe_key: use.dedupe_key,
-          used_succeeded: use.succeeded,
-          used_duration_ms: use.duration_ms,
-        })
-        .abortSignal(signal),
+    const counted = await callSupabase(
+      this.#memory.circuit,
+      "record the use of a procedure",
+      options.signal,
+      (signal) =>
+        client
+          .rpc("record_procedural_memory_use", {
+            used_name: procedure.procedure_name,
+            used_type: procedure.procedure_type,
+            used_tool_sequence: procedure.tool_sequence,
+            used_trigger_pattern: procedure.trigger_pattern,
+            used_dedupe_key: use.dedupe_key,
+            used_succeeded: use.succeeded,
+            used_duration_ms: use.duration_ms,
+          })
+          .abortSignal(signal),
     );
     if (typeof counted === "boolean") return;
     throw new ServiceRefusedError(
@@ -53,7 +57,7 @@ export class SupabaseProceduralMemory implements ProceduralMemory {
     options: CallOptions,
   ): Promise<{ usage_count: number; success_count: number }> {
     const client = await this.#memory.client();
-    const rows = await callSupabase("read procedures", options.signal, (signal) =>
+    const rows = await callSupabase(this.#memory.circuit, "read procedures", options.signal, (signal) =>
       client
         .from("procedural_memories")
         .select("usage_count,success_count")

@@ -1,5 +1,6 @@
+import { untilAborted } from "../agents/base/deadline.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import { untilAborted } from "./deadline.ts";
+import { Circuit } from "../platform/circuit.ts";
 
 /** What supabase-js resolves to; it rejects only for mistakes in how it is called. */
 export interface SupabaseReply {
@@ -11,11 +12,16 @@ export interface SupabaseReply {
 /** A request has this long, whatever the caller's own deadline is. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
+/** One for all memories of a client: they share the service behind it. */
+export function memoryCircuit(): Circuit {
+  return new Circuit({ service: "supabase", halfOpenAfterMs: 5_000 });
+}
+
 /** The file that makes what the memories need, named in errors for whoever owns the Supabase project. */
 export const SCHEMA_FILE = "src/memory/migrations/0001_memories.sql";
 
 /**
- * Runs one request and gives back its data.
+ * Runs one request and gives back its data. None is repeated here: what the outbox brings comes again by itself.
  *
  * @param what the request in words, such as `store the episode`
  * @param signal ends the wait even where the client ignores it
@@ -23,19 +29,19 @@ export const SCHEMA_FILE = "src/memory/migrations/0001_memories.sql";
  * @throws ServiceRefusedError when the answer is no; for a missing table it names the file to run
  */
 export async function callSupabase(
+  circuit: Circuit,
   what: string,
   signal: AbortSignal,
   request: (signal: AbortSignal) => PromiseLike<SupabaseReply>,
 ): Promise<unknown> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-  let reply: SupabaseReply;
-  try {
-    reply = await untilAborted(deadline, request);
-  } catch (cause) {
-    throw new ServiceUnavailableError("supabase", `could not ${what}: ${describe(cause)}`, { cause });
-  }
-  if (reply.error === null) return reply.data;
-  throw failure(what, reply.status, reply.error);
+  return circuit.run(what, signal, async () => {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+    const reply = await untilAborted(deadline, request).catch((cause: unknown) => {
+      throw new ServiceUnavailableError("supabase", `could not ${what}: ${describe(cause)}`, { cause });
+    });
+    if (reply.error === null) return reply.data;
+    throw failure(what, reply.status, reply.error);
+  });
 }
 
 function failure(what: string, status: number, error: NonNullable<SupabaseReply["error"]>) {

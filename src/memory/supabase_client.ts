@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
+import type { Circuit } from "../platform/circuit.ts";
+import { memoryCircuit } from "./supabase_call.ts";
 
 export interface MemoryClientOptions {
   /** Base URL of a Supabase project. Without it, or empty, the tables at `databaseUrl` are used. */
@@ -14,6 +16,7 @@ export interface MemoryClientOptions {
 export interface MemoryClient {
   /** `development default`: supabase-js over an in-process PostgREST stand-in, not meant for production. */
   readonly kind: "supabase" | "development default";
+  readonly circuit: Circuit;
   /** Loads the client library on the first call and connects to nothing; later calls give the same client. */
   client(): Promise<SupabaseClient>;
   /** Closes what the default opened. Idempotent. */
@@ -44,6 +47,7 @@ function supabaseClient(url: string, key: string | undefined): MemoryClient {
   let client: Promise<SupabaseClient> | undefined;
   return {
     kind: "supabase",
+    circuit: memoryCircuit(),
     client: () =>
       (client ??= import("@supabase/supabase-js").then((lib) => lib.createClient(url, key, { auth }))),
     close: () => Promise.resolve(),
@@ -69,6 +73,7 @@ function developmentClient(databaseUrl: string): MemoryClient {
   };
   return {
     kind: "development default",
+    circuit: memoryCircuit(),
     client: async () => (await (opened ??= open())).client,
     close: async () => {
       const closing = opened;

@@ -1,12 +1,13 @@
 import { Redis } from "ioredis";
 import { z } from "zod";
+import { untilAborted } from "../agents/base/deadline.ts";
 import type { CallOptions, WorkingMemory } from "../agents/model_deployer/ports.ts";
 import {
   InvalidRequestError,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
-import { untilAborted } from "./deadline.ts";
+import { Circuit } from "../platform/circuit.ts";
 
 /** A session is forgotten a day after its last use: 86400 s in the pipeline. */
 export const SESSION_TTL_SECONDS = 86_400;
@@ -45,6 +46,7 @@ export interface RedisWorkingMemoryOptions {
 export class RedisWorkingMemory implements WorkingMemory {
   readonly #redis: Redis;
   readonly #now: () => number;
+  readonly #circuit = new Circuit({ service: "redis", halfOpenAfterMs: 2_000 });
   #firstConnection: Promise<void> | undefined;
   #lastError: Error | undefined;
 
@@ -98,13 +100,16 @@ export class RedisWorkingMemory implements WorkingMemory {
     this.#redis.disconnect();
   }
 
+  /** Nothing is sent twice: a list that grows would hold a message once more. */
   async #run<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
-    try {
-      return await untilAborted(deadline, () => this.#connected().then(work));
-    } catch (cause) {
-      throw this.#typed(what, cause);
-    }
+    return this.#circuit.run(what, signal, async () => {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+      try {
+        return await untilAborted(deadline, () => this.#connected().then(work));
+      } catch (cause) {
+        throw this.#typed(what, cause);
+      }
+    });
   }
 
   /** Waits for the first connection only: while a lost one is being renewed, the caller is told at once. */

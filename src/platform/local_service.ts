@@ -88,7 +88,7 @@ async function waitUntilReady(
   home: HomeOptions,
   runDirectory: string,
 ): Promise<void> {
-  const deadline = Date.now() + service.readyDeadlineMs;
+  const deadline = performance.now() + service.readyDeadlineMs;
   for (;;) {
     home.signal?.throwIfAborted();
     const runs = (await findProcess(runDirectory, service.name)) !== null;
@@ -97,7 +97,7 @@ async function waitUntilReady(
       (cause: unknown) => ({ cause }),
     );
     if (failure === null && runs) return;
-    if (!runs || Date.now() > deadline) {
+    if (!runs || performance.now() > deadline) {
       throw await explain(
         service,
         runDirectory,

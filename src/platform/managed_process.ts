@@ -65,8 +65,8 @@ export async function startProcess(spec: ProcessSpec): Promise<ManagedProcess> {
   assertName(spec.name);
   const runDirectory = resolve(spec.runDirectory);
   await mkdir(runDirectory, { recursive: true, mode: 0o700 });
-  const deadline = Date.now() + startDeadlineMs;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + startDeadlineMs;
+  while (performance.now() < deadline) {
     const record = await readRecord(runDirectory, spec.name);
     if (record !== null) {
       if (await isLeaderAlive(record)) return { name: spec.name, pid: record.pid };
@@ -174,13 +174,13 @@ async function endMembers(
   graceMs: number,
   leaderSignal?: "SIGTERM" | "SIGINT",
 ): Promise<void> {
-  const killAt = Date.now() + graceMs;
+  const killAt = performance.now() + graceMs;
   const giveUpAt = killAt + killDeadlineMs;
   const told = new Set<number>();
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const members = await livingMembers(record);
     if (members.length === 0) return;
-    const now = Date.now();
+    const now = performance.now();
     if (now > giveUpAt) throw survived(name, members);
     const leads = leaderSignal !== undefined && members.some((member) => member.pid === record.pid);
     for (const member of members) {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
@@ -108,7 +109,7 @@ export class Worker {
 
   async #lookAt(rollout: Rollout): Promise<void> {
     try {
-      this.#report.rollouts.push(await this.#advance(rollout, AbortSignal.timeout(WORK_MS)));
+      this.#report.rollouts.push(await within(WORK_MS, (signal) => this.#advance(rollout, signal)));
     } catch (error) {
       await this.#attempt(rollout.rollout_id, () =>
         this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
@@ -125,6 +126,9 @@ export class Worker {
     const advance = await look(parts, endpoints, settings, rollout_id, context, { signal });
     if (advance === null) return { rollout_id, advance: "nothing", reason: "it does not exist" };
     switch (advance.advance) {
+      case "stuck":
+        this.#report.problems.push(`${advance.why}; roll it back or deploy another version.`);
+        return { rollout_id, advance: "stuck", reason: advance.why };
       case "nothing":
         return { rollout_id, advance: "nothing", reason: advance.why };
       case "hold":
@@ -139,6 +143,7 @@ export class Worker {
       default:
         return advance satisfies never;
     }
+    if (advance.problem !== null) this.#report.problems.push(advance.problem);
     return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
   }
 
@@ -160,8 +165,9 @@ export class Worker {
     const { planners, runner } = this.#capabilities;
     const planner = Object.entries(planners).find(([name]) => name === action)?.[1];
     if (planner === undefined) return;
-    const signal = AbortSignal.timeout(WORK_MS);
-    await runner.run(operation_id, { signal, planner, onProgress: () => undefined });
+    await within(WORK_MS, (signal) =>
+      runner.run(operation_id, { signal, planner, onProgress: () => undefined }),
+    );
     this.#report.resumed.push(operation_id);
   }
 
@@ -169,8 +175,9 @@ export class Worker {
     await this.#attempt("draining", () => this.#drain());
     await this.#attempt("shadow evidence", () => this.#collectEvidence());
     await this.#attempt("outbox", async () => {
-      const signal = AbortSignal.timeout(WORK_MS);
-      this.#report.problems.push(...(await this.#capabilities.delivery.deliver(BATCH, { signal })));
+      const { delivery } = this.#capabilities;
+      const undelivered = await within(WORK_MS, (signal) => delivery.deliver(BATCH, { signal }));
+      this.#report.problems.push(...undelivered);
     });
   }
 
@@ -205,6 +212,11 @@ export class Worker {
       );
     }
   }
+}
+
+function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = new Deadline(ms);
+  return deadline.cover(() => work(deadline.signal));
 }
 
 function emptyReport(): TickReport {

@@ -17,6 +17,8 @@ export interface RowOptions {
   extent: "selection" | "whole";
   /** Everything that the row draws at random comes from it. */
   seed: number;
+  /** Runs one example of a property again, as the sentence about a violation names it. */
+  path?: string;
   services: TestServices;
   /** One line for a person, of what takes long. */
   onProgress: (line: string) => void;

@@ -11,16 +11,18 @@ import { type Finished, holds, tableOf } from "./table.ts";
 /**
  * The whole fault suite, or the rows that are named.
  *
- * usage: node tests/faults/main.ts [--row=NAME]... [--seed=N] [--extent=whole|selection]
+ * usage: node tests/faults/main.ts [--row=NAME]... [--seed=N] [--extent=whole|selection] [--path=PATH]
  */
 const { values } = parseArgs({
   options: {
     row: { type: "string", multiple: true, default: [] },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     extent: { type: "string", default: "whole" },
+    path: { type: "string" },
   },
 });
 const seed = z.coerce.number().int().min(0).parse(values.seed);
+const path = values.path === undefined ? {} : { path: values.path };
 const extent = z.enum(["whole", "selection"]).parse(values.extent);
 
 function chosenRows(names: readonly string[]): FaultRow[] {
@@ -50,7 +52,13 @@ try {
   for (const row of rows) {
     onProgress(`${row.name}: ${row.fault}`);
     const began = performance.now();
-    const result = await row.run({ extent, seed, services, onProgress: (line) => onProgress(`  ${line}`) });
+    const result = await row.run({
+      extent,
+      seed,
+      ...path,
+      services,
+      onProgress: (line) => onProgress(`  ${line}`),
+    });
     const command = `npm run test:faults -- --row=${row.name} --seed=${seed} --extent=${extent}`;
     finished.push({ row, result, seconds: (performance.now() - began) / 1000, command });
     for (const line of [...result.notes, ...result.violations]) onProgress(`  ${line}`);

@@ -6,9 +6,9 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "../../src/agents/model_deployer/domain/entities.ts";
+import { newJudgeState } from "../../src/agents/model_deployer/domain/canary_judge.ts";
 import type { DecisionContext } from "../../src/agents/model_deployer/domain/requests.ts";
 import {
-  nothingSinceLowest,
   type Rollout,
   type Tally,
   type VersionFigures,
@@ -160,17 +160,14 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
       effect_floor: 0.01,
       failures_in_a_row: 5,
       maximum_inconclusive_looks: 3,
+      when_inconclusive: "roll_back",
+      maximum_latency_ratio: 2,
+      latency_floor_ms: 10,
     },
-    judge_state: {
-      log_e: 0,
-      candidate: nothingSeen,
-      baseline: nothingSeen,
-      since_lowest: nothingSinceLowest,
-      last_figures: [],
-      failures_in_a_row: 0,
-    },
+    judge_state: newJudgeState([]),
     verdict: null,
     pause: null,
+    watched_until: null,
     ...overrides,
   };
 }

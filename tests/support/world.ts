@@ -1,4 +1,5 @@
 import pg from "pg";
+import { secondsOf, type Duration } from "../../src/testing/clock.ts";
 import { createDatabase, type DeployerDatabase, type InstallationKind } from "../../src/database/index.ts";
 
 export interface World {
@@ -8,6 +9,25 @@ export interface World {
   another: (holder: string) => DeployerDatabase;
   /** Raw SQL past all of the product's code. */
   sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  /** Dates everything that time decides about so much earlier; the history, which nothing changes, stays. */
+  passTime: (by: Duration) => Promise<void>;
+}
+
+const DATED: Record<string, string[]> = {
+  ml_leases: ["acquired_at", "expires_at"],
+  "ml_approvals where used_at is null": ["granted_at", "expires_at"],
+  ml_deployments: ["activated_at", "drain_due_at", "stopping_until"],
+  ml_rollouts: ["step_started_at", "next_tick_at", "claimed_until"],
+  ml_outbox: ["next_attempt_at"],
+};
+
+function earlier(by: Duration): string {
+  const statements = Object.entries(DATED).map(([rows, columns]) => {
+    const [table = "", condition = ""] = rows.split(/(?= where )/);
+    const moved = columns.map((column) => `${column} = ${column} - make_interval(secs => ${secondsOf(by)})`);
+    return `update ${table} set ${moved.join(", ")}${condition}`;
+  });
+  return statements.join("; ");
 }
 
 export interface OpenWorld extends World {
@@ -37,6 +57,9 @@ export async function openWorld(
     db,
     another,
     sql: async (text, values) => (await raw.query<Record<string, unknown>>(text, values)).rows,
+    passTime: async (by) => {
+      await raw.query(earlier(by));
+    },
     close: async () => {
       await Promise.all([raw.end(), ...opened.map((database) => database.close())]);
     },

@@ -2,14 +2,20 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { AgentError, SlaExceededError, UnexpectedAgentError } from "./agent_error.ts";
 import type { AgentFailure } from "./agent_state.ts";
+import { Deadline } from "./deadline.ts";
 import { type Span, SpanRecorder } from "./spans.ts";
 
 /** What one run of an agent may use: the caller's LangGraph configuration and the deadline that the SLA sets. */
 export interface AgentRun {
+  /** Its signal ends the graph, a little after `signal`: what the work has to say by then is not cut off. */
   config: RunnableConfig;
-  /** Aborted when the caller gives up or the SLA is over. */
+  /** Aborted when the caller gives up or the work's deadline is over. */
   signal: AbortSignal;
 }
+
+/** Parts of the SLA: when the work's deadline ends, and when it is answered for even if it does not heed that. */
+const WORK_UNTIL = 0.95;
+const ANSWERED_BY = 0.985;
 
 export interface AgentUpdate {
   status?: "pending" | "in_progress" | "completed" | "failed" | "cancelled";
@@ -88,12 +94,19 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
   }
 
   async #traced(input: Input, config: RunnableConfig, recorder: SpanRecorder): Promise<Update> {
-    const sla = AbortSignal.timeout(this.sla_seconds * 1000);
-    const signal = config.signal === undefined ? sla : AbortSignal.any([config.signal, sla]);
+    const slaMs = this.sla_seconds * 1000;
+    const deadline = new Deadline(slaMs * WORK_UNTIL);
+    const sla = AbortSignal.timeout(Math.ceil(slaMs * ANSWERED_BY));
+    const asked = config.signal === undefined ? [] : [config.signal];
     const given = config.callbacks;
     const callbacks =
       Array.isArray(given) || given === undefined ? [...(given ?? []), recorder] : given.copy([recorder]);
-    const work = this.run(input, { config: { ...config, signal, callbacks }, signal });
+    const work = deadline.cover(() =>
+      this.run(input, {
+        config: { ...config, signal: AbortSignal.any([...asked, sla]), callbacks },
+        signal: AbortSignal.any([...asked, deadline.signal]),
+      }),
+    );
     return raceSla(work, sla, this).catch((error: unknown) => {
       recorder.abandon(error);
       throw typed(error, this.agent_name);

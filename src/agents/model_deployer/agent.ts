@@ -3,7 +3,7 @@ import { type AgentRun, BaseAgent } from "../base/base_agent.ts";
 import { ApprovalRequiredError } from "./errors.ts";
 import type { ModelDeployerGraph } from "./graph.ts";
 import { pickRequest } from "./nodes/validate_node.ts";
-import { validateRequest } from "./nodes/validate_request.ts";
+import { readable, validateRequest } from "./nodes/validate_request.ts";
 import {
   approvalQuestionSchema,
   type ModelDeployerAnswer,
@@ -30,7 +30,7 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
   }
 
   protected pick(state: Record<string, unknown>): ModelDeployerRequest {
-    const request: Record<string, unknown> = pickRequest(state);
+    const request: Record<string, unknown> = readable(() => pickRequest(state));
     return { deployment_action: "", ...request };
   }
 
@@ -40,8 +40,9 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
 
   /** @throws ModelDeployerError; unknown fields are refused here, where no other agent's fields can stand */
   protected async run(input: ModelDeployerRequest, { config }: AgentRun): Promise<ModelDeployerAnswer> {
-    validateRequest({ ...input });
-    const state = await this.graph.invoke({ ...input }, config);
+    const request = readable(() => ({ ...input }));
+    validateRequest(request);
+    const state = await this.graph.invoke(request, config);
     if (isInterrupted(state)) throw approvalError(state.__interrupt__.map((one): unknown => one.value));
     return answerOf(state);
   }

@@ -76,6 +76,12 @@ export class IdempotencyKeyReusedError extends ModelDeployerError {
   readonly retryable = false;
 }
 
+/** Refuses a replay or a fork of a live run that asks for something else than its operation did; nothing was changed. */
+export class ForkRefusedError extends ModelDeployerError {
+  readonly code = "fork_refused";
+  readonly retryable = false;
+}
+
 /** Ends the run until somebody else approves; repeating the same request afterwards carries it on. */
 export class ApprovalRequiredError extends ModelDeployerError {
   readonly code = "approval_required";

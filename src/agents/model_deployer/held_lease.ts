@@ -1,4 +1,5 @@
 import { AgentError } from "../base/agent_error.ts";
+import { Deadline } from "../base/deadline.ts";
 import { ConflictError, DeadlineExceededError, ServiceUnavailableError } from "./errors.ts";
 import type { Lease, Leases } from "./store_ports.ts";
 
@@ -7,6 +8,9 @@ export interface LeaseRequest {
   preempts: boolean;
   ttl_seconds: number;
 }
+
+/** Given back even when the run's deadline has passed, so that whoever comes next need not wait until it runs out. */
+const RELEASE_MS = 1_000;
 
 /**
  * Holds a lease while `work` runs and renews it in time; the signal aborts when the lease is lost or `signal` aborts.
@@ -30,7 +34,7 @@ export async function withLease<T>(
     throw error;
   } finally {
     renewal.end();
-    await leases.release(lease).catch(ignoreUnreleased);
+    await new Deadline(RELEASE_MS).cover(() => leases.release(lease)).catch(ignoreUnreleased);
   }
 }
 
@@ -115,8 +119,9 @@ function ignoreUnreleased(error: unknown): void {
 
 /** What an aborted wait is raised as. */
 export function deadlineError(what: string, cause: unknown): DeadlineExceededError {
+  const last = cause instanceof AgentError ? ` The last that was heard: ${cause.message}` : "";
   return new DeadlineExceededError(
-    `${what} was not done in time; repeat the request, or let a worker carry it on.`,
+    `${what} was not done in time; repeat the request, or let a worker carry it on.${last}`,
     { cause },
   );
 }

@@ -5,6 +5,7 @@ import { remember } from "./domain/outbox_entries.ts";
 import type { Decision, Plan } from "./domain/plan.ts";
 import { type ActionRequest, actionRequestSchema, type DecisionContext } from "./domain/requests.ts";
 import { ApprovalRequiredError, ConflictError, NotFoundError, ServiceUnavailableError } from "./errors.ts";
+import { answerThatStands } from "./answer_that_stands.ts";
 import { deadlineError, withLease } from "./held_lease.ts";
 import { hasBegun, storedOutcome } from "./operation_outcome.ts";
 import { subjectOf } from "./operation_subject.ts";
@@ -158,6 +159,15 @@ export class OperationRunner {
     } catch (error) {
       if (options.signal.aborted && !(options.signal.reason instanceof ConflictError)) {
         throw deadlineError(plan.summary, error);
+      }
+      const stands =
+        error instanceof ConflictError
+          ? await answerThatStands(operation, plan, this.#database, options)
+          : null;
+      if (stands !== null) {
+        const outcome = { status: "succeeded" as const, result: { ...stands } };
+        await this.#database.journal.finish(operation_id, outcome, [], lease);
+        return stands;
       }
       if (isFinal(error)) await this.#giveUp(operation, plan, lease, error);
       throw error;

@@ -1,33 +1,12 @@
 import { z } from "zod";
 import { AgentError } from "../base/agent_error.ts";
+import { episodeSchema } from "./domain/episode.ts";
 import type { Parts } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
 import type { OutboxEntry } from "./store_ports.ts";
 import type { RegistryManager } from "./registry_manager.ts";
 
 const projectionSchema = z.strictObject({ model_version_id: z.string() });
-
-const episodeSchema = z.strictObject({
-  dedupe_key: z.string(),
-  event_type: z.literal("agent_action"),
-  event_subtype: z.enum([
-    "registration",
-    "deployment",
-    "promotion",
-    "rollback",
-    "rollout_step",
-    "rollout_control",
-    "refusal",
-    "failure",
-  ]),
-  description: z.string(),
-  raw_content: z.record(z.string(), z.unknown()),
-  experiment_id: z.string().nullable(),
-  endpoint_name: z.string().nullable(),
-  outcome_type: z.enum(["success", "partial_success", "failure", "pending", "escalated"]),
-  outcome_details: z.record(z.string(), z.unknown()),
-  occurred_at: z.string(),
-});
 
 const procedureUseSchema = z.strictObject({
   procedure: z.strictObject({

@@ -1,3 +1,4 @@
+import type { Episode } from "./domain/episode.ts";
 import type { Metrics, Resources, Stage } from "./domain/entities.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 
@@ -144,26 +145,7 @@ export interface WorkingMemory {
   recallManifest(sessionId: string, options: CallOptions): Promise<Record<string, unknown> | null>;
 }
 
-export interface Episode {
-  dedupe_key: string;
-  event_type: "agent_action";
-  event_subtype:
-    | "registration"
-    | "deployment"
-    | "promotion"
-    | "rollback"
-    | "rollout_step"
-    | "rollout_control"
-    | "refusal"
-    | "failure";
-  description: string;
-  raw_content: Record<string, unknown>;
-  experiment_id: string | null;
-  endpoint_name: string | null;
-  outcome_type: "success" | "partial_success" | "failure" | "pending" | "escalated";
-  outcome_details: Record<string, unknown>;
-  occurred_at: string;
-}
+export type { Episode } from "./domain/episode.ts";
 
 export interface EpisodicMemory {
   /** Idempotent by `dedupe_key`. */

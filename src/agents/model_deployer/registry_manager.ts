@@ -1,6 +1,6 @@
 import type { ModelVersion, Stage } from "./domain/entities.ts";
 import type { StepOf } from "./domain/plan.ts";
-import { NotFoundError } from "./errors.ts";
+import { ConflictError, NotFoundError } from "./errors.ts";
 import type { CallOptions, ModelRegistry } from "./ports.ts";
 import type { Database } from "./parts.ts";
 
@@ -26,8 +26,16 @@ export class RegistryManager {
     this.#database = database;
   }
 
+  /** @throws ConflictError when the run is registered already; there the registry is not asked for another version */
   async register(step: StepOf<"register_in_registry">, options: CallOptions): Promise<{ version: number }> {
-    const { model_name, mlflow_run_id: run_id, source, request_key } = step;
+    const { experiment_id, model_name, mlflow_run_id: run_id, source, request_key } = step;
+    const before =
+      experiment_id === null ? null : await this.#database.modelVersions.getByRun(experiment_id, run_id);
+    if (before !== null) {
+      throw new ConflictError(`Run ${run_id} was registered meanwhile, as ${before.model_version_id}.`, {
+        details: { mlflow_run_id: run_id, found: { model_version_id: before.model_version_id } },
+      });
+    }
     const registered = await this.#registry.registerVersion(
       { model_name, run_id, source, request_key },
       options,

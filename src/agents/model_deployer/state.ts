@@ -109,6 +109,9 @@ export const approvalQuestionSchema = z.strictObject({
   approvals_needed: z.int(),
   approvals_given: z.int(),
   notes: z.array(z.string()),
+  plan: planViewSchema,
+  /** What speaks for the plan: the version's metrics, and for production what its gate asked for and what the shadow showed. */
+  evidence: z.record(z.string(), z.json()),
   resume_with: z.strictObject({ approval_id: z.string() }),
   /** Why the last attempt to resume did not go through. */
   refused: z.string().nullable(),
@@ -127,7 +130,7 @@ export const ModelDeployerState = new StateSchema({
   idempotency_key: z.string().nullable().optional(),
   /** Null in a dry run, which claims nothing. */
   operation_id: z.string().nullable().optional(),
-  operation_status: z.enum(["claimed", "begun", "succeeded"]).nullable().optional(),
+  operation_status: z.enum(["claimed", "awaiting_approval", "begun", "succeeded"]).nullable().optional(),
   deployment_plan: planViewSchema.nullable().optional(),
   deployment_manifest: answerFields.deployment_manifest.optional(),
   version_record: answerFields.version_record.optional(),

@@ -24,10 +24,17 @@ const restorers: Readonly<Record<string, Restore>> = {
   stage_mismatch: (message, options) => new errors.StageMismatchError(message, options),
   not_found: (message, options) => new errors.NotFoundError(message, options),
   conflict: (message, options) => new errors.ConflictError(message, options),
+  idempotency_key_reused: (message, options) => new errors.IdempotencyKeyReusedError(message, options),
+  approval_required: (message, options) => new errors.ApprovalRequiredError(message, options),
+  not_authenticated: (message, options) => new errors.NotAuthenticatedError(message, options),
+  deadline_exceeded: (message, options) => new errors.DeadlineExceededError(message, options),
+  configuration: (message, options) => new errors.ConfigurationError(message, options),
+  fork_refused: (message, options) => new errors.ForkRefusedError(message, options),
   invalid_approval: (message, options) => new errors.InvalidApprovalError(message, options),
   artifact_rejected: (message, options) => new errors.ArtifactRejectedError(message, options),
   service_unavailable: (message, options) =>
     new errors.ServiceUnavailableError(serviceOf(options), message, options),
+  service_refused: (message, options) => new errors.ServiceRefusedError(serviceOf(options), message, options),
 };
 
 /** The error that an operation ended with, as it was raised the first time. */

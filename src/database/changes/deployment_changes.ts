@@ -3,6 +3,7 @@ import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import {
   deploymentStatusSchema,
   type DeploymentStatus,
+  STOPPABLE_STATUSES,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
 import { anyRow, type Queries } from "../pool.ts";
@@ -30,9 +31,8 @@ export async function insertDeployment(
 }
 
 /**
- * The first `active` sets `activated_at` and the duration since `deployed_at`; each return to `active` takes back
- * that the server was to be stopped. A shadow that becomes active again begins its hours anew. `rolled_back` sets
- * `rolled_back_at`.
+ * The first `active` sets `activated_at`; each return to `active` takes back that the server was to be stopped. A
+ * shadow that becomes active again begins its hours anew. `rolled_back` sets `rolled_back_at`.
  * @throws ConflictError when the status has moved, or for `active` while its server is being stopped
  */
 export async function setDeploymentStatus(
@@ -48,9 +48,6 @@ export async function setDeploymentStatus(
          when $3 = 'active' and status <> 'active' and (activated_at is null or target_stage = 'shadow')
            then clock_timestamp()
          else activated_at end,
-       deployment_duration_seconds = case
-         when $3 = 'active' and activated_at is null then extract(epoch from clock_timestamp() - deployed_at)
-         else deployment_duration_seconds end,
        rolled_back_at = case when $3 = 'rolled_back' then clock_timestamp() else rolled_back_at end,
        drain_due_at = case
          when $3 = 'active' then null
@@ -65,8 +62,18 @@ export async function setDeploymentStatus(
   if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, change.from);
 }
 
-/** States that a deployment's server is stopped in. */
-export const STOPPABLE: DeploymentStatus[] = ["draining", "rolled_back", "failed"];
+/** The first time counts. @throws NotFoundError */
+export async function dateDeployment(tx: Queries, change: ChangeOf<"date_deployment">): Promise<void> {
+  const dated = await tx.query(
+    idRow,
+    `update ml_deployments set
+       deployed_at = case when deployment_duration_seconds is null then $2 else deployed_at end,
+       deployment_duration_seconds = coalesce(deployment_duration_seconds, $3)
+     where deployment_id = $1 returning deployment_id as id`,
+    [change.deployment_id, change.deployed_at, change.deployment_duration_seconds],
+  );
+  if (dated.length === 0) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
+}
 
 /** Idempotent: the first time counts. */
 export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">): Promise<void> {
@@ -75,9 +82,9 @@ export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">)
     `update ml_deployments set drained_at = coalesce(drained_at, clock_timestamp()), stopping_until = null
      where deployment_id = $1 and status = any ($2::deployment_status_enum[])
      returning deployment_id as id`,
-    [change.deployment_id, STOPPABLE],
+    [change.deployment_id, STOPPABLE_STATUSES],
   );
-  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE);
+  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE_STATUSES);
 }
 
 /**
@@ -115,7 +122,7 @@ const statusRow = z.strictObject({ status: deploymentStatusSchema, stopping: z.b
 async function lostStatus(
   tx: Queries,
   id: string,
-  expected: DeploymentStatus[],
+  expected: readonly DeploymentStatus[],
 ): Promise<ConflictError | NotFoundError> {
   const [row] = await tx.query(
     statusRow,

@@ -45,7 +45,8 @@ export async function moveRollout(
     idRow,
     `update ml_rollouts set status = $4, step_index = $5, step_started_at = coalesce($6, step_started_at),
        next_tick_at = $7, inconclusive_looks = $8, judge_state = $9, verdict = $10,
-       pause = case when $11 then $12 else pause end, claimed_until = null, updated_at = clock_timestamp()
+       watched_until = coalesce($11, watched_until), pause = case when $12 then $13 else pause end,
+       claimed_until = null, updated_at = clock_timestamp()
      where rollout_id = $1 and step_index = $2 and status = any ($3::text[])
      returning rollout_id as id`,
     [
@@ -59,6 +60,7 @@ export async function moveRollout(
       change.inconclusive_looks,
       json(change.judge_state),
       json(change.verdict),
+      change.watched_until ?? null,
       pause !== undefined,
       json(pause),
     ],

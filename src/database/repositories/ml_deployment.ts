@@ -1,6 +1,10 @@
-import { deploymentSchema, type Deployment } from "../../agents/model_deployer/domain/entities.ts";
+import {
+  deploymentSchema,
+  STOPPABLE_STATUSES,
+  type Deployment,
+} from "../../agents/model_deployer/domain/entities.ts";
 import type { Deployments } from "../../agents/model_deployer/store_ports.ts";
-import { isRouted, markDrained, STOPPABLE } from "../changes/deployment_changes.ts";
+import { isRouted, markDrained } from "../changes/deployment_changes.ts";
 import { anyRow, type Database } from "../pool.ts";
 import { deploymentColumns } from "../rows.ts";
 
@@ -80,7 +84,7 @@ export class MLDeploymentRepository implements Deployments {
          update ml_deployments d set stopping_until = clock_timestamp() + make_interval(secs => $2)
          from due where d.deployment_id = due.deployment_id
          returning ${deploymentColumns}`,
-        [options.limit, options.claim_seconds, STOPPABLE],
+        [options.limit, options.claim_seconds, STOPPABLE_STATUSES],
       );
     });
   }

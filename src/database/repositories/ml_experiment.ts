@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   experimentSchema,
   gatePolicySchema,
+  STANDARD_GATE_POLICY,
   type Experiment,
   type GatePolicy,
   type NewGatePolicy,
@@ -9,19 +10,6 @@ import {
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
 import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
-
-/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
-export const STANDARD_GATE_POLICY: GatePolicy = {
-  policy_id: "standard",
-  kind: "standard",
-  minimum_shadow_hours: 24,
-  minimum_shadow_requests: 1_000,
-  maximum_shadow_error_rate: 0.01,
-  maximum_shadow_p99_ms: 150,
-  approvals_for_production: 1,
-  during_rollout: "refuse",
-  reason: "The standard policy: no other was set.",
-};
 
 const experimentColumns = Object.keys(experimentSchema.shape).join(", ");
 const policyColumns = Object.keys(gatePolicySchema.shape).join(", ");

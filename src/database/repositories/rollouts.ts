@@ -26,7 +26,7 @@ export class PostgresRollouts implements Rollouts {
       rolloutSchema,
       `with due as (
          select o.rollout_id from ml_rollouts o
-         where o.status = 'running' and o.next_tick_at <= clock_timestamp()
+         where o.next_tick_at <= clock_timestamp()
            and (o.claimed_until is null or o.claimed_until <= clock_timestamp())
            and not exists (
              select from ml_operations p where p.lease_name = o.endpoint_name and p.action in ('rollback', 'abort')

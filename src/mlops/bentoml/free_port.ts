@@ -21,9 +21,9 @@ export function findFreePort(): Promise<number> {
  * its last thread lets go of the port.
  */
 export async function becomesFree(port: number, withinMs: number): Promise<boolean> {
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   while (!(await isPortFree(port))) {
-    if (Date.now() >= deadline) return false;
+    if (performance.now() >= deadline) return false;
     await delay(25);
   }
   return true;

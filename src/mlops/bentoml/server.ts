@@ -186,9 +186,9 @@ export class BentoMLServer implements ModelServer {
   }
 
   async #waitUntilReady(record: ServerRecord, signal: AbortSignal): Promise<WaitOutcome> {
-    const deadline = Date.now() + this.#startTimeoutMs;
+    const deadline = performance.now() + this.#startTimeoutMs;
     let last = "nothing was asked";
-    while (Date.now() < deadline) {
+    while (performance.now() < deadline) {
       throwIfAborted(signal, record.deployment_id);
       const asked = await this.#ask(record, signal);
       if (asked.state === "ready" || asked.state === "failed") return asked;

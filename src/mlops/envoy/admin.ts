@@ -1,7 +1,9 @@
+import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry } from "cockatiel";
 import { Pool } from "undici";
 import { z } from "zod";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { Circuit } from "../../platform/circuit.ts";
 import { hasCode } from "./generation_fence.ts";
 import { ingressPrefix } from "./bootstrap.ts";
 import { clusterDumpSchema, toKnownClusters, type KnownCluster } from "./cluster_config.ts";
@@ -11,21 +13,25 @@ import { routeConfigName, routeDumpSchema, toRoute } from "./route_config.ts";
 export const envoyService = "envoy";
 
 const callTimeoutMs = 3_000;
+const tries = 3;
 
-const quantilesSchema = z.object({
-  supported_quantiles: z.array(z.number()),
-  computed_quantiles: z.array(
-    z.object({
-      name: z.string(),
-      values: z.array(z.object({ cumulative: z.number().nullable() })),
-    }),
-  ),
+const histogramsSchema = z.object({
+  supported_percentiles: z.array(z.number()).default([]),
+  details: z
+    .array(
+      z.object({
+        name: z.string(),
+        totals: z.array(z.object({ lower_bound: z.number(), count: z.int() })),
+        percentiles: z.array(z.object({ cumulative: z.number().nullable() })),
+      }),
+    )
+    .default([]),
 });
 const statsSchema = z.object({
   stats: z.array(
     z.union([
       z.object({ name: z.string(), value: z.union([z.number(), z.string()]) }),
-      z.object({ histograms: quantilesSchema }),
+      z.object({ histograms: histogramsSchema }),
     ]),
   ),
 });
@@ -34,8 +40,14 @@ const serverInfoSchema = z.object({ state: z.string(), node: z.object({ id: z.st
 export interface Stats {
   /** Counters, gauges and texts by name. */
   values: Map<string, number | string>;
-  /** By histogram, then by quantile in percent; null before the first value. */
-  quantiles: Map<string, Map<number, number | null>>;
+  histograms: Map<string, Histogram>;
+}
+
+export interface Histogram {
+  /** By percent; null before the first value. */
+  quantiles: Map<number, number | null>;
+  /** Values counted from this one on, up to the next entry: two significant digits. */
+  counts: { from: number; count: number }[];
 }
 
 /** How far Envoy has come with one of its two files. */
@@ -56,6 +68,12 @@ const subscriptionPrefixes: Record<SubscriptionName, string> = {
 export class EnvoyAdmin {
   readonly #pool: Pool;
   readonly #endpointName: string;
+  readonly #circuit = new Circuit({ service: envoyService, halfOpenAfterMs: 1_000, isOutage: isSilence });
+  /** Reads alone are repeated, and only where the connection broke: who is silent is not asked to be silent again. */
+  readonly #retry = retry(handleWhen(isBrokenOff), {
+    maxAttempts: tries - 1,
+    backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 20, maxDelay: 200 }),
+  });
 
   constructor(endpointName: string, socketPath: string) {
     this.#endpointName = endpointName;
@@ -83,12 +101,12 @@ export class EnvoyAdmin {
 
   /** @param filter a regular expression (RE2) over the full names */
   async stats(filter: string, signal: AbortSignal): Promise<Stats> {
-    const path = `/stats?format=json&filter=${encodeURIComponent(filter)}`;
+    const path = `/stats?format=json&histogram_buckets=detailed&filter=${encodeURIComponent(filter)}`;
     const { stats } = await this.#read(path, statsSchema, signal);
-    const found: Stats = { values: new Map(), quantiles: new Map() };
+    const found: Stats = { values: new Map(), histograms: new Map() };
     for (const entry of stats) {
       if ("name" in entry) found.values.set(entry.name, entry.value);
-      else addQuantiles(found.quantiles, entry.histograms);
+      else addHistograms(found.histograms, entry.histograms);
     }
     return found;
   }
@@ -110,7 +128,7 @@ export class EnvoyAdmin {
   }
 
   async #read<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const text = await this.#call("GET", path, signal);
+    const text = await this.#retry.execute(() => this.#call("GET", path, signal));
     try {
       return schema.parse(JSON.parse(text));
     } catch (cause) {
@@ -125,6 +143,10 @@ export class EnvoyAdmin {
   }
 
   async #call(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
+    return this.#circuit.run(`answer ${path}`, signal, () => this.#send(method, path, signal));
+  }
+
+  async #send(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);
     try {
       const answer = await this.#pool.request({ method, path, signal: bounded });
@@ -138,19 +160,29 @@ export class EnvoyAdmin {
       if (cause instanceof ServiceRefusedError) throw cause;
       const absent = hasCode(cause, "ENOENT") || hasCode(cause, "ECONNREFUSED");
       const what = absent ? "is not running; open the endpoint" : `did not answer ${path}`;
+      const failure = absent ? "absent" : bounded.aborted ? "silent" : "broken_off";
       throw new ServiceUnavailableError(envoyService, `Envoy of ${this.#endpointName} ${what}`, {
         cause,
-        details: { endpoint_name: this.#endpointName },
+        details: { endpoint_name: this.#endpointName, failure },
       });
     }
   }
 }
 
-function addQuantiles(into: Stats["quantiles"], histograms: z.infer<typeof quantilesSchema>): void {
-  for (const { name, values } of histograms.computed_quantiles) {
-    const byQuantile = histograms.supported_quantiles.map((quantile, index) => {
-      return [quantile, values[index]?.cumulative ?? null] as const;
+function isSilence(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && error.details["failure"] === "silent";
+}
+
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError && error.details["failure"] === "broken_off";
+}
+
+function addHistograms(into: Stats["histograms"], found: z.infer<typeof histogramsSchema>): void {
+  for (const { name, percentiles, totals } of found.details) {
+    const quantiles = found.supported_percentiles.map((percent, index) => {
+      return [percent, percentiles[index]?.cumulative ?? null] as const;
     });
-    into.set(name, new Map(byQuantile));
+    const counts = totals.map(({ lower_bound, count }) => ({ from: lower_bound, count }));
+    into.set(name, { quantiles: new Map(quantiles), counts });
   }
 }

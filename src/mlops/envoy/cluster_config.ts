@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { RUN_OF_FAILURES } from "../../agents/model_deployer/domain/rollout.ts";
 import type { ServerAddress } from "../../agents/model_deployer/ports.ts";
 
 /** One deployment as Envoy knows it. */
@@ -14,7 +15,7 @@ const metadataKey = "model_deployer";
  * All clusters as Envoy's discovery response; its version is a digest of the content.
  *
  * Idle connections end after 3 s, before uvicorn and Node end theirs (5 s), or a request could meet a server that is just
- * hanging up. DEFAULT priority carries the mirror alone: a slow shadow holds 64 requests, the rest is not mirrored.
+ * hanging up. Outlier detection counts runs of failures and ejects nobody. DEFAULT priority carries the mirror alone: a slow shadow holds 64 requests, the rest is not mirrored.
  */
 export function toClusterFile(clusters: readonly KnownCluster[]): { version: string; content: string } {
   const resources = [...clusters]
@@ -41,6 +42,12 @@ function toResource({ deployment_id, host, port, added_in }: KnownCluster): Reco
         common_http_protocol_options: { idle_timeout: "3s" },
         explicit_http_config: { http_protocol_options: {} },
       },
+    },
+    outlier_detection: {
+      consecutive_5xx: RUN_OF_FAILURES,
+      enforcing_consecutive_5xx: 0,
+      enforcing_success_rate: 0,
+      enforcing_failure_percentage: 0,
     },
     metadata: { filter_metadata: { [metadataKey]: { added_in } } },
   };

@@ -72,7 +72,7 @@ export async function startEnvoy(
     });
   }
   try {
-    await untilReady(folder, listener, signal);
+    await untilReady(folder, listener, { signal, isAdopted: wasRunning });
   } catch (error) {
     // An opener that gave up leaves the process to whoever else is waiting for it.
     const isOurs = !wasRunning && error instanceof EndpointCreationError;
@@ -123,15 +123,19 @@ async function setAsideIfDamaged(path: string): Promise<void> {
 
 /** The kernel takes a moment to close what a killed Envoy had open; whoever holds the port longer is somebody else. */
 async function untilPortIsFree(folder: EndpointFolder, listener: Listener): Promise<void> {
-  const deadline = Date.now() + portGraceMs;
+  const deadline = performance.now() + portGraceMs;
   while (!(await isPortFree(listener.port))) {
     if (await isRunning(folder)) return;
-    if (Date.now() > deadline) throw portTaken(folder, listener);
+    if (performance.now() > deadline) throw portTaken(folder, listener);
     await delay(pollMs);
   }
 }
 
-async function untilReady(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
+async function untilReady(
+  folder: EndpointFolder,
+  listener: Listener,
+  { signal, isAdopted }: { signal: AbortSignal; isAdopted: boolean },
+): Promise<void> {
   const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(startDeadlineMs)]);
   let lastError: unknown;
@@ -147,7 +151,8 @@ async function untilReady(folder: EndpointFolder, listener: Listener, signal: Ab
       if (!(await isRunning(folder))) throw await startFailure(folder, listener, lastError);
       await delay(pollMs);
     }
-    if (!signal.aborted) throw await startFailure(folder, listener, lastError);
+    // One that was up before may answer again; one that we started and that never did is of no use.
+    if (!signal.aborted && !isAdopted) throw await startFailure(folder, listener, lastError);
     throw new ServiceUnavailableError(
       envoyService,
       `opening endpoint ${folder.endpoint_name} was given up before its Envoy was ready`,

@@ -1,19 +1,19 @@
-import type { VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
+import { LATENCY_BOUNDS_MS, type VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { envoyService, type EnvoyAdmin, type Stats } from "./admin.ts";
+import { envoyService, type EnvoyAdmin, type Histogram, type Stats } from "./admin.ts";
 
 /**
  * What Envoy has counted for each deployment that got a request, mirrored ones included.
  *
  * A request counts when it is over: answered, reset or timed out, the latter two as 503 and 504. Requests that a circuit
  * breaker kept from the server count neither as requests nor as errors. Quantiles are Envoy's own, over the counters' life,
- * up to one second old.
+ * up to one second old. Runs of failures are what its outlier detection has seen, tries of one request counted each.
  */
 export async function readFigures(admin: EnvoyAdmin, signal: AbortSignal): Promise<VersionFigures[]> {
   const { run } = await admin.serverInfo(signal);
   const clusters = await admin.clusters(signal);
   const stats = await admin.stats(
-    "^cluster\\..*\\.upstream_rq_(completed|5xx|pending_overflow|time)$",
+    "^cluster\\..*\\.(upstream_rq_(completed|5xx|pending_overflow|time)|outlier_detection\\.ejections_detected_consecutive_5xx)$",
     signal,
   );
   if ((await admin.serverInfo(signal)).run !== run) {
@@ -30,16 +30,28 @@ export async function readFigures(admin: EnvoyAdmin, signal: AbortSignal): Promi
 }
 
 function toCounts(
-  { values, quantiles }: Stats,
+  { values, histograms }: Stats,
   deploymentId: string,
-): Pick<VersionFigures, "requests" | "errors" | "p50_ms" | "p99_ms"> {
+): Omit<VersionFigures, "deployment_id" | "epoch"> {
   const count = (name: string) => Number(values.get(`cluster.${deploymentId}.${name}`) ?? 0);
   const kept = count("upstream_rq_pending_overflow");
-  const time = quantiles.get(`cluster.${deploymentId}.upstream_rq_time`);
+  const time = histograms.get(`cluster.${deploymentId}.upstream_rq_time`);
   return {
     requests: Math.max(0, count("upstream_rq_completed") - kept),
     errors: Math.max(0, count("upstream_rq_5xx") - kept),
-    p50_ms: time?.get(50) ?? null,
-    p99_ms: time?.get(99) ?? null,
+    p50_ms: time?.quantiles.get(50) ?? null,
+    p99_ms: time?.quantiles.get(99) ?? null,
+    failure_runs: count("outlier_detection.ejections_detected_consecutive_5xx"),
+    latency_counts: toLatencyCounts(time?.counts ?? []),
   };
+}
+
+function toLatencyCounts(counts: Histogram["counts"]): number[] {
+  const bins = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
+  for (const { from, count } of counts) {
+    const bin = LATENCY_BOUNDS_MS.findIndex((bound) => from <= bound);
+    const index = bin === -1 ? LATENCY_BOUNDS_MS.length : bin;
+    bins[index] = (bins[index] ?? 0) + count;
+  }
+  return bins;
 }

@@ -181,8 +181,8 @@ async function publish<Seen>(
   const published = await fence.publish(route.generation, folder[name], content);
   if (published.outcome === "superseded") return published;
 
-  const deadline = Date.now() + acknowledgeDeadlineMs;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + acknowledgeDeadlineMs;
+  while (performance.now() < deadline) {
     const seen = await look();
     if (seen !== null) return { outcome: "acknowledged", seen };
     if ((await admin.subscriptions(signal))[name].rejected > rejected) {

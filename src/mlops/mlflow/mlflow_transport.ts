@@ -1,18 +1,9 @@
-import {
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  ConsecutiveBreaker,
-  ExponentialBackoff,
-  circuitBreaker,
-  fullJitterGenerator,
-  handleWhen,
-  retry,
-  type RetryPolicy,
-} from "cockatiel";
+import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry, type RetryPolicy } from "cockatiel";
 import { Pool, type Dispatcher } from "undici";
 import type { z } from "zod";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { Circuit } from "../../platform/circuit.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
 import { parseAnswer, readText } from "./mlflow_answers.ts";
 
@@ -33,6 +24,9 @@ export interface MLflowTransportOptions {
   breaker?: { consecutiveFailures: number; halfOpenAfterMs: number };
 }
 
+/** Three tries of it, with their pauses, end inside an answer's 30 s. */
+const CALL_TIMEOUT_MS = 6_000;
+
 export interface Call {
   method: "GET" | "POST" | "DELETE";
   /** Under the tracking URI, starting with a slash, each segment already percent-encoded. */
@@ -51,29 +45,21 @@ export class MLflowTransport {
   readonly #headers: Record<string, string>;
   readonly #callTimeoutMs: number;
   readonly #retry: RetryPolicy;
-  readonly #breaker: CircuitBreakerPolicy;
+  readonly #circuit: Circuit;
 
   /** @throws ConfigurationError */
   constructor(options: MLflowTransportOptions) {
     const uri = checkedTrackingUri(options.trackingUri);
-    const { consecutiveFailures, halfOpenAfterMs } = options.breaker ?? {
-      consecutiveFailures: 5,
-      halfOpenAfterMs: 10_000,
-    };
     this.origin = uri.origin;
     this.#prefix = uri.pathname.replace(/\/+$/, "");
     this.#headers = headersFor(options);
-    this.#callTimeoutMs = options.callTimeoutMs ?? 10_000;
+    this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
     this.#pool = new Pool(uri.origin, { connections: 8, connect: { timeout: this.#callTimeoutMs } });
-    const outages = handleWhen(isOutage);
-    this.#retry = retry(outages, {
+    this.#retry = retry(handleWhen(isWorthAnotherTry), {
       maxAttempts: (options.maximumTries ?? 3) - 1,
       backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 100, maxDelay: 2_000 }),
     });
-    this.#breaker = circuitBreaker(outages, {
-      halfOpenAfter: halfOpenAfterMs,
-      breaker: new ConsecutiveBreaker(consecutiveFailures),
-    });
+    this.#circuit = new Circuit({ service: SERVICE, ...options.breaker });
   }
 
   /** @throws ServiceUnavailableError | ServiceRefusedError | NotFoundError */
@@ -120,18 +106,8 @@ export class MLflowTransport {
   }
 
   async #guarded<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
-    const through = () => this.#breaker.execute(() => this.#typed(call, signal, attempt));
-    try {
-      return await (call.repeatable ? this.#retry.execute(through) : through());
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-      const last = this.#breaker.lastFailure;
-      throw new ServiceUnavailableError(
-        SERVICE,
-        `MLflow at ${this.origin} failed too often in a row; ${nameOf(call)} was not sent. It is tried again shortly.`,
-        { cause: last !== undefined && "error" in last ? last.error : error, details: { breaker: "open" } },
-      );
-    }
+    const through = () => this.#circuit.run(nameOf(call), signal, () => this.#typed(call, signal, attempt));
+    return await (call.repeatable ? this.#retry.execute(through) : through());
   }
 
   async #typed<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
@@ -171,9 +147,10 @@ function nameOf(call: Call): string {
   return `${call.method} ${call.path.replace("/api/2.0/mlflow/", "")}`;
 }
 
-/** A caller who gives up says nothing about the server. */
-function isOutage(error: unknown): boolean {
-  return error instanceof ServiceUnavailableError && error.details["given_up"] !== true;
+/** Neither what its caller has given up nor what an open circuit has answered. */
+function isWorthAnotherTry(error: unknown): boolean {
+  if (!(error instanceof ServiceUnavailableError)) return false;
+  return error.details["given_up"] !== true && error.details["breaker"] !== "open";
 }
 
 function headersFor(options: MLflowTransportOptions): Record<string, string> {

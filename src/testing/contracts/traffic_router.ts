@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
+import type { Route, VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
 import {
   InvalidRequestError,
   ServiceRefusedError,
@@ -19,6 +19,10 @@ export interface TrafficRouterHarness {
   crash: (endpointName: string) => Promise<void>;
   dispose: () => Promise<void>;
 }
+
+/** How many answers are counted by how long they took. */
+const timed = ({ latency_counts = [] }: VersionFigures) =>
+  latency_counts.reduce((sum, count) => sum + count, 0);
 
 /** Every implementation of the port passes this. */
 export function describeTrafficRouter(name: string, makeHarness: () => Promise<TrafficRouterHarness>): void {
@@ -161,13 +165,14 @@ export function describeTrafficRouter(name: string, makeHarness: () => Promise<T
         const counted = await pollUntil(
           async () => {
             const [broken, good] = await router.figures("churn", options);
-            const isWhole = broken?.requests === 20 && good?.requests === 20 && good.p99_ms !== null;
+            const isWhole = broken?.requests === 20 && good?.requests === 20 && timed(broken) === 20;
             return isWhole ? { broken, good } : null;
           },
           { deadlineMs: 10_000, what: "20 counted requests" },
         );
-        expect(counted.broken).toMatchObject({ deployment_id: "broken", errors: 20 });
-        expect(counted.good).toMatchObject({ deployment_id: "good", errors: 0 });
+        expect(counted.broken).toMatchObject({ deployment_id: "broken", errors: 20, failure_runs: 4 });
+        expect(counted.good).toMatchObject({ deployment_id: "good", errors: 0, failure_runs: 0 });
+        expect(timed(counted.good)).toBe(20);
         expect(counted.good.p50_ms).toBeLessThanOrEqual(counted.good.p99_ms ?? 0);
 
         await crash("churn");

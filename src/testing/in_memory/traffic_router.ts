@@ -1,4 +1,9 @@
-import type { Route, VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
+import {
+  LATENCY_BOUNDS_MS,
+  type Route,
+  RUN_OF_FAILURES,
+  type VersionFigures,
+} from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
 import { assertEndpointName, checkRoute } from "../../mlops/envoy/route_check.ts";
@@ -92,7 +97,11 @@ export class InMemoryTrafficRouter implements TrafficRouter {
     for (const [deployment_id, share] of shares) {
       const { error_rate = 0, p50_ms = 0, p99_ms = 0 } = behaviours[deployment_id] ?? {};
       const errors = Math.round(share * error_rate);
-      this.feed(endpointName, { deployment_id, requests: share, errors, p50_ms, p99_ms });
+      // Only a deployment that fails all is taken to fail in a row.
+      const failure_runs = errors === share ? Math.floor(share / RUN_OF_FAILURES) : 0;
+      const latency_counts = countsOf(share, p50_ms, p99_ms);
+      const growth = { requests: share, errors, p50_ms, p99_ms, failure_runs, latency_counts };
+      this.feed(endpointName, { deployment_id, ...growth });
     }
   }
 
@@ -106,6 +115,8 @@ export class InMemoryTrafficRouter implements TrafficRouter {
       epoch: `${endpointName}/${endpoint.epoch}`,
       requests: (before?.requests ?? 0) + growth.requests,
       errors: (before?.errors ?? 0) + growth.errors,
+      failure_runs: (before?.failure_runs ?? 0) + (growth.failure_runs ?? 0),
+      latency_counts: sumOf(before?.latency_counts ?? [], growth.latency_counts ?? []),
     });
   }
 
@@ -166,6 +177,24 @@ function beginCounters(endpoint: FakeEndpoint): void {
   endpoint.epoch += 1;
   endpoint.figures.clear();
 }
+
+/** Two answers in a hundred take as long as the p99 says, the others as long as the p50. */
+function countsOf(requests: number, p50: number, p99: number): number[] {
+  const slow = Math.ceil(requests * 0.02);
+  const counts = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
+  for (const [ms, count] of [
+    [p50, requests - slow],
+    [p99, slow],
+  ] as const) {
+    const bin = LATENCY_BOUNDS_MS.findIndex((bound) => ms <= bound);
+    const index = bin === -1 ? LATENCY_BOUNDS_MS.length : bin;
+    counts[index] = (counts[index] ?? 0) + count;
+  }
+  return counts;
+}
+
+const sumOf = (a: number[], b: number[]): number[] =>
+  a.length >= b.length ? a.map((count, index) => count + (b[index] ?? 0)) : sumOf(b, a);
 
 function sharesOf({ weights }: Route, requests: number): [string, number][] {
   const shares = Object.entries(weights)

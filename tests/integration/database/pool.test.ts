@@ -9,6 +9,8 @@ import {
 } from "../../../src/agents/model_deployer/errors.ts";
 import { createDatabase, createPool, Database } from "../../../src/database/index.ts";
 import type { PoolOptions } from "../../../src/database/pool.ts";
+import { Deadline } from "../../../src/agents/base/deadline.ts";
+import { FaultProxy } from "../../faults/fault_proxy.ts";
 import { createWorld, type World } from "./support.ts";
 
 const anything = z.unknown();
@@ -124,4 +126,29 @@ test("an instant is read to the microsecond, with any time zone of the session",
     return tx.query(row, "select $1::timestamptz as at", [instant]);
   });
   expect(elsewhere).toEqual([{ at: "2026-01-02T08:34:05.678901+05:30" }]);
+});
+
+test("a server that falls silent is given up at the deadline of the run, whatever is under way", async () => {
+  const world = await createWorld();
+  const { proxy, url } = await FaultProxy.beforeUrl(world.url);
+  const database = open({ url });
+  onTestFinished(() => proxy.close());
+  await database.query(anything, "select 1");
+  await proxy.set("black_hole");
+  const late = { code: "service_unavailable", details: { service: "postgres" }, retryable: true };
+  const within = (work: () => Promise<unknown>) =>
+    expect(new Deadline(50).cover(work)).rejects.toMatchObject(late);
+  await within(() => database.query(anything, "select 1"));
+  await within(() => database.transaction((tx) => tx.query(anything, "select 1")));
+  await proxy.mend();
+  await expect.poll(() => database.query(anything, "select 1 as one").catch(() => [])).toEqual([{ one: 1 }]);
+});
+
+test("a connection that breaks before anything was asked is made again", async () => {
+  const world = await createWorld();
+  const { proxy, url } = await FaultProxy.beforeUrl(world.url);
+  const database = open({ url });
+  onTestFinished(() => proxy.close());
+  await proxy.set("reset", { times: 2 });
+  expect(await database.query(anything, "select 1 as one")).toEqual([{ one: 1 }]);
 });

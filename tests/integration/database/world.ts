@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import type { InstallationKind } from "../../../src/database/migrate.ts";
+import { experiment } from "../../../src/testing/contracts/database/fixtures.ts";
 import { createTestDatabase } from "../../support/databases.ts";
 import { openWorld, type World } from "../../support/world.ts";
-import { experiment } from "./fixtures.ts";
 
 export type { World } from "../../support/world.ts";
 
@@ -31,8 +31,13 @@ async function createSchemaAt(url: string, schema: string): Promise<void> {
 
 /** A migrated database with one experiment, `exp`; what is open on it is closed when the test has finished. */
 export async function createWorld(installation: InstallationKind = "standard"): Promise<World> {
+  const world = await createEmptyWorld(installation);
+  await world.db.experiments.create(experiment, "tester");
+  return world;
+}
+
+export async function createEmptyWorld(installation: InstallationKind): Promise<World> {
   const world = await openWorld(await createSchema(), installation);
   onTestFinished(() => world.close());
-  await world.db.experiments.create(experiment, "tester");
   return world;
 }

@@ -167,3 +167,13 @@ test("a shadow that nobody has asked anything is told that, and not that it does
   expect(error.message).toMatch(/in shadow for \d+\.\d s and needs 24.00 h/);
   expect(error.message).not.toContain("no active shadow");
 });
+
+test("the warnings of an earlier run on the same thread are not this one's", async () => {
+  const given = await givenDeployer();
+  const version = await register(given, "run1");
+  const config = liveThread();
+  const dry = { ...config, context: { effects: "dry-run" } };
+  const request = { deployment_action: "promote", model_version_id: version, target_stage: "staging" };
+  expect((await given.graph.invoke(request, dry)).warnings).toHaveLength(1);
+  expect((await given.graph.invoke(request, config)).warnings).toEqual([]);
+});

@@ -63,7 +63,12 @@ test("the node takes the first step and answers; ticks take the rest, and the ol
   const report = await tick(given);
   expect(report.problems).toEqual([]);
   expect(await weightsOf(given)).toEqual({ [deployment]: 100 });
-  expect(await given.db.deployments.get(deployment)).toMatchObject({ status: "active" });
+  const { deployed_at, deployment_duration_seconds } = manifest;
+  expect(await given.db.deployments.get(deployment)).toMatchObject({
+    status: "active",
+    deployed_at,
+    deployment_duration_seconds,
+  });
   const replaced = await given.db.deployments.get(first.deployment);
   expect(replaced).toMatchObject({ status: "draining", drained_at: null });
   expect(await given.server.list()).toContain(first.deployment);

@@ -122,6 +122,17 @@ test("an error that nobody has typed is a problem with a name, and the worker go
   expect(problems.join()).toContain("RangeError: no space left");
 });
 
+test("a rollout that has no way back is a problem with a name", async () => {
+  const given = await givenDeployer();
+  const { old, candidate } = await givenRollout(given);
+  await given.world.sql("update ml_deployments set status = 'failed' where deployment_id = $1", [old]);
+  given.server.crash(candidate);
+  await makeDue(given);
+  const { problems, rollouts } = await given.worker.tick();
+  expect(rollouts).toMatchObject([{ advance: "stuck" }]);
+  expect(problems.join()).toMatch(/rollout_\w+ has lost its endpoint or one of its deployments/);
+});
+
 test("a rollout whose look failed is looked at again in the next tick", async () => {
   const given = await givenDeployer();
   await givenRollout(given);

@@ -47,6 +47,9 @@ test("a deployment is dated when it is done, takes as long as it took, and names
     deployed_at: later(12.346),
     deployment_duration_seconds: 12.35,
   });
+  expect(changesOf(changes, "date_deployment")).toMatchObject([
+    { deployment_id: "deploy_new", deployed_at: later(12.346), deployment_duration_seconds: 12.35 },
+  ]);
   const procedure = changesOf(changes, "enqueue").find((entry) => entry.topic === "procedural_memory");
   expect(procedure?.payload).toMatchObject({ duration_ms: 12_346 });
 });

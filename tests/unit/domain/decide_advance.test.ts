@@ -1,65 +1,7 @@
 import { expect, test } from "vitest";
-import {
-  type Advance,
-  type AdvanceFacts,
-  decideAdvance,
-} from "../../../src/agents/model_deployer/domain/decide_advance.ts";
-import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
-import { changesOf, movesOf, planOf, routeOf, statusesOf } from "../../support/decided.ts";
-import {
-  aDeployment,
-  anEndpoint,
-  aRollout,
-  aVersion,
-  context,
-  figuresOf,
-  later,
-} from "../../support/given_facts.ts";
-
-type Count = readonly [number, number];
-
-interface Given {
-  rollout?: Partial<Rollout>;
-  candidate?: Count;
-  baseline?: Count;
-  seconds?: number;
-  facts?: Partial<AdvanceFacts>;
-}
-
-function advance({
-  rollout,
-  candidate = [0, 60],
-  baseline = [0, 540],
-  seconds = 60,
-  facts,
-}: Given = {}): Advance {
-  const running = aRollout(rollout);
-  const known: AdvanceFacts = {
-    rollout: running,
-    figures: [figuresOf("d1", baseline), figuresOf("d2", candidate)],
-    candidate_is_ready: true,
-    retention_seconds: 3600,
-    current: aDeployment(2, { status: "deploying" }),
-    current_version: aVersion(2),
-    endpoint: anEndpoint({ weights: { d1: 90, d2: 10 }, mirror_deployment_id: "d5" }),
-    previous: aDeployment(1),
-    previous_version: aVersion(1, { stage: "archived" }),
-    previous_is_ready: true,
-    open_rollout: running,
-    ...facts,
-  };
-  return decideAdvance(known, { ...context, now: later(seconds) });
-}
-
-function planOfMove(given?: Given) {
-  const made = advance(given);
-  return made.advance === "move" ? planOf(made.decision) : expect.fail(`it came to ${made.advance}`);
-}
-
-function changeOfHold(given?: Given) {
-  const made = advance(given);
-  return made.advance === "hold" ? made.change : expect.fail(`it came to ${made.advance}`);
-}
+import { changesOf, movesOf, routeOf, statusesOf } from "../../support/decided.ts";
+import { advance, changeOfHold, type Count, planOfMove } from "../../support/given_advance.ts";
+import { aRollout, figuresOf, later } from "../../support/given_facts.ts";
 
 test("a step that is baked and passes leads to the next one", () => {
   const plan = planOfMove();
@@ -87,7 +29,7 @@ test("the last step completes it: the candidate is active, the old one stays war
   const plan = planOfMove({ rollout: { step_index: 1 } });
   expect(routeOf(plan).weights).toEqual({ d2: 100 });
   expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
-    { status: "completed", step_index: 2, next_tick_at: null },
+    { status: "completed", step_index: 2, next_tick_at: later(65), watched_until: later(3660) },
   ]);
   expect(statusesOf(plan.on_success)).toEqual(["d2: deploying > active", "d1: active > draining (3600)"]);
   expect(changesOf(plan.on_success, "enqueue")[0]?.payload).toMatchObject({ outcome_type: "success" });
@@ -165,19 +107,20 @@ test("evidence gathered over the looks rolls back a candidate that fails now and
   expect(outcomes.at(-1)).toBe("move");
 });
 
-test.each(["paused", "completed", "rolled_back", "aborted"] as const)(
+test.each(["completed", "rolled_back", "aborted"] as const)(
   "a rollout that is %s is left alone",
   (status) => {
     expect(advance({ rollout: { status } })).toEqual({ advance: "nothing", why: `rollout_2 is ${status}` });
   },
 );
 
-test("a rollback with nothing to go back to does nothing and says why", () => {
+test("a rollout with nothing to go back to is stuck, and says why", () => {
   const made = advance({ candidate: [9, 9], facts: { previous: null } });
-  expect(made).toEqual({
-    advance: "nothing",
-    why: "rollout_2 has lost its endpoint or one of its deployments",
-  });
+  expect(made.advance).toBe("stuck");
+  expect(made).toHaveProperty(
+    "why",
+    expect.stringMatching(/^rollout_2 has lost its endpoint or one of its deployments: 9 failures/),
+  );
 });
 
 test("whatever it comes to, the counters of this look are what the next one starts from", () => {

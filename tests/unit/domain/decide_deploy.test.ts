@@ -201,22 +201,6 @@ test.each<[string, Stage, Partial<DeployFacts>, Partial<DeployRequest>, string, 
     "conflict",
     /rollout_2 of d2 is running/,
   ],
-  [
-    "steps that fall",
-    "production",
-    serves,
-    {
-      rollout: {
-        steps: [
-          { weight: 50, bake_seconds: 1 },
-          { weight: 20, bake_seconds: 1 },
-          { weight: 100, bake_seconds: 0 },
-        ],
-      },
-    },
-    "invalid_request",
-    /rollout\.steps: weights must rise, and step 2 \(20\) does not/,
-  ],
 ])("%s is refused", (_what, stage, facts, request, code, sentence) => {
   const refusal = refusalOf(decide(stage, facts, request));
   expect(refusal.code).toBe(code);

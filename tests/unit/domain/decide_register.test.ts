@@ -41,7 +41,7 @@ test("a finished run becomes a version at development, pinned before it is regis
   expect(plan.steps[1]?.do).toMatchObject({
     model_name: "e2i_remission",
     source: "runs:/run1/model",
-    request_key: "op_new",
+    request_key: "run/remission/run1",
   });
   expect(insertedBy(decide())).toMatchObject({
     algorithm: "sklearn",

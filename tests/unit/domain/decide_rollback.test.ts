@@ -13,7 +13,15 @@ import {
   statusesOf,
   stepsOf,
 } from "../../support/decided.ts";
-import { aDeployment, anEndpoint, aRollout, aVersion, context, ENDPOINT } from "../../support/given_facts.ts";
+import {
+  aDeployment,
+  anEndpoint,
+  aRollout,
+  aVersion,
+  context,
+  ENDPOINT,
+  NOW,
+} from "../../support/given_facts.ts";
 
 const first = aVersion(1, { stage: "archived", stage_revision: 4 });
 
@@ -85,7 +93,7 @@ test("in the middle of a rollout: the candidate goes, the baseline never left, t
   expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
     { ...held, status: "rolled_back", expected_status: ["paused"] },
   ]);
-  expect(changesOf(plan.on_failure, "move_rollout")).toMatchObject([{ status: "running" }]);
+  expect(changesOf(plan.on_failure, "move_rollout")).toMatchObject([{ status: "paused", next_tick_at: NOW }]);
 });
 
 test("another deployment of the same version moves no stage", () => {

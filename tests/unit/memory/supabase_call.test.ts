@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { callSupabase, type SupabaseReply } from "../../../src/memory/supabase_call.ts";
+import { callSupabase, memoryCircuit, type SupabaseReply } from "../../../src/memory/supabase_call.ts";
 
 const signal = () => AbortSignal.timeout(5_000);
 
 function answer(status: number, error: SupabaseReply["error"]) {
-  return callSupabase("try", signal(), () => Promise.resolve({ data: null, error, status }));
+  return callSupabase(memoryCircuit(), "try", signal(), () => Promise.resolve({ data: null, error, status }));
 }
 
 describe("callSupabase", () => {
   it("gives back the data", async () => {
     const reply = { data: [1], error: null, status: 200 };
-    expect(await callSupabase("try", signal(), () => Promise.resolve(reply))).toEqual([1]);
+    expect(await callSupabase(memoryCircuit(), "try", signal(), () => Promise.resolve(reply))).toEqual([1]);
   });
 
   it.each([
@@ -36,7 +36,7 @@ describe("callSupabase", () => {
   it("does not wait for a request that ignores its signal", async () => {
     const never = new Promise<SupabaseReply>(() => undefined);
     const caller = new AbortController();
-    const call = callSupabase("try", caller.signal, () => never);
+    const call = callSupabase(memoryCircuit(), "try", caller.signal, () => never);
     caller.abort();
     await expect(call).rejects.toMatchObject({ code: "service_unavailable", cause: { name: "AbortError" } });
   });
@@ -47,7 +47,9 @@ describe("callSupabase", () => {
       started = true;
       return Promise.resolve({ data: null, error: null, status: 200 });
     };
-    await expect(callSupabase("try", AbortSignal.abort(), request)).rejects.toThrow("could not try");
+    await expect(callSupabase(memoryCircuit(), "try", AbortSignal.abort(), request)).rejects.toThrow(
+      "could not try",
+    );
     expect(started).toBe(false);
   });
 });

@@ -4,6 +4,7 @@ import {
   deploymentStatusSchema,
   instantSchema,
   metricsSchema,
+  type ModelVersion,
   servedStageSchema,
   stageSchema,
 } from "./entities.ts";
@@ -70,6 +71,27 @@ export const answerSchema = z.strictObject({
 });
 /** What an action answers; stored with its operation, so that the same request gets the same answer. */
 export type Answer = z.infer<typeof answerSchema>;
+
+/** The answer of what concerns a version and no deployment; `promoted_at` is set anew when something moved. */
+export function versionAnswer(
+  version: ModelVersion,
+  move: Pick<VersionRecord, "current_stage" | "promoted_by" | "promoted_at" | "promotion_reason">,
+  notes: string[],
+): Answer {
+  return {
+    ...emptyAnswer,
+    version_record: {
+      model_version_id: version.model_version_id,
+      model_name: version.model_name,
+      version: version.version,
+      previous_stage: version.stage,
+      metrics_at_promotion: version.metrics,
+      ...move,
+    },
+    model_version_id: version.model_version_id,
+    notes,
+  };
+}
 
 export const emptyAnswer: Answer = {
   deployment_manifest: null,

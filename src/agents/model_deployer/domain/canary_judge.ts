@@ -1,40 +1,41 @@
-import { nothingSinceLowest } from "./rollout.ts";
-import type { JudgeSettings, JudgeState, Tally, Verdict, VersionFigures } from "./rollout.ts";
+import { logEFactor, logEFactorAlone, type Sides } from "./error_evidence.ts";
+import { isSlower, latencyBands } from "./latency_bands.ts";
+import { nothingSinceLowest, RUN_OF_FAILURES } from "./rollout.ts";
+import type { JudgeSettings, JudgeState, LatencyBands, Tally, Verdict, VersionFigures } from "./rollout.ts";
 
 /**
- * Judges a candidate's errors against the baseline's, at any number of looks.
+ * Judges a candidate against its baseline, at any number of looks: its errors by `error_evidence`, its latency by
+ * `latency_bands`, and a run of failures by itself.
  *
- * The statistic is a two-sample Bernoulli e-process: Turner, Ly, Gruenwald, "Generic E-variables for Exact Sequential
- * k-Sample Tests that allow for Optional Stopping" (2024), section 3. Each look is one block; the rates that it bets on
- * come from the looks before it, so that the product is an e-value under "the candidate fails no more often".
- * The bet is one-sided: while the candidate looks no worse, or one side has no past to bet by, the block's factor is 1.
- *
- * A look sees counts, not the order of the answers within it: `failures_in_a_row` is therefore exact only where a look
- * holds no success of the candidate, and a run of failures that ends inside a look goes unnoticed.
+ * Either of them fails the candidate. Only errors pass it or hold it: latency that cannot be told yet holds nothing up,
+ * because bands of a p99 need over a thousand answers of each side.
  */
-
-/** Pseudo-counts of the Beta prior of each rate; the paper's simulations favour values well below 1. */
-const PRIOR = 0.18;
 
 export interface JudgedSides {
   candidate_id: string;
   baseline_id: string;
 }
 
-interface Sides {
-  candidate: Tally;
-  baseline: Tally;
-}
+type Growth = Tally & { failure_runs: number; latency: number[] };
 
 const nothing: Tally = { requests: 0, errors: 0 };
 
-function growth(now: VersionFigures | undefined, before: VersionFigures | undefined): Tally {
-  if (now === undefined) return nothing;
-  if (before === undefined || before.epoch !== now.epoch)
-    return { requests: now.requests, errors: now.errors };
+/** More answers than so many are scaled down to it, so that bets follow a version that turns bad late. */
+const RECENT_ANSWERS = 2000;
+/** With fewer answers of the candidate only a run of failures fails it: the first few may have failed together. */
+const FEWEST_ANSWERS = 10;
+/** Of alpha, what is spent on the bound of a baseline's rate that is no longer asked. */
+const ALONE_SHARE = 0.1;
+
+function growth(now: VersionFigures | undefined, before: VersionFigures | undefined): Growth {
+  if (now === undefined) return { ...nothing, failure_runs: 0, latency: [] };
+  const since = before?.epoch === now.epoch ? before : undefined;
+  const more = (after: number, earlier = 0) => Math.max(0, after - earlier);
   return {
-    requests: Math.max(0, now.requests - before.requests),
-    errors: Math.max(0, now.errors - before.errors),
+    requests: more(now.requests, since?.requests),
+    errors: more(now.errors, since?.errors),
+    failure_runs: more(now.failure_runs ?? 0, since?.failure_runs),
+    latency: (now.latency_counts ?? []).map((count, bin) => more(count, since?.latency_counts?.[bin])),
   };
 }
 
@@ -42,37 +43,32 @@ const plus = (a: Tally, b: Tally): Tally => ({
   requests: a.requests + b.requests,
   errors: a.errors + b.errors,
 });
+const plusEach = (a: number[], b: number[]): number[] =>
+  a.length >= b.length ? a.map((count, bin) => count + (b[bin] ?? 0)) : plusEach(b, a);
 const rate = (tally: Tally): number => (tally.requests === 0 ? 0 : tally.errors / tally.requests);
-const bet = (tally: Tally): number => (tally.errors + PRIOR) / (tally.requests + 2 * PRIOR);
 
-/** Logarithm of the probability of `tally` at an error rate; rates stay inside (0, 1) by the prior. */
-function logLikelihood(tally: Tally, errorRate: number): number {
-  return tally.errors * Math.log(errorRate) + (tally.requests - tally.errors) * Math.log1p(-errorRate);
+function newest(tally: Tally): Tally {
+  if (tally.requests <= RECENT_ANSWERS) return tally;
+  return { requests: RECENT_ANSWERS, errors: (tally.errors * RECENT_ANSWERS) / tally.requests };
 }
 
-/** Logarithm of one block's e-variable, given what was seen before it. */
-export function logEFactor(past: Sides, block: Sides): number {
-  const size = block.candidate.requests + block.baseline.requests;
-  const candidateBet = bet(past.candidate);
-  const baselineBet = bet(past.baseline);
-  const sides = [past.candidate, past.baseline, block.candidate, block.baseline];
-  if (sides.some(({ requests }) => requests === 0) || candidateBet <= baselineBet) return 0;
-  const nullRate = (block.candidate.requests * candidateBet + block.baseline.requests * baselineBet) / size;
-  return (
-    logLikelihood(block.candidate, candidateBet) +
-    logLikelihood(block.baseline, baselineBet) -
-    logLikelihood(plus(block.candidate, block.baseline), nullRate)
-  );
-}
+const figuresOf = (list: VersionFigures[], id: string) => list.find((entry) => entry.deployment_id === id);
 
-export function newJudgeState(figures: VersionFigures[]): JudgeState {
+/** What the baseline did before is no part of what is judged, but tells what to bet on. */
+export function newJudgeState(figures: VersionFigures[], baselineId?: string): JudgeState {
+  const before = baselineId === undefined ? undefined : figuresOf(figures, baselineId);
+  const { requests, errors } = before ?? nothing;
   return {
     log_e: 0,
     candidate: nothing,
     baseline: nothing,
+    recent: { candidate: nothing, baseline: newest({ requests, errors: Math.min(errors, requests) }) },
     since_lowest: nothingSinceLowest,
+    step_samples: 0,
+    latency: { candidate: [], baseline: [] },
     last_figures: figures,
     failures_in_a_row: 0,
+    failure_runs: 0,
   };
 }
 
@@ -87,63 +83,118 @@ function sinceLowest(before: JudgeState, logE: number, block: Sides): JudgeState
   };
 }
 
+/** All that is known of a baseline that is no longer asked. */
+const known = (state: JudgeState): Tally =>
+  state.baseline.requests > 0 ? state.baseline : state.recent.baseline;
+
+function logFactor(state: JudgeState, block: Sides, settings: JudgeSettings): number {
+  if (block.baseline.requests > 0) return logEFactor(state.recent, block);
+  return logEFactorAlone({
+    baseline: known(state),
+    past: state.recent.candidate,
+    block: block.candidate,
+    alpha: settings.alpha * ALONE_SHARE,
+    floor: settings.effect_floor,
+  });
+}
+
 /** Takes in one look at the counters. Pure; the same look twice changes nothing. */
-export function observe(state: JudgeState, figures: VersionFigures[], sides: JudgedSides): JudgeState {
-  const of = (list: VersionFigures[], id: string) => list.find((entry) => entry.deployment_id === id);
-  const block = {
-    candidate: growth(of(figures, sides.candidate_id), of(state.last_figures, sides.candidate_id)),
-    baseline: growth(of(figures, sides.baseline_id), of(state.last_figures, sides.baseline_id)),
-  };
-  const logE = state.log_e + logEFactor(state, block);
-  const succeeded = block.candidate.requests > block.candidate.errors;
+export function observe(
+  state: JudgeState,
+  figures: VersionFigures[],
+  sides: JudgedSides,
+  settings: JudgeSettings,
+): JudgeState {
+  const grown = (id: string) => growth(figuresOf(figures, id), figuresOf(state.last_figures, id));
+  const candidate = grown(sides.candidate_id);
+  const baseline = grown(sides.baseline_id);
+  const block = { candidate, baseline };
+  const logE = state.log_e + logFactor(state, block, settings);
+  const succeeded = candidate.requests > candidate.errors;
   return {
     log_e: logE,
-    candidate: plus(state.candidate, block.candidate),
-    baseline: plus(state.baseline, block.baseline),
+    candidate: plus(state.candidate, candidate),
+    baseline: plus(state.baseline, baseline),
+    recent: {
+      candidate: newest(plus(state.recent.candidate, candidate)),
+      baseline: newest(plus(state.recent.baseline, baseline)),
+    },
     since_lowest: sinceLowest(state, logE, block),
+    step_samples: state.step_samples + candidate.requests,
+    latency: {
+      candidate: plusEach(state.latency.candidate, candidate.latency),
+      baseline: plusEach(state.latency.baseline, baseline.latency),
+    },
     last_figures: figures,
-    failures_in_a_row: succeeded ? 0 : state.failures_in_a_row + block.candidate.errors,
+    failures_in_a_row: succeeded ? 0 : state.failures_in_a_row + candidate.errors,
+    failure_runs: state.failure_runs + candidate.failure_runs,
   };
+}
+
+/** The next step has its own samples to gather. */
+export function beginStep(state: JudgeState): JudgeState {
+  return { ...state, step_samples: 0 };
 }
 
 const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 const counted = (tally: Tally): string => `${tally.errors} of ${tally.requests} (${percent(rate(tally))})`;
 
-const difference = ({ candidate, baseline }: Sides): number => rate(candidate) - rate(baseline);
+/** Over all, or in the stretch that the evidence comes from: who turned bad late must not be hidden behind a good past. */
+function difference(state: JudgeState): { overall: number; largest: number } {
+  const { since_lowest: since } = state;
+  const overall = rate(state.candidate) - rate(known(state));
+  const stretch = since.baseline.requests > 0 ? since.baseline : known(state);
+  return { overall, largest: Math.max(overall, rate(since.candidate) - rate(stretch)) };
+}
 
-/**
- * A candidate that is worse over all, and by the floor either over all or in the stretch that the evidence comes from:
- * one that turned bad late must not be hidden behind its good past, and a smaller difference never fails.
- */
-function isWorse(state: JudgeState, floor: number): boolean {
-  const overall = difference(state);
-  return overall > 0 && Math.max(overall, difference(state.since_lowest)) >= floor;
+/** What a run of failures is called that no success interrupted; null while there is none. */
+function runOfFailures(state: JudgeState, settings: JudgeSettings): string | null {
+  const { failures_in_a_row: seen } = state;
+  if (seen >= settings.failures_in_a_row)
+    return `${seen} failures of the candidate and no success among them`;
+  const isCounted = settings.failures_in_a_row === RUN_OF_FAILURES && state.failure_runs > 0;
+  return isCounted ? `${RUN_OF_FAILURES} failures of the candidate came in a row` : null;
+}
+
+function latencySentence(bands: LatencyBands): string {
+  const { candidate_p99_above_ms: candidate, baseline_p99_at_most_ms: baseline } = bands;
+  const ofCandidate = candidate === null ? "not told yet" : `above ${candidate} ms`;
+  const ofBaseline = baseline === null ? "not told yet" : `at most ${baseline} ms`;
+  return `p99 of the candidate ${ofCandidate}, of the baseline ${ofBaseline}`;
 }
 
 /** What the evidence so far allows to say. Inconclusive never promotes. */
 export function judge(state: JudgeState, settings: JudgeSettings): Verdict {
   const eValue = Math.exp(Math.min(state.log_e, 700));
-  const numbers = `candidate failed ${counted(state.candidate)}, baseline ${counted(state.baseline)}, e-value ${eValue.toPrecision(3)}`;
+  const isTimed = settings.maximum_latency_ratio !== null && state.latency.candidate.length > 0;
+  const bands = isTimed ? latencyBands(state.latency, settings.alpha) : null;
+  const numbers =
+    `candidate failed ${counted(state.candidate)}, baseline ${counted(state.baseline)}, ` +
+    `e-value ${eValue.toPrecision(3)}${bands === null ? "" : `, ${latencySentence(bands)}`}`;
   const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({
     outcome,
     reason: `${reason}: ${numbers}.`,
     candidate: state.candidate,
     baseline: state.baseline,
     e_value: eValue,
+    latency: bands,
   });
-  if (state.failures_in_a_row >= settings.failures_in_a_row) {
-    return verdict("fail", `${state.failures_in_a_row} failures of the candidate and no success among them`);
-  }
-  if (state.candidate.requests < settings.minimum_samples) {
-    return verdict(
-      "inconclusive",
-      `${state.candidate.requests} of at least ${settings.minimum_samples} samples`,
-    );
-  }
-  if (eValue >= 1 / settings.alpha && isWorse(state, settings.effect_floor)) {
+  const run = runOfFailures(state, settings);
+  if (run !== null) return verdict("fail", run);
+  const { overall, largest } = difference(state);
+  const isTold = state.candidate.requests >= Math.min(FEWEST_ANSWERS, settings.minimum_samples);
+  if (isTold && eValue >= 1 / settings.alpha && largest >= settings.effect_floor) {
     return verdict("fail", `the candidate fails more often, beyond doubt at ${settings.alpha}`);
   }
-  if (difference(state) < settings.effect_floor)
+  if (bands !== null && isSlower(bands, settings)) {
+    const times = settings.maximum_latency_ratio;
+    return verdict("fail", `the candidate is over ${times} times as slow, beyond doubt at ${settings.alpha}`);
+  }
+  if (state.step_samples < settings.minimum_samples) {
+    const { minimum_samples: needed } = settings;
+    return verdict("inconclusive", `${state.step_samples} of at least ${needed} samples at this step`);
+  }
+  if (overall < settings.effect_floor)
     return verdict("pass", "the candidate fails no more often than allowed");
   return verdict("inconclusive", "the candidate may fail more often, and more samples are needed to tell");
 }

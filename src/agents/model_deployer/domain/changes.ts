@@ -65,6 +65,14 @@ const setDeploymentStatus = z.strictObject({
   keep_warm_seconds: z.number().min(0).nullable(),
 });
 
+/** Says when a new deployment was first served and how long that took; the same as its manifest says. */
+const dateDeployment = z.strictObject({
+  change: z.literal("date_deployment"),
+  deployment_id: z.string(),
+  deployed_at: instantSchema,
+  deployment_duration_seconds: z.number().min(0),
+});
+
 /** Says that a replaced deployment's server is stopped: sets `drained_at`. */
 const markDrained = z.strictObject({ change: z.literal("mark_drained"), deployment_id: z.string() });
 
@@ -119,6 +127,8 @@ const moveRollout = z.strictObject({
   pause: pauseSchema.nullable().optional(),
   /** Written into the rollout's history; without it nothing is. */
   event: z.strictObject({ kind: rolloutEventSchema, reason: z.string() }).optional(),
+  /** Left out or null keeps it. */
+  watched_until: instantSchema.nullable().optional(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });
@@ -137,6 +147,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   openEndpoint,
   insertDeployment,
   setDeploymentStatus,
+  dateDeployment,
   markDrained,
   wantRoute,
   observeRoute,

@@ -25,7 +25,8 @@ export function conclude(
   const found = readResults(steps);
   const seconds = (Date.parse(context.now) - Date.parse(context.started_at)) / 1000;
   let answer = stampAnswer(plan, found, context.now, seconds);
-  const changes = [...routeStillInForce(plan), ...plan.on_success].map((change): Change => {
+  const last = [...routeStillInForce(plan), ...plan.on_success, ...datesOf(plan, context.now, seconds)];
+  const changes = last.map((change): Change => {
     switch (change.change) {
       case "insert_model_version": {
         const completed = completeRegistration(change, answer, found);
@@ -52,6 +53,22 @@ function routeStillInForce(plan: Plan): Change[] {
   if (applied?.step !== "apply_route") return [];
   return [{ change: "observe_route", endpoint_name: applied.endpoint_name, generation: applied.generation }];
 }
+
+/** Its row tells of a new deployment what its manifest tells. */
+function datesOf(plan: Plan, now: string, seconds: number): Change[] {
+  return plan.intent.flatMap((change) =>
+    change.change === "insert_deployment"
+      ? {
+          change: "date_deployment",
+          deployment_id: change.deployment.deployment_id,
+          deployed_at: now,
+          deployment_duration_seconds: hundredths(seconds),
+        }
+      : [],
+  );
+}
+
+const hundredths = (seconds: number): number => Math.max(0, Math.round(seconds * 100) / 100);
 
 interface Found {
   version: number | null;
@@ -102,7 +119,7 @@ function stampManifest(
     ...manifest,
     endpoint_url,
     deployed_at: now,
-    deployment_duration_seconds: Math.round(seconds * 100) / 100,
+    deployment_duration_seconds: hundredths(seconds),
     rollout: manifest.rollout && { ...manifest.rollout, next_tick_at: secondsAfter(now, LOOK_SECONDS) },
   };
 }

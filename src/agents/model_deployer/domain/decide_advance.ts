@@ -1,169 +1,128 @@
-import { emptyAnswer } from "./answer.ts";
-import { judge, observe } from "./canary_judge.ts";
-import type { Change, ChangeOf } from "./changes.ts";
-import { propose } from "./decisions.ts";
-import { planRollback, type RollbackFacts } from "./decide_rollback.ts";
-import { remember } from "./outbox_entries.ts";
+import { beginStep } from "./canary_judge.ts";
+import { completeRollout, holdRollout, pauseRollout, serveBaselineAgain, takeStep } from "./advance_plans.ts";
+import type { ChangeOf } from "./changes.ts";
+import { planRollback } from "./decide_rollback.ts";
 import type { Decision } from "./plan.ts";
-import { LOOK_SECONDS, secondsAfter } from "./planned_deployment.ts";
+import { secondsAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
-import type { JudgeState, Rollout, Verdict, VersionFigures } from "./rollout.ts";
-import { setStatus, switchRoute } from "./route_switch.ts";
-import { split } from "./weights.ts";
-
-export interface AdvanceFacts extends RollbackFacts {
-  rollout: Rollout;
-  figures: VersionFigures[];
-  /** The candidate's server answers now, with the expected tag. */
-  candidate_is_ready: boolean;
-  retention_seconds: number;
-}
+import type { Rollout, Verdict } from "./rollout.ts";
+import { type AdvanceFacts, isBaselineDead, type Look, lookAt } from "./rollout_look.ts";
 
 export type Advance =
   | { advance: "nothing"; why: string }
-  | { advance: "hold"; change: ChangeOf<"move_rollout">; verdict: Verdict }
-  | { advance: "move"; decision: Decision; verdict: Verdict };
+  /** It should be moved and cannot be: somebody has to look. */
+  | { advance: "stuck"; why: string }
+  /** `problem` says what a person should know though it moves no traffic. */
+  | { advance: "hold"; change: ChangeOf<"move_rollout">; verdict: Verdict; problem: string | null }
+  | { advance: "move"; decision: Decision; verdict: Verdict; problem: string | null };
 
-/** What the next look at a rollout leads to: hold the step, take the next one, complete, or roll back. */
+/**
+ * What the next look at a rollout leads to: hold the step, take the next one, complete, pause, or roll back. One that is
+ * paused is judged all the same, and one that is completed until its retention period ends: both take no step, and roll back.
+ */
 export function decideAdvance(facts: AdvanceFacts, context: DecisionContext): Advance {
   const { rollout } = facts;
-  if (rollout.status !== "running")
+  if (rollout.status === "rolled_back" || rollout.status === "aborted" || isNoLongerWatched(rollout)) {
     return { advance: "nothing", why: `${rollout.rollout_id} is ${rollout.status}` };
-  const sides = { candidate_id: rollout.deployment_id, baseline_id: rollout.baseline_deployment_id };
-  const state = observe(rollout.judge_state, facts.figures, sides);
-  const judged = judge(state, rollout.judge);
-  const verdict = facts.candidate_is_ready ? judged : deadCandidate(judged);
+  }
+  const look = lookAt(facts, context);
+  return rollout.status === "completed" ? decideWatched(look) : decideOpen(look);
+}
+
+const isNoLongerWatched = ({ status, watched_until }: Rollout): boolean =>
+  status === "completed" && watched_until === null;
+
+function decideOpen(look: Look): Advance {
+  const { facts, verdict } = look;
+  const { rollout } = facts;
+  if (verdict.outcome === "fail") {
+    return rollBack(look, rollout.status === "paused" ? "automatic, while it was paused" : "automatic");
+  }
+  if (isBaselineDead(facts)) return serveAgain(look);
+  if (rollout.status === "paused") return hold(look);
   const looks = verdict.outcome === "inconclusive" ? rollout.inconclusive_looks + 1 : 0;
-  const gaveUp = looks >= rollout.judge.maximum_inconclusive_looks;
-  if (verdict.outcome === "fail" || gaveUp) return rollBack(facts, state, verdict, context);
+  if (looks >= rollout.judge.maximum_inconclusive_looks) return giveUp(look, looks);
   const step = rollout.steps[rollout.step_index];
   const bakedAt = secondsAfter(rollout.step_started_at, step?.bake_seconds ?? 0);
-  const baked = Date.parse(context.now) >= Date.parse(bakedAt);
+  const isBaked = Date.parse(look.context.now) >= Date.parse(bakedAt);
+  if (verdict.outcome === "inconclusive" || !isBaked) return hold(look, { inconclusive_looks: looks });
   const next = rollout.steps[rollout.step_index + 1];
-  if (verdict.outcome === "inconclusive" || !baked || next === undefined) {
-    const change = moveRollout(rollout, state, verdict, {
-      inconclusive_looks: looks,
-      next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
-    });
-    return { advance: "hold", change, verdict };
-  }
-  return { advance: "move", decision: takeStep(facts, next.weight, state, verdict, context), verdict };
+  const begun = { ...look, state: beginStep(look.state) };
+  return move(look, next === undefined ? completeRollout(begun) : takeStep(begun, next));
 }
 
-function deadCandidate(verdict: Verdict): Verdict {
-  return { ...verdict, outcome: "fail", reason: `the candidate's server does not answer: ${verdict.reason}` };
-}
+const move = ({ verdict }: Look, decision: Decision): Advance => ({
+  advance: "move",
+  decision,
+  verdict,
+  problem: null,
+});
 
-function rollBack(
-  facts: AdvanceFacts,
-  state: JudgeState,
-  verdict: Verdict,
-  context: DecisionContext,
+function hold(
+  look: Look,
+  to: Partial<ChangeOf<"move_rollout">> = {},
+  problem: string | null = null,
 ): Advance {
-  const {
-    current,
-    endpoint,
-    previous,
-    previous_version: previousVersion,
-    current_version: currentVersion,
-  } = facts;
-  if (
+  return { advance: "hold", change: holdRollout(look, to), verdict: look.verdict, problem };
+}
+
+/** Nobody rolls out on a guess: what stays inconclusive goes back, or waits for a person. */
+function giveUp(look: Look, looks: number): Advance {
+  const { rollout } = look.facts;
+  const verdict = {
+    ...look.verdict,
+    reason: `no verdict after ${looks} looks: ${look.verdict.reason}`,
+  };
+  const told = { ...look, verdict };
+  return rollout.judge.when_inconclusive === "pause"
+    ? move(told, pauseRollout(told))
+    : rollBack(told, "automatic");
+}
+
+/** What a dead baseline answers is no measure for the candidate: such a look counts for nothing. */
+function serveAgain(look: Look): Advance {
+  const { rollout, figures, previous_version } = look.facts;
+  const uncounted = { ...look, state: { ...rollout.judge_state, last_figures: figures } };
+  const baseline = rollout.baseline_deployment_id;
+  const problem = `${rollout.rollout_id}: the server of the baseline ${baseline} does not answer and is started again`;
+  const decision = previous_version === null ? null : serveBaselineAgain(uncounted, previous_version);
+  if (decision === null) return hold(uncounted, {}, problem);
+  return { advance: "move", decision, verdict: look.verdict, problem };
+}
+
+/** In the retention period the replaced version is still warm; it gets the traffic back if the new one turns bad. */
+function decideWatched(look: Look): Advance {
+  const { facts, context, verdict } = look;
+  const { rollout, endpoint, current } = facts;
+  const serves = endpoint?.weights[rollout.deployment_id] === 100 && current?.status === "active";
+  if (!serves) return hold(look, { next_tick_at: null });
+  if (verdict.outcome !== "fail") {
+    const isOver = Date.parse(context.now) >= Date.parse(rollout.watched_until ?? context.now);
+    return hold(look, isOver ? { next_tick_at: null } : {});
+  }
+  if (facts.previous_is_ready) return rollBack(look, "automatic, in the retention period");
+  const target = facts.previous?.deployment_id ?? "its predecessor";
+  const problem = `${rollout.deployment_id} is bad and is not rolled back by itself, because ${target} does not answer: ${verdict.reason}`;
+  return hold(look, {}, problem);
+}
+
+function rollBack({ facts, context, state, verdict }: Look, how: string): Advance {
+  const { rollout, current, endpoint, previous } = facts;
+  const { previous_version: previousVersion, current_version: currentVersion } = facts;
+  const isLost =
     current === null ||
     endpoint === null ||
     previous === null ||
     previousVersion === null ||
-    currentVersion === null
-  ) {
+    currentVersion === null;
+  if (isLost) {
     return {
-      advance: "nothing",
-      why: `${facts.rollout.rollout_id} has lost its endpoint or one of its deployments`,
+      advance: "stuck",
+      why: `${rollout.rollout_id} has lost its endpoint or one of its deployments: ${verdict.reason}`,
     };
   }
-  const turn = {
-    current,
-    currentVersion,
-    endpoint,
-    previous,
-    previousVersion,
-    rollout: facts.rollout,
-    warm: facts.previous_is_ready,
-  };
-  return {
-    advance: "move",
-    decision: planRollback(turn, verdict.reason, context, { state, verdict }),
-    verdict,
-  };
-}
-
-function takeStep(
-  facts: AdvanceFacts,
-  weight: number,
-  state: JudgeState,
-  verdict: Verdict,
-  context: DecisionContext,
-): Decision {
-  const { rollout, endpoint } = facts;
-  const { deployment_id: candidate, baseline_deployment_id: baseline } = rollout;
-  const stepIndex = rollout.step_index + 1;
-  const last = stepIndex === rollout.steps.length - 1;
-  const before = endpoint ?? { generation: 0, weights: {}, mirror_deployment_id: null };
-  const completed: Change[] = [
-    setStatus(candidate, ["deploying"], "active"),
-    setStatus(baseline, ["active"], "draining", { keepWarmSeconds: facts.retention_seconds }),
-  ];
-  return propose({
-    summary: `${rollout.endpoint_name}: step ${stepIndex + 1} of ${rollout.steps.length}, ${weight} % to ${candidate}.`,
-    lease_name: rollout.endpoint_name,
-    steps: switchRoute({
-      endpoint_name: rollout.endpoint_name,
-      before,
-      weights: split(baseline, candidate, weight),
-      mirror_deployment_id: before.mirror_deployment_id,
-      reason: `rollout ${rollout.rollout_id}, step ${stepIndex + 1}: ${verdict.reason}`,
-    }),
-    on_success: [
-      moveRollout(rollout, state, verdict, {
-        status: last ? "completed" : "running",
-        step_index: stepIndex,
-        step_started_at: context.now,
-        next_tick_at: last ? null : secondsAfter(context.now, LOOK_SECONDS),
-        inconclusive_looks: 0,
-        ...(last ? { event: { kind: "rollout_completed", reason: verdict.reason } } : {}),
-      }),
-      ...(last ? completed : []),
-      remember(context.operation_id, {
-        event_subtype: "rollout_step",
-        description: `${rollout.endpoint_name}: ${weight} % to ${candidate}; ${verdict.reason}`,
-        experiment_id: rollout.experiment_id,
-        endpoint_name: rollout.endpoint_name,
-        outcome_type: last ? "success" : "pending",
-        raw_content: { rollout_id: rollout.rollout_id, step_index: stepIndex, weight },
-        occurred_at: context.now,
-      }),
-    ],
-    draft: { ...emptyAnswer, active_deployment_id: candidate },
-    generation: before.generation,
-  });
-}
-
-function moveRollout(
-  rollout: Rollout,
-  state: JudgeState,
-  verdict: Verdict,
-  to: Partial<ChangeOf<"move_rollout">>,
-): ChangeOf<"move_rollout"> {
-  return {
-    change: "move_rollout",
-    rollout_id: rollout.rollout_id,
-    expected_step_index: rollout.step_index,
-    expected_status: ["running"],
-    status: "running",
-    step_index: rollout.step_index,
-    step_started_at: null,
-    next_tick_at: rollout.next_tick_at,
-    inconclusive_looks: rollout.inconclusive_looks,
-    judge_state: state,
-    verdict,
-    ...to,
-  };
+  const warm = facts.previous_is_ready;
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
+  const decision = planRollback(turn, `${how}: ${verdict.reason}`, context, { state, verdict });
+  return { advance: "move", decision, verdict, problem: null };
 }

@@ -17,7 +17,6 @@ import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_tr
 import type { DecisionContext, DeployRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
 import { noRoute, setStatus } from "./route_switch.ts";
-import { refuseSteps } from "./rollout_plan.ts";
 
 export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
   const { version } = facts;
@@ -34,10 +33,6 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
       "conflict",
       `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end, or roll it back first.`,
     );
-  }
-  if (typeof request.rollout !== "string") {
-    const wrong = refuseSteps(request.rollout.steps);
-    if (wrong !== null) return refuse("invalid_request", `rollout.steps: ${wrong}.`);
   }
   return planDeployment(request, facts, version, context);
 }
@@ -76,6 +71,7 @@ export function planDeployment(
     },
     approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
+    evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });
 }
 
@@ -107,9 +103,10 @@ function outcome(
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
     inconclusive_looks: 0,
     judge: traffic.rollout.judge,
-    judge_state: newJudgeState(facts.figures),
+    judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
     pause: null,
+    watched_until: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
 }

@@ -8,10 +8,10 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "./entities.ts";
-import { featureShift, featureShiftNotes } from "./feature_shift.ts";
+import { type FeatureShift, featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision, Plan } from "./plan.ts";
 import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
@@ -96,15 +96,14 @@ function plan(
 ): Decision {
   const { target_stage: target, promotion_reason: reason } = request;
   const toProduction = target === "production";
-  const { policy, shadow } = facts;
+  const { policy } = facts;
   const superseded = toProduction ? facts.production : null;
   const moves: StageMove[] = [
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
   const shift = featureShift(version, facts.production);
-  const feature_shift = shift === null ? null : { ...shift };
-  const evidence = toProduction ? { gate_policy: policy, shadow, feature_shift } : {};
+  const evidence = toProduction ? productionEvidence(version, facts, shift) : {};
   const procedure = [
     "check_lifecycle",
     ...(toProduction ? ["check_production_gate", "approve"] : []),
@@ -136,11 +135,28 @@ function plan(
     approvals_needed: toProduction ? policy.approvals_for_production : 0,
     generation: facts.endpoint?.generation ?? 0,
     notes,
+    evidence,
   });
 }
 
 function endingOf({ way_back }: PromoteFacts, by: ModelVersion, context: DecisionContext) {
   return way_back === null ? null : supersedeRollout(way_back, by, context);
+}
+
+/** Everything that the gate looked at, and what nobody but a person can judge. */
+function productionEvidence(
+  { metrics }: ModelVersion,
+  { experiment, policy, shadow }: PromoteFacts,
+  shift: FeatureShift | null,
+): Plan["evidence"] {
+  const { minimum_auc = null, minimum_precision_at_k = null, maximum_fpr = null } = experiment ?? {};
+  return {
+    metrics,
+    success_criteria: { minimum_auc, minimum_precision_at_k, maximum_fpr },
+    gate_policy: policy,
+    shadow,
+    feature_shift: shift === null ? null : { ...shift },
+  };
 }
 
 function supersession(version: ModelVersion, by: ModelVersion): StageMove {

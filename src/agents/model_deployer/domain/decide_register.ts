@@ -1,4 +1,4 @@
-import type { Answer } from "./answer.ts";
+import { type Answer, versionAnswer } from "./answer.ts";
 import type { ChangeOf } from "./changes.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Experiment, Metrics, ModelVersion } from "./entities.ts";
@@ -38,24 +38,13 @@ function alreadyRegistered(version: ModelVersion): Decision {
 }
 
 function registrationAnswer(version: ModelVersion, reason: string, notes: string[]): Answer {
-  return {
-    deployment_manifest: null,
-    version_record: {
-      model_version_id: version.model_version_id,
-      model_name: version.model_name,
-      version: version.version,
-      previous_stage: version.stage,
-      current_stage: version.stage,
-      metrics_at_promotion: version.metrics,
-      promoted_by: "model_deployer",
-      promoted_at: version.registered_at,
-      promotion_reason: reason,
-    },
-    model_version_id: version.model_version_id,
-    rollback_successful: null,
-    active_deployment_id: null,
-    notes,
+  const move = {
+    current_stage: version.stage,
+    promoted_by: "model_deployer",
+    promoted_at: version.registered_at,
+    promotion_reason: reason,
   };
+  return versionAnswer(version, move, notes);
 }
 
 /** What a step can tell only when it is done: the registry's version number, and the digest of the artifact's files. */
@@ -121,13 +110,15 @@ function planRegistration(
   run: Run,
   context: DecisionContext,
 ): Decision {
-  const { model_name, mlflow_run_id, model_artifact_uri } = version;
+  const { experiment_id, model_name, mlflow_run_id, model_artifact_uri } = version;
+  const oneRegistration = `run/${experiment_id}/${mlflow_run_id}`;
   const register = planned({
     step: "register_in_registry",
+    experiment_id,
     model_name,
     mlflow_run_id,
     source: model_artifact_uri,
-    request_key: context.operation_id,
+    request_key: oneRegistration,
   });
   const unusable = run.unusable_metrics.map(
     (name) => `Metric ${name} of the run is not a finite number and was left out.`,
@@ -135,7 +126,7 @@ function planRegistration(
   const notes = [...unusable, ...featureShiftNotes(featureShift(version, production))];
   return propose({
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
-    lease_name: `model/${model_name}`,
+    lease_name: oneRegistration,
     steps: [
       planned({ step: "pin_artifact", artifact: "model", artifact_uri: model_artifact_uri }),
       ...(version.preprocessing_artifact_uri === null

@@ -1,13 +1,13 @@
-import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
-import type { Change, ChangeOf } from "./changes.ts";
+import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { packageOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
-import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
 import { announceRollback } from "./rollback_announcements.ts";
+import { type Ending, endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import type { Rollout } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -33,9 +33,6 @@ export interface Turn {
   rollout: Rollout | null;
   warm: boolean;
 }
-
-/** What becomes of the rollout: found bad, or stopped by a person. */
-export type Ending = "rolled_back" | "aborted";
 
 /** How long the bad version's server stays, so that somebody can look at it. */
 const KEEP_BAD_SECONDS = 300;
@@ -77,22 +74,20 @@ function obstacleTo(current: Deployment, open: Rollout | null): string | null {
   return null;
 }
 
-type Judged = { state: JudgeState; verdict: Verdict } | null;
-
 /** `judged` is what a rollout's judge saw, when it is the judge that rolls back. */
 export function planRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  judged: Judged,
+  judged: Judged | null,
   ending: Ending = "rolled_back",
 ): Decision {
-  const { current, previous, endpoint, rollout } = turn;
+  const { current, previous, endpoint } = turn;
   return propose({
     summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: moveRolloutTo(rollout, { expected_status: ["running", "paused"], status: "paused" }, judged),
+    intent: holdStill(turn.rollout, judged),
     steps: rollbackSteps(turn, reason),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
@@ -103,36 +98,22 @@ export function planRollback(
       ...stageMoves(turn, reason).map((move) =>
         setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
       ),
-      ...moveRolloutTo(
-        rollout,
-        {
-          expected_status: ["paused"],
-          status: ending,
-          pause: null,
-          event: { kind: `rollout_${ending}`, reason },
-        },
-        judged,
-      ),
-      ...announceRollback(turn, reason, context, ending),
+      ...endRollout(turn.rollout, judged, ending, reason),
+      ...announceRollback(turn, reason, context, { judged, ending }),
     ],
-    on_failure: asItWas(rollout, judged, context),
-    draft: rollbackAnswer(turn),
+    on_failure: goOn(turn.rollout, judged, context.now),
+    draft: {
+      ...emptyAnswer,
+      model_version_id: previous.model_version_id,
+      rollback_successful: true,
+      active_deployment_id: previous.deployment_id,
+      deployment_manifest: restoredManifest(turn),
+      notes: turn.warm
+        ? []
+        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+    },
     generation: endpoint.generation,
   });
-}
-
-function rollbackAnswer(turn: Turn): Answer {
-  const { previous, warm } = turn;
-  return {
-    ...emptyAnswer,
-    model_version_id: previous.model_version_id,
-    rollback_successful: true,
-    active_deployment_id: previous.deployment_id,
-    deployment_manifest: restoredManifest(turn),
-    notes: warm
-      ? []
-      : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
-  };
 }
 
 function restoredManifest({ previous, endpoint, current }: Turn): DeploymentManifest {
@@ -190,35 +171,5 @@ function stageMoves({ currentVersion, previousVersion }: Turn, reason: string): 
     ...(previousVersion.stage === "archived"
       ? [{ version: previousVersion, to: "production" as const, kind: "rollback" as const, reason }]
       : []),
-  ];
-}
-
-/** What becomes of the rollout when its rollback fails: it goes on, unless somebody has paused it. */
-function asItWas(rollout: Rollout | null, judged: Judged, context: DecisionContext): Change[] {
-  const status = rollout?.pause === null ? "running" : "paused";
-  const next_tick_at = rollout?.next_tick_at ?? context.now;
-  return moveRolloutTo(rollout, { expected_status: ["paused"], status, next_tick_at }, judged);
-}
-
-/** A rollout takes no step while it is rolled back. */
-function moveRolloutTo(
-  rollout: Rollout | null,
-  to: Pick<ChangeOf<"move_rollout">, "status" | "expected_status"> & Partial<ChangeOf<"move_rollout">>,
-  judged: Judged,
-): Change[] {
-  if (rollout === null) return [];
-  return [
-    {
-      change: "move_rollout",
-      rollout_id: rollout.rollout_id,
-      expected_step_index: rollout.step_index,
-      step_index: rollout.step_index,
-      step_started_at: null,
-      next_tick_at: null,
-      inconclusive_looks: rollout.inconclusive_looks,
-      judge_state: judged?.state ?? rollout.judge_state,
-      verdict: judged?.verdict ?? rollout.verdict,
-      ...to,
-    },
   ];
 }

@@ -1,3 +1,4 @@
+import { watchFor } from "./advance_plans.ts";
 import { propose, refuse } from "./decisions.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
@@ -148,7 +149,7 @@ function promoteNow(
         status: "completed",
         step_index: rollout.steps.length - 1,
         step_started_at: context.now,
-        next_tick_at: null,
+        ...watchFor(facts.retention_seconds, context.now),
         inconclusive_looks: 0,
         pause: null,
         event: { kind: "rollout_promoted", reason },

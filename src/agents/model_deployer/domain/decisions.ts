@@ -12,22 +12,25 @@ export function missing(what: string, id: string, wayOut: string): Decision {
 
 type PlanParts = Pick<Plan, "summary" | "lease_name"> & Partial<Plan>;
 
-export function propose(parts: PlanParts): Decision {
+/** A plan of these parts, and of nothing where one is left out. */
+export function planWith(parts: PlanParts): Plan {
   return {
-    decision: "plan",
-    plan: {
-      preempts: false,
-      intent: [],
-      steps: [],
-      on_success: [],
-      on_failure: [],
-      draft: emptyAnswer,
-      approvals_needed: 0,
-      generation: 0,
-      notes: [],
-      ...parts,
-    },
+    preempts: false,
+    intent: [],
+    steps: [],
+    on_success: [],
+    on_failure: [],
+    draft: emptyAnswer,
+    approvals_needed: 0,
+    generation: 0,
+    notes: [],
+    evidence: {},
+    ...parts,
   };
+}
+
+export function propose(parts: PlanParts): Decision {
+  return { decision: "plan", plan: planWith(parts) };
 }
 
 export function planned(step: Step, options: { undo?: Step[]; then?: Change[] } = {}): PlannedStep {

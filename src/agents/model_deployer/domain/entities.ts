@@ -19,6 +19,9 @@ export const deploymentStatusSchema = z.enum([
 ]);
 export type DeploymentStatus = z.infer<typeof deploymentStatusSchema>;
 
+/** States that a deployment's server is stopped in. */
+export const STOPPABLE_STATUSES: readonly DeploymentStatus[] = ["draining", "rolled_back", "failed"];
+
 /** An instant as ISO 8601 text with an offset; always the database's clock. */
 export const instantSchema = z.iso.datetime({ offset: true });
 
@@ -75,6 +78,19 @@ export const gatePolicySchema = z.strictObject({
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 /** A policy to be set; what is left out is as the standard policy has it. */
 export type NewGatePolicy = Omit<z.input<typeof gatePolicySchema>, "policy_id">;
+
+/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
+export const STANDARD_GATE_POLICY: GatePolicy = {
+  policy_id: "standard",
+  kind: "standard",
+  minimum_shadow_hours: 24,
+  minimum_shadow_requests: 1_000,
+  maximum_shadow_error_rate: 0.01,
+  maximum_shadow_p99_ms: 150,
+  approvals_for_production: 1,
+  during_rollout: "refuse",
+  reason: "The standard policy: no other was set.",
+};
 
 export const modelVersionSchema = z.strictObject({
   model_version_id: z.string(),

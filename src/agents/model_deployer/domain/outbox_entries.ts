@@ -1,4 +1,5 @@
 import type { ChangeOf } from "./changes.ts";
+import type { Episode } from "./episode.ts";
 
 /** Says that the registry has to follow a version's stage, which is read when the entry is delivered, never before. */
 export function projectStage(operationId: string, modelVersionId: string): ChangeOf<"enqueue"> {
@@ -10,23 +11,13 @@ export function projectStage(operationId: string, modelVersionId: string): Chang
   };
 }
 
-export interface EpisodeParts {
-  event_subtype:
-    | "registration"
-    | "deployment"
-    | "promotion"
-    | "rollback"
-    | "rollout_step"
-    | "rollout_control"
-    | "refusal"
-    | "failure";
-  description: string;
-  experiment_id: string | null;
-  endpoint_name: string | null;
-  outcome_type: "success" | "failure" | "pending";
+export type EpisodeParts = Pick<
+  Episode,
+  "event_subtype" | "description" | "experiment_id" | "endpoint_name" | "occurred_at"
+> & {
+  outcome_type: "success" | "failure" | "pending" | "escalated";
   raw_content: ChangeOf<"enqueue">["payload"];
-  occurred_at: string;
-}
+};
 
 export function remember(operationId: string, parts: EpisodeParts): ChangeOf<"enqueue"> {
   return {

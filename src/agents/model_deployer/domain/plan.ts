@@ -10,6 +10,8 @@ import { resourcesSchema, weightSetSchema } from "./entities.ts";
 
 const registerInRegistry = z.strictObject({
   step: z.literal("register_in_registry"),
+  /** Null in plans that were stored without it. */
+  experiment_id: z.string().nullable().default(null),
   model_name: z.string(),
   mlflow_run_id: z.string(),
   source: z.string(),
@@ -114,6 +116,8 @@ export const planSchema = z.strictObject({
   generation: z.int().min(0),
   /** What a reader should know though it does not stop the plan. */
   notes: z.array(z.string()),
+  /** What speaks for the plan, by name, for whoever approves it; plans that were stored without it have none. */
+  evidence: z.record(z.string(), z.json()).default({}),
 });
 export type Plan = z.infer<typeof planSchema>;
 

@@ -119,6 +119,7 @@ function ofChange(change: Change): PlanDifference[] {
     case "want_route":
     case "observe_route":
     case "mark_drained":
+    case "date_deployment":
     case "spend_approval":
     case "enqueue":
       return [];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { autoscalingSchema, servedStageSchema, shapEvidenceSchema, stageSchema } from "./entities.ts";
 import { judgeSettingsSchema, rolloutStepSchema } from "./rollout.ts";
+import { refuseSteps } from "./rollout_plan.ts";
 
 const idSchema = z
   .string()
@@ -83,7 +84,14 @@ export type PromoteRequest = z.infer<typeof promoteRequestSchema>;
 export const rolloutRequestSchema = z.union([
   z.enum(["linear", "canary", "immediate"]),
   z.strictObject({
-    steps: z.array(rolloutStepSchema).min(1).max(100),
+    steps: z
+      .array(rolloutStepSchema)
+      .min(1)
+      .max(100)
+      .superRefine((steps, { addIssue }) => {
+        const wrong = refuseSteps(steps);
+        if (wrong !== null) addIssue({ code: "custom", message: wrong });
+      }),
     judge: judgeSettingsSchema.partial().optional(),
   }),
 ]);
@@ -118,7 +126,7 @@ function rolloutControlSchema<A extends string>(action: A) {
       endpoint_name: idSchema.nullable(),
       rollout_reason: reasonSchema,
     })
-    .refine(({ rollout_id, endpoint_name }) => rollout_id !== null || endpoint_name !== null, {
+    .refine((control) => control.rollout_id !== null || control.endpoint_name !== null, {
       path: ["rollout_id"],
       message: "name the rollout, or its endpoint as endpoint_name",
     });

@@ -1,14 +1,15 @@
 import type { Change } from "./changes.ts";
-import type { Ending, Turn } from "./decide_rollback.ts";
+import type { Turn } from "./decide_rollback.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { DecisionContext } from "./requests.ts";
+import type { Ending, Judged } from "./rollback_of_rollout.ts";
 
 /** A person who stops a rollout says nothing about how the model family fares; a rollback does. */
 export function announceRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  ending: Ending,
+  { judged, ending }: { judged: Judged | null; ending: Ending },
 ): Change[] {
   const { current, previous, currentVersion, previousVersion } = turn;
   const done = ending === "aborted" ? "Aborted the rollout and took" : "Rolled";
@@ -21,7 +22,12 @@ export function announceRollback(
       experiment_id: current.experiment_id,
       endpoint_name: current.endpoint_name,
       outcome_type: "success",
-      raw_content: { from_deployment: current.deployment_id, to_deployment: previous.deployment_id, reason },
+      raw_content: {
+        from_deployment: current.deployment_id,
+        to_deployment: previous.deployment_id,
+        reason,
+        verdict: judged?.verdict ?? null,
+      },
       occurred_at: context.now,
     }),
     recordProcedure(context.operation_id, {

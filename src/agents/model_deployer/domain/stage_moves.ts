@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Answer } from "./answer.ts";
+import { type Answer, versionAnswer } from "./answer.ts";
 import type { Change, ChangeOf } from "./changes.ts";
 import type { ModelVersion, Stage } from "./entities.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
@@ -34,7 +34,7 @@ export function setStage(
   };
 }
 
-/** The answer of a move between stages; `promoted_at` is set when it is done. */
+/** The answer of a move between stages. */
 export function promotionAnswer(
   version: ModelVersion,
   target: Stage,
@@ -42,24 +42,9 @@ export function promotionAnswer(
   context: DecisionContext,
   notes: string[],
 ): Answer {
-  return {
-    deployment_manifest: null,
-    version_record: {
-      model_version_id: version.model_version_id,
-      model_name: version.model_name,
-      version: version.version,
-      previous_stage: version.stage,
-      current_stage: target,
-      metrics_at_promotion: version.metrics,
-      promoted_by: context.requested_by,
-      promoted_at: context.now,
-      promotion_reason: reason,
-    },
-    model_version_id: version.model_version_id,
-    rollback_successful: null,
-    active_deployment_id: null,
-    notes,
-  };
+  const { requested_by: promoted_by, now: promoted_at } = context;
+  const move = { current_stage: target, promoted_by, promoted_at, promotion_reason: reason };
+  return versionAnswer(version, move, notes);
 }
 
 /** What follows a promotion outside: the registry's aliases, and both memories. The last move is the one asked for. */

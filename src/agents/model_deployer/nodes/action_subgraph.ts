@@ -1,23 +1,22 @@
-import { createHash } from "node:crypto";
 import { END, START, StateGraph } from "@langchain/langgraph";
-import canonicalize from "canonicalize";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
-import { planDifferences } from "../domain/plan_difference.ts";
-import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
-import { DeadlineExceededError, InvalidRequestError } from "../errors.ts";
+import type { Action } from "../domain/requests.ts";
+import { DeadlineExceededError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
-import { refusalError } from "../stored_errors.ts";
 import {
   contextSchema,
   ModelDeployerState,
   type ModelDeployerStateValue,
   type ModelDeployerUpdate,
-  type PlanView,
 } from "../state.ts";
-import { awaitApproval } from "./approval.ts";
+import { refusalError } from "../stored_errors.ts";
+import type { Operation } from "../store_ports.ts";
 import { answerUpdate, unfinishedUpdate } from "./answers.ts";
-import { effectsOf, type NodeRuntime, signalOf, tell } from "./runtime.ts";
+import { approvalsMissing, awaitApproval } from "./approval.ts";
+import { claimedOperation, claimOperation, requestOf } from "./claimed_operation.ts";
+import { tellPlan, viewOf } from "./plan_view.ts";
+import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runtime.ts";
 
 /**
  * The shape that every action has: claim the operation, plan, wait for approvals, carry out. What carries out plans
@@ -49,24 +48,8 @@ function afterClaim(state: ModelDeployerStateValue): "plan" | "carry_out" | type
 }
 
 function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | typeof END {
-  if (state.operation_id === null || state.operation_id === undefined) return END;
-  return (state.deployment_plan?.approvals_needed ?? 0) > 0 ? "approve" : "carry_out";
-}
-
-function viewOf(plan: Plan): PlanView {
-  const { summary, approvals_needed, generation, notes } = plan;
-  return {
-    summary,
-    steps: plan.steps.map((planned) => planned.do.step),
-    differences: planDifferences(plan),
-    approvals_needed,
-    generation,
-    notes,
-  };
-}
-
-function tellPlan(runtime: NodeRuntime, operation_id: string | null, plan: Plan): void {
-  tell(runtime, { event: "planned", operation_id, step: null, message: plan.summary });
+  if (state.status === "completed") return END;
+  return state.operation_status === "awaiting_approval" ? "approve" : "carry_out";
 }
 
 class ActionNodes {
@@ -80,14 +63,7 @@ class ActionNodes {
   async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const { parts, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return { operation_id: null, operation_status: null };
-    const request = requestOf(state);
-    const operation = await parts.database.journal.claim({
-      request_id: state.idempotency_key ?? null,
-      payload_hash: hashOf(request),
-      action: request.action,
-      requested_by: settings.requested_by,
-      request: { ...request },
-    });
+    const operation = await claimOperation(parts.database, settings, state, runtime);
     const stored = storedOutcome(operation);
     if (stored !== null) return answerUpdate(operation.operation_id, stored, []);
     const operation_status = hasBegun(operation.status) ? "begun" : "claimed";
@@ -95,25 +71,35 @@ class ActionNodes {
   }
 
   async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    const plan = await this.#makePlan(state, runtime);
-    tellPlan(runtime, state.operation_id ?? null, plan);
-    const view = viewOf(plan);
-    if (state.operation_id !== null) return { deployment_plan: view };
-    return { deployment_plan: view, status: "completed", warnings: ["Dry run: nothing was changed."] };
+    const { parts, settings } = await capabilitiesOf(this.#source);
+    if (effectsOf(runtime, settings) === "dry-run") return this.#planOnly(state, runtime);
+    const operation = await claimedOperation(parts.database, state);
+    const stored = storedOutcome(operation);
+    if (stored !== null) return answerUpdate(operation.operation_id, stored, []);
+    const plan = await this.#planFor(state, operation, runtime);
+    tellPlan(runtime, operation.operation_id, plan);
+    const isWaiting = (await approvalsMissing(parts.database, operation, plan)) > 0;
+    return {
+      deployment_plan: viewOf(plan),
+      ...(isWaiting ? { operation_status: "awaiting_approval" as const } : {}),
+    };
   }
 
   async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    const operationId = claimedOperation(state);
-    const plan = await this.#makePlan(state, runtime);
-    const { database } = (await capabilitiesOf(this.#source)).parts;
-    await awaitApproval({ database, operationId, payloadHash: hashOf(requestOf(state)), plan }, runtime);
+    const { parts, settings } = await capabilitiesOf(this.#source);
+    if (effectsOf(runtime, settings) === "dry-run") return {};
+    const operation = await claimedOperation(parts.database, state);
+    if (storedOutcome(operation) !== null) return {};
+    const plan = await this.#planFor(state, operation, runtime);
+    await awaitApproval(parts.database, operation, plan, runtime);
     return {};
   }
 
   async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
-    const operation_id = claimedOperation(state);
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
-    const patience = AbortSignal.timeout(settings.patience_seconds * 1000);
+    if (effectsOf(runtime, settings) === "dry-run") return this.#planOnly(state, runtime);
+    const { operation_id } = await claimedOperation(parts.database, state);
+    const patience = AbortSignal.timeout(patienceMs(settings));
     let deployment_plan = state.deployment_plan ?? null;
     try {
       const answer = await runner.run(operation_id, {
@@ -135,37 +121,32 @@ class ActionNodes {
     }
   }
 
-  async #makePlan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<Plan> {
-    const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
-    const planner = planners[requestOf(state).action];
-    const options = { signal: signalOf(runtime), planner, onProgress: () => undefined };
-    const now = await parts.database.clock.now();
-    if (state.operation_id !== null && state.operation_id !== undefined) {
-      const operation = await parts.database.operations.get(state.operation_id);
-      if (operation !== null) return runner.decide(operation, options, now);
-    }
-    const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
-    const decision = await planner(requestOf(state), context, { ...options, read_only: true });
-    if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
-    return decision.plan;
+  async #planFor(state: ModelDeployerStateValue, operation: Operation, runtime: NodeRuntime): Promise<Plan> {
+    const { parts, planners, runner } = await capabilitiesOf(this.#source);
+    const options = {
+      signal: signalOf(runtime),
+      planner: planners[requestOf(state).action],
+      onProgress: () => undefined,
+    };
+    return runner.decide(operation, options, await parts.database.clock.now());
   }
-}
 
-function requestOf(state: ModelDeployerStateValue): ActionRequest {
-  const parsed = actionRequestSchema.safeParse(state.action_request);
-  if (parsed.success) return parsed.data;
-  throw new InvalidRequestError("The state holds no validated request; begin at the graph's first node.", {
-    cause: parsed.error,
-  });
-}
-
-function claimedOperation(state: ModelDeployerStateValue): string {
-  if (typeof state.operation_id === "string") return state.operation_id;
-  throw new InvalidRequestError("The state names no claimed operation; begin at the graph's first node.");
-}
-
-/** sha256 of the request in canonical JSON (RFC 8785). */
-function hashOf(request: ActionRequest): string {
-  const canonical = canonicalize(request) ?? "";
-  return createHash("sha256").update(canonical).digest("hex");
+  /** What would be done, as of now; an operation that the state names is left as it is. */
+  async #planOnly(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+    const { parts, planners, settings } = await capabilitiesOf(this.#source);
+    const now = await parts.database.clock.now();
+    const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
+    const options = { signal: signalOf(runtime), read_only: true };
+    const decision = await planners[requestOf(state).action](requestOf(state), context, options);
+    if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
+    const { plan } = decision;
+    tellPlan(runtime, null, plan);
+    return {
+      operation_id: null,
+      operation_status: null,
+      deployment_plan: viewOf(plan),
+      status: "completed",
+      warnings: ["Dry run: nothing was changed.", ...plan.notes],
+    };
+  }
 }

@@ -24,6 +24,7 @@ export function advancePlanner(parts: Parts, endpoints: EndpointManager, setting
           summary: `Hold: ${advance.verdict.reason}`,
           lease_name: `rollout/${request.rollout_id}`,
         });
+      case "stuck":
       case "nothing":
         return propose({
           summary: `Nothing to do: ${advance.why}.`,

@@ -4,71 +4,86 @@ import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../parts.ts";
 import type { ApprovalQuestion } from "../state.ts";
+import type { Operation } from "../store_ports.ts";
+import { viewOf } from "./plan_view.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
-
-export interface PendingApproval {
-  database: Database;
-  operationId: string;
-  payloadHash: string;
-  plan: Plan;
-}
 
 const answerSchema = z.object({ approval_id: z.string() });
 
+/** How many approvals the plan still waits for. */
+export async function approvalsMissing(
+  database: Database,
+  operation: Operation,
+  plan: Plan,
+): Promise<number> {
+  if (plan.approvals_needed === 0) return 0;
+  return Math.max(0, plan.approvals_needed - (await validApprovals(database, operation, plan)).length);
+}
+
+async function validApprovals(
+  { approvals }: Database,
+  { operation_id, payload_hash }: Operation,
+  { generation }: Plan,
+): Promise<string[]> {
+  const valid = await approvals.listValid(operation_id, { payload_hash, generation });
+  return valid.map((approval) => approval.approval_id);
+}
+
 /**
- * Waits until enough approvals stand in the database. The run is interrupted with what is to be decided; whatever it
- * is resumed with only says that it is worth looking again.
+ * Interrupts the run with what is to be decided, until it is resumed with an approval of this operation that stands in
+ * the database and makes their number full. Anything else leaves it interrupted, with the reason.
  * @throws ApprovalRequiredError where the graph has no checkpointer to wait with
  */
-export async function awaitApproval(question: PendingApproval, runtime: NodeRuntime): Promise<void> {
-  const { database, operationId, payloadHash, plan } = question;
+export async function awaitApproval(
+  database: Database,
+  operation: Operation,
+  plan: Plan,
+  runtime: NodeRuntime,
+): Promise<void> {
+  const { operation_id } = operation;
+  let given = await validApprovals(database, operation, plan);
   let refused: string | null = null;
   for (;;) {
-    const bound = { payload_hash: payloadHash, generation: plan.generation };
-    const valid = await database.approvals.listValid(operationId, bound);
-    if (valid.length >= plan.approvals_needed) return;
-    await database.journal.propose(operationId, plan);
-    tell(runtime, {
-      event: "awaiting_approval",
-      operation_id: operationId,
-      step: null,
-      message: plan.summary,
-    });
-    const answer = ask(question, valid.length, refused, runtime);
-    refused = refusalOf(
-      answer,
-      valid.map((approval) => approval.approval_id),
-    );
+    await database.journal.propose(operation_id, plan);
+    tell(runtime, { event: "awaiting_approval", operation_id, step: null, message: plan.summary });
+    const answer = ask(questionOf(operation, plan, given.length, refused), runtime);
+    given = await validApprovals(database, operation, plan);
+    refused = refusalOf(answer, given);
+    if (refused === null && given.length >= plan.approvals_needed) return;
   }
 }
 
-function ask(
-  { operationId, plan }: PendingApproval,
-  given: number,
+function questionOf(
+  { operation_id }: Operation,
+  plan: Plan,
+  approvals_given: number,
   refused: string | null,
-  runtime: NodeRuntime,
-): unknown {
-  const missing = plan.approvals_needed - given;
-  const message = `${plan.summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operationId}.`;
-  const asked: ApprovalQuestion = {
+): ApprovalQuestion {
+  const { summary, generation, approvals_needed, notes, evidence } = plan;
+  return {
     kind: "approval_required",
-    operation_id: operationId,
-    summary: plan.summary,
-    generation: plan.generation,
-    approvals_needed: plan.approvals_needed,
-    approvals_given: given,
-    notes: plan.notes,
+    operation_id,
+    summary,
+    generation,
+    approvals_needed,
+    approvals_given,
+    notes,
+    plan: viewOf(plan),
+    evidence,
     resume_with: { approval_id: "the id of an approval of this operation" },
     refused,
   };
+}
+
+function ask(question: ApprovalQuestion, runtime: NodeRuntime): unknown {
+  const { operation_id, summary, approvals_needed, approvals_given } = question;
   try {
-    return runtime.interrupt?.(asked);
+    return runtime.interrupt?.(question);
   } catch (error) {
     if (isGraphBubbleUp(error)) throw error;
-    throw new ApprovalRequiredError(message, {
-      cause: error,
-      details: { operation_id: operationId, approvals_needed: plan.approvals_needed },
-    });
+    const missing = approvals_needed - approvals_given;
+    const message = `${summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operation_id}.`;
+    throw new ApprovalRequiredError(message, { cause: error, details: { operation_id, approvals_needed } });
   }
 }
 

@@ -1,4 +1,5 @@
 import { AgentError } from "../../base/agent_error.ts";
+import { Deadline } from "../../base/deadline.ts";
 import type { Capabilities } from "../capabilities.ts";
 import type { Parts } from "../parts.ts";
 import type { ModelDeployerStateValue, ModelDeployerUpdate } from "../state.ts";
@@ -14,7 +15,8 @@ export async function report(
   runtime: NodeRuntime,
 ): Promise<ModelDeployerUpdate> {
   if (effectsOf(runtime, capabilities.settings) === "dry-run") return {};
-  const signal = AbortSignal.timeout(DELIVERY_MS);
+  const left = Deadline.current?.remainingMs ?? DELIVERY_MS;
+  const signal = AbortSignal.timeout(Math.ceil(Math.min(DELIVERY_MS, left)));
   const [delivered, remembered] = await Promise.all([
     deliver(capabilities, signal),
     rememberManifest(capabilities.parts, state, signal),

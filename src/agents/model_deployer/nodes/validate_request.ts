@@ -1,9 +1,9 @@
-import { inspect } from "node:util";
 import type { z } from "zod";
 import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state.ts";
+import { shown } from "./shown.ts";
 
 /** What a validated state asks for. */
 export interface ValidatedRequest {
@@ -44,8 +44,16 @@ const defaults = {
  * @throws InvalidDeploymentActionError
  */
 export function validateRequest(state: Record<string, unknown>): ValidatedRequest {
+  return readable(() => validated(state));
+}
+
+/**
+ * What a caller handed over may raise wherever it is read: an accessor, a proxy, or nothing where an object is expected.
+ * @throws InvalidRequestError
+ */
+export function readable<T>(read: () => T): T {
   try {
-    return validated(state);
+    return read();
   } catch (error) {
     if (error instanceof AgentError) throw error;
     const why = error instanceof Error ? error.message : shown(error);
@@ -150,37 +158,35 @@ function withoutUndefined(record: Record<string, unknown>): Record<string, unkno
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => problem(issue, value));
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value));
   const options: AgentErrorOptions = { cause: result.error, details: { problems } };
   throw new InvalidRequestError(`The request is not valid: ${problems.join("; ")}.`, options);
 }
 
-function problem(issue: z.core.$ZodIssue, value: unknown): string {
+function problemsOf(issue: z.core.$ZodIssue, value: unknown): string[] {
+  const inside = insideOf(issue);
+  if (inside.length > 0) {
+    return inside.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, value));
+  }
   const found = issue.path.reduce<unknown>(
     (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
     value,
   );
   const where = issue.path.length === 0 ? "state" : issue.path.join(".");
   const given = found === undefined || issue.path.length === 0 ? "" : ` (given ${shown(found)})`;
-  return `${where}: ${expectationOf(issue)}${given}`;
+  return [`${where}: ${expectationOf(issue)}${given}`];
+}
+
+/** What is wrong inside the member of a union that has the value's own shape; nothing where no member has. */
+function insideOf(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [];
+  return issue.errors.find((member) => member.some((inner) => inner.path.length > 0)) ?? [];
 }
 
 /** A union says only that nothing fitted; its members say what would have. */
 function expectationOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue.message;
   return issue.errors.map((inner) => inner.map((one) => one.message).join(", ")).join(", or ");
-}
-
-const SHOWN = 80;
-
-/** A value as it may stand in a message: short, on one line, and whatever it is. */
-function shown(value: unknown): string {
-  const text =
-    typeof value === "string"
-      ? JSON.stringify(value.slice(0, SHOWN + 1))
-      : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: SHOWN, customInspect: false });
-  const line = text.replaceAll(/\s*\n\s*/g, " ");
-  return line.length > SHOWN + 2 ? `${line.slice(0, SHOWN)}...` : line;
 }
 
 function refusePoison(state: Record<string, unknown>): void {
@@ -195,6 +201,11 @@ function refusePoison(state: Record<string, unknown>): void {
     if (budget < 0) {
       throw new InvalidRequestError(
         `The state is larger than ${MAXIMUM_BYTES} bytes; hand over ids and summaries, not artifacts.`,
+      );
+    }
+    if (typeof value === "string" && (!value.isWellFormed() || value.includes("\u0000"))) {
+      throw new InvalidRequestError(
+        `${path}: text without control characters or lone surrogates (given ${shown(value)}).`,
       );
     }
     if (typeof value !== "object" || value === null) return;

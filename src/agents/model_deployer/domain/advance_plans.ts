@@ -1,0 +1,194 @@
+import { emptyAnswer } from "./answer.ts";
+import type { Change, ChangeOf } from "./changes.ts";
+import { planned, propose } from "./decisions.ts";
+import type { ModelVersion } from "./entities.ts";
+import { type EpisodeParts, remember } from "./outbox_entries.ts";
+import type { Decision } from "./plan.ts";
+import { LOOK_SECONDS, packageOf, secondsAfter } from "./planned_deployment.ts";
+import type { RolloutStep } from "./rollout.ts";
+import type { Look } from "./rollout_look.ts";
+import { noRoute, setStatus, switchRoute } from "./route_switch.ts";
+import { split } from "./weights.ts";
+
+/** How often a completed rollout is looked at until its retention period ends. */
+const WATCH_SECONDS = 5;
+/** When a baseline that could not be started again is tried anew. */
+const RETRY_SECONDS = 30;
+
+/** Keeps the look; nothing else moves. */
+export function holdRollout(
+  look: Look,
+  to: Partial<ChangeOf<"move_rollout">> = {},
+): ChangeOf<"move_rollout"> {
+  const { facts, context, state, verdict } = look;
+  const { rollout } = facts;
+  const pause = rollout.status === "completed" ? WATCH_SECONDS : LOOK_SECONDS;
+  return {
+    change: "move_rollout",
+    rollout_id: rollout.rollout_id,
+    expected_step_index: rollout.step_index,
+    expected_status: [rollout.status],
+    status: rollout.status,
+    step_index: rollout.step_index,
+    step_started_at: null,
+    next_tick_at: secondsAfter(context.now, pause),
+    inconclusive_looks: rollout.inconclusive_looks,
+    judge_state: state,
+    verdict,
+    ...to,
+  };
+}
+
+/** The next step's traffic. A last step without a bake time completes the rollout at once. */
+export function takeStep(look: Look, step: RolloutStep): Decision {
+  const { facts, context, verdict } = look;
+  const { rollout, endpoint } = facts;
+  const { deployment_id: candidate, baseline_deployment_id: baseline, steps } = rollout;
+  const stepIndex = rollout.step_index + 1;
+  const isLast = stepIndex === steps.length - 1 && step.bake_seconds === 0;
+  const before = endpoint ?? noRoute;
+  const name = rollout.endpoint_name;
+  const begun = {
+    step_index: stepIndex,
+    step_started_at: context.now,
+    next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
+    inconclusive_looks: 0,
+  };
+  return propose({
+    summary: `${name}: step ${stepIndex + 1} of ${steps.length}, ${step.weight} % to ${candidate}.`,
+    lease_name: name,
+    steps: switchRoute({
+      endpoint_name: name,
+      before,
+      weights: split(baseline, candidate, step.weight),
+      mirror_deployment_id: before.mirror_deployment_id,
+      reason: `rollout ${rollout.rollout_id}, step ${stepIndex + 1}: ${verdict.reason}`,
+    }),
+    on_success: [
+      ...(isLast ? completion(look, begun) : [holdRollout(look, begun)]),
+      tell(look, {
+        description: `${name}: ${step.weight} % to ${candidate}; ${verdict.reason}`,
+        outcome_type: isLast ? "success" : "pending",
+        raw_content: { rollout_id: rollout.rollout_id, step_index: stepIndex, weight: step.weight },
+      }),
+    ],
+    draft: { ...emptyAnswer, active_deployment_id: candidate },
+    generation: before.generation,
+  });
+}
+
+/** The last step was watched for its bake time; traffic stays as it is. */
+export function completeRollout(look: Look): Decision {
+  const { rollout, endpoint } = look.facts;
+  const { rollout_id, deployment_id: candidate, endpoint_name: name } = rollout;
+  return propose({
+    summary: `${name}: ${rollout_id} is completed, ${candidate} serves alone.`,
+    lease_name: name,
+    on_success: [
+      ...completion(look, { inconclusive_looks: 0 }),
+      tell(look, {
+        description: `${name}: the rollout of ${candidate} is completed; ${look.verdict.reason}`,
+        outcome_type: "success",
+        raw_content: { rollout_id, step_index: rollout.step_index },
+      }),
+    ],
+    draft: { ...emptyAnswer, active_deployment_id: candidate },
+    generation: endpoint?.generation ?? 0,
+  });
+}
+
+/** How long a completed rollout is watched, and when first. */
+export function watchFor(retentionSeconds: number, now: string) {
+  const isWatched = retentionSeconds > 0;
+  return {
+    next_tick_at: isWatched ? secondsAfter(now, WATCH_SECONDS) : null,
+    watched_until: isWatched ? secondsAfter(now, retentionSeconds) : null,
+  };
+}
+
+/** The candidate is the one that serves; the baseline stays warm, and the candidate watched, for the retention period. */
+function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[] {
+  const { facts, context } = look;
+  const { deployment_id: candidate, baseline_deployment_id: baseline } = facts.rollout;
+  const keepWarmSeconds = facts.retention_seconds;
+  return [
+    holdRollout(look, {
+      ...to,
+      status: "completed",
+      ...watchFor(keepWarmSeconds, context.now),
+      event: { kind: "rollout_completed", reason: look.verdict.reason },
+    }),
+    setStatus(candidate, ["deploying"], "active"),
+    setStatus(baseline, ["active"], "draining", { keepWarmSeconds }),
+  ];
+}
+
+/** Waits for a person, at the traffic that there is; it is judged all the same. */
+export function pauseRollout(look: Look): Decision {
+  const { context } = look;
+  const { rollout, endpoint } = look.facts;
+  const { reason } = look.verdict;
+  const { rollout_id, deployment_id: candidate, endpoint_name: name } = rollout;
+  return propose({
+    summary: `${name}: pause ${rollout_id} at step ${rollout.step_index + 1}.`,
+    lease_name: name,
+    on_success: [
+      holdRollout(look, {
+        status: "paused",
+        inconclusive_looks: 0,
+        pause: { by: context.requested_by, reason, since: context.now },
+        event: { kind: "rollout_paused", reason },
+      }),
+      tell(look, {
+        description: `${name}: the rollout of ${candidate} waits for a person; ${look.verdict.reason}`,
+        outcome_type: "escalated",
+        raw_content: { rollout_id, step_index: rollout.step_index },
+      }),
+    ],
+    draft: { ...emptyAnswer, notes: [look.verdict.reason] },
+    generation: endpoint?.generation ?? 0,
+  });
+}
+
+/** Brings the baseline's server back under the route that names it already. */
+export function serveBaselineAgain(look: Look, version: ModelVersion): Decision | null {
+  const { rollout, endpoint, previous: baseline } = look.facts;
+  if (endpoint === null || baseline === null) return null;
+  const { endpoint_name: name, generation } = endpoint;
+  const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = baseline;
+  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  return propose({
+    summary: `${name}: start the server of the baseline ${deployment_id} again.`,
+    lease_name: name,
+    steps: [
+      planned(packageOf(version)),
+      planned({ step: "start_server", deployment_id, bento_tag, resources }),
+      planned({ step: "apply_route", endpoint_name: name, generation }),
+    ],
+    on_success: [
+      holdRollout(look),
+      tell(look, {
+        description: `${name}: the server of the baseline ${deployment_id} had died and was started again`,
+        outcome_type: "success",
+        raw_content: { rollout_id: rollout.rollout_id, deployment_id },
+      }),
+    ],
+    on_failure: [holdRollout(look, { next_tick_at: secondsAfter(look.context.now, RETRY_SECONDS) })],
+    draft: { ...emptyAnswer, active_deployment_id: deployment_id },
+    generation,
+  });
+}
+
+function tell(
+  { facts, context }: Look,
+  parts: Pick<EpisodeParts, "description" | "outcome_type" | "raw_content">,
+): ChangeOf<"enqueue"> {
+  const { experiment_id, endpoint_name } = facts.rollout;
+  return remember(context.operation_id, {
+    event_subtype: "rollout_step",
+    experiment_id,
+    endpoint_name,
+    occurred_at: context.now,
+    ...parts,
+  });
+}

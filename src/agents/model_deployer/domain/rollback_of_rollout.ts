@@ -1,0 +1,69 @@
+import type { Change, ChangeOf } from "./changes.ts";
+import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+
+/** What a rollout's judge saw when it is the judge that rolls back. */
+export interface Judged {
+  state: JudgeState;
+  verdict: Verdict;
+}
+
+/** The status that an open rollout has while it is rolled back; a completed one stays so. */
+const stillStatus = (rollout: Rollout): Rollout["status"] =>
+  rollout.status === "completed" ? "completed" : "paused";
+
+/** A rollout takes no step and gets no look while it is rolled back. */
+export function holdStill(rollout: Rollout | null, judged: Judged | null): Change[] {
+  if (rollout === null) return [];
+  const expected: Rollout["status"][] =
+    rollout.status === "completed" ? ["completed"] : ["running", "paused"];
+  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
+}
+
+/** What becomes of a rollout: found bad, or stopped by a person. */
+export type Ending = "rolled_back" | "aborted";
+
+export function endRollout(
+  rollout: Rollout | null,
+  judged: Judged | null,
+  ending: Ending,
+  reason: string,
+): Change[] {
+  if (rollout === null) return [];
+  const event = { kind: `rollout_${ending}`, reason } as const;
+  return [
+    moveRolloutTo(rollout, judged, {
+      expected_status: [stillStatus(rollout)],
+      status: ending,
+      pause: null,
+      event,
+    }),
+  ];
+}
+
+/** After a rollback that failed; one that an earlier rollback had held still without its being paused goes on. */
+export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
+  if (rollout === null) return [];
+  const isHeldStill = rollout.status === "paused" && rollout.pause === null && rollout.next_tick_at === null;
+  const status = isHeldStill ? "running" : rollout.status;
+  const next_tick_at = rollout.next_tick_at ?? now;
+  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
+}
+
+function moveRolloutTo(
+  rollout: Rollout,
+  judged: Judged | null,
+  to: Pick<ChangeOf<"move_rollout">, "expected_status" | "status"> & Partial<ChangeOf<"move_rollout">>,
+): ChangeOf<"move_rollout"> {
+  return {
+    change: "move_rollout",
+    rollout_id: rollout.rollout_id,
+    expected_step_index: rollout.step_index,
+    step_index: rollout.step_index,
+    step_started_at: null,
+    next_tick_at: null,
+    inconclusive_looks: rollout.inconclusive_looks,
+    judge_state: judged?.state ?? rollout.judge_state,
+    verdict: judged?.verdict ?? rollout.verdict,
+    ...to,
+  };
+}

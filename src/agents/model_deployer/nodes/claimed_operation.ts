@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import canonicalize from "canonicalize";
+import { type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
+import {
+  ForkRefusedError,
+  IdempotencyKeyReusedError,
+  InvalidRequestError,
+  NotFoundError,
+} from "../errors.ts";
+import type { Database, Settings } from "../parts.ts";
+import type { ModelDeployerStateValue } from "../state.ts";
+import type { Operation } from "../store_ports.ts";
+import type { NodeRuntime } from "./runtime.ts";
+
+/**
+ * Finds or makes the operation of the request. Under a development server a request without a key is known by its
+ * thread, so that a replay of it gets the same answer and a fork that asks for something else is refused.
+ * @throws ForkRefusedError | IdempotencyKeyReusedError
+ */
+export async function claimOperation(
+  { journal }: Pick<Database, "journal">,
+  { requested_by }: Pick<Settings, "requested_by">,
+  state: ModelDeployerStateValue,
+  runtime: NodeRuntime,
+): Promise<Operation> {
+  const request = requestOf(state);
+  const key = state.idempotency_key ?? null;
+  const thread = key === null ? servedThread(runtime) : null;
+  const claim = {
+    request_id: thread === null ? key : `thread:${thread}`,
+    payload_hash: hashOf(request),
+    action: request.action,
+    requested_by,
+    request: { ...request },
+  };
+  try {
+    return await journal.claim(claim);
+  } catch (error) {
+    if (thread === null || !(error instanceof IdempotencyKeyReusedError)) throw error;
+    throw new ForkRefusedError(
+      `Thread ${thread} has asked for something else already, so this is taken for a fork of it and nothing is changed. Begin a new thread, or give the request a request_id of its own.`,
+      { cause: error, details: error.details },
+    );
+  }
+}
+
+function servedThread(runtime: NodeRuntime): string | null {
+  return runtime.serverInfo === undefined ? null : (runtime.executionInfo?.threadId ?? null);
+}
+
+/**
+ * The operation that a node goes on with. What it was claimed for stands in the journal, and a state that was edited
+ * since cannot make it into something else.
+ * @throws ForkRefusedError
+ */
+export async function claimedOperation(
+  { operations }: Pick<Database, "operations">,
+  state: ModelDeployerStateValue,
+): Promise<Operation> {
+  const id = state.operation_id;
+  if (typeof id !== "string") {
+    throw new InvalidRequestError("The state names no claimed operation; begin at the graph's first node.");
+  }
+  const operation = await operations.get(id);
+  if (operation === null) {
+    throw new NotFoundError(`Operation ${id} does not exist; begin at the graph's first node.`);
+  }
+  if (operation.payload_hash !== hashOf(requestOf(state))) {
+    throw new ForkRefusedError(
+      `Operation ${id} (${operation.action}, ${operation.status}) was claimed for another request than this state holds, so this is a fork of it and nothing is changed. Begin a new run with the new request.`,
+      { details: { operation_id: id, status: operation.status } },
+    );
+  }
+  return operation;
+}
+
+export function requestOf(state: ModelDeployerStateValue): ActionRequest {
+  const parsed = actionRequestSchema.safeParse(state.action_request);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError("The state holds no validated request; begin at the graph's first node.", {
+    cause: parsed.error,
+  });
+}
+
+/** sha256 of the request in canonical JSON (RFC 8785). */
+function hashOf(request: ActionRequest): string {
+  const canonical = canonicalize(request) ?? "";
+  return createHash("sha256").update(canonical).digest("hex");
+}

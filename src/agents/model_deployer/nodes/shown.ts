@@ -1,0 +1,13 @@
+import { inspect } from "node:util";
+
+const SHOWN = 80;
+
+/** A value as it may stand in a message: short, on one line, and whatever it is. */
+export function shown(value: unknown): string {
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, SHOWN + 1))
+      : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: SHOWN, customInspect: false });
+  const line = text.replaceAll(/\s*\n\s*/g, " ");
+  return line.length > SHOWN + 2 ? `${line.slice(0, SHOWN)}...` : line;
+}

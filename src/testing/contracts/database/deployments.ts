@@ -1,0 +1,156 @@
+import { expect, test } from "vitest";
+import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { apply, claim, openEndpointWith } from "./acts.ts";
+import { deploymentOf, NOW, planOf, setStatus } from "./fixtures.ts";
+import type { OpenDatabase } from "./harness.ts";
+
+export function describeDeployments(open: OpenDatabase): void {
+  test("a deployment reads back as it was written, with the URL of its open endpoint", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const operation = await claim(db);
+    const written = deploymentOf(operation.operation_id, "d9", 1, { previous_deployment_id: "d1" });
+    await db.journal.begin(
+      operation.operation_id,
+      planOf([{ change: "insert_deployment", deployment: written }]),
+      null,
+    );
+    expect(await db.deployments.get("d9")).toEqual({ ...written, endpoint_url: "http://127.0.0.1:9" });
+    expect((await db.deployments.listForVersion("mv_1")).map((d) => d.deployment_id)).toEqual(["d1", "d9"]);
+  });
+
+  test("the first active sets the activation, a later one leaves it", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    await apply(db, setStatus("d1", "pending", "active"));
+    const first = await db.deployments.get("d1");
+    expect(first?.activated_at).not.toBeNull();
+    await apply(db, setStatus("d1", "active", "draining", 3600));
+    await apply(db, setStatus("d1", "draining", "active"));
+    expect(await db.deployments.get("d1")).toEqual(first);
+  });
+
+  test("a deployment is dated once", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const date = { change: "date_deployment" as const, deployment_id: "d1" };
+    const first = { deployed_at: "2026-03-01T12:00:00.000000Z", deployment_duration_seconds: 12.34 };
+    await apply(db, { ...date, ...first });
+    await apply(db, { ...date, deployed_at: NOW, deployment_duration_seconds: 99 });
+    const dated = await db.deployments.get("d1");
+    expect(dated?.deployment_duration_seconds).toBe(12.34);
+    expect(Date.parse(dated?.deployed_at ?? "")).toBe(Date.parse(first.deployed_at));
+  });
+
+  test("a status that has moved loses, and says what was found", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    await expect(apply(db, setStatus("d1", "deploying", "active"))).rejects.toMatchObject({
+      code: "conflict",
+      details: { expected: { status: ["deploying"] }, found: { status: "pending" } },
+    });
+    await expect(apply(db, setStatus("d9", "deploying", "active"))).rejects.toThrow(NotFoundError);
+  });
+
+  test("a replaced deployment is due to drain after its warm time, once, and not when it is back", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 3);
+    const due = async () =>
+      (await db.deployments.claimForDraining({ limit: 10, claim_seconds: 60 })).map((d) => d.deployment_id);
+    await apply(
+      db,
+      setStatus("d1", "pending", "draining", 0),
+      setStatus("d2", "pending", "draining", 3600),
+      setStatus("d3", "pending", "rolled_back", 0),
+    );
+    expect(await due()).toEqual(["d1", "d3"]);
+    expect(await due()).toEqual([]);
+    await expect(apply(db, setStatus("d3", "rolled_back", "active"))).rejects.toThrow("is being stopped");
+    await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
+    expect(await db.deployments.get("d3")).toMatchObject({ drained_at: null });
+    expect((await db.deployments.get("d3"))?.rolled_back_at).not.toBeNull();
+    await apply(db, { change: "mark_drained", deployment_id: "d1" });
+    const drained = await db.deployments.get("d1");
+    expect(drained?.drained_at).not.toBeNull();
+    await apply(db, { change: "mark_drained", deployment_id: "d1" });
+    expect(await db.deployments.get("d1")).toEqual(drained);
+    expect(await due()).toEqual(["d3"]);
+    await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
+    await apply(db, setStatus("d3", "rolled_back", "active"));
+    expect(await due()).toEqual([]);
+  });
+
+  test("an active deployment is not marked as drained", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    await apply(db, setStatus("d1", "pending", "active"));
+    await expect(apply(db, { change: "mark_drained", deployment_id: "d1" })).rejects.toThrow(ConflictError);
+  });
+
+  test("shadow evidence adds up over the counters' lives, counting nothing twice", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const figures = (epoch: string, requests: number, errors: number, p99_ms: number | null) => ({
+      deployment_id: "d1",
+      epoch,
+      requests,
+      errors,
+      p50_ms: 1,
+      p99_ms,
+    });
+    expect(await db.shadowEvidence.read("d1")).toBeNull();
+    await db.shadowEvidence.collect("d1", figures("one", 0, 0, null));
+    expect(await db.shadowEvidence.read("d1")).toMatchObject({
+      requests: 0,
+      errors: 0,
+      p99_ms: null,
+      hours: 0,
+    });
+    await db.shadowEvidence.collect("d1", figures("one", 100, 2, 9));
+    await db.shadowEvidence.collect("d1", figures("one", 100, 2, 9));
+    await db.shadowEvidence.collect("d1", figures("two", 50, 1, 7));
+    await db.shadowEvidence.collect("d1", figures("one", 80, 1, 20));
+    expect(await db.shadowEvidence.collect("d1", figures("two", 60, 1, 8))).toMatchObject({
+      requests: 160,
+      errors: 3,
+      p99_ms: 9,
+    });
+  });
+
+  test("collections at once count each request once", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        db.shadowEvidence.collect("d1", {
+          deployment_id: "d1",
+          epoch: "one",
+          requests: (index + 1) * 10,
+          errors: index,
+          p50_ms: 1,
+          p99_ms: 2,
+        }),
+      ),
+    );
+    expect(await db.shadowEvidence.read("d1")).toMatchObject({ requests: 200, errors: 19 });
+  });
+
+  test("hours count from the activation by the database's clock, and begin anew when a shadow is restarted", async () => {
+    const { db, passTime } = await open();
+    await openEndpointWith(db, 1, { target_stage: "shadow" });
+    await apply(db, setStatus("d1", "pending", "active"));
+    await passTime({ hours: 23 });
+    const figures = { deployment_id: "d1", epoch: "one", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };
+    const evidence = await db.shadowEvidence.collect("d1", figures);
+    expect(evidence.hours).toBeGreaterThanOrEqual(23);
+    expect(evidence.hours).toBeLessThan(23.1);
+    await apply(db, setStatus("d1", "active", "draining", 60), setStatus("d1", "draining", "active"));
+    expect((await db.shadowEvidence.read("d1"))?.hours).toBeLessThan(1);
+  });
+
+  test("evidence for a deployment that does not exist is refused", async () => {
+    const { db } = await open();
+    const figures = { deployment_id: "d9", epoch: "one", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };
+    await expect(db.shadowEvidence.collect("d9", figures)).rejects.toThrow(NotFoundError);
+  });
+}

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { ConflictError, InvalidRequestError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { experiment } from "./fixtures.ts";
+import type { OpenDatabase } from "./harness.ts";
+
+const demo = {
+  kind: "demo" as const,
+  minimum_shadow_hours: 0.001,
+  minimum_shadow_requests: 50,
+  maximum_shadow_error_rate: 0.01,
+  maximum_shadow_p99_ms: 150,
+  approvals_for_production: 1,
+  reason: "The demo takes minutes, not days.",
+};
+
+export function describeExperiments(open: OpenDatabase): void {
+  test("an experiment is created once; other content under its id is a conflict that names the field", async () => {
+    const { db } = await open();
+    await db.experiments.create(experiment, "somebody else");
+    expect(await db.experiments.get("exp")).toEqual(experiment);
+    expect(await db.experiments.get("none")).toBeNull();
+    await expect(db.experiments.create({ ...experiment, minimum_auc: 0.6 }, "tester")).rejects.toThrow(
+      ConflictError,
+    );
+    await expect(db.experiments.create({ ...experiment, minimum_auc: 0.6 }, "tester")).rejects.toThrow(
+      /minimum_auc/,
+    );
+    const impossible = db.experiments.create(
+      { ...experiment, experiment_id: "e2", minimum_auc: 1.5 },
+      "tester",
+    );
+    await expect(impossible).rejects.toThrow(InvalidRequestError);
+  });
+
+  test("without a policy of its own an experiment has the standard one", async () => {
+    const { db } = await open();
+    expect(await db.experiments.getGatePolicy("exp")).toMatchObject({
+      policy_id: "standard",
+      minimum_shadow_hours: 24,
+      approvals_for_production: 1,
+    });
+  });
+
+  test("a demo policy is refused in a standard database", async () => {
+    const { db } = await open("standard");
+    await expect(db.experiments.setGatePolicy("exp", demo, "tester")).rejects.toThrow(InvalidRequestError);
+    expect((await db.experiments.getGatePolicy("exp")).policy_id).toBe("standard");
+  });
+
+  test("a standard policy below 24 h is refused everywhere", async () => {
+    for (const kind of ["standard", "demo"] as const) {
+      const { db } = await open(kind);
+      const short = { ...demo, kind: "standard" as const, minimum_shadow_hours: 23.9 };
+      await expect(db.experiments.setGatePolicy("exp", short, "tester")).rejects.toThrow(
+        /ml_gate_policies_24_hours/,
+      );
+    }
+  });
+
+  test("in a demo database the newest policy holds", async () => {
+    const { db } = await open("demo");
+    const first = await db.experiments.setGatePolicy("exp", demo, "tester");
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(first);
+    const second = await db.experiments.setGatePolicy(
+      "exp",
+      { ...demo, kind: "standard", minimum_shadow_hours: 48 },
+      "t",
+    );
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(second);
+    await expect(db.experiments.setGatePolicy("none", demo, "tester")).rejects.toThrow(NotFoundError);
+  });
+}

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
+import { apply, openEndpointWith } from "./acts.ts";
+import { NOW, rolloutOf } from "./fixtures.ts";
+import type { OpenDatabase } from "./harness.ts";
+
+function moveOf(overrides: Partial<ChangeOf<"move_rollout">> = {}): ChangeOf<"move_rollout"> {
+  return {
+    change: "move_rollout",
+    rollout_id: "r1",
+    expected_step_index: 0,
+    expected_status: ["running"],
+    status: "running",
+    step_index: 0,
+    step_started_at: null,
+    next_tick_at: NOW,
+    inconclusive_looks: 1,
+    judge_state: { ...rolloutOf("r1").judge_state, log_e: 1.5 },
+    verdict: {
+      outcome: "inconclusive",
+      reason: "Too few.",
+      candidate: { requests: 1, errors: 0 },
+      baseline: { requests: 9, errors: 0 },
+      latency: null,
+      e_value: 1,
+    },
+    ...overrides,
+  };
+}
+
+export function describeRolloutsAndOutbox(open: OpenDatabase): void {
+  test("a rollout reads back as it was started, and is the endpoint's only open one", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    expect(await db.rollouts.get("r1")).toEqual(rolloutOf("r1"));
+    expect(await db.rollouts.getOpen("e2i_exp")).toEqual(rolloutOf("r1"));
+    const second = apply(db, { change: "start_rollout", rollout: rolloutOf("r2") });
+    await expect(second).rejects.toThrow(ConflictError);
+    await db.rollouts.hold(moveOf({ status: "completed", next_tick_at: null }));
+    expect(await db.rollouts.getOpen("e2i_exp")).toBeNull();
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r2") });
+  });
+
+  test("a held look keeps the judge's state and the step's start; one that came too late is a conflict", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    await db.rollouts.hold(moveOf());
+    expect(await db.rollouts.get("r1")).toMatchObject({
+      step_started_at: NOW,
+      inconclusive_looks: 1,
+      judge_state: { log_e: 1.5 },
+      verdict: { outcome: "inconclusive" },
+    });
+    await apply(db, moveOf({ status: "paused", next_tick_at: null }));
+    await expect(db.rollouts.hold(moveOf())).rejects.toMatchObject({
+      code: "conflict",
+      details: { found: { status: "paused", step_index: 0 } },
+    });
+    await expect(db.rollouts.hold(moveOf({ rollout_id: "r9" }))).rejects.toThrow(NotFoundError);
+  });
+
+  test("a due rollout is given to one of eight workers, and again when its claim has passed", async () => {
+    const { db, another, passTime } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    const workers = [db, another("process-b")];
+    const options = { limit: 5, claim_seconds: 60 };
+    const claims = await Promise.all(
+      [...workers, ...workers, ...workers, ...workers].map((worker) => worker.rollouts.claimDue(options)),
+    );
+    expect(claims.flat()).toEqual([rolloutOf("r1")]);
+    expect(await db.rollouts.claimDue(options)).toEqual([]);
+    await passTime({ seconds: 60 });
+    expect(await db.rollouts.claimDue(options)).toHaveLength(1);
+    await db.rollouts.hold(moveOf());
+    expect(await db.rollouts.claimDue(options)).toHaveLength(1);
+    await db.rollouts.hold(moveOf({ next_tick_at: "2999-01-01T00:00:00Z" }));
+    expect(await db.rollouts.claimDue(options)).toEqual([]);
+  });
+
+  test("eight who empty the outbox at once get each entry once, the oldest first", async () => {
+    const { db, another } = await open();
+    const entries = Array.from({ length: 40 }, (_, n) => ({
+      change: "enqueue" as const,
+      topic: "registry_projection" as const,
+      dedupe_key: `key-${n}`,
+      payload: { n },
+    }));
+    await apply(db, ...entries);
+    const [first] = await db.outbox.claim(1);
+    expect(first).toMatchObject({ dedupe_key: "key-0", attempts: 1 });
+    const other = another("process-b");
+    const claims = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => (index % 2 === 0 ? db : other).outbox.claim(10)),
+    );
+    const keys = claims.flat().map(({ dedupe_key }) => dedupe_key);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys).not.toContain("key-0");
+  });
+
+  test("what failed comes again later each time, what was delivered never, what was lost with its claimer after a while", async () => {
+    const { db, passTime } = await open();
+    await apply(db, { change: "enqueue", topic: "episodic_memory", dedupe_key: "k", payload: {} });
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      const [entry] = await db.outbox.claim(1);
+      expect(entry?.attempts).toBe(attempt);
+      await db.outbox.failed(entry?.entry_id ?? "", "no answer");
+      expect(await db.outbox.claim(1)).toEqual([]);
+      const longest = 2 ** (attempt - 1);
+      if (attempt === 5) {
+        await passTime({ seconds: longest / 2 - 1 });
+        expect(await db.outbox.claim(1)).toEqual([]);
+      }
+      await passTime({ seconds: longest });
+    }
+    const [lost] = await db.outbox.claim(1);
+    expect(await db.outbox.claim(1)).toEqual([]);
+    await passTime({ minutes: 1 });
+    const [again] = await db.outbox.claim(1);
+    expect(again?.entry_id).toBe(lost?.entry_id);
+    await db.outbox.delivered(again?.entry_id ?? "");
+    await passTime({ minutes: 1 });
+    expect(await db.outbox.claim(1)).toEqual([]);
+  });
+}

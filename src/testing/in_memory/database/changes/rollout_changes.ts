@@ -1,0 +1,106 @@
+import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
+import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
+import { check } from "../table.ts";
+import type { RolloutRow, Tables } from "../tables.ts";
+import type { ChangeContext } from "./context.ts";
+
+/** @throws ConflictError when the endpoint has an open rollout already. */
+export function startRollout(
+  { rollout, reason }: ChangeOf<"start_rollout">,
+  { tables, requested_by }: ChangeContext,
+): void {
+  check(rollout.deployment_id !== rollout.baseline_deployment_id, "ml_rollouts_check1");
+  const row = { ...rollout, claimed_until: null };
+  requireKeepable(tables, row);
+  tables.endpoints.require(rollout.endpoint_name);
+  tables.experiments.require(rollout.experiment_id);
+  tables.deployments.require(rollout.deployment_id);
+  tables.deployments.require(rollout.baseline_deployment_id);
+  tables.rollouts.insert(row);
+  const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
+  const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
+  writeEvent(tables, row, { kind: "rollout_started", reason: started }, requested_by);
+}
+
+function writeEvent(
+  tables: Tables,
+  row: RolloutRow,
+  event: NonNullable<ChangeOf<"move_rollout">["event"]>,
+  changedBy: string,
+): void {
+  const { rolloutEvents, deployments, clock } = tables;
+  rolloutEvents.insert({
+    ...event,
+    position: rolloutEvents.where(() => true).length,
+    occurred_at: clock.now(),
+    experiment_id: row.experiment_id,
+    model_version_id: deployments.require(row.deployment_id).model_version_id,
+    from_stage: null,
+    to_stage: null,
+    endpoint_name: row.endpoint_name,
+    generation: null,
+    weights: null,
+    rollout_id: row.rollout_id,
+    changed_by: changedBy,
+    metrics: {},
+  });
+}
+
+/** Gives the rollout back to whoever ticks next. */
+export function moveRollout(
+  change: ChangeOf<"move_rollout">,
+  tables: Tables,
+  changedBy = "model_deployer",
+): void {
+  const { rollouts } = tables;
+  const found = rollouts.get(change.rollout_id);
+  if (found === null) throw new NotFoundError(`Rollout ${change.rollout_id} does not exist`);
+  if (found.step_index !== change.expected_step_index || !change.expected_status.includes(found.status)) {
+    throw lostRollout(found, change);
+  }
+  const moved: RolloutRow = {
+    ...found,
+    status: change.status,
+    step_index: change.step_index,
+    step_started_at: change.step_started_at ?? found.step_started_at,
+    next_tick_at: change.next_tick_at,
+    inconclusive_looks: change.inconclusive_looks,
+    judge_state: change.judge_state,
+    verdict: change.verdict,
+    watched_until: change.watched_until ?? found.watched_until,
+    pause: change.pause === undefined ? found.pause : change.pause,
+    claimed_until: null,
+  };
+  requireKeepable(tables, moved);
+  rollouts.put(moved);
+  if (change.event !== undefined) writeEvent(tables, moved, change.event, changedBy);
+}
+
+export const isOpen = ({ status }: RolloutRow): boolean => status === "running" || status === "paused";
+
+function requireKeepable({ rollouts }: Tables, row: RolloutRow): void {
+  check(row.step_index <= row.steps.length, "ml_rollouts_check");
+  const other = rollouts.first(
+    (one) => isOpen(one) && one.endpoint_name === row.endpoint_name && one.rollout_id !== row.rollout_id,
+  );
+  if (isOpen(row) && other !== null) {
+    throw new ConflictError(
+      `Somebody else was first: ${row.endpoint_name} has the open rollout ${other.rollout_id} already`,
+      { details: { constraint: "ml_rollouts_one_open" } },
+    );
+  }
+}
+
+function lostRollout(found: RolloutRow, change: ChangeOf<"move_rollout">): ConflictError {
+  const { expected_status: status, expected_step_index: step_index, rollout_id } = change;
+  return new ConflictError(
+    `Rollout ${rollout_id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}`,
+    {
+      details: {
+        rollout_id,
+        expected: { status, step_index },
+        found: { status: found.status, step_index: found.step_index },
+      },
+    },
+  );
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Experiment,
+  experimentSchema,
+  type GatePolicy,
+  STANDARD_GATE_POLICY,
+} from "../../../../agents/model_deployer/domain/entities.ts";
+import { ConflictError, InvalidRequestError } from "../../../../agents/model_deployer/errors.ts";
+import type { Experiments } from "../../../../agents/model_deployer/store_ports.ts";
+import { check } from "../table.ts";
+import type { Tables } from "../tables.ts";
+
+const isWithin = (value: number | null, low: number, high: number): boolean =>
+  value === null || (value >= low && value <= high);
+
+export class InMemoryExperiments implements Experiments {
+  readonly #tables: Tables;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  async get(experimentId: string): Promise<Experiment | null> {
+    return this.#tables.experiments.get(experimentId);
+  }
+
+  async create(experiment: Experiment): Promise<void> {
+    check(isWithin(experiment.minimum_auc, 0.5, 1), "ml_experiments_minimum_auc_check");
+    check(isWithin(experiment.minimum_precision_at_k, 0, 1), "ml_experiments_minimum_precision_at_k_check");
+    check(isWithin(experiment.maximum_fpr, 0, 1), "ml_experiments_maximum_fpr_check");
+    const found = this.#tables.experiments.get(experiment.experiment_id);
+    if (found === null) {
+      this.#tables.experiments.insert(experiment);
+      return;
+    }
+    const differing = experimentSchema.keyof().options.filter((key) => found[key] !== experiment[key]);
+    if (differing.length === 0) return;
+    throw new ConflictError(
+      `Experiment ${experiment.experiment_id} exists with another ${differing.join(", ")}; use another id`,
+      { details: { expected: experiment, found } },
+    );
+  }
+
+  async getGatePolicy(experimentId: string): Promise<GatePolicy> {
+    const policies = this.#tables.policies.where((row) => row.experiment_id === experimentId);
+    const { experiment_id: _experiment, ...policy } = policies.at(-1) ?? {
+      experiment_id: experimentId,
+      ...STANDARD_GATE_POLICY,
+    };
+    return policy;
+  }
+
+  async setGatePolicy(experimentId: string, policy: Omit<GatePolicy, "policy_id">): Promise<GatePolicy> {
+    const stored: GatePolicy = { ...policy, policy_id: `policy_${randomUUID()}` };
+    if (policy.kind === "demo" && this.#tables.installation !== "demo") {
+      throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
+    }
+    checkPolicy(policy);
+    this.#tables.experiments.require(experimentId);
+    this.#tables.policies.insert({ ...stored, experiment_id: experimentId });
+    return stored;
+  }
+}
+
+function checkPolicy(policy: Omit<GatePolicy, "policy_id">): void {
+  check(policy.kind === "demo" || policy.minimum_shadow_hours >= 24, "ml_gate_policies_24_hours");
+  check(policy.minimum_shadow_hours > 0, "ml_gate_policies_minimum_shadow_hours_check");
+  check(policy.minimum_shadow_requests >= 0, "ml_gate_policies_minimum_shadow_requests_check");
+  check(isWithin(policy.maximum_shadow_error_rate, 0, 1), "ml_gate_policies_maximum_shadow_error_rate_check");
+  check(policy.maximum_shadow_p99_ms > 0, "ml_gate_policies_maximum_shadow_p99_ms_check");
+  check(policy.approvals_for_production >= 0, "ml_gate_policies_approvals_for_production_check");
+  check(policy.reason.trim() !== "", "ml_gate_policies_reason_check");
+}

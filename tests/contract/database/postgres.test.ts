@@ -1,0 +1,4 @@
+import { describeDatabase } from "../../../src/testing/contracts/database.ts";
+import { createEmptyWorld } from "../../integration/database/world.ts";
+
+describeDatabase("Postgres", createEmptyWorld);

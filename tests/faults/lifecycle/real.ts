@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { AgentError } from "../../../src/agents/base/agent_error.ts";
+import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
+import { approve, ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
+import type { ScratchDeployer } from "../scratch.ts";
+import type { Lifecycle, Outcome } from "./model.ts";
+
+const deploymentRow = z.object({
+  deployment_id: z.string(),
+  mlflow_run_id: z.string(),
+  target_stage: z.enum(["staging", "shadow", "production"]),
+  status: z.string(),
+});
+const versionRow = z.object({ mlflow_run_id: z.string(), model_version_id: z.string(), stage: z.string() });
+
+/** The deployer under test, in the words of the model. */
+export class RealLifecycle {
+  readonly given: GivenDeployer;
+  readonly #scratch: ScratchDeployer;
+  /** Ids by the model's names. */
+  readonly #ids = new Map<string, string>();
+
+  constructor(scratch: ScratchDeployer) {
+    this.#scratch = scratch;
+    this.given = scratch.given;
+  }
+
+  /** Asks; where somebody else has to approve and does, asks again. */
+  async ask(request: ModelDeployerRequest, approved: boolean): Promise<Outcome> {
+    const first = await this.#outcomeOf(request);
+    if (first.code !== "approval_required" || !approved) return first.code;
+    await approve(this.given, String(first.operation));
+    return (await this.#outcomeOf(request)).code;
+  }
+
+  async #outcomeOf(request: ModelDeployerRequest): Promise<{ code: Outcome; operation: unknown }> {
+    try {
+      await this.given.agent.execute(request);
+      return { code: "done", operation: null };
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return { code: error.code, operation: error.details["operation_id"] };
+    }
+  }
+
+  async versionOf(run: string): Promise<string> {
+    const versions = await this.#versions();
+    return versions.find((version) => version.mlflow_run_id === run)?.model_version_id ?? "mv_unknown";
+  }
+
+  idOf(name: string): string {
+    return this.#ids.get(name) ?? "deploy_unknown";
+  }
+
+  sendTraffic(requests: number, failing: string | null): void {
+    const behaviours = failing === null ? {} : { [this.idOf(failing)]: { error_rate: 1 } };
+    this.given.router.sendTraffic(ENDPOINT, requests, behaviours);
+  }
+
+  /** The rollout that is open, if there is one, is due now; whatever else is due is done too. */
+  async lookNow(): Promise<void> {
+    await this.#setNextLook("0 seconds");
+    await this.given.worker.tick();
+  }
+
+  /** Everything that is under way comes to its end, but no rollout moves. */
+  async settle(): Promise<void> {
+    await this.#setNextLook("1 hour");
+    await this.given.worker.tick();
+    await this.given.worker.tick();
+  }
+
+  async #setNextLook(from: string): Promise<void> {
+    await this.given.world.sql(
+      "update ml_rollouts set next_tick_at = clock_timestamp() + $1::interval, claimed_until = null where status = 'running'",
+      [from],
+    );
+  }
+
+  /** As if everything had happened so much earlier. */
+  async wait(hours: number): Promise<void> {
+    await this.given.world.sql(
+      `update ml_deployments set activated_at = activated_at - make_interval(hours => $1),
+         drain_due_at = drain_due_at - make_interval(hours => $1)`,
+      [hours],
+    );
+  }
+
+  violations(): Promise<string[]> {
+    return this.#scratch.violations();
+  }
+
+  /** What stands in the database, in the model's words, and after the model's names were given to what is new. */
+  async standing(life: Lifecycle): Promise<Standing> {
+    const rows = await this.given.world.sql(
+      `select d.deployment_id, v.mlflow_run_id, d.target_stage, d.status
+       from ml_deployments d join ml_model_registry v using (model_version_id)
+       where d.status <> 'failed' order by d.deployed_at, d.deployment_id`,
+    );
+    const deployments = deploymentRow.array().parse(rows);
+    this.#nameNew(life, deployments);
+    const names = new Map([...this.#ids].map(([name, id]) => [id, name]));
+    const named = (id: string) => names.get(id) ?? id;
+    const [production, staging, rollout] = await Promise.all([
+      this.given.db.endpoints.get(ENDPOINT),
+      this.given.db.endpoints.get(`${ENDPOINT}_staging`),
+      this.given.db.rollouts.getOpen(ENDPOINT),
+    ]);
+    const weights = Object.entries(production?.weights ?? {}).map(
+      ([id, weight]) => [named(id), weight] as const,
+    );
+    const mirror = production?.mirror_deployment_id ?? null;
+    const versions = await this.#versions();
+    return {
+      stages: sorted(versions.map(({ mlflow_run_id, stage }) => [mlflow_run_id, stage])),
+      weights: sorted(weights),
+      mirror: mirror === null ? null : named(mirror),
+      staging: Object.keys(staging?.weights ?? {}).map(named)[0] ?? null,
+      rollout:
+        rollout === null ? null : { candidate: named(rollout.deployment_id), step: rollout.step_index },
+      statuses: sorted(deployments.map(({ deployment_id, status }) => [named(deployment_id), status])),
+    };
+  }
+
+  #nameNew(life: Lifecycle, deployments: z.infer<typeof deploymentRow>[]): void {
+    const known = new Set(this.#ids.values());
+    const fresh = deployments.filter(({ deployment_id }) => !known.has(deployment_id));
+    for (const [name, { run, target }] of Object.entries(life.deployments)) {
+      if (this.#ids.has(name)) continue;
+      const found = fresh.find((row) => row.mlflow_run_id === run && row.target_stage === target);
+      if (found !== undefined) this.#ids.set(name, found.deployment_id);
+    }
+  }
+
+  async #versions(): Promise<z.infer<typeof versionRow>[]> {
+    return versionRow
+      .array()
+      .parse(
+        await this.given.world.sql("select mlflow_run_id, model_version_id, stage from ml_model_registry"),
+      );
+  }
+}
+
+/** What callers can tell: stages, traffic, and what became of each deployment. */
+export interface Standing {
+  stages: Record<string, string>;
+  weights: Record<string, number>;
+  mirror: string | null;
+  staging: string | null;
+  rollout: { candidate: string; step: number } | null;
+  statuses: Record<string, string>;
+}
+
+export function standingOf(life: Lifecycle): Standing {
+  const { rollout } = life;
+  return {
+    stages: sorted(Object.entries(life.stages)),
+    weights: sorted(Object.entries(life.weights)),
+    mirror: life.mirror?.name ?? null,
+    staging: life.staging,
+    rollout: rollout === null ? null : { candidate: rollout.candidate, step: rollout.step },
+    statuses: sorted(Object.entries(life.deployments).map(([name, { status }]) => [name, status])),
+  };
+}
+
+function sorted<T>(entries: (readonly [string, T])[]): Record<string, T> {
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import fc from "fast-check";
+import { anotherProcess, type GivenDeployer } from "../../support/deployer.ts";
+import { pollUntil } from "../../support/poll.ts";
+import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import { openNeighbourhood } from "../neighbours/neighbourhood.ts";
+import { type Action, actions, prepare, runsInMemory } from "../neighbours/prepared_actions.ts";
+import { processWith } from "../neighbours/process_with.ts";
+import { differencesOf, snapshotOf } from "../processes/snapshot.ts";
+import { type Said, StartedProcess } from "../processes/started_process.ts";
+import { openScratchDeployer } from "../scratch.ts";
+import { sideBySide } from "../side_by_side.ts";
+import { violationsOf } from "../invariants.ts";
+
+const LEASE_SECONDS = 2;
+const LANES = 3;
+const SETTLED_MS = 60_000;
+const CASES_IN_SELECTION = 3;
+
+interface StoppedCase {
+  action: Action;
+  /** Which call to the outside or write to the journal it was about to make. */
+  call: number;
+}
+
+/** A real process is stopped with SIGSTOP right before a call, another does its work after its lease, and it is woken. */
+export const stoppedProcess: FaultRow = {
+  name: "stopped-process",
+  fault:
+    "a process is stopped past its lease, at each of its calls in turn, and woken when another has done its work: it changes nothing",
+  run: runRow,
+};
+
+async function runRow(options: RowOptions): Promise<RowResult> {
+  const reaching = options.extent === "whole" ? actions : (["deploy"] as const);
+  const counted = await sideBySide(LANES, reaching, (action) => callsOf(action, options));
+  const all = counted.flatMap((points, index) =>
+    points.map((_, call) => ({ action: reaching[index], call })),
+  );
+  const cases = all.flatMap(({ action, call }): StoppedCase[] =>
+    action === undefined ? [] : [{ action, call }],
+  );
+  const some = { seed: options.seed, numRuns: CASES_IN_SELECTION };
+  const chosen = options.extent === "whole" ? cases : fc.sample(fc.constantFrom(...cases), some);
+  const results = await sideBySide(LANES, chosen, (one) => runCase(one, options));
+  const violations = results.flat();
+  return {
+    cases: chosen.length,
+    converged: results.filter((found) => found.length === 0).length,
+    lost: 0,
+    violations,
+    notes: reaching.map(
+      (action, index) => `${action} makes ${counted[index]?.length} calls: ${counted[index]?.join(", ")}`,
+    ),
+  };
+}
+
+/** The calls that the action makes when nobody disturbs it. */
+async function callsOf(action: Action, { services }: RowOptions): Promise<string[]> {
+  const scratch = await openScratchDeployer(services);
+  try {
+    const { request } = await prepare(action, scratch.given, runsInMemory);
+    const process = new StartedProcess(scratch.given, { holder: "counted", request });
+    await process.said();
+    await process.exited();
+    // What is reported once the action is done needs no lease.
+    return process.points.slice(0, process.points.indexOf("journal.finish") + 1);
+  } finally {
+    await scratch.close();
+  }
+}
+
+async function runCase({ action, call }: StoppedCase, { services }: RowOptions): Promise<string[]> {
+  const scratch = await openScratchDeployer(services, { settings: { lease_seconds: LEASE_SECONDS } });
+  const { given } = scratch;
+  try {
+    const { request } = await prepare(action, given, runsInMemory);
+    const needsRouter = action === "deploy" || action === "rollback";
+    const router = needsRouter ? await openNeighbourhood.router(given, services) : null;
+    const process = new StartedProcess(given, {
+      holder: `stopped-${randomUUID()}`,
+      request,
+      envoy: router?.envoy ?? null,
+    });
+    try {
+      const point = await process.holdAt(call);
+      process.stop();
+      const other = processWith(anotherProcess(given), router?.direct ?? {});
+      const answer = await pollUntil(() => completed(other, request), {
+        deadlineMs: SETTLED_MS,
+        what: "end of the action by another process",
+        intervalMs: 100,
+      });
+      await other.worker.tick();
+      const observed = { ...given, sql: given.world.sql, ...router?.observed };
+      const before = await portraitOf(given, observed.router);
+      process.wake();
+      process.letOn();
+      const said = await process.said();
+      await process.exited();
+      const after = await portraitOf(given, observed.router);
+      const found = [
+        ...differencesOf(before, after),
+        ...wrongWith(said, answer.operation_id),
+        ...(await violationsOf({ ...observed, episodes: () => keysOf(given) })),
+      ];
+      return found.map((one) => `${action} stopped before ${point} (call ${call}): ${one}`);
+    } finally {
+      await process.end();
+      await router?.close();
+    }
+  } finally {
+    await scratch.close();
+  }
+}
+
+async function completed(
+  { agent }: ReturnType<typeof processWith>,
+  request: Parameters<typeof agent.execute>[0],
+) {
+  const answer = await agent.execute(request);
+  return answer.status === "completed" ? answer : null;
+}
+
+const keysOf = ({ episodicMemory }: GivenDeployer) =>
+  episodicMemory.episodes.map(({ dedupe_key: key }) => key);
+
+/** The database and what the router and the servers do. */
+async function portraitOf(
+  given: GivenDeployer,
+  router: Pick<GivenDeployer["router"], "observe">,
+): Promise<Map<string, string>> {
+  const portrait = await snapshotOf(given.world);
+  for (const { endpoint_name: name } of await given.db.endpoints.list()) {
+    portrait.set(
+      `route of ${name}`,
+      JSON.stringify(await router.observe(name, { signal: AbortSignal.timeout(10_000) })),
+    );
+  }
+  return portrait.set("servers", (await given.server.list()).sort().join("\n"));
+}
+
+/** Either it learns that the other was faster, or it reads the other's answer. */
+function wrongWith(said: Said, operationId: string | null): string[] {
+  if ("answer" in said) {
+    const same = said.answer["operation_id"] === operationId && said.answer["status"] === "completed";
+    return same ? [] : [`it answers ${JSON.stringify(said.answer)}`];
+  }
+  const { code, message } = said.error;
+  return code === "conflict" || code === "deadline_exceeded" || code === "service_unavailable"
+    ? []
+    : [`it ends with ${code}: ${message}`];
+}

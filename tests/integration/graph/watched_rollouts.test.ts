@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import {
+  deploy,
+  ENDPOINT,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  givenReadyForProduction,
+  promoteWithApproval,
+} from "../../support/given_deployer.ts";
+
+/** Version 2 at its first step over version 1. */
+async function givenRollout(given: GivenDeployer, judge = {}) {
+  const { deployment: old } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const steps = [
+    { weight: 10, bake_seconds: 0 },
+    { weight: 100, bake_seconds: 0 },
+  ];
+  const manifest = await deploy(given, version, "production", { rollout: { steps, judge } });
+  return { old, candidate: manifest.deployment_id, rollout: manifest.rollout?.rollout_id ?? "" };
+}
+
+async function tick(given: GivenDeployer) {
+  await given.world.sql(
+    "update ml_rollouts set next_tick_at = clock_timestamp(), claimed_until = null where next_tick_at is not null",
+  );
+  return given.worker.tick();
+}
+
+const weightsOf = async (given: GivenDeployer) => (await given.db.endpoints.get(ENDPOINT))?.weights;
+
+test("a completed rollout that turns bad while the old version is warm goes back by itself, and says so", async () => {
+  const given = await givenDeployer();
+  const { old, candidate, rollout } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 600);
+  await tick(given);
+  expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "completed" });
+  given.router.sendTraffic(ENDPOINT, 50, { [candidate]: { error_rate: 1 } });
+  const report = await tick(given);
+  expect(report.rollouts).toMatchObject([{ advance: "move" }]);
+  expect(await weightsOf(given)).toEqual({ [old]: 100 });
+  expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "rolled_back", next_tick_at: null });
+  expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
+    /^automatic, in the retention period: 50 failures of the candidate.*candidate failed 50 of 110/,
+  );
+  expect(given.episodicMemory.episodes.at(-1)?.raw_content).toMatchObject({
+    verdict: { outcome: "fail", candidate: { errors: 50 } },
+  });
+});
+
+test("in the retention period nothing goes back to a server that has died, and the problem is named", async () => {
+  const given = await givenDeployer();
+  const { old, candidate } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 600);
+  await tick(given);
+  given.server.crash(old);
+  given.router.sendTraffic(ENDPOINT, 50, { [candidate]: { error_rate: 1 } });
+  const report = await tick(given);
+  expect(report.problems.join()).toContain(`is not rolled back by itself, because ${old} does not answer`);
+  expect(await weightsOf(given)).toEqual({ [candidate]: 100 });
+});
+
+test("a rollout without enough traffic waits for a person, takes no step, and still goes back when it turns bad", async () => {
+  const given = await givenDeployer();
+  const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 1 } as const;
+  const { old, candidate, rollout } = await givenRollout(given, judge);
+  await tick(given);
+  expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "paused", step_index: 0 });
+  expect(given.episodicMemory.episodes.at(-1)).toMatchObject({ outcome_type: "escalated" });
+  given.router.sendTraffic(ENDPOINT, 6000);
+  expect((await tick(given)).rollouts).toMatchObject([{ advance: "hold" }]);
+  expect(await weightsOf(given)).toEqual({ [old]: 90, [candidate]: 10 });
+  given.router.sendTraffic(ENDPOINT, 100, { [candidate]: { error_rate: 1 } });
+  await tick(given);
+  expect(await weightsOf(given)).toEqual({ [old]: 100 });
+  expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
+    /^automatic, while it was paused/,
+  );
+});
+
+test("a candidate that becomes ten times as slow is rolled back, with both p99 in the reason", async () => {
+  const given = await givenDeployer();
+  const { old, candidate } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 4000, {
+    [old]: { p50_ms: 8, p99_ms: 10 },
+    [candidate]: { p50_ms: 80, p99_ms: 100 },
+  });
+  await tick(given);
+  expect(await weightsOf(given)).toEqual({ [old]: 100 });
+  expect((await given.db.deployments.get(candidate))?.rollback_reason).toContain(
+    "p99 of the candidate above 60 ms, of the baseline at most 10 ms",
+  );
+});
+
+test("a baseline whose server dies in a rollout is started again before anything else is decided", async () => {
+  const given = await givenDeployer();
+  const { old, candidate } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 600);
+  given.server.crash(old);
+  const report = await tick(given);
+  expect(report.problems.join()).toContain(`the server of the baseline ${old} does not answer`);
+  expect(given.server.started.at(-1)).toBe(old);
+  expect(await weightsOf(given)).toEqual({ [old]: 90, [candidate]: 10 });
+  expect((await tick(given)).problems).toEqual([]);
+});
