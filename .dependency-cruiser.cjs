@@ -34,7 +34,7 @@ module.exports = {
         path: core,
         pathNot: [
           "^src/agents/model_deployer/(ports|store_ports|errors)\\.ts$",
-          "^src/agents/base/(agent_error|deadline)\\.ts$",
+          "^src/agents/base/(agent_error|deadline|tracing)\\.ts$",
           inside,
         ],
       },

@@ -10,13 +10,20 @@ if (problem !== null) {
   process.stderr.write(`skipped: ${sentence}\n`);
 }
 
+/** The examples import the package by its name, as whoever installs it does. */
+const ownPackage = ["testing/contracts", "testing", "errors", "ports"].map((entry) => {
+  const file = entry.startsWith("testing") ? `${entry}/index.ts` : `${entry}.ts`;
+  return { find: `model-deployer/${entry}`, replacement: new URL(`src/${file}`, import.meta.url).pathname };
+});
+
 /** The testing kit passes the contract suites of the real parts, and needs none of them. */
 const inMemory = "tests/contract/**/in_memory.test.ts";
 
 const unit = {
   test: {
     name: "unit",
-    include: ["tests/{unit,scenarios}/**/*.test.ts", inMemory],
+    alias: ownPackage,
+    include: ["tests/{unit,scenarios}/**/*.test.ts", "examples/*.test.ts", inMemory],
     testTimeout: 20_000,
   },
 };

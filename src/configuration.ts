@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "./agents/model_deployer/errors.ts";
 import type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
+import type { TelemetrySettings } from "./telemetry/telemetry.ts";
 
 const url = (protocols: string[]) =>
   z
@@ -21,11 +22,17 @@ const environmentSchema = z.object({
   MLFLOW_TRACKING_TOKEN: z.string().optional(),
   SUPABASE_URL: url(["http:", "https:"]).optional(),
   SUPABASE_KEY: z.string().optional(),
+  MODEL_DEPLOYER_CHECKPOINTS_URL: url(["postgres:", "postgresql:"]).optional(),
+  MODEL_DEPLOYER_LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
+  MODEL_DEPLOYER_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"]).optional(),
+  OTEL_SERVICE_NAME: z.string().default("model-deployer"),
   MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
   MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
   MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
   MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
+  MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
 
@@ -38,6 +45,8 @@ export interface Configuration {
   /** Null: the development default over the same Postgres. */
   supabaseUrl: string | null;
   supabaseKey: string | null;
+  /** Where a pipeline keeps its threads; Studio opens them for reading. */
+  checkpointsUrl: string | null;
   /** Bentos, running servers, routers and embedded services. */
   home: string;
   /** Python environments, shared by all homes. */
@@ -45,8 +54,11 @@ export interface Configuration {
   /** Names the principal that asks; without it requests are the agent's own. */
   token: string | null;
   effects: "live" | "dry-run";
+  telemetry: TelemetrySettings;
   leaseSeconds: number;
   retentionSeconds: number;
+  /** How often a worker looks for drift. */
+  reconcileSeconds: number;
 }
 
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
@@ -69,12 +81,20 @@ export function readConfiguration(environment: Record<string, string | undefined
     mlflowAuth: mlflowAuth(values),
     supabaseUrl: values.SUPABASE_URL ?? null,
     supabaseKey: values.SUPABASE_KEY ?? null,
+    checkpointsUrl: values.MODEL_DEPLOYER_CHECKPOINTS_URL ?? null,
     home: resolve(values.MODEL_DEPLOYER_HOME),
     cache: resolve(values.MODEL_DEPLOYER_CACHE),
     token: values.MODEL_DEPLOYER_TOKEN ?? null,
     effects: values.MODEL_DEPLOYER_EFFECTS,
+    telemetry: {
+      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+      serviceName: values.OTEL_SERVICE_NAME,
+      logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
+      metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
+    },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
+    reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
   };
 }
 

@@ -14,11 +14,7 @@ export {
   type Capabilities,
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
-export {
-  createModelDeployer,
-  type ModelDeployer,
-  type ModelDeployerOptions,
-} from "./agents/model_deployer/create_model_deployer.ts";
+export type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
 export {
   deploymentManifestSchema,
   versionRecordSchema,
@@ -31,6 +27,8 @@ export {
   type GraphOptions,
   type ModelDeployerGraph,
 } from "./agents/model_deployer/graph.ts";
+export type { Finding, ReconciliationReport } from "./agents/model_deployer/reconciliation_report.ts";
+export type { Resumption } from "./agents/model_deployer/resume_operation.ts";
 export type { Parts, Settings } from "./agents/model_deployer/parts.ts";
 export {
   approvalQuestionSchema,
@@ -49,7 +47,15 @@ export {
   type PlanView,
   type Progress,
 } from "./agents/model_deployer/state.ts";
+export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
+export type { DeployerDatabase, InstallationKind, MigrationResult } from "./database/index.ts";
+export type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
 export { readConfiguration, type Configuration } from "./configuration.ts";
 export * from "./errors.ts";
-export { createLazyModelDeployer, type LazyModelDeployer } from "./lazy_model_deployer.ts";
+export {
+  createLazyModelDeployer,
+  createModelDeployer,
+  type LazyModelDeployer,
+} from "./lazy_model_deployer.ts";
+export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";

@@ -1,13 +1,22 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "./agents/model_deployer/agent.ts";
 import { createCapabilities } from "./agents/model_deployer/capabilities.ts";
-import {
-  createModelDeployer,
-  type ModelDeployer,
-  type ModelDeployerOptions,
-} from "./agents/model_deployer/create_model_deployer.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./agents/model_deployer/graph.ts";
 import type { Configuration } from "./configuration.ts";
+
+/**
+ * Builds everything from a parsed configuration; what has no address is brought up in the home. Drivers and engines are
+ * loaded only now, so that whoever never connects needs none of them.
+ * @throws ConfigurationError | ServiceUnavailableError | NotAuthenticatedError
+ */
+export async function createModelDeployer(
+  configuration: Configuration,
+  options: ModelDeployerOptions = {},
+): Promise<ModelDeployer> {
+  const wiring = await import("./agents/model_deployer/create_model_deployer.ts");
+  return wiring.createModelDeployer(configuration, options);
+}
 
 export interface LazyModelDeployer {
   agent: ModelDeployerAgent;

@@ -30,12 +30,15 @@ async function work(invocation: Invocation, deployer: ModelDeployer, idleMs: num
   const { signal } = invocation;
   const log = logTo(invocation);
   log({ level: "info", event: "started", message: `the worker begins, process ${process.pid}` });
+  const observed = await deployer.observeWorker();
   const beating = beat(deployer, signal, log);
   const onTick = (report: Parameters<typeof eventsOf>[0]) => {
+    observed.onTick(report);
     for (const event of eventsOf(report)) log(event);
   };
   await deployer.worker.run({ signal, idleMs, onTick });
   await beating;
+  await observed.close();
   log({ level: "info", event: "stopped", message: "the worker has ended" });
   return exitCodes.done;
 }

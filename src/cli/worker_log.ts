@@ -19,11 +19,11 @@ export function eventsOf({ rollouts, resumed, drained, problems }: TickReport): 
         message: `${one.rollout_id} moves: ${one.reason}`,
         rollout_id: one.rollout_id,
       })),
-    ...resumed.map((id) => ({
+    ...resumed.map(({ operation_id, outcome, reason }) => ({
       level: "info" as const,
       event: "resumed" as const,
-      message: `${id} was carried to its end`,
-      operation_id: id,
+      message: `${operation_id} is ${outcome}: ${reason}`,
+      operation_id,
     })),
     ...drained.map((id) => ({
       level: "info" as const,

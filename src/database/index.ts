@@ -11,15 +11,18 @@ import type {
   OperationReader,
   Outbox,
   Principals,
+  Reconciliation,
   RollbackFactsReader,
   Rollouts,
   ShadowEvidenceStore,
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
 import { createPool, Database, type PoolOptions } from "./pool.ts";
+import { APP_ROLE, readRights, type Rights } from "./rights.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
+import { type Figures, readFigures } from "./repositories/figures.ts";
 import { PostgresHistory } from "./repositories/history.ts";
 import { PostgresLeases } from "./repositories/leases.ts";
 import { MLDeploymentRepository } from "./repositories/ml_deployment.ts";
@@ -30,6 +33,7 @@ import { OperationsJournal } from "./repositories/operations_journal.ts";
 import { PostgresOutbox } from "./repositories/outbox.ts";
 import { PostgresOverview, PostgresWorkers } from "./repositories/overview.ts";
 import { PostgresPrincipals } from "./repositories/principals.ts";
+import { PostgresReconciliation } from "./repositories/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
 import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
@@ -44,6 +48,7 @@ export interface DeployerDatabase {
   endpoints: Endpoints;
   rollouts: Rollouts;
   rollbackFacts: RollbackFactsReader;
+  reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
   approvals: Approvals;
   principals: Principals;
@@ -52,7 +57,11 @@ export interface DeployerDatabase {
   clock: DatabaseClock;
   overview: PostgresOverview;
   workers: PostgresWorkers;
-  /** @throws ConfigurationError */
+  /** For whoever watches the workers. */
+  figures(): Promise<Figures>;
+  /** What statements run as, and whether that is more than is needed. */
+  rights(): Promise<Rights>;
+  /** As the URL's own user, which owns the tables. @throws ConfigurationError */
   migrate(options: { installation: InstallationKind | "existing" }): Promise<MigrationResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
@@ -69,7 +78,7 @@ export function createDatabase(options: {
   holder: string;
   pool?: PoolOptions;
 }): DeployerDatabase {
-  const database = new Database(createPool(options.url, options.pool));
+  const database = new Database(createPool(options.url, { ...options.pool, role: APP_ROLE }));
   return {
     journal: new OperationsJournal(database),
     operations: new PostgresOperationReader(database),
@@ -80,6 +89,7 @@ export function createDatabase(options: {
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
+    reconciliation: new PostgresReconciliation(database),
     shadowEvidence: new PostgresShadowEvidence(database),
     approvals: new PostgresApprovals(database),
     principals: new PostgresPrincipals(database),
@@ -88,10 +98,16 @@ export function createDatabase(options: {
     clock: new PostgresClock(database),
     overview: new PostgresOverview(database),
     workers: new PostgresWorkers(database, options.holder),
-    migrate: (migrateOptions) => migrate(database, migrateOptions),
+    figures: () => readFigures(database),
+    rights: () => readRights(database),
+    migrate: async (migrateOptions) => {
+      const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
+      return migrate(owner, migrateOptions).finally(() => owner.close());
+    },
     close: () => database.close(),
   };
 }
 
 export { createPool, Database, type PoolOptions } from "./pool.ts";
 export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
+export type { Rights } from "./rights.ts";

@@ -20,6 +20,8 @@ interface Migration {
 
 const DEFAULT_FOLDER = new URL("./migrations/", import.meta.url);
 
+const LEAST_RIGHTS = new URL("./least_rights.sql", import.meta.url);
+
 /** Any fixed number: what matters is that all processes take the same one. */
 const LOCK_KEY = 3_141_592_653;
 
@@ -40,7 +42,9 @@ export async function migrate(
   return database.transaction(async (tx) => {
     await tx.query(anyRow, "select pg_advisory_xact_lock($1)", [LOCK_KEY]);
     const applied = await applyMissing(tx, migrations);
-    return { applied, installation: await fixInstallation(tx, options.installation) };
+    const installation = await fixInstallation(tx, options.installation);
+    await tx.query(anyRow, await readFile(LEAST_RIGHTS, "utf8"));
+    return { applied, installation };
   });
 }
 

@@ -16,6 +16,8 @@ export interface PoolOptions {
   /** How long the server may work at one statement. */
   statementTimeoutMs?: number;
   applicationName?: string;
+  /** Works as this role where there is one and the user belongs to it; else, and unless told, as the user. */
+  role?: string;
 }
 
 const TIMESTAMPTZ = 1184;
@@ -60,8 +62,18 @@ export function createPool(databaseUrl: string, options: PoolOptions = {}): pg.P
   // A killed server makes idle and busy connections emit `error`; the pool drops them and the next query opens a
   // new one or raises, so there is nothing to do here, but without listeners the process would end.
   pool.on("error", () => undefined);
-  pool.on("connect", (client) => client.on("error", () => undefined));
+  pool.on("connect", (client) => {
+    client.on("error", () => undefined);
+    if (options.role !== undefined) takeRole(client, options.role);
+  });
   return pool;
+}
+
+/** Goes to the server before whatever the connection was opened for. One that is cut off then fails with that. */
+function takeRole(client: pg.PoolClient, role: string): void {
+  const statement = `select set_config('role', rolname, false) from pg_roles
+    where rolname = $1 and pg_has_role(session_user, oid, 'member')`;
+  client.query(statement, [role]).catch(() => undefined);
 }
 
 /** Where a statement runs: in a transaction or on its own. */

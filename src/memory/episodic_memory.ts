@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { episodeSchema } from "../agents/model_deployer/domain/episode.ts";
-import type { CallOptions, Episode, EpisodicMemory } from "../agents/model_deployer/ports.ts";
+import type { CallOptions, Embedder, Episode, EpisodicMemory } from "../agents/model_deployer/ports.ts";
 import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
+import { embed } from "./embedding.ts";
 import { callSupabase } from "./supabase_call.ts";
 import type { MemoryClient } from "./supabase_client.ts";
 
@@ -29,20 +30,31 @@ const columns = Object.keys(rowSchema.shape).join(",");
  */
 export class SupabaseEpisodicMemory implements EpisodicMemory {
   readonly #memory: MemoryClient;
+  readonly #embedder: Embedder | null;
 
-  constructor(memory: MemoryClient) {
+  /** Without an embedder the column `embedding` stays null. */
+  constructor(memory: MemoryClient, options: { embedder?: Embedder | undefined } = {}) {
     this.#memory = memory;
+    this.#embedder = options.embedder ?? null;
   }
 
   async store(episode: Episode, options: CallOptions): Promise<void> {
     const client = await this.#memory.client();
+    const embedding =
+      this.#embedder === null ? null : await embed(this.#embedder, episode.description, options);
     const row = { ...episode, agent_name: "model_deployer" };
-    await callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
-      client
-        .from("episodic_memories")
-        .upsert(row, { onConflict: "dedupe_key", ignoreDuplicates: true })
-        .abortSignal(signal),
-    );
+    const upsert = (columns: Record<string, unknown>) =>
+      callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
+        client
+          .from("episodic_memories")
+          .upsert({ ...row, ...columns }, { onConflict: "dedupe_key", ignoreDuplicates: true })
+          .abortSignal(signal),
+      );
+    if (embedding === null) return void (await upsert({}));
+    await upsert({ embedding }).catch(async (error: unknown) => {
+      if (!wantsText(error)) throw error;
+      await upsert({ embedding: JSON.stringify(embedding) });
+    });
   }
 
   /** `text` is matched like a web search, by word stems, over description, names and outcome. */
@@ -69,12 +81,49 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
     const rows = await callSupabase(this.#memory.circuit, "read episodes", options.signal, (signal) =>
       newest.abortSignal(signal).retry(false),
     );
-    const parsed = z.array(rowSchema).safeParse(rows);
-    if (parsed.success) return parsed.data;
-    throw new ServiceRefusedError("supabase", `episodes came in no known form: ${parsed.error.message}`, {
-      cause: parsed.error,
-    });
+    return parseEpisodes(rows);
   }
+
+  async similar(text: string, filter: { limit: number }, options: CallOptions): Promise<Episode[]> {
+    const limit = checkedLimit(filter.limit);
+    if (this.#embedder === null) return this.recent({ text, limit }, options);
+    const wanted = await embed(this.#embedder, text, options);
+    const client = await this.#memory.client();
+    try {
+      const rows = await callSupabase(
+        this.#memory.circuit,
+        "read similar episodes",
+        options.signal,
+        (signal) =>
+          client
+            .rpc("similar_episodic_memories", { wanted, how_many: limit })
+            .select(columns)
+            .abortSignal(signal),
+      );
+      return parseEpisodes(rows);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      return this.recent({ text, limit }, options);
+    }
+  }
+}
+
+function parseEpisodes(rows: unknown): Episode[] {
+  const parsed = z.array(rowSchema).safeParse(rows);
+  if (parsed.success) return parsed.data;
+  throw new ServiceRefusedError("supabase", `episodes came in no known form: ${parsed.error.message}`, {
+    cause: parsed.error,
+  });
+}
+
+/** PostgREST takes a list for either type of the column; its stand-in writes one that pgvector takes only as text. */
+function wantsText(error: unknown): boolean {
+  return error instanceof ServiceRefusedError && error.details["sql_state"] === "22P02";
+}
+
+/** The function is there only where the database compares vectors. */
+function isMissing(error: unknown): boolean {
+  return error instanceof ServiceRefusedError && error.details["status"] === 404;
 }
 
 function checkedLimit(limit: number): number {

@@ -1,5 +1,6 @@
 import { ExponentialBackoff, fullJitterGenerator, handleType, retry } from "cockatiel";
 import { z } from "zod";
+import { traceHeaders } from "../agents/base/tracing.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 import type { PredictionRequest } from "./state.ts";
 
@@ -55,10 +56,17 @@ interface Answer {
   deploymentId: string | null;
 }
 
-async function call(base: string, path: string, init: RequestInit, signal: AbortSignal): Promise<Answer> {
+interface Request {
+  method: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+async function call(base: string, path: string, init: Request, signal: AbortSignal): Promise<Answer> {
   const url = `${base.replace(/\/+$/, "")}${path}`;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const response = await fetch(url, { ...init, signal: limit }).catch((cause: unknown) => {
+  const headers = { ...init.headers, ...traceHeaders() };
+  const response = await fetch(url, { ...init, headers, signal: limit }).catch((cause: unknown) => {
     throw silent(url, cause);
   });
   const body = await response.text().catch((cause: unknown) => {

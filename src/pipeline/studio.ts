@@ -1,14 +1,47 @@
+import type { BaseCheckpointSaver } from "@langchain/langgraph";
+import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
+import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
+import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import { readConfiguration } from "../configuration.ts";
 import { createLazyModelDeployer } from "../lazy_model_deployer.ts";
+import { createCheckpoints } from "./checkpoints.ts";
 import { createPipelineGraph } from "./graph.ts";
+import { StudioThreads } from "./studio_threads.ts";
 
 /**
  * The graphs that langgraph.json names. Importing connects to nothing and starts nothing; the first run does. A
  * development server plans only, unless `context.effects` says `live`.
  */
-const deployer = createLazyModelDeployer(readConfiguration(process.env), {
+const configuration = readConfiguration(process.env);
+const deployer = createLazyModelDeployer(configuration, {
   onProgress: (line) => process.stderr.write(`${line}\n`),
 });
 
-export const model_deployer = deployer.graph;
-export const pipeline = createPipelineGraph(deployer.agent);
+/** The pipeline has a graph of its own below it: a development server gives checkpoints to each graph that it serves. */
+const inPipeline = createModelDeployerGraph(async () => {
+  const { parts, settings } = await deployer.open();
+  return createCapabilities(parts, settings);
+});
+
+export const model_deployer = overProductionThreads(deployer.graph);
+export const pipeline = overProductionThreads(createPipelineGraph(new ModelDeployerAgent(inPipeline)));
+
+/** A development server puts a checkpointer of its own in place of the graph's; this one takes that one in. */
+function overProductionThreads<Graph extends { checkpointer?: unknown }>(graph: Graph): Graph {
+  const { checkpointsUrl } = configuration;
+  if (checkpointsUrl === null) return graph;
+  let opening: ReturnType<typeof createCheckpoints> | null = null;
+  const threads = new StudioThreads(() => (opening ??= createCheckpoints(checkpointsUrl)));
+  Object.defineProperty(graph, "checkpointer", {
+    get: () => threads,
+    set: (saver: unknown) => {
+      if (isSaver(saver)) threads.keepIn(saver);
+    },
+  });
+  return graph;
+}
+
+/** By its shape: the development server brings a copy of the class of its own. */
+function isSaver(value: unknown): value is BaseCheckpointSaver {
+  return typeof value === "object" && value !== null && "getTuple" in value && "putWrites" in value;
+}

@@ -1,11 +1,26 @@
+import type { Step } from "../agents/model_deployer/domain/plan.ts";
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
-interface Fault {
+export interface Fault {
+  /** That the part does not answer, unless told. */
   error: Error;
   /** `after` lets the call have its effect first: the reply is lost. */
   when: "before" | "after";
   times: number;
 }
+
+/** The call that has a step's effect. */
+const CALL_OF = {
+  register_in_registry: "registry.registerVersion",
+  pin_artifact: "registry.fetchArtifact",
+  package_model: "packager.packageModel",
+  start_server: "server.start",
+  open_endpoint: "router.open",
+  want_route: "journal.record",
+  apply_route: "router.apply",
+  stop_server: "server.stop",
+  close_endpoint: "router.close",
+} as const satisfies Record<Step["step"], string>;
 
 /** Stands between the agent and its parts: notes every call as `<part>.<method>`, and lets calls fail or hang. */
 export class Wire {
@@ -15,10 +30,15 @@ export class Wire {
   readonly #held = new Map<string, { reached: () => void; released: Promise<void> }>();
 
   /** The next `times` calls raise; for ever unless told. */
-  fail(call: string, fault: { error?: Error; when?: Fault["when"]; times?: number } = {}): void {
+  fail(call: string, fault: Partial<Fault> = {}): void {
     const [service = call] = call.split(".");
     const { error = new ServiceUnavailableError(service, `${call} does not answer`) } = fault;
     this.#faults.set(call, { error, when: fault.when ?? "before", times: fault.times ?? Infinity });
+  }
+
+  /** As `fail`, of the call that has the effect of this kind of step. */
+  failStep(step: Step["step"], fault: Partial<Fault> = {}): void {
+    this.fail(CALL_OF[step], fault);
   }
 
   /** Calls wait until their caller gives up. */

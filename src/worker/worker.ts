@@ -1,20 +1,25 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { inSpan } from "../agents/base/tracing.ts";
 import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
+import type { ReconciliationReport } from "../agents/model_deployer/reconciliation_report.ts";
+import { type Resumption, resumeOperation } from "../agents/model_deployer/resume_operation.ts";
 import { look } from "../agents/model_deployer/nodes/advance.ts";
 import type { Operation } from "../agents/model_deployer/store_ports.ts";
 
 export interface TickReport {
   /** What each due rollout came to. */
   rollouts: { rollout_id: string; advance: Advance["advance"]; reason: string }[];
-  /** Operations that were carried to their end. */
-  resumed: string[];
+  /** Operations that were carried to their end, and to which. */
+  resumed: Resumption[];
   /** Deployments whose server was stopped. */
   drained: string[];
+  /** What differed from the database, and what became of it; null when nobody looked in this round. */
+  reconciliation: ReconciliationReport | null;
   /** Sentences about what could not be done and is tried again. */
   problems: string[];
 }
@@ -33,9 +38,6 @@ const BATCH = 20;
 const RESUMES = 4;
 /** What one rollout, operation, server or delivery may take; each has a signal of its own. */
 const WORK_MS = 60_000;
-/** Shorter than its claim, so that nobody else begins while it may still have an effect. */
-const STOP_MS = 20_000;
-const STOP_RETRY_SECONDS = 5;
 
 /**
  * Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining.
@@ -45,6 +47,12 @@ export class Worker {
   readonly #capabilities: Capabilities;
   readonly #graph: ModelDeployerGraph;
   readonly #beside = new Map<string, Promise<void>>();
+  /** What is done beside the looks, each one at a time. */
+  readonly #chores = new Map([
+    ["chores", () => this.#doChores()],
+    ["reconciliation", () => this.#reconcile()],
+  ]);
+  #reconciledAt = performance.now();
   #report = emptyReport();
 
   constructor(capabilities: Capabilities, graph: ModelDeployerGraph) {
@@ -58,7 +66,7 @@ export class Worker {
       while (!signal.aborted) {
         await this.#lookAtRollouts();
         await this.#startResuming();
-        void this.#startBeside("chores", () => this.#doChores());
+        for (const [name, work] of this.#chores) void this.#startBeside(name, work);
         onTick?.(this.#takeReport());
         await delay(idleMs, undefined, { signal }).catch(ignoreAbort);
       }
@@ -72,7 +80,7 @@ export class Worker {
   async tick(): Promise<TickReport> {
     await this.#lookAtRollouts();
     await this.#startResuming((work) => work);
-    await this.#startBeside("chores", () => this.#doChores());
+    for (const [name, work] of this.#chores) await this.#startBeside(name, work);
     return this.#takeReport();
   }
 
@@ -109,7 +117,9 @@ export class Worker {
 
   async #lookAt(rollout: Rollout): Promise<void> {
     try {
-      this.#report.rollouts.push(await within(WORK_MS, (signal) => this.#advance(rollout, signal)));
+      const { rollout_id } = rollout;
+      const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, signal));
+      this.#report.rollouts.push(await inSpan("worker.look", { rollout_id }, advance));
     } catch (error) {
       await this.#attempt(rollout.rollout_id, () =>
         this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
@@ -137,7 +147,12 @@ export class Worker {
       case "move":
         await this.#graph.invoke(
           { deployment_action: "advance", rollout_id },
-          { configurable: { thread_id: rollout_id }, context: { effects: "live" }, signal },
+          {
+            configurable: { thread_id: rollout_id },
+            context: { effects: "live" },
+            durability: "sync",
+            signal,
+          },
         );
         break;
       default:
@@ -153,7 +168,7 @@ export class Worker {
   ): Promise<void> {
     await this.#attempt("unfinished operations", async () => {
       const { operations } = this.#capabilities.parts.database;
-      const free = RESUMES - [...this.#beside.keys()].filter((name) => name !== "chores").length;
+      const free = RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name)).length;
       if (free <= 0) return;
       for (const operation of await operations.takeUnfinished(free)) {
         await wait(this.#startBeside(operation.operation_id, () => this.#resume(operation)));
@@ -161,46 +176,35 @@ export class Worker {
     });
   }
 
-  async #resume({ operation_id, action }: Operation): Promise<void> {
-    const { planners, runner } = this.#capabilities;
-    const planner = Object.entries(planners).find(([name]) => name === action)?.[1];
-    if (planner === undefined) return;
-    await within(WORK_MS, (signal) =>
-      runner.run(operation_id, { signal, planner, onProgress: () => undefined }),
+  async #resume({ operation_id }: Operation): Promise<void> {
+    const capabilities = this.#capabilities;
+    const resumed = await within(WORK_MS, (signal) =>
+      resumeOperation(capabilities, operation_id, { signal }),
     );
-    this.#report.resumed.push(operation_id);
+    this.#report.resumed.push(resumed);
+  }
+
+  /** Cheap, and still not for every tick: drift comes from outside, and seldom. */
+  async #reconcile(): Promise<void> {
+    const { reconciler, settings } = this.#capabilities;
+    if (performance.now() - this.#reconciledAt < settings.reconcile_seconds * 1000) return;
+    this.#reconciledAt = performance.now();
+    const report = await within(WORK_MS, (signal) => reconciler.reconcileSome({ signal }));
+    this.#report.reconciliation = report;
   }
 
   async #doChores(): Promise<void> {
-    await this.#attempt("draining", () => this.#drain());
+    await this.#attempt("draining", async () => {
+      const { drained, problems } = await this.#capabilities.draining.drain(BATCH);
+      this.#report.drained.push(...drained);
+      this.#report.problems.push(...problems);
+    });
     await this.#attempt("shadow evidence", () => this.#collectEvidence());
     await this.#attempt("outbox", async () => {
       const { delivery } = this.#capabilities;
       const undelivered = await within(WORK_MS, (signal) => delivery.deliver(BATCH, { signal }));
       this.#report.problems.push(...undelivered);
     });
-  }
-
-  /** One at a time, so that the claim on each is as fresh as can be. */
-  async #drain(): Promise<void> {
-    const { deployments } = this.#capabilities.parts.database;
-    for (let count = 0; count < BATCH; count += 1) {
-      const [claimed] = await deployments.claimForDraining({ limit: 1, claim_seconds: CLAIM_SECONDS });
-      if (claimed === undefined) return;
-      await this.#attempt(claimed.deployment_id, () => this.#stop(claimed.deployment_id));
-    }
-  }
-
-  async #stop(deploymentId: string): Promise<void> {
-    const { server, database } = this.#capabilities.parts;
-    try {
-      await server.stop(deploymentId, { signal: AbortSignal.timeout(STOP_MS) });
-    } catch (error) {
-      await database.deployments.giveUpDraining(deploymentId, { retry_seconds: STOP_RETRY_SECONDS });
-      throw error;
-    }
-    await database.deployments.markDrained(deploymentId);
-    this.#report.drained.push(deploymentId);
   }
 
   async #collectEvidence(): Promise<void> {
@@ -220,7 +224,7 @@ function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promi
 }
 
 function emptyReport(): TickReport {
-  return { rollouts: [], resumed: [], drained: [], problems: [] };
+  return { rollouts: [], resumed: [], drained: [], reconciliation: null, problems: [] };
 }
 
 /** An error that nobody has typed tells its name, for its message alone may say little. */

@@ -12,12 +12,21 @@ export interface ScratchDeployer {
   close(): Promise<void>;
 }
 
+export interface ScratchOptions extends DeployerOptions {
+  /** `quick` waits for no disk, which only a row may have that never kills the server. */
+  commits?: "durable" | "quick";
+}
+
 /** A whole deployer over a database of its own, for rows that run outside a test runner too. */
 export async function openScratchDeployer(
   services: Pick<TestServices, "databaseUrl">,
-  options: DeployerOptions = {},
+  { commits = "durable", ...options }: ScratchOptions = {},
 ): Promise<ScratchDeployer> {
   const database = await createScratchDatabase(services.databaseUrl);
+  if (commits === "quick") {
+    const name = new URL(database.url).pathname.slice(1);
+    await database.query(`alter database ${name} set synchronous_commit = off`);
+  }
   const world = await openWorld(database.url);
   const given = await deployerIn(world, options);
   return {

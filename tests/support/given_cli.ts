@@ -4,6 +4,9 @@ import { execa } from "execa";
 import type { ModelDeployer } from "../../src/agents/model_deployer/create_model_deployer.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
+import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
+import { readConfiguration } from "../../src/configuration.ts";
+import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import type { GivenDeployer } from "./given_deployer.ts";
 
 export interface Printed {
@@ -38,16 +41,23 @@ export async function cli(
 
 const databaseOf = ({ world }: GivenDeployer) => world.another(`cli-${randomUUID()}`);
 
-function deployerOf(given: GivenDeployer): ModelDeployer {
+async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
   const { agent, worker, capabilities, world } = given;
   const { parts, settings } = capabilities;
+  const database = databaseOf(given);
+  const telemetry = await createTelemetry(readConfiguration({}).telemetry);
   return {
     agent,
     worker,
     parts,
     settings,
     graph: createModelDeployerGraph(capabilities),
-    database: databaseOf(given),
+    telemetry,
+    observeWorker: () => telemetry.observeWorker(() => database.figures()),
+    reconcile: (options) => capabilities.reconciler.reconcile(options),
+    resume: (operationId, options) => resumeOperation(capabilities, operationId, options),
+    degraded: [],
+    database,
     addresses: { databaseUrl: world.url, redisUrl: "", mlflowUrl: "" },
     close: async () => undefined,
   };

@@ -166,8 +166,8 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
     },
     judge_state: newJudgeState([]),
     verdict: null,
-    pause: null,
     watched_until: null,
+    pause: null,
     ...overrides,
   };
 }

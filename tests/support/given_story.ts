@@ -2,39 +2,39 @@ import { randomUUID } from "node:crypto";
 import { Command } from "@langchain/langgraph";
 import { expect } from "vitest";
 import type { DeploymentManifest } from "../../src/agents/model_deployer/domain/answer.ts";
+import type { Duration } from "../../src/testing/clock.ts";
 import {
   approve,
   deploy,
+  type DeployerUnderTest,
   ENDPOINT,
   errorOf,
   EXPERIMENT,
-  givenDeployer,
-  type GivenDeployer,
-  givenInProduction,
+  inProduction,
   liveThread,
   promote,
   questionOf,
   register,
-  turnBackActivation,
-} from "./given_deployer.ts";
+} from "../../src/testing/index.ts";
+
+/** The database may be a real one or one in memory; either way somebody can let time go by in it. */
+export type StoryTeller = DeployerUnderTest & { passTime(by: Duration): void | Promise<void> };
 
 /** One team, one endpoint, one new model: what a scenario is told in. */
 export class Story {
-  readonly #given: GivenDeployer;
+  readonly #given: StoryTeller;
   readonly #production: string;
   #candidate = "";
-  #shadow = "";
   #manifest: DeploymentManifest | null = null;
   #thread = liveThread();
   #operation = "";
 
-  static async withAModelInProduction(): Promise<Story> {
-    const given = await givenDeployer();
-    const { deployment } = await givenInProduction(given, "run1");
+  static async withAModelInProduction(given: StoryTeller): Promise<Story> {
+    const { deployment } = await inProduction(given, "run1");
     return new Story(given, deployment);
   }
 
-  private constructor(given: GivenDeployer, production: string) {
+  private constructor(given: StoryTeller, production: string) {
     this.#given = given;
     this.#production = production;
   }
@@ -43,8 +43,7 @@ export class Story {
     this.#candidate = await register(this.#given, "run2");
     await promote(this.#given, this.#candidate, "staging");
     await promote(this.#given, this.#candidate, "shadow");
-    const { deployment_id } = await deploy(this.#given, this.#candidate, "shadow");
-    this.#shadow = deployment_id;
+    await deploy(this.#given, this.#candidate, "shadow");
   }
 
   async givenLiveTraffic(requests: number): Promise<void> {
@@ -53,7 +52,7 @@ export class Story {
   }
 
   async whenHoursPass(hours: number): Promise<void> {
-    await turnBackActivation(this.#given, this.#shadow, `${hours} hours`);
+    await this.#given.passTime({ hours });
   }
 
   /** @returns the unmet criteria's names, and what the caller is told */
@@ -89,15 +88,13 @@ export class Story {
   async whenTheWorkerLooksAfter(requests: number, failing = 0): Promise<void> {
     const candidate = this.#manifest?.deployment_id ?? expect.fail("nothing is rolled out");
     this.#given.router.sendTraffic(ENDPOINT, requests, { [candidate]: { error_rate: failing } });
-    await this.#given.world.sql(
-      "update ml_rollouts set next_tick_at = clock_timestamp() where status = 'running'",
-    );
+    await this.#given.passTime({ minutes: 1 });
     expect((await this.#given.worker.tick()).problems).toEqual([]);
   }
 
   /** Shares of the old and the new model. */
   async traffic(): Promise<{ old: number; new: number }> {
-    const weights = (await this.#given.db.endpoints.get(ENDPOINT))?.weights ?? {};
+    const weights = (await this.#given.database.endpoints.get(ENDPOINT))?.weights ?? {};
     return {
       old: weights[this.#production] ?? 0,
       new: weights[this.#manifest?.deployment_id ?? ""] ?? 0,
@@ -105,12 +102,12 @@ export class Story {
   }
 
   async stageOfTheNewModel(): Promise<string | undefined> {
-    return (await this.#given.db.modelVersions.get(this.#candidate))?.stage;
+    return (await this.#given.database.modelVersions.get(this.#candidate))?.stage;
   }
 
   /** `<from> > <to>: <reason>` of the new model, oldest first. */
   async historyOfTheNewModel(): Promise<string[]> {
-    const events = await this.#given.db.history.list(EXPERIMENT);
+    const events = await this.#given.database.history.list(EXPERIMENT);
     return events
       .filter((event) => event.model_version_id === this.#candidate && event.to_stage !== null)
       .map((event) => `${event.from_stage ?? "nowhere"} > ${event.to_stage}: ${event.reason}`);

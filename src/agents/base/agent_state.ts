@@ -15,11 +15,14 @@ export const agentFailureSchema = z.strictObject({
 });
 export type AgentFailure = z.infer<typeof agentFailureSchema>;
 
+/** What a thread keeps of each list, the newest: it may be used for years, and its state is stored at every step. */
+const KEPT = 256;
+
 /** Adds what is new: a subgraph hands back what it was given, and nothing may count twice. */
 function appendOnce<T>(identity: (item: T) => string): (present: T[], added: T[]) => T[] {
   return (present, added) => {
     const known = new Set(present.map(identity));
-    return [...present, ...added.filter((item) => !known.has(identity(item)))];
+    return [...present, ...added.filter((item) => !known.has(identity(item)))].slice(-KEPT);
   };
 }
 

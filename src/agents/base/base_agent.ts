@@ -2,8 +2,10 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { AgentError, SlaExceededError, UnexpectedAgentError } from "./agent_error.ts";
 import type { AgentFailure } from "./agent_state.ts";
+import { publishAnswer } from "./diagnostics.ts";
 import { Deadline } from "./deadline.ts";
 import { type Span, SpanRecorder } from "./spans.ts";
+import { activeTraceId, inSpan } from "./tracing.ts";
 
 /** What one run of an agent may use: the caller's LangGraph configuration and the deadline that the SLA sets. */
 export interface AgentRun {
@@ -54,9 +56,11 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
    * @throws AgentError always a typed one; an interrupt passes through untouched.
    */
   async execute(input: Input, config: RunnableConfig = {}): Promise<Update & { spans: Span[] }> {
-    const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
-    const update = await this.#traced(input, config, recorder);
-    return { ...update, spans: recorder.spans };
+    return this.#observed(async () => {
+      const recorder = this.#recorder();
+      const update = await this.#traced(input, config, recorder);
+      return { ...update, spans: recorder.spans };
+    });
   }
 
   /**
@@ -65,20 +69,53 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
    */
   asNode(): (state: Record<string, unknown>, config: RunnableConfig) => Promise<NodeUpdate<Update>> {
     return async (state, config) => {
-      const recorder = new SpanRecorder({ agent_name: this.agent_name, tier: this.tier });
+      let recorder: SpanRecorder | undefined;
       try {
-        const update = await this.#traced(this.pick(state), config, recorder);
-        return { ...update, spans: recorder.spans };
+        return await this.#observed(async () => {
+          recorder = this.#recorder();
+          const update = await this.#traced(this.pick(state), config, recorder);
+          return { ...update, spans: recorder.spans };
+        });
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         const failed: NodeUpdate<Update> = {
           ...this.noAnswer(),
           ...this.#failure(error),
-          spans: recorder.spans,
+          spans: recorder?.spans ?? [],
         };
         return failed;
       }
     };
+  }
+
+  /** The pipeline's spans carry the id of the trace that is under way, so that both lead to the same run. */
+  #recorder(): SpanRecorder {
+    return new SpanRecorder({ agent_name: this.agent_name, tier: this.tier }, activeTraceId());
+  }
+
+  /** One run in a span of OpenTelemetry, and told to whoever listens. */
+  async #observed<T extends Update>(run: () => Promise<T>): Promise<T> {
+    const { agent_name, tier } = this;
+    const began = performance.now();
+    const told = (outcome: string, message: string, answer: object | null = null) => {
+      const id: unknown = answer === null ? null : Reflect.get(answer, "operation_id");
+      publishAnswer({
+        message,
+        agent_name,
+        outcome,
+        duration_ms: Math.round(performance.now() - began),
+        operation_id: typeof id === "string" ? id : null,
+      });
+    };
+    try {
+      const answer = await inSpan(agent_name, { "agent.name": agent_name, "agent.tier": tier }, run);
+      told("ok", `${agent_name} answered`, answer);
+      return answer;
+    } catch (error) {
+      if (error instanceof AgentError) told(error.code, error.message, error.details);
+      else told("interrupted", `${agent_name} waits`);
+      throw error;
+    }
   }
 
   #failure(error: AgentError): { status: "failed"; errors: AgentFailure[] } {

@@ -43,14 +43,16 @@ function failureOf(error: unknown): Pick<Span, "status" | "error" | "error_type"
 export class SpanRecorder extends BaseCallbackHandler {
   readonly name = "span_recorder";
   override readonly awaitHandlers = true;
-  readonly trace_id = randomBytes(16).toString("hex");
+  readonly trace_id: string;
   readonly #agent: { agent_name: string; tier: number };
   readonly #open = new Map<string, OpenSpan>();
   readonly #spanIds = new Map<string, string>();
   readonly #finished: Span[] = [];
 
-  constructor(agent: { agent_name: string; tier: number }) {
+  /** `traceId` of the trace that the run belongs to; a new one where it belongs to none. */
+  constructor(agent: { agent_name: string; tier: number }, traceId: string | null = null) {
     super();
+    this.trace_id = traceId ?? randomBytes(16).toString("hex");
     this.#agent = agent;
   }
 

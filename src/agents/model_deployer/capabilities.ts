@@ -10,7 +10,9 @@ import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
 import { OperationRunner, type Planner } from "./operation_runner.ts";
 import { OutboxDelivery } from "./outbox_delivery.ts";
 import type { Parts, Settings } from "./parts.ts";
+import { Reconciler } from "./reconciler.ts";
 import { RegistryManager } from "./registry_manager.ts";
+import { ServerDraining } from "./server_draining.ts";
 import { StepExecutor } from "./step_executor.ts";
 
 /** What the graph and the worker do their work with. */
@@ -21,6 +23,8 @@ export interface Capabilities {
   orchestrator: DeploymentOrchestrator;
   runner: OperationRunner;
   delivery: OutboxDelivery;
+  draining: ServerDraining;
+  reconciler: Reconciler;
   planners: Readonly<Record<Action, Planner>>;
 }
 
@@ -36,6 +40,7 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
   const orchestrator = new DeploymentOrchestrator(parts);
   const endpoints = new EndpointManager(parts);
   const executor = new StepExecutor({ registry, orchestrator, endpoints });
+  const draining = new ServerDraining(parts);
   return {
     parts,
     settings,
@@ -43,6 +48,8 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
     orchestrator,
     runner: new OperationRunner({ database: parts.database, executor, settings }),
     delivery: new OutboxDelivery(parts, registry),
+    draining,
+    reconciler: new Reconciler({ parts, settings, registry, executor, draining }),
     planners: {
       register: registerPlanner(parts),
       promote: promotePlanner(parts, endpoints),

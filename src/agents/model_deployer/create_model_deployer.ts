@@ -16,11 +16,15 @@ import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
 import { Worker } from "../../worker/worker.ts";
 import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
+import type { CallOptions, Embedder } from "./ports.ts";
+import type { ReconciliationReport } from "./reconciliation_report.ts";
+import { type Resumption, resumeOperation } from "./resume_operation.ts";
 
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
@@ -30,6 +34,8 @@ export interface ModelDeployerOptions {
    * takes the database as it is, and makes a new one a standard one.
    */
   installation?: InstallationKind | "existing";
+  /** Gives episodes their embeddings; without one that column stays null and recall is by text. */
+  embedder?: Embedder;
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -39,9 +45,18 @@ export interface ModelDeployer {
   graph: ModelDeployerGraph;
   /** Moves rollouts on, resumes what was interrupted, drains what was replaced; `run` it in one process or several. */
   worker: Worker;
+  /** Brings MLflow, the router and the servers back to what the database says, and tells what differed. */
+  reconcile(options: CallOptions): Promise<ReconciliationReport>;
+  /** Carries one operation that was left to its end, or undoes it, and says which. */
+  resume(operationId: string, options: CallOptions): Promise<Resumption>;
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
+  telemetry: Telemetry;
+  /** Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. */
+  observeWorker(): Promise<WorkerObservation>;
+  /** Sentences about parts that work, but not as they should; empty where all is well. */
+  degraded: string[];
   /** The addresses in use, embedded ones included. */
   addresses: { databaseUrl: string; redisUrl: string; mlflowUrl: string };
   /** Closes connections; servers, routers and embedded services go on, for they outlive a process. */
@@ -58,6 +73,7 @@ export async function createModelDeployer(
   configuration: Configuration,
   options: ModelDeployerOptions = {},
 ): Promise<ModelDeployer> {
+  const telemetry = await createTelemetry(configuration.telemetry);
   const addresses = await resolveAddresses(configuration, options);
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache, ...progress });
@@ -66,7 +82,9 @@ export async function createModelDeployer(
     holder: `${hostname()}:${process.pid}:${randomUUID()}`,
   });
   await database.migrate({ installation: options.installation ?? "standard" });
-  const memory = await createMemories(configuration, addresses);
+  const rights = await database.rights();
+  if (rights.degraded !== null) options.onProgress?.(rights.degraded);
+  const memory = await createMemories(configuration, addresses, options);
   const parts: Parts = {
     database,
     ...createEngine(configuration, addresses, tools, options),
@@ -77,6 +95,7 @@ export async function createModelDeployer(
     lease_seconds: configuration.leaseSeconds,
     patience_seconds: 30 - SLA_MARGIN_SECONDS,
     retention_seconds: configuration.retentionSeconds,
+    reconcile_seconds: configuration.reconcileSeconds,
     default_effects: configuration.effects,
   };
   const capabilities = createCapabilities(parts, settings);
@@ -86,13 +105,19 @@ export async function createModelDeployer(
     agent: new ModelDeployerAgent(graph),
     graph,
     worker: new Worker(capabilities, graph),
+    reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
+    resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,
     settings,
     database,
+    telemetry,
+    observeWorker: () => telemetry.observeWorker(() => database.figures()),
+    degraded: rights.degraded === null ? [] : [rights.degraded],
     addresses,
     close: async () => {
       await memory.close();
       await database.close();
+      await telemetry.close();
     },
   };
 }
@@ -146,6 +171,7 @@ type MemoryPorts = Pick<Parts, "workingMemory" | "episodicMemory" | "proceduralM
 async function createMemories(
   { supabaseUrl, supabaseKey }: Configuration,
   { databaseUrl, redisUrl }: ModelDeployer["addresses"],
+  { embedder }: ModelDeployerOptions,
 ): Promise<{ ports: MemoryPorts; close(): Promise<void> }> {
   if (supabaseUrl === null) await migrateMemory(databaseUrl, { signal: AbortSignal.timeout(30_000) });
   const client = createMemoryClient({
@@ -156,7 +182,7 @@ async function createMemories(
   const workingMemory = new RedisWorkingMemory({ redisUrl });
   const ports = {
     workingMemory,
-    episodicMemory: new SupabaseEpisodicMemory(client),
+    episodicMemory: new SupabaseEpisodicMemory(client, { embedder }),
     proceduralMemory: new SupabaseProceduralMemory(client),
   };
   return {

@@ -10,7 +10,7 @@ export interface LeaseRequest {
 }
 
 /** Given back even when the run's deadline has passed, so that whoever comes next need not wait until it runs out. */
-const RELEASE_MS = 1_000;
+const RELEASE_MS = { atLeast: 500, atMost: 5_000 };
 
 /**
  * Holds a lease while `work` runs and renews it in time; the signal aborts when the lease is lost or `signal` aborts.
@@ -34,8 +34,15 @@ export async function withLease<T>(
     throw error;
   } finally {
     renewal.end();
-    await new Deadline(RELEASE_MS).cover(() => leases.release(lease)).catch(ignoreUnreleased);
+    await release(leases, lease);
   }
+}
+
+async function release(leases: Leases, lease: Lease): Promise<void> {
+  const { atLeast, atMost } = RELEASE_MS;
+  const left = Deadline.current?.remainingMs ?? atMost;
+  const deadline = new Deadline(Math.min(atMost, Math.max(atLeast, left)));
+  await deadline.cover(() => leases.release(lease)).catch(ignoreUnreleased);
 }
 
 /** Renews a lease at each third of its time; a renewal that fails is tried again for as long as the lease lasts. */
@@ -105,9 +112,10 @@ class Renewal {
 }
 
 function ranOut({ name, token }: Lease, cause: unknown): ServiceUnavailableError {
+  const why = cause instanceof AgentError ? cause.message : "The database does not answer.";
   return new ServiceUnavailableError(
     "database",
-    `Lease ${token} of ${name} ran out because it could not be renewed; repeat the request, or let a worker carry it on.`,
+    `Lease ${token} of ${name} ran out because it could not be renewed; repeat the request, or let a worker carry it on. ${why}`,
     { cause },
   );
 }

@@ -15,7 +15,7 @@ import type { Lease, Operation } from "./store_ports.ts";
 
 import { refusalError } from "./stored_errors.ts";
 import type { StepExecutor } from "./step_executor.ts";
-import { undoSteps } from "./undo_steps.ts";
+import { recordedFailure, undoSteps } from "./undo_steps.ts";
 
 export interface PlanOptions extends CallOptions {
   /** A dry run: facts are read, and nothing is written down, not even evidence. */
@@ -198,7 +198,10 @@ export class OperationRunner {
   }
 
   async #takeSteps(operationId: string, plan: Plan, lease: Lease, options: RunOptions): Promise<void> {
-    const done = new Set((await this.#database.operations.steps(operationId)).map((step) => step.index));
+    const recorded = await this.#database.operations.steps(operationId);
+    const failure = recordedFailure(recorded);
+    if (failure !== null) throw failure;
+    const done = new Set(recorded.map((step) => step.index));
     for (const [index, planned] of plan.steps.entries()) {
       if (done.has(index)) continue;
       options.signal.throwIfAborted();
@@ -227,6 +230,7 @@ export class OperationRunner {
       operation_id,
       plan,
       lease,
+      failure,
     );
     const error = {
       code: failure.code,

@@ -12,6 +12,7 @@ export interface Database {
   endpoints: stores.Endpoints;
   rollouts: stores.Rollouts;
   rollbackFacts: stores.RollbackFactsReader;
+  reconciliation: stores.Reconciliation;
   shadowEvidence: stores.ShadowEvidenceStore;
   approvals: stores.Approvals;
   history: stores.History;
@@ -40,6 +41,8 @@ export interface Settings {
   patience_seconds: number;
   /** How long a replaced production deployment stays warm. */
   retention_seconds: number;
+  /** How long a worker waits before it looks for drift again. */
+  reconcile_seconds: number;
   /** What `context.effects` is when the caller leaves it out; a development server always plans only. */
   default_effects: "live" | "dry-run";
 }

@@ -31,6 +31,14 @@ export interface RegisteredVersion {
   run_id: string;
 }
 
+/** A version as the registry shows it. */
+export interface ShownVersion extends RegisteredVersion {
+  /** As it was projected last; null when it never was. */
+  stage: string | null;
+  /** All that point at this version, whoever set them. */
+  aliases: string[];
+}
+
 export interface FetchedArtifact {
   /** The folder that holds the artifact's files. */
   path: string;
@@ -56,7 +64,7 @@ export interface ModelRegistry {
     options: CallOptions,
   ): Promise<RegisteredVersion>;
   /** @throws NotFoundError */
-  describeVersion(modelName: string, version: number, options: CallOptions): Promise<RegisteredVersion>;
+  describeVersion(modelName: string, version: number, options: CallOptions): Promise<ShownVersion>;
   /** Downloads into a folder named by the content. @throws ArtifactRejectedError | NotFoundError */
   fetchArtifact(artifactUri: string, options: CallOptions): Promise<FetchedArtifact>;
   /** Idempotent. */
@@ -155,6 +163,16 @@ export interface EpisodicMemory {
     filter: { endpoint_name?: string; experiment_id?: string; text?: string; limit: number },
     options: CallOptions,
   ): Promise<Episode[]>;
+  /**
+   * The nearest in meaning first, where there is an embedder and a database that compares vectors; elsewhere as `recent`
+   * with this text.
+   */
+  similar(text: string, filter: { limit: number }, options: CallOptions): Promise<Episode[]>;
+}
+
+export interface Embedder {
+  /** The text as 1536 finite numbers, the width of the pipeline's columns. @throws ServiceRefusedError */
+  embed(text: string, options: CallOptions): Promise<number[]>;
 }
 
 export interface Procedure {

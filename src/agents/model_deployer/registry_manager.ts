@@ -1,7 +1,8 @@
 import type { ModelVersion, Stage } from "./domain/entities.ts";
 import type { StepOf } from "./domain/plan.ts";
 import { ConflictError, NotFoundError } from "./errors.ts";
-import type { CallOptions, ModelRegistry } from "./ports.ts";
+import { decideVersion, type Drift } from "./domain/reconciliation.ts";
+import type { CallOptions, ModelRegistry, StageProjection } from "./ports.ts";
 import type { Database } from "./parts.ts";
 
 /** `previous` marks what a rollback would bring back. */
@@ -59,17 +60,27 @@ export class RegistryManager {
     const version = await this.#database.modelVersions.get(modelVersionId);
     if (version === null)
       throw new NotFoundError(`Model version ${modelVersionId} does not exist in the database.`);
+    await this.#registry.projectStage(await this.#wanted(version), options);
+  }
+
+  /** How what the registry shows of a version differs from what the database says; null when it does not. */
+  async compare(version: ModelVersion, options: CallOptions): Promise<Drift | null> {
+    const [wanted, seen] = await Promise.all([
+      this.#wanted(version),
+      this.#registry.describeVersion(version.model_name, version.version, options),
+    ]);
+    return decideVersion(version.model_version_id, wanted, seen, ALIASES);
+  }
+
+  async #wanted(version: ModelVersion): Promise<StageProjection> {
     const alias = (await this.#isPrevious(version)) ? "previous" : STAGE_ALIAS[version.stage];
-    await this.#registry.projectStage(
-      {
-        model_name: version.model_name,
-        version: version.version,
-        stage: version.stage,
-        aliases: alias === null ? [] : [alias],
-        dropped_aliases: ALIASES.filter((name) => name !== alias),
-      },
-      options,
-    );
+    return {
+      model_name: version.model_name,
+      version: version.version,
+      stage: version.stage,
+      aliases: alias === null ? [] : [alias],
+      dropped_aliases: ALIASES.filter((name) => name !== alias),
+    };
   }
 
   async #isPrevious(version: ModelVersion): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { inSpan } from "../base/tracing.ts";
 import type { DeploymentOrchestrator } from "./deployment_orchestrator.ts";
 import type { Change } from "./domain/changes.ts";
 import type { Step } from "./domain/plan.ts";
@@ -28,6 +29,10 @@ export class StepExecutor {
   }
 
   async execute(step: Step, options: CallOptions): Promise<StepOutcome> {
+    return inSpan(step.step, {}, () => this.#execute(step, options));
+  }
+
+  async #execute(step: Step, options: CallOptions): Promise<StepOutcome> {
     switch (step.step) {
       case "register_in_registry":
         return { result: await this.#registry.register(step, options), changes: [] };

@@ -10,6 +10,7 @@ import type {
   ShadowEvidence,
   Stage,
 } from "./domain/entities.ts";
+import type { Busy, RunningServer } from "./domain/reconciliation.ts";
 import type { Plan, Refusal, Step } from "./domain/plan.ts";
 import type { Rollout, VersionFigures } from "./domain/rollout.ts";
 
@@ -53,7 +54,8 @@ export interface Operation {
 
 export interface RecordedStep {
   index: number;
-  step: Step["step"];
+  /** `give_up` holds the error for which the steps before it are undone. */
+  step: Step["step"] | "give_up";
   result: Record<string, unknown>;
 }
 
@@ -125,6 +127,8 @@ export interface Deployments {
    * is given to one caller for `claim_seconds`, in which it neither becomes active nor gets traffic.
    */
   claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]>;
+  /** Has a server stopped that runs though it was stopped before; nothing else is drained anew. */
+  drainAgain(deploymentId: string): Promise<void>;
   /** Says that its server is stopped, and gives the claim back. @throws ConflictError when it serves again */
   markDrained(deploymentId: string): Promise<void>;
   /** Gives back the claim on a server that could not be stopped; it is due again after `retry_seconds`. */
@@ -169,6 +173,32 @@ export interface StoredRollbackFacts {
   previous: Deployment | null;
   previous_version: ModelVersion | null;
   open_rollout: Rollout | null;
+}
+
+export interface StoredEndpointFacts {
+  endpoint: Endpoint;
+  busy: Busy | null;
+  candidate_id: string | null;
+  /** On the route, or kept warm after production; each with its version. */
+  served: { deployment: Deployment; version: ModelVersion }[];
+}
+
+/** A page by name or id: what comes behind `after`, at most `limit`; null begins. */
+export interface Page {
+  after: string | null;
+  limit: number;
+}
+
+export interface Reconciliation {
+  endpoints(page: Page): Promise<StoredEndpointFacts[]>;
+  /** The same for one endpoint whose lease one holds: that is no sign that somebody else is at work. */
+  endpointUnder(lease: Lease): Promise<StoredEndpointFacts | null>;
+  /** What is known of these servers' deployments; one that does not exist has null. */
+  servers(deploymentIds: string[]): Promise<RunningServer[]>;
+  /** Versions that the registry should have heard of: none whose projection is still under way. */
+  projected(page: Page): Promise<ModelVersion[]>;
+  /** Applies a repair's changes in one transaction under the lease. @throws ConflictError */
+  repair(changes: Change[], lease: Lease, requestedBy: string): Promise<void>;
 }
 
 export interface RollbackFactsReader {
@@ -223,9 +253,14 @@ export interface HistoryEvent {
   /** By model version. */
   weights: Record<string, number> | null;
   rollout_id: string | null;
+  /** The weights of the generation that was acknowledged before; null for the first, and for moves between stages. */
+  from_weights: Record<string, number> | null;
   changed_by: string;
   reason: string;
+  /** At that moment: the version's own of a move between stages, the judge's figures of a change of traffic. */
   metrics: Metrics;
+  /** What decided: policy and shadow of a promotion; a traffic change's verdict, and its versions' `model_metrics`. */
+  evidence: Record<string, unknown>;
 }
 
 export interface History {

@@ -1,15 +1,19 @@
+import { z } from "zod";
 import { AgentError } from "../base/agent_error.ts";
 import type { Plan, Step } from "./domain/plan.ts";
 import type { Database } from "./parts.ts";
-import type { Lease } from "./store_ports.ts";
+import type { Lease, RecordedStep } from "./store_ports.ts";
+import { restoreError } from "./stored_errors.ts";
 import type { StepExecutor } from "./step_executor.ts";
 
 /** Undo steps are recorded behind the plan's own. */
 const UNDO_INDEX = 1000;
+const GIVE_UP_INDEX = UNDO_INDEX - 1;
 const UNDO_DEADLINE_MS = 20_000;
 
 /**
- * Undoes the recorded steps, the last one first, on a deadline of its own: the caller's may be over.
+ * Writes down that the operation is given up, and undoes the recorded steps, the last one first, on a deadline of its own:
+ * the caller's may be over.
  * @returns a sentence for each undo that failed
  * @throws ConflictError when the lease is lost, before anything is undone that is somebody else's by now
  */
@@ -18,7 +22,13 @@ export async function undoSteps(
   operationId: string,
   plan: Plan,
   lease: Lease,
+  failure: AgentError,
 ): Promise<string[]> {
+  const keepLease = () => parts.database.leases.renew(lease, { ttl_seconds: parts.lease_seconds });
+  await keepLease();
+  const { code, message, details } = failure;
+  const givenUp = { index: GIVE_UP_INDEX, step: "give_up" as const, result: { code, message, details } };
+  await parts.database.journal.record(operationId, givenUp, [], lease);
   const done = new Set((await parts.database.operations.steps(operationId)).map((step) => step.index));
   const begun = plan.steps.flatMap((planned, index) => {
     const started = done.has(index) || done.has(index - 1) || index === 0;
@@ -28,11 +38,11 @@ export async function undoSteps(
   });
   const failures: string[] = [];
   let routeIsStuck = false;
-  const keepLease = () => parts.database.leases.renew(lease, { ttl_seconds: parts.lease_seconds });
-  await keepLease();
   const signal = AbortSignal.timeout(UNDO_DEADLINE_MS);
   for (const { index, undo } of begun.reverse()) {
     for (const [offset, step] of undo.entries()) {
+      const undoIndex = UNDO_INDEX + index * 10 + offset;
+      if (done.has(undoIndex)) continue;
       await keepLease();
       if (step.step === "stop_server" && routeIsStuck) {
         failures.push(
@@ -42,7 +52,7 @@ export async function undoSteps(
       }
       try {
         const { result, changes } = await parts.executor.execute(step, { signal });
-        const record = { index: UNDO_INDEX + index * 10 + offset, step: step.step, result };
+        const record = { index: undoIndex, step: step.step, result };
         await parts.database.journal.record(operationId, record, changes, lease);
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
@@ -53,6 +63,18 @@ export async function undoSteps(
     }
   }
   return failures;
+}
+
+const failureSchema = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+/** The error that an operation was given up for, if it was: whoever carries it on undoes the rest, and goes no further. */
+export function recordedFailure(steps: readonly RecordedStep[]): AgentError | null {
+  const givenUp = steps.find(({ step }) => step === "give_up");
+  return givenUp === undefined ? null : restoreError(failureSchema.parse(givenUp.result));
 }
 
 /** A step that was begun and not recorded may have had its effect; ending a server is right in either case. */

@@ -1,7 +1,7 @@
-/** The operation in whose name changes are applied. */
+/** The operation in whose name changes are applied; a reconciler's repair belongs to none. */
 export interface ChangeContext {
-  operation_id: string;
-  payload_hash: string;
+  operation_id: string | null;
+  payload_hash: string | null;
   requested_by: string;
   /** Generation of the plan; null while there is none. An approval is bound to it. */
   generation: number | null;

@@ -50,7 +50,8 @@ export async function wantRoute(
   const won = await tx.query(
     generationRow,
     `update ml_endpoints set generation = generation + 1, weights = $3, mirror_deployment_id = $4,
-       wanted_at = clock_timestamp(), wanted_by = $5, wanted_reason = $6, wanted_operation_id = $7
+       wanted_at = clock_timestamp(), wanted_by = $5, wanted_reason = $6, wanted_operation_id = $7,
+       wanted_metrics = $8, wanted_evidence = $9
      where endpoint_name = $1 and generation = $2
      returning generation, observed_generation`,
     [
@@ -61,13 +62,18 @@ export async function wantRoute(
       context.requested_by,
       change.reason,
       context.operation_id,
+      json(change.metrics ?? {}),
+      json(change.evidence ?? {}),
     ],
   );
   if (won.length === 0) throw await lostGeneration(tx, change.endpoint_name, change.expected_generation);
   await requireNoneIsStopping(tx, change.endpoint_name);
 }
 
-/** Writes the traffic's history. A generation that was observed before is no change. */
+/**
+ * Writes the traffic's history, with the figures that the route was decided by and the metrics of the versions that it
+ * names. A generation that was observed before is no change.
+ */
 export async function observeRoute(tx: Queries, change: ChangeOf<"observe_route">): Promise<void> {
   const { endpoint_name: name, generation } = change;
   const [endpoint] = await tx.query(
@@ -87,14 +93,21 @@ export async function observeRoute(tx: Queries, change: ChangeOf<"observe_route"
     anyRow,
     `insert into ml_traffic_history (
        experiment_id, endpoint_name, generation, deployment_weights, version_weights, mirror_deployment_id, wanted_at,
-       changed_by, reason, operation_id
+       changed_by, reason, operation_id, metrics, evidence
      ) select experiment_id, endpoint_name, generation, weights, (
          select coalesce(jsonb_object_agg(model_version_id, weight), '{}') from (
            select d.model_version_id, sum(w.value::numeric) as weight
            from jsonb_each_text(weights) as w join ml_deployments d on d.deployment_id = w.key
            group by d.model_version_id
          ) as by_version
-       ), mirror_deployment_id, wanted_at, wanted_by, wanted_reason, wanted_operation_id
+       ), mirror_deployment_id, wanted_at, wanted_by, wanted_reason, wanted_operation_id, wanted_metrics,
+       wanted_evidence || jsonb_build_object('model_metrics', (
+         select coalesce(jsonb_object_agg(v.model_version_id, v.metrics), '{}') from ml_model_registry v
+         where v.model_version_id in (
+           select d.model_version_id from ml_deployments d
+           where weights ? d.deployment_id or d.deployment_id = mirror_deployment_id
+         )
+       ))
        from ml_endpoints where endpoint_name = $1`,
     [name],
   );

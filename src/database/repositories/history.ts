@@ -30,12 +30,22 @@ const eventRow: z.ZodType<HistoryEvent> = z.strictObject({
   generation: z.int().nullable(),
   weights: z.record(z.string(), z.number()).nullable(),
   rollout_id: z.string().nullable(),
+  from_weights: z.record(z.string(), z.number()).nullable(),
   changed_by: z.string(),
   reason: z.string(),
   metrics: metricsSchema,
+  evidence: z.record(z.string(), z.unknown()),
 });
 
 const shareRow = z.strictObject({ model_version_id: z.string(), weight: z.number() });
+
+/** One query, and one row that its index leads to, however long the history is. */
+export const IN_PRODUCTION_AT = `select w.key as model_version_id, w.value::float8 as weight
+ from (
+   select version_weights from ml_traffic_history
+   where endpoint_name = $1 and occurred_at <= $2 order by occurred_at desc, generation desc limit 1
+ ) as newest, jsonb_each_text(newest.version_weights) as w
+ where w.value::numeric > 0 order by weight desc, model_version_id`;
 
 export class PostgresHistory implements History {
   readonly #database: Database;
@@ -44,24 +54,28 @@ export class PostgresHistory implements History {
     this.#database = database;
   }
 
-  /** `model_version_id` of a rollout's event is its candidate's. */
+  /**
+   * `weights` and `from_weights`, what they were before, are by model version; `model_version_id` of a rollout's event is
+   * its candidate's.
+   */
   async list(experimentId: string): Promise<HistoryEvent[]> {
     return this.#database.query(
       eventRow,
       `select kind, occurred_at, experiment_id, model_version_id, from_stage, to_stage, endpoint_name, generation,
-         weights, rollout_id, changed_by, reason, metrics
+         weights, from_weights, rollout_id, changed_by, reason, metrics, evidence
        from (
          select kind, occurred_at, experiment_id, model_version_id, from_stage, to_stage, null as endpoint_name,
-           null::integer as generation, null::jsonb as weights, null as rollout_id, changed_by, reason, metrics,
-           0 as source, history_id
+           null::integer as generation, null::jsonb as weights, null::jsonb as from_weights,
+           null as rollout_id, changed_by, reason, metrics, evidence, 0 as source, history_id
          from ml_stage_history where experiment_id = $1
          union all
          select 'traffic', occurred_at, experiment_id, null, null, null, endpoint_name, generation, version_weights,
-           null, changed_by, reason, metrics, 1, history_id
+           lag(version_weights) over (partition by endpoint_name order by generation), null, changed_by, reason,
+           metrics, evidence, 1, history_id
          from ml_traffic_history where experiment_id = $1
          union all
          select h.kind, h.occurred_at, h.experiment_id, d.model_version_id, null, null, h.endpoint_name, null, null,
-           h.rollout_id, h.changed_by, h.reason, '{}', 2, h.history_id
+           null, h.rollout_id, h.changed_by, h.reason, '{}', jsonb_build_object('verdict', h.verdict), 2, h.history_id
          from ml_rollout_history h join ml_rollouts r using (rollout_id)
            join ml_deployments d on d.deployment_id = r.deployment_id
          where h.experiment_id = $1
@@ -100,15 +114,6 @@ export class PostgresHistory implements History {
     endpointName: string,
     instant: string,
   ): Promise<{ model_version_id: string; weight: number }[]> {
-    return this.#database.query(
-      shareRow,
-      `select w.key as model_version_id, w.value::float8 as weight
-       from (
-         select version_weights from ml_traffic_history
-         where endpoint_name = $1 and occurred_at <= $2 order by occurred_at desc, generation desc limit 1
-       ) as newest, jsonb_each_text(newest.version_weights) as w
-       where w.value::numeric > 0 order by weight desc, model_version_id`,
-      [endpointName, instant],
-    );
+    return this.#database.query(shareRow, IN_PRODUCTION_AT, [endpointName, instant]);
   }
 }

@@ -99,6 +99,16 @@ export class MLDeploymentRepository implements Deployments {
     );
   }
 
+  async drainAgain(deploymentId: string): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `update ml_deployments set drained_at = null, drain_due_at = clock_timestamp()
+       where deployment_id = $1 and status = any ($2::deployment_status_enum[])
+         and (drained_at is not null or drain_due_at is null)`,
+      [deploymentId, STOPPABLE_STATUSES],
+    );
+  }
+
   async markDrained(deploymentId: string): Promise<void> {
     await this.#database.transaction((tx) =>
       markDrained(tx, { change: "mark_drained", deployment_id: deploymentId }),

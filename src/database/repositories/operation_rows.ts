@@ -37,13 +37,13 @@ export const operationColumns =
 
 export const stepRow: z.ZodType<RecordedStep> = z.strictObject({
   index: z.int(),
-  step: z.enum(stepSchema.options.map((option) => option.shape.step.value)),
+  step: z.enum([...stepSchema.options.map((option) => option.shape.step.value), "give_up"]),
   result: anyObject,
 });
 
 export interface LockedOperation {
   status: Operation["status"];
-  context: ChangeContext;
+  context: ChangeContext & { operation_id: string; payload_hash: string };
 }
 
 const lockedColumns =

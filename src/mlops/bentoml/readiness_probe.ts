@@ -1,5 +1,6 @@
 import { Agent } from "undici";
 import { z } from "zod";
+import { traceHeaders } from "../../agents/base/tracing.ts";
 
 export interface ExpectedServer {
   deployment_id: string;
@@ -112,7 +113,11 @@ export class ReadinessProbe {
       origin: `http://${host}:${server.port}`,
       path,
       method: body === undefined ? "GET" : "POST",
-      headers: { "content-type": "application/json", [probeHeader]: server.deployment_id },
+      headers: {
+        "content-type": "application/json",
+        [probeHeader]: server.deployment_id,
+        ...traceHeaders(),
+      },
       signal,
       ...(body === undefined ? {} : { body }),
     });

@@ -3,6 +3,7 @@ import type {
   FetchedArtifact,
   ModelRegistry,
   RegisteredVersion,
+  ShownVersion,
   StageProjection,
   TrainedRun,
 } from "../../agents/model_deployer/ports.ts";
@@ -11,7 +12,7 @@ import { parseArtifactUri } from "./artifact_uri.ts";
 import type { MLflowClient } from "./mlflow_client.ts";
 import { checkModelName, checkRunId, checkVersion } from "./names.ts";
 import { describeRun } from "./run_description.ts";
-import { checkProjection, differenceTo } from "./stage_projection.ts";
+import { checkProjection, differenceTo, STAGE_TAG } from "./stage_projection.ts";
 import { registeredVersion, VersionRegistration, type VersionRequest } from "./version_registration.ts";
 
 export interface MLflowRegistryOptions {
@@ -67,14 +68,12 @@ export class MLflowRegistry implements ModelRegistry {
   }
 
   /** @throws InvalidRequestError | NotFoundError | ServiceUnavailableError | ServiceRefusedError */
-  async describeVersion(
-    modelName: string,
-    version: number,
-    { signal }: CallOptions,
-  ): Promise<RegisteredVersion> {
+  async describeVersion(modelName: string, version: number, { signal }: CallOptions): Promise<ShownVersion> {
     checkModelName(modelName);
     checkVersion(version);
-    return registeredVersion(await this.#client.getModelVersion(modelName, version, signal));
+    const seen = await this.#client.getModelVersion(modelName, version, signal);
+    const stage = seen.tags.find(({ key }) => key === STAGE_TAG)?.value ?? null;
+    return { ...registeredVersion(seen), stage, aliases: seen.aliases };
   }
 
   /** @throws ArtifactRejectedError | NotFoundError | ServiceUnavailableError | ServiceRefusedError */

@@ -2,6 +2,7 @@ import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry, type RetryP
 import { Pool, type Dispatcher } from "undici";
 import type { z } from "zod";
 import { AgentError } from "../../agents/base/agent_error.ts";
+import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { Circuit } from "../../platform/circuit.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
@@ -107,7 +108,8 @@ export class MLflowTransport {
 
   async #guarded<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
     const through = () => this.#circuit.run(nameOf(call), signal, () => this.#typed(call, signal, attempt));
-    return await (call.repeatable ? this.#retry.execute(through) : through());
+    const send = async () => (call.repeatable ? this.#retry.execute(through) : through());
+    return await inSpan(`MLflow ${nameOf(call)}`, { "http.request.method": call.method }, send, "client");
   }
 
   async #typed<T>(call: Call, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
@@ -131,7 +133,11 @@ export class MLflowTransport {
     const answer = await this.#pool.request({
       method: call.method,
       path: `${this.#prefix}${call.path}${query}`,
-      headers: { ...this.#headers, ...(call.body && { "content-type": "application/json" }) },
+      headers: {
+        ...this.#headers,
+        ...traceHeaders(),
+        ...(call.body && { "content-type": "application/json" }),
+      },
       body: call.body === undefined ? null : JSON.stringify(call.body),
       headersTimeout: this.#callTimeoutMs,
       bodyTimeout: this.#callTimeoutMs,

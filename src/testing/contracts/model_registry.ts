@@ -6,7 +6,7 @@ import { describeRuns } from "./model_registry/runs.ts";
 import { describeVersions } from "./model_registry/versions.ts";
 
 /** What every model registry promises to the deployer, whoever implements it. */
-export function describeModelRegistryContract(
+export function describeModelRegistry(
   implementation: string,
   prepare: () => Promise<ModelRegistryHarness>,
 ): void {

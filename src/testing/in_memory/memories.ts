@@ -123,6 +123,11 @@ export class InMemoryEpisodicMemory implements EpisodicMemory {
       .sort((a, b) => Date.parse(b.occurred_at) - Date.parse(a.occurred_at))
       .slice(0, Math.min(filter.limit, 200));
   }
+
+  /** Compares no meanings: the words have to occur. */
+  async similar(text: string, filter: { limit: number }, options: CallOptions): Promise<Episode[]> {
+    return this.recent({ text, limit: filter.limit }, options);
+  }
 }
 
 export class InMemoryProceduralMemory implements ProceduralMemory {

@@ -13,6 +13,7 @@ import type {
   FetchedArtifact,
   ModelRegistry,
   RegisteredVersion,
+  ShownVersion,
   StageProjection,
   TrainedRun,
 } from "../../agents/model_deployer/ports.ts";
@@ -22,7 +23,7 @@ import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/nam
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
 
 /** File contents by path. */
-type Files = Record<string, string>;
+export type Files = Record<string, string>;
 
 export interface RunSeed {
   run_id: string;
@@ -128,15 +129,12 @@ export class InMemoryModelRegistry implements ModelRegistry {
     return publicPart(version);
   }
 
-  async describeVersion(
-    modelName: string,
-    version: number,
-    { signal }: CallOptions,
-  ): Promise<RegisteredVersion> {
+  async describeVersion(modelName: string, version: number, { signal }: CallOptions): Promise<ShownVersion> {
     checkModelName(modelName);
     checkVersion(version);
     refuseAborted(signal);
-    return publicPart(this.#version(modelName, version));
+    const shown = publicPart(this.#version(modelName, version));
+    return { ...shown, ...this.projectionOf(modelName, version) };
   }
 
   async fetchArtifact(artifactUri: string, { signal }: CallOptions): Promise<FetchedArtifact> {

@@ -37,6 +37,7 @@ export class InMemoryTrafficRouter implements TrafficRouter {
   readonly #endpoints = new Map<string, FakeEndpoint>();
   #isDown = false;
   #nextRefusal: string | null = null;
+  #strangersRefusal: string | null = null;
 
   // ---------------------------------------------------------------- the port
 
@@ -54,7 +55,8 @@ export class InMemoryTrafficRouter implements TrafficRouter {
     this.#assertUp(signal);
     const endpoint = this.#listening(route.endpoint_name);
     if (route.generation <= endpoint.route.generation) return structuredClone(endpoint.route);
-    const refusal = this.#nextRefusal;
+    const isStrange = servers.some(({ deployment_id }) => !endpoint.servers.has(deployment_id));
+    const refusal = this.#nextRefusal ?? (isStrange ? this.#strangersRefusal : null);
     this.#nextRefusal = null;
     if (refusal !== null) throw new ServiceRefusedError(service, refusal);
     for (const server of servers) endpoint.servers.set(server.deployment_id, { ...server });
@@ -137,6 +139,11 @@ export class InMemoryTrafficRouter implements TrafficRouter {
   /** The next route that would change something is rejected with this reason. */
   refuseNext(reason: string): void {
     this.#nextRefusal = reason;
+  }
+
+  /** Every route that names a deployment which had no traffic on its endpoint before is rejected with this reason. */
+  refuseStrangers(reason: string): void {
+    this.#strangersRefusal = reason;
   }
 
   /** Where the endpoint would send this deployment's requests. */

@@ -4,14 +4,14 @@ import {
   InMemoryProceduralMemory,
   InMemoryWorkingMemory,
 } from "../../../src/testing/in_memory/memories.ts";
-import { episodicMemoryContract } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
 import { callOptions, exampleEpisode, newSessionId } from "../../../src/testing/contracts/memory/examples.ts";
-import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
-import { workingMemoryContract } from "../../../src/testing/contracts/memory/working_memory.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
+import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
 
-workingMemoryContract("in memory", () => new InMemoryWorkingMemory());
-episodicMemoryContract("in memory", () => new InMemoryEpisodicMemory());
-proceduralMemoryContract("in memory", () => new InMemoryProceduralMemory());
+describeWorkingMemory("in memory", () => new InMemoryWorkingMemory());
+describeEpisodicMemory("in memory", () => new InMemoryEpisodicMemory());
+describeProceduralMemory("in memory", () => new InMemoryProceduralMemory());
 
 describe("a memory that is down", () => {
   it("fails as an unreachable service does, and works again when it is up", async () => {

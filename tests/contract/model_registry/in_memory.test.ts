@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { InMemoryModelRegistry, modelIdOf } from "../../../src/testing/in_memory/model_registry.ts";
-import { describeModelRegistryContract } from "../../../src/testing/contracts/model_registry.ts";
+import { describeModelRegistry } from "../../../src/testing/contracts/model_registry.ts";
 
 const directories: string[] = [];
 afterAll(async () => {
   for (const directory of directories) await rm(directory, { recursive: true, force: true });
 });
 
-describeModelRegistryContract("in memory", async () => {
+describeModelRegistry("in memory", async () => {
   const directory = await mkdtemp(join(tmpdir(), "model-registry-"));
   directories.push(directory);
   const registry = new InMemoryModelRegistry({ directory });

@@ -6,14 +6,14 @@ import { stageSchema } from "../../../src/agents/model_deployer/domain/entities.
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
-import { describeModelRegistryContract } from "../../../src/testing/contracts/model_registry.ts";
+import { describeModelRegistry } from "../../../src/testing/contracts/model_registry.ts";
 
 const undo: (() => Promise<void>)[] = [];
 afterAll(async () => {
   for (const step of undo) await step();
 });
 
-describeModelRegistryContract("MLflow", async () => {
+describeModelRegistry("MLflow", async () => {
   const artifactDirectory = await mkdtemp(join(tmpdir(), "mlflow-contract-"));
   const client = new MLflowClient({ trackingUri: inject("mlflowUrl") });
   undo.push(

@@ -24,14 +24,15 @@ export interface Lifecycle {
   weights: Record<string, number>;
   mirror: { name: string; hours: number; requests: number } | null;
   staging: string | null;
-  rollout: { candidate: string; baseline: string; step: number; answers: number } | null;
+  /** `unseen` came since the worker looked. */
+  rollout: { candidate: string; baseline: string; step: number; answers: number; unseen: number } | null;
   switches: number;
 }
 
 /** Of four runs the last one misses the criteria. */
 export const RUNS = ["run1", "run2", "run3", "run4", "poor"] as const;
 export const STEPS = [10, 50, 100] as const;
-const NEXT: Readonly<Record<Stage, Stage | null>> = {
+export const NEXT: Readonly<Record<Stage, Stage | null>> = {
   development: "staging",
   staging: "shadow",
   shadow: "production",
@@ -142,13 +143,12 @@ function deployToProduction(
     drain(life, baseline);
     route(life, { [name]: 100 });
   } else {
-    life.rollout = { candidate: name, baseline, step: 0, answers: 0 };
+    life.rollout = { candidate: name, baseline, step: 0, answers: 0, unseen: 0 };
     route(life, { [baseline]: 100 - STEPS[0], [name]: STEPS[0] });
   }
   return "done";
 }
 
-/** @param reasonless a name that no deployment has is not found */
 export function rollBack(life: Lifecycle, name: string): Outcome {
   const current = life.deployments[name];
   if (current === undefined) return "not_found";
@@ -183,27 +183,47 @@ export function previousOf(life: Lifecycle, name: string): string | null {
   return last?.[0] ?? null;
 }
 
+/** What a rollback most often is of: the candidate, or what serves. */
+export function newest(life: Readonly<Lifecycle>): string {
+  const { rollout } = life;
+  return rollout?.candidate ?? Object.keys(life.weights)[0] ?? "none";
+}
+
 /** So many requests come, all answered. */
 export function serve(life: Lifecycle, requests: number): void {
   if (life.mirror !== null) life.mirror.requests += requests;
   const share = life.weights[life.rollout?.candidate ?? ""] ?? 0;
-  if (life.rollout !== null) life.rollout.answers += Math.floor((requests * share) / 100);
+  if (life.rollout !== null) life.rollout.unseen += Math.floor((requests * share) / 100);
 }
 
-/** The worker looks at the rollout while its candidate answers; too few answers move nothing. */
+/** What the worker has not looked at is gone. */
+export function restartListener(life: Lifecycle): void {
+  if (life.rollout !== null) life.rollout.unseen = 0;
+}
+
+/** The worker looks at the rollout while its candidate answers; each step needs answers of its own. */
 export function look(life: Lifecycle): void {
   const { rollout } = life;
-  if (rollout === null || rollout.answers < SAMPLES) return;
+  if (rollout === null) return;
+  rollout.answers += rollout.unseen;
+  rollout.unseen = 0;
+  if (rollout.answers < SAMPLES) return;
+  rollout.answers = 0;
   rollout.step += 1;
-  const weight = STEPS[rollout.step] ?? 100;
-  if (weight < 100) {
+  const weight = STEPS[rollout.step];
+  if (weight === undefined) {
+    complete(life, rollout);
+  } else if (weight < 100) {
     route(life, { [rollout.baseline]: 100 - weight, [rollout.candidate]: weight });
-    return;
+  } else {
+    route(life, { [rollout.candidate]: 100 });
   }
-  route(life, { [rollout.candidate]: 100 });
-  const candidate = life.deployments[rollout.candidate];
-  if (candidate !== undefined) candidate.status = "active";
-  drain(life, rollout.baseline);
+}
+
+function complete(life: Lifecycle, { candidate, baseline }: NonNullable<Lifecycle["rollout"]>): void {
+  const deployment = life.deployments[candidate];
+  if (deployment !== undefined) deployment.status = "active";
+  drain(life, baseline);
   life.rollout = null;
 }
 

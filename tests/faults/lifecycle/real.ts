@@ -20,23 +20,30 @@ export class RealLifecycle {
   /** Ids by the model's names. */
   readonly #ids = new Map<string, string>();
 
-  constructor(scratch: ScratchDeployer) {
+  readonly #tally: Map<string, number>;
+
+  /** @param tally of what requests came to, over all scripts */
+  constructor(scratch: ScratchDeployer, tally: Map<string, number>) {
     this.#scratch = scratch;
+    this.#tally = tally;
     this.given = scratch.given;
   }
 
   /** Asks; where somebody else has to approve and does, asks again. */
   async ask(request: ModelDeployerRequest, approved: boolean): Promise<Outcome> {
     const first = await this.#outcomeOf(request);
-    if (first.code !== "approval_required" || !approved) return first.code;
-    await approve(this.given, String(first.operation));
-    return (await this.#outcomeOf(request)).code;
+    const isApproved = first.code === "approval_required" && approved;
+    if (isApproved) await approve(this.given, String(first.operation));
+    const { code } = isApproved ? await this.#outcomeOf(request) : first;
+    const key = `${request.deployment_action} ${code}`;
+    this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
+    return code;
   }
 
   async #outcomeOf(request: ModelDeployerRequest): Promise<{ code: Outcome; operation: unknown }> {
     try {
-      await this.given.agent.execute(request);
-      return { code: "done", operation: null };
+      const { status } = await this.given.agent.execute(request);
+      return { code: status === "completed" ? "done" : status, operation: null };
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       return { code: error.code, operation: error.details["operation_id"] };
@@ -65,9 +72,13 @@ export class RealLifecycle {
 
   /** Everything that is under way comes to its end, but no rollout moves. */
   async settle(): Promise<void> {
+    await this.holdRollouts();
+    await this.given.worker.tick();
+    await this.given.worker.tick();
+  }
+
+  async holdRollouts(): Promise<void> {
     await this.#setNextLook("1 hour");
-    await this.given.worker.tick();
-    await this.given.worker.tick();
   }
 
   async #setNextLook(from: string): Promise<void> {

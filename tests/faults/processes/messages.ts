@@ -15,6 +15,7 @@ const settingsSchema = z.object({
   lease_seconds: z.number(),
   patience_seconds: z.number(),
   retention_seconds: z.number(),
+  reconcile_seconds: z.number(),
   default_effects: z.enum(["live", "dry-run"]),
 });
 

@@ -5,6 +5,7 @@ import { openScratchDeployer } from "../scratch.ts";
 
 const RUNS = ["run1", "run2", "run3", "run4"];
 const ROUNDS = { selection: 1, whole: 10 };
+const COUNTS = { selection: [2, 8], whole: [2, 3, 4, 5, 6, 7, 8] };
 
 interface Outcome {
   won: boolean;
@@ -20,7 +21,7 @@ export const contenders: FaultRow = {
     let cases = 0;
     let converged = 0;
     for (let round = 0; round < ROUNDS[options.extent]; round += 1) {
-      for (let count = 2; count <= 8; count += 1) {
+      for (const count of COUNTS[options.extent]) {
         const found = await runCase(count, options);
         cases += 1;
         if (found.length === 0) converged += 1;

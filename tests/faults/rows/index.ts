@@ -1,17 +1,29 @@
 import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
+import { crashRows } from "./crashes.ts";
+import { lifecycleRaces } from "./lifecycle_races.ts";
+import { lifecycleScripts } from "./lifecycle_scripts.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
+import { postgresRestarts } from "./postgres_restarts.ts";
+import { rollbackAlone } from "./rollback_alone.ts";
+import { shiftedClock } from "./shifted_clock.ts";
 import { stoppedProcess } from "./stopped_process.ts";
 import { terminatedWorker } from "./terminated_worker.ts";
 import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */
 export const faultRows: readonly FaultRow[] = [
+  ...crashRows,
   ...neighbourRows,
+  rollbackAlone,
   contenders,
   stoppedProcess,
+  shiftedClock,
   terminatedWorker,
+  postgresRestarts,
   trafficSwitches,
+  lifecycleScripts,
+  lifecycleRaces,
   malformedRequestsRow,
 ];

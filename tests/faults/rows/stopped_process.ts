@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { anotherProcess, type GivenDeployer } from "../../support/deployer.ts";
+import {
+  anotherProcess,
+  type GivenDeployer,
+  givenReadyForProduction,
+  promoteWithApproval,
+} from "../../support/deployer.ts";
 import { pollUntil } from "../../support/poll.ts";
 import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
 import { openNeighbourhood } from "../neighbours/neighbourhood.ts";
@@ -15,10 +20,13 @@ import { violationsOf } from "../invariants.ts";
 const LEASE_SECONDS = 2;
 const LANES = 3;
 const SETTLED_MS = 60_000;
-const CASES_IN_SELECTION = 3;
+const CASES_IN_SELECTION = 2;
+
+/** `overtaken` is a deployment whose endpoint a rollback takes meanwhile, and which nobody else carries on. */
+type Stopped = Action | "overtaken";
 
 interface StoppedCase {
-  action: Action;
+  action: Stopped;
   /** Which call to the outside or write to the journal it was about to make. */
   call: number;
 }
@@ -32,7 +40,7 @@ export const stoppedProcess: FaultRow = {
 };
 
 async function runRow(options: RowOptions): Promise<RowResult> {
-  const reaching = options.extent === "whole" ? actions : (["deploy"] as const);
+  const reaching: readonly Stopped[] = options.extent === "whole" ? [...actions, "overtaken"] : ["overtaken"];
   const counted = await sideBySide(LANES, reaching, (action) => callsOf(action, options));
   const all = counted.flatMap((points, index) =>
     points.map((_, call) => ({ action: reaching[index], call })),
@@ -40,8 +48,9 @@ async function runRow(options: RowOptions): Promise<RowResult> {
   const cases = all.flatMap(({ action, call }): StoppedCase[] =>
     action === undefined ? [] : [{ action, call }],
   );
+  const begun = cases.filter(({ call }) => call > (counted[0]?.indexOf("journal.begin") ?? 0));
   const some = { seed: options.seed, numRuns: CASES_IN_SELECTION };
-  const chosen = options.extent === "whole" ? cases : fc.sample(fc.constantFrom(...cases), some);
+  const chosen = options.extent === "whole" ? cases : fc.sample(fc.constantFrom(...begun), some);
   const results = await sideBySide(LANES, chosen, (one) => runCase(one, options));
   const violations = results.flat();
   return {
@@ -56,10 +65,10 @@ async function runRow(options: RowOptions): Promise<RowResult> {
 }
 
 /** The calls that the action makes when nobody disturbs it. */
-async function callsOf(action: Action, { services }: RowOptions): Promise<string[]> {
+async function callsOf(action: Stopped, { services }: RowOptions): Promise<string[]> {
   const scratch = await openScratchDeployer(services);
   try {
-    const { request } = await prepare(action, scratch.given, runsInMemory);
+    const { request } = await givenStopped(action, scratch.given);
     const process = new StartedProcess(scratch.given, { holder: "counted", request });
     await process.said();
     await process.exited();
@@ -74,7 +83,7 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
   const scratch = await openScratchDeployer(services, { settings: { lease_seconds: LEASE_SECONDS } });
   const { given } = scratch;
   try {
-    const { request } = await prepare(action, given, runsInMemory);
+    const { request, meanwhile } = await givenStopped(action, given);
     const needsRouter = action === "deploy" || action === "rollback";
     const router = needsRouter ? await openNeighbourhood.router(given, services) : null;
     const process = new StartedProcess(given, {
@@ -86,12 +95,13 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
       const point = await process.holdAt(call);
       process.stop();
       const other = processWith(anotherProcess(given), router?.direct ?? {});
-      const answer = await pollUntil(() => completed(other, request), {
+      const answer = await pollUntil(() => completed(other, meanwhile), {
         deadlineMs: SETTLED_MS,
         what: "end of the action by another process",
         intervalMs: 100,
       });
-      await other.worker.tick();
+      // What is overtaken stays as it is until the process has woken: a worker would undo it.
+      if (meanwhile === request) await other.worker.tick();
       const observed = { ...given, sql: given.world.sql, ...router?.observed };
       const before = await portraitOf(given, observed.router);
       process.wake();
@@ -101,7 +111,8 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
       const after = await portraitOf(given, observed.router);
       const found = [
         ...differencesOf(before, after),
-        ...wrongWith(said, answer.operation_id),
+        ...wrongWith(said, meanwhile === request ? answer.operation_id : null),
+        ...(await untilUndone(given, other)),
         ...(await violationsOf({ ...observed, episodes: () => keysOf(given) })),
       ];
       return found.map((one) => `${action} stopped before ${point} (call ${call}): ${one}`);
@@ -112,6 +123,44 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
   } finally {
     await scratch.close();
   }
+}
+
+/** What the process is asked, and what another does while it is stopped. */
+async function givenStopped(action: Stopped, given: GivenDeployer) {
+  if (action !== "overtaken") {
+    const { request } = await prepare(action, given, runsInMemory);
+    return { request, meanwhile: request };
+  }
+  const rollback = await prepare("rollback", given, runsInMemory);
+  const version = await givenReadyForProduction(given, "run3");
+  await promoteWithApproval(given, version);
+  await given.worker.tick();
+  const request = {
+    deployment_action: "deploy",
+    request_id: `overtaken-${randomUUID()}`,
+    model_version_id: version,
+    target_stage: "production" as const,
+    rollout: { steps: [50, 100].map((weight) => ({ weight, bake_seconds: 0 })) },
+  };
+  return { request, meanwhile: rollback.request };
+}
+
+/** A worker ends what was left in the middle. */
+async function untilUndone(
+  { world }: GivenDeployer,
+  { worker }: ReturnType<typeof processWith>,
+): Promise<string[]> {
+  const left = "select operation_id from ml_operations where status in ('planned', 'carrying_out')";
+  const due = "update ml_outbox set next_attempt_at = clock_timestamp() where delivered_at is null";
+  await pollUntil(
+    async () => {
+      await world.sql(due);
+      await worker.tick();
+      return (await world.sql(left)).length === 0;
+    },
+    { deadlineMs: SETTLED_MS, what: "end of what the stopped process had begun", intervalMs: 200 },
+  );
+  return [];
 }
 
 async function completed(

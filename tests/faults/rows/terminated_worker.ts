@@ -15,7 +15,7 @@ import { openScratchDeployer } from "../scratch.ts";
 import { sideBySide } from "../side_by_side.ts";
 
 const LANES = 3;
-const CASES_IN_SELECTION = 2;
+const CASES_IN_SELECTION = 1;
 const COMPLETED_MS = 60_000;
 const STEPS = [10, 50, 100].map((weight) => ({ weight, bake_seconds: 0 }));
 

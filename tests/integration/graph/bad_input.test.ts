@@ -75,6 +75,24 @@ test("as a node of a pipeline it leaves other agents' fields alone, and a bad re
   expect(given.wire.calls).toEqual([]);
 });
 
+test("effects that are none are refused as they are, whether JSON can write them or not", async () => {
+  const given = await givenDeployer();
+  const config = { configurable: { thread_id: "t" }, context: { effects: 10n } };
+  const state = { deployment_action: "promote", ...good.promote };
+  const error = await errorOf(given.graph.invoke(state, config));
+  expect(error).toMatchObject({ code: "invalid_request", retryable: false });
+  expect(error.message).toContain("context.effects is 10n");
+  expect(given.wire.calls).toEqual([]);
+});
+
+test("a state that raises when it is read ends in the node's answer", async () => {
+  const given = await givenDeployer();
+  const raising = new Proxy({}, { ownKeys: () => expect.fail("no keys for you") });
+  const update = await given.agent.asNode()(raising, {});
+  expect(update).toMatchObject({ status: "failed", errors: [{ code: "invalid_request" }] });
+  expect(update.errors?.[0]?.message).toContain("no keys for you");
+});
+
 test("an action that does not exist is named", async () => {
   const given = await givenDeployer();
   expect((await errorOf(act(given, "destroy", {}))).message).toContain('Unknown action: "destroy"');

@@ -148,7 +148,9 @@ test("a deployment that takes too long answers in_progress, and the worker ends 
   expect(state.deployment_manifest?.traffic.weights).toEqual([]);
   expect(state.warnings?.join()).toContain("a worker carries it on");
   given.wire.mend();
-  expect((await given.worker.tick()).resumed).toEqual([state.operation_id]);
+  expect((await given.worker.tick()).resumed).toMatchObject([
+    { operation_id: state.operation_id, outcome: "finished" },
+  ]);
   expect(await deployment(given)).toMatchObject({ status: "active" });
 });
 
@@ -168,5 +170,19 @@ test("an endpoint in use is a conflict that names who has it and since when", as
   const error = await errorOf(deploy(given, version, "staging"));
   expect(error).toMatchObject({ code: "conflict", retryable: true });
   expect(error.message).toMatch(new RegExp(`${STAGING} is in use: process-.* holds it since 20`));
+  expect(await given.server.list()).toEqual([]);
+});
+
+test("a deployment that is given up and cut off while it is undone is undone for the reason that it failed for", async () => {
+  const given = await givenDeployer();
+  const version = await givenAtStaging(given);
+  given.router.refuseNext("no such cluster");
+  given.wire.fail("server.stop", { error: new RangeError("the process is gone"), times: 1 });
+  await expect(deploy(given, version, "staging")).rejects.toThrow(RangeError);
+  expect((await given.worker.tick()).problems.join()).toContain("no such cluster");
+  const [operation] = await given.world.sql(
+    "select status, error ->> 'code' as code from ml_operations where action = 'deploy'",
+  );
+  expect(operation).toEqual({ status: "failed", code: "service_refused" });
   expect(await given.server.list()).toEqual([]);
 });

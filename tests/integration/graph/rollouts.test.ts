@@ -103,6 +103,15 @@ test("a bad canary is rolled back by the judge, with its numbers in the history 
   expect((await given.db.modelVersions.getProduction(EXPERIMENT))?.model_version_id).toBe(first.version);
   const history = await given.db.history.list(EXPERIMENT);
   expect(history.find((one) => one.kind === "rollback")?.reason).toContain("candidate failed 10 of 10");
+  expect(history.findLast((one) => one.kind === "traffic")).toMatchObject({
+    from_weights: { [first.version]: 90, [version]: 10 },
+    weights: { [first.version]: 100 },
+    metrics: { candidate_requests: 10, candidate_errors: 10, baseline_errors: 0 },
+    evidence: {
+      verdict: { outcome: "fail", candidate: { requests: 10, errors: 10 } },
+      model_metrics: { [first.version]: { test_auc: 0.9 } },
+    },
+  });
   expect(given.episodicMemory.episodes.at(-1)).toMatchObject({ event_subtype: "rollback" });
   const signal = AbortSignal.timeout(1000);
   expect(await given.proceduralMemory.experience("rollback:e2i_remission", { signal })).toEqual({

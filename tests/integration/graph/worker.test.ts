@@ -152,7 +152,7 @@ test("an operation that takes long to be carried on holds up no look", async () 
   const hold = given.wire.hold("server.start");
   const ended = new AbortController();
   const looked = Promise.withResolvers<void>();
-  const resumed: string[] = [];
+  const resumed: TickReport["resumed"] = [];
   let isHeld = false;
   const running = given.worker.run({
     signal: ended.signal,

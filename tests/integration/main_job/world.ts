@@ -77,8 +77,11 @@ afterAll(async () => {
 export const act = (deployment_action: string, given: Record<string, unknown>) =>
   deployer.agent.execute({ deployment_action, ...given });
 
+export const usualRow = (index: number): Record<string, number> =>
+  trained.rows.usual[index % trained.rows.usual.length] ?? {};
+
 export async function predict(url: string, index = 0) {
-  const features = trained.rows.usual[index % trained.rows.usual.length];
+  const features = usualRow(index);
   const body = JSON.stringify({ entity_id: "p1", features, time_horizon: "30d", return_proba: true });
   const answer = await fetch(`${url}/predict`, {
     method: "POST",

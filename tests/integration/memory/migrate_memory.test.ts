@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
+const FILES = ["0001_memories.sql", "0002_similar_episodes.sql"];
+
 describe("the migration of the memory tables", () => {
   const options = () => ({ signal: AbortSignal.timeout(30_000) });
   let database: ScratchDatabase;
@@ -13,13 +15,13 @@ describe("the migration of the memory tables", () => {
   afterEach(() => database.drop());
 
   it("runs each file once", async () => {
-    expect(await migrateMemory(database.url, options())).toEqual(["0001_memories.sql"]);
+    expect(await migrateMemory(database.url, options())).toEqual(FILES);
     expect(await migrateMemory(database.url, options())).toEqual([]);
   });
 
   it("is done by one of several that start together", async () => {
     const runs = await Promise.all(Array.from({ length: 4 }, () => migrateMemory(database.url, options())));
-    expect(runs.flat()).toEqual(["0001_memories.sql"]);
+    expect(runs.flat()).toEqual(FILES);
   });
 
   it("refuses a file that has changed since it was run", async () => {

@@ -1,17 +1,18 @@
 import { createClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import type { Embedder } from "../../../src/agents/model_deployer/ports.ts";
 import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
-import { episodicMemoryContract } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
 import {
   callOptions,
   exampleEpisode,
   exampleProcedure,
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { proceduralMemoryContract } from "../../../src/testing/contracts/memory/procedural_memory.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
 import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
 let database: ScratchDatabase;
@@ -28,8 +29,62 @@ afterAll(async () => {
   await database.drop();
 });
 
-episodicMemoryContract("the development default", () => new SupabaseEpisodicMemory(memory));
-proceduralMemoryContract("the development default", () => new SupabaseProceduralMemory(memory));
+describeEpisodicMemory("the development default", () => new SupabaseEpisodicMemory(memory));
+describeProceduralMemory("the development default", () => new SupabaseProceduralMemory(memory));
+
+/** Letters as directions: texts of the same letters are near. */
+const embedder: Embedder = {
+  embed: async (text) => {
+    const vector = Array.from({ length: 1536 }, () => 0);
+    for (const letter of text) {
+      const index = letter.charCodeAt(0) % vector.length;
+      vector[index] = (vector[index] ?? 0) + 1;
+    }
+    return vector;
+  },
+};
+
+describeEpisodicMemory(
+  "the development default with an embedder",
+  () => new SupabaseEpisodicMemory(memory, { embedder }),
+);
+
+describe("an embedding", () => {
+  const stored = async (key: string) => {
+    const [row] = await database.query(
+      "select embedding::real[] from episodic_memories where dedupe_key = $1",
+      [key],
+    );
+    return row?.["embedding"];
+  };
+
+  it("stands in its column when there is an embedder", async () => {
+    const episode = exampleEpisode({ description: "aab" });
+    await new SupabaseEpisodicMemory(memory, { embedder }).store(episode, callOptions());
+    expect(await stored(episode.dedupe_key)).toEqual(await embedder.embed("aab", callOptions()));
+  });
+
+  it("finds what shares no word with the question where vectors are compared, and nothing elsewhere", async () => {
+    const [found] = await database.query(
+      "select to_regprocedure('public.similar_episodic_memories(real[], integer)') is not null as compares",
+    );
+    const memories = new SupabaseEpisodicMemory(memory, { embedder });
+    const episode = exampleEpisode({ description: "qqqqxxxxqqqq" });
+    await memories.store(episode, callOptions());
+    const nearest = await memories.similar("xxxxqqqqqqqq", { limit: 1 }, callOptions());
+    expect(nearest).toEqual(found?.["compares"] === true ? [episode] : []);
+  });
+
+  it.each([[[1, 2, 3]], [Array.from({ length: 1536 }, () => NaN)]])(
+    "of a wrong form is refused, and nothing is stored",
+    async (vector) => {
+      const wrong = new SupabaseEpisodicMemory(memory, { embedder: { embed: async () => vector } });
+      const episode = exampleEpisode();
+      await expect(wrong.store(episode, callOptions())).rejects.toMatchObject({ code: "service_refused" });
+      expect(await stored(episode.dedupe_key)).toBeUndefined();
+    },
+  );
+});
 
 describe("the tables", () => {
   it("hold an episode with what the pipeline's other readers look for", async () => {
@@ -174,8 +229,8 @@ const { SUPABASE_URL, SUPABASE_KEY } = process.env;
 describe.skipIf(SUPABASE_URL === undefined || SUPABASE_URL === "")("the Supabase at SUPABASE_URL", () => {
   const project = () =>
     createMemoryClient({ supabaseUrl: SUPABASE_URL, supabaseKey: SUPABASE_KEY, databaseUrl: "" });
-  episodicMemoryContract("Supabase", () => new SupabaseEpisodicMemory(project()));
-  proceduralMemoryContract("Supabase", () => new SupabaseProceduralMemory(project()));
+  describeEpisodicMemory("Supabase", () => new SupabaseEpisodicMemory(project()));
+  describeProceduralMemory("Supabase", () => new SupabaseProceduralMemory(project()));
 
   it("shows nothing to a caller without the key", async () => {
     const outsider = createClient(SUPABASE_URL ?? "", "no-key", { auth: { persistSession: false } });

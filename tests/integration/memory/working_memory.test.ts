@@ -6,9 +6,9 @@ import {
   givenSessionIds,
   newSessionId,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { workingMemoryContract } from "../../../src/testing/contracts/memory/working_memory.ts";
+import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
 import { pollUntil } from "../../support/poll.ts";
-import { openInterruptibleRedis, type InterruptibleRedis } from "./interruptible_redis.ts";
+import { FaultProxy } from "../../faults/fault_proxy.ts";
 
 const redisUrl = inject("redisUrl");
 const opened: RedisWorkingMemory[] = [];
@@ -23,7 +23,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((memory) => memory.close()));
 });
 
-workingMemoryContract("Redis", () => open());
+describeWorkingMemory("Redis", () => open());
 
 describe("the pipeline's keys in Redis", () => {
   let redis: Redis;
@@ -96,14 +96,15 @@ describe("the pipeline's keys in Redis", () => {
 
 describe("a Redis that goes away", () => {
   const unavailable = { code: "service_unavailable", service: "redis", retryable: true };
-  let redis: InterruptibleRedis;
+  let proxy: FaultProxy;
+  let proxied: string;
 
   beforeAll(async () => {
-    redis = await openInterruptibleRedis(redisUrl);
+    ({ proxy, url: proxied } = await FaultProxy.beforeUrl(redisUrl));
   });
 
-  afterEach(() => redis.up());
-  afterAll(() => redis.close());
+  afterEach(() => proxy.mend());
+  afterAll(() => proxy.close());
 
   const worksAgain = (memory: RedisWorkingMemory) =>
     pollUntil(async () => (await memory.recallManifest(newSessionId(), callOptions())) === null, {
@@ -112,48 +113,48 @@ describe("a Redis that goes away", () => {
     });
 
   it("is reported, and used again when it is back", async () => {
-    const memory = open(redis.url);
+    const memory = open(proxied);
     await memory.recallManifest(newSessionId(), callOptions());
-    await redis.down();
+    await proxy.set("refuse");
     await expect(memory.recallManifest(newSessionId(), callOptions())).rejects.toMatchObject(unavailable);
     await expect(memory.rememberManifest(newSessionId(), {}, callOptions())).rejects.toMatchObject(
       unavailable,
     );
-    await redis.up();
+    await proxy.mend();
     expect(await worksAgain(memory)).toBe(true);
   });
 
   it("may be away at the start", async () => {
-    await redis.down();
-    const memory = open(redis.url);
+    await proxy.set("refuse");
+    const memory = open(proxied);
     await expect(memory.recallManifest(newSessionId(), callOptions())).rejects.toMatchObject(unavailable);
-    await redis.up();
+    await proxy.mend();
     expect(await worksAgain(memory)).toBe(true);
   });
 
   it("may take connections and never answer", async () => {
-    const memory = open(redis.url);
+    const memory = open(proxied);
     await memory.recallManifest(newSessionId(), callOptions());
-    redis.hang();
+    await proxy.set("black_hole");
     await expect(memory.recallManifest(newSessionId(), callOptions())).rejects.toMatchObject(unavailable);
-    await expect(open(redis.url).recallManifest(newSessionId(), callOptions())).rejects.toMatchObject(
+    await expect(open(proxied).recallManifest(newSessionId(), callOptions())).rejects.toMatchObject(
       unavailable,
     );
-    await redis.up();
+    await proxy.mend();
     expect(await worksAgain(memory)).toBe(true);
   });
 
   it("is not waited for past the caller's deadline", async () => {
-    redis.hang();
+    await proxy.set("black_hole");
     const signal = AbortSignal.timeout(20);
     const cause = { name: "TimeoutError" };
-    const recalled = open(redis.url).recallManifest(newSessionId(), { signal });
+    const recalled = open(proxied).recallManifest(newSessionId(), { signal });
     await expect(recalled).rejects.toMatchObject({ ...unavailable, cause });
   });
 
   it("is reported without the password of its URL", async () => {
-    await redis.down();
-    const url = new URL(redis.url);
+    await proxy.set("refuse");
+    const url = new URL(proxied);
     url.password = "s3cret-of-redis";
     const failure = await open(url.href)
       .recallManifest(newSessionId(), callOptions())

@@ -11,7 +11,7 @@ import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
 import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
-import { LossyProxy } from "./lossy_proxy.ts";
+import { FaultProxy } from "../../faults/fault_proxy.ts";
 import { MLflowSeed } from "./mlflow_seed.ts";
 
 const signal = new AbortController().signal;
@@ -122,18 +122,19 @@ describe("MLflow's deprecated stage", () => {
 });
 
 describe("a reply that is lost", () => {
-  let proxy: LossyProxy;
+  let proxy: FaultProxy;
   let behindProxy: MLflowClient;
   let lossy: MLflowRegistry;
   beforeAll(async () => {
-    proxy = new LossyProxy(inject("mlflowUrl"));
+    const before = await FaultProxy.beforeUrl(inject("mlflowUrl"));
+    proxy = before.proxy;
     const breaker = { consecutiveFailures: 100, halfOpenAfterMs: 100 };
-    behindProxy = new MLflowClient({ trackingUri: await proxy.start(), breaker });
+    behindProxy = new MLflowClient({ trackingUri: before.url, breaker });
     lossy = new MLflowRegistry({ client: behindProxy, artifactDirectory: directory });
   });
   afterAll(async () => {
     await behindProxy.close();
-    await proxy.stop();
+    await proxy.close();
   });
 
   async function versionsOf(name: string): Promise<number[]> {
@@ -146,7 +147,7 @@ describe("a reply that is lost", () => {
     async (path) => {
       const { run_id } = await seed.addRun({ artifacts: { "model/MLmodel": "flavors:\n" } });
       const input = { model_name: newName(), run_id, source: `runs:/${run_id}/model`, request_key: "k" };
-      proxy.loseReplies(path, 1);
+      await proxy.set("reply_lost", { asking: path, times: 1 });
       const registered = await lossy.registerVersion(input, { signal });
       expect(registered).toMatchObject({ version: 1, run_id });
       expect(await lossy.registerVersion(input, { signal })).toEqual(registered);
@@ -157,10 +158,10 @@ describe("a reply that is lost", () => {
   it("each time leaves one version, found by looking", async () => {
     const { run_id } = await seed.addRun({ artifacts: { "model/MLmodel": "flavors:\n" } });
     const input = { model_name: newName(), run_id, source: `runs:/${run_id}/model`, request_key: "k" };
-    proxy.loseReplies("model-versions/create", Infinity);
+    await proxy.set("reply_lost", { asking: "model-versions/create" });
     expect(await lossy.registerVersion(input, { signal })).toMatchObject({ version: 1 });
     expect(await versionsOf(input.model_name)).toEqual([1]);
-    proxy.loseReplies("", 0);
+    await proxy.mend();
   });
 
   it("of a removed duplicate leaves the lowest version only", async () => {
@@ -172,7 +173,7 @@ describe("a reply that is lost", () => {
     const duplicate = { name: input.model_name, source, run_id, model_id: null, tags };
     await client.createModelVersion(duplicate, signal);
     expect(await versionsOf(input.model_name)).toHaveLength(2);
-    proxy.loseReplies("model-versions/delete", 1);
+    await proxy.set("reply_lost", { asking: "model-versions/delete", times: 1 });
     expect(await lossy.registerVersion(input, { signal })).toMatchObject({ version: 1 });
     expect(await versionsOf(input.model_name)).toEqual([1]);
   });
@@ -180,9 +181,8 @@ describe("a reply that is lost", () => {
 
 describe("a server that is not there", () => {
   it("is reported as such by every call, and by the health check", async () => {
-    const nobody = new LossyProxy(inject("mlflowUrl"));
-    const trackingUri = await nobody.start();
-    await nobody.stop();
+    const { proxy: nobody, url: trackingUri } = await FaultProxy.beforeUrl(inject("mlflowUrl"));
+    await nobody.close();
     const lonely = new MLflowClient({ trackingUri });
     const absent = new MLflowRegistry({ client: lonely, artifactDirectory: directory });
     await expect(lonely.health(signal)).rejects.toThrow(ServiceUnavailableError);

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,10 +11,13 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({
   devDependencies: z.record(z.string(), z.string()),
   peerDependencies: z.record(z.string(), z.string()),
+  peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean() })),
 });
 const packedSchema = z.array(
   z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }),
 );
+
+const reportSchema = z.object({ success: z.boolean(), numPassedTests: z.int() });
 
 let project: string;
 let files: string[];
@@ -42,8 +45,9 @@ beforeAll(async () => {
   files = packed.files.map(({ path }) => path);
   await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
   const { default: own } = await import("../../../package.json", { with: { type: "json" } });
-  const { devDependencies, peerDependencies } = packageSchema.parse(own);
-  const wanted = [...Object.keys(peerDependencies), "typescript", "@types/node"];
+  const { devDependencies, peerDependencies, peerDependenciesMeta } = packageSchema.parse(own);
+  const peers = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name]?.optional !== true);
+  const wanted = [...peers, "typescript", "@types/node"];
   const versions = wanted.map((name) => `${name}@${devDependencies[name]}`);
   // A download that stalls is given up and asked for again long before the hook's time is over.
   const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
@@ -53,15 +57,19 @@ beforeAll(async () => {
     ["install", ...quietly, ...patiently, join(project, packed.filename), ...versions],
     project,
   );
-});
+}, 600_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
 
-/** Compiles a module of the project as strictly as this one is, and runs what came of it. */
-async function compileAndRun(name: string, extra: Record<string, string> = {}): Promise<string> {
+/** Compiles a module of the project as strictly as this one is. */
+async function compile(name: string): Promise<void> {
   const options = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", "node"];
   const target = ["--module", "nodenext", "--target", "es2024"];
   await run("node_modules/.bin/tsc", [...options, ...target, `${name}.ts`], project);
+}
+
+async function compileAndRun(name: string, extra: Record<string, string> = {}): Promise<string> {
+  await compile(name);
   return run(process.execPath, [`${name}.js`, "mv_1"], project, extra);
 }
 
@@ -73,6 +81,9 @@ describe("the package", () => {
         "dist/index.d.ts",
         "dist/ports.d.ts",
         "dist/errors.js",
+        "dist/testing/index.d.ts",
+        "dist/testing/contracts/index.js",
+        "schemas/request.schema.json",
         "dist/database/migrations/0001_experiments_and_models.sql",
         "dist/memory/migrations/0001_memories.sql",
         "dist/mlops/bentoml/service_template/service.py",
@@ -122,6 +133,25 @@ console.log(await client.client().catch((error) => error.code + ": " + error.mes
     );
     const output = await run(process.execPath, ["memories.mjs"], project);
     expect(output).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
+  });
+
+  it("compiles and runs the README's test with mock state, without a service", async () => {
+    await copyFile(join(root, "examples", "mock_state.ts"), join(project, "mock_state.ts"));
+    expect(await compileAndRun("mock_state")).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  it("lets an adapter of somebody else's prove itself by the contract suite", async () => {
+    const name = "own_memory.test";
+    await copyFile(join(root, "examples", `${name}.ts`), join(project, `${name}.ts`));
+    // Of the project's own: its compiler comes as an optional package, and those were left out.
+    await symlink(join(root, "node_modules", "vitest"), join(project, "node_modules", "vitest"));
+    await compile(name);
+    const runner = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", "--outputFile=report.json"];
+    await run(process.execPath, [...runner, `${name}.js`], project);
+    const report = await readFile(join(project, "report.json"), "utf8");
+    const { numPassedTests, success } = reportSchema.parse(JSON.parse(report));
+    expect(success).toBe(true);
+    expect(numPassedTests).toBeGreaterThan(10);
   });
 
   it("compiles and runs the README's example", async () => {

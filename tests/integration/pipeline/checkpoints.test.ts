@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "@langchain/langgraph";
-import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import { createPool } from "../../../src/database/pool.ts";
+import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
 import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/graph.ts";
 import {
   anotherProcess,
@@ -22,8 +21,7 @@ import { endpointAnswer, predictionRequest } from "../../unit/pipeline/given.ts"
 
 /** The pipeline as one process has it: its own graph, its own connection to the checkpoints. */
 async function pipelineOf(given: GivenDeployer): Promise<PipelineGraph> {
-  // The saver's own pool lets the loss of an idle connection end the process; this one outlasts it.
-  const checkpointer = new PostgresSaver(createPool(given.world.url));
+  const checkpointer = await createCheckpoints(given.world.url);
   onTestFinished(() => checkpointer.end());
   await checkpointer.setup();
   const deployer = new ModelDeployerAgent(createModelDeployerGraph(given.capabilities));

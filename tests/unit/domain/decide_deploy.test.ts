@@ -123,6 +123,7 @@ test("over another in production: the first step only, the old one active, a rol
   });
   expect(plan.approvals_needed).toBe(0);
   expect(changesOf(plan.intent, "insert_deployment")[0]?.deployment.previous_deployment_id).toBe("d1");
+  expect(announcementsOf(plan)).toContain("registry_projection op_new:registry:mv_1");
 });
 
 test.each<[string, DeployRequest["rollout"]]>([

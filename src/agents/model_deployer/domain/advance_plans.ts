@@ -4,14 +4,19 @@ import { planned, propose } from "./decisions.ts";
 import type { ModelVersion } from "./entities.ts";
 import { type EpisodeParts, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
-import { LOOK_SECONDS, packageOf, secondsAfter } from "./planned_deployment.ts";
+import {
+  LOOK_SECONDS,
+  packageOf,
+  secondsAfter,
+  startOf,
+  WATCH_SECONDS,
+  watchAfter,
+} from "./planned_deployment.ts";
 import type { RolloutStep } from "./rollout.ts";
 import type { Look } from "./rollout_look.ts";
 import { noRoute, setStatus, switchRoute } from "./route_switch.ts";
 import { split } from "./weights.ts";
 
-/** How often a completed rollout is looked at until its retention period ends. */
-const WATCH_SECONDS = 5;
 /** When a baseline that could not be started again is tried anew. */
 const RETRY_SECONDS = 30;
 
@@ -63,6 +68,7 @@ export function takeStep(look: Look, step: RolloutStep): Decision {
       weights: split(baseline, candidate, step.weight),
       mirror_deployment_id: before.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, step ${stepIndex + 1}: ${verdict.reason}`,
+      verdict,
     }),
     on_success: [
       ...(isLast ? completion(look, begun) : [holdRollout(look, begun)]),
@@ -97,15 +103,6 @@ export function completeRollout(look: Look): Decision {
   });
 }
 
-/** How long a completed rollout is watched, and when first. */
-export function watchFor(retentionSeconds: number, now: string) {
-  const isWatched = retentionSeconds > 0;
-  return {
-    next_tick_at: isWatched ? secondsAfter(now, WATCH_SECONDS) : null,
-    watched_until: isWatched ? secondsAfter(now, retentionSeconds) : null,
-  };
-}
-
 /** The candidate is the one that serves; the baseline stays warm, and the candidate watched, for the retention period. */
 function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[] {
   const { facts, context } = look;
@@ -115,7 +112,7 @@ function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[]
     holdRollout(look, {
       ...to,
       status: "completed",
-      ...watchFor(keepWarmSeconds, context.now),
+      ...watchAfter(keepWarmSeconds, context),
       event: { kind: "rollout_completed", reason: look.verdict.reason },
     }),
     setStatus(candidate, ["deploying"], "active"),
@@ -125,20 +122,16 @@ function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[]
 
 /** Waits for a person, at the traffic that there is; it is judged all the same. */
 export function pauseRollout(look: Look): Decision {
-  const { context } = look;
   const { rollout, endpoint } = look.facts;
-  const { reason } = look.verdict;
   const { rollout_id, deployment_id: candidate, endpoint_name: name } = rollout;
+  const { reason } = look.verdict;
+  const pause = { by: "the judge", reason, since: look.context.now };
+  const event = { kind: "rollout_paused" as const, reason };
   return propose({
     summary: `${name}: pause ${rollout_id} at step ${rollout.step_index + 1}.`,
     lease_name: name,
     on_success: [
-      holdRollout(look, {
-        status: "paused",
-        inconclusive_looks: 0,
-        pause: { by: context.requested_by, reason, since: context.now },
-        event: { kind: "rollout_paused", reason },
-      }),
+      holdRollout(look, { status: "paused", inconclusive_looks: 0, pause, event }),
       tell(look, {
         description: `${name}: the rollout of ${candidate} waits for a person; ${look.verdict.reason}`,
         outcome_type: "escalated",
@@ -155,14 +148,13 @@ export function serveBaselineAgain(look: Look, version: ModelVersion): Decision 
   const { rollout, endpoint, previous: baseline } = look.facts;
   if (endpoint === null || baseline === null) return null;
   const { endpoint_name: name, generation } = endpoint;
-  const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = baseline;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  const { deployment_id, bento_tag } = baseline;
   return propose({
     summary: `${name}: start the server of the baseline ${deployment_id} again.`,
     lease_name: name,
     steps: [
-      planned(packageOf(version)),
-      planned({ step: "start_server", deployment_id, bento_tag, resources }),
+      planned({ ...packageOf(version), bento_tag }),
+      planned(startOf(baseline)),
       planned({ step: "apply_route", endpoint_name: name, generation }),
     ],
     on_success: [

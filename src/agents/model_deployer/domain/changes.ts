@@ -83,6 +83,9 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+  /** What it was decided by: figures by name, and the evidence behind them. */
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
 });
 
 const observeRoute = z.strictObject({
@@ -123,12 +126,12 @@ const moveRollout = z.strictObject({
   inconclusive_looks: z.int().min(0),
   judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
+  /** Left out or null keeps it. */
+  watched_until: instantSchema.nullable().optional(),
   /** Null ends a pause; without it, a pause stays as it is. */
   pause: pauseSchema.nullable().optional(),
   /** Written into the rollout's history; without it nothing is. */
   event: z.strictObject({ kind: rolloutEventSchema, reason: z.string() }).optional(),
-  /** Left out or null keeps it. */
-  watched_until: instantSchema.nullable().optional(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });

@@ -4,7 +4,7 @@ import type { Change } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
 import { deploymentId, rolloutId } from "./names.ts";
-import { recordProcedure, remember } from "./outbox_entries.ts";
+import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import {
   deploymentSteps,
@@ -60,6 +60,7 @@ export function planDeployment(
     steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
     on_success: [
       ...outcome(deployment, traffic, facts, context),
+      ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
     on_failure: [setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 })],
@@ -105,10 +106,22 @@ function outcome(
     judge: traffic.rollout.judge,
     judge_state: newJudgeState(facts.figures, traffic.baseline),
     verdict: null,
-    pause: null,
     watched_until: null,
+    pause: null,
   };
   return [...replaced, { change: "start_rollout", rollout }];
+}
+
+/** The registry shows what a rollback would bring back, which changes with the deployment that it would roll back. */
+function announceReplaced(
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Change[] {
+  const replaced = facts.deployments.find((one) => one.deployment_id === traffic.baseline);
+  const isSame = replaced === undefined || replaced.model_version_id === version.model_version_id;
+  return isSame ? [] : [projectStage(context.operation_id, replaced.model_version_id)];
 }
 
 function memories(

@@ -139,10 +139,6 @@ function plan(
   });
 }
 
-function endingOf({ way_back }: PromoteFacts, by: ModelVersion, context: DecisionContext) {
-  return way_back === null ? null : supersedeRollout(way_back, by, context);
-}
-
 /** Everything that the gate looked at, and what nobody but a person can judge. */
 function productionEvidence(
   { metrics }: ModelVersion,
@@ -157,6 +153,10 @@ function productionEvidence(
     shadow,
     feature_shift: shift === null ? null : { ...shift },
   };
+}
+
+function endingOf({ way_back }: PromoteFacts, by: ModelVersion, context: DecisionContext) {
+  return way_back === null ? null : supersedeRollout(way_back, by, context);
 }
 
 function supersession(version: ModelVersion, by: ModelVersion): StageMove {

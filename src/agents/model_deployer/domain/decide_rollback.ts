@@ -1,13 +1,13 @@
-import { type DeploymentManifest, emptyAnswer } from "./answer.ts";
+import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
-import { packageOf } from "./planned_deployment.ts";
+import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { announceRollback } from "./rollback_announcements.ts";
-import { type Ending, endRollout, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
-import type { Rollout } from "./rollout.ts";
+import { endRollout, type Ending, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 import { allTo } from "./weights.ts";
@@ -82,38 +82,42 @@ export function planRollback(
   judged: Judged | null,
   ending: Ending = "rolled_back",
 ): Decision {
-  const { current, previous, endpoint } = turn;
+  const { current, previous, endpoint, rollout } = turn;
+  const verdict = judged?.verdict ?? rollout?.verdict ?? null;
   return propose({
     summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: holdStill(turn.rollout, judged),
-    steps: rollbackSteps(turn, reason),
+    intent: holdStill(rollout, judged),
+    steps: rollbackSteps(turn, reason, verdict),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
         keepWarmSeconds: KEEP_BAD_SECONDS,
         rollbackReason: reason,
       }),
       ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
-      ...stageMoves(turn, reason).map((move) =>
-        setStage(move, context.requested_by, { verdict: judged?.verdict ?? null }),
-      ),
-      ...endRollout(turn.rollout, judged, ending, reason),
-      ...announceRollback(turn, reason, context, { judged, ending }),
+      ...stageMoves(turn, reason).map((move) => setStage(move, context.requested_by, { verdict })),
+      ...endRollout(rollout, judged, ending, reason),
+      ...announceRollback(turn, reason, context, judged, ending),
     ],
-    on_failure: goOn(turn.rollout, judged, context.now),
-    draft: {
-      ...emptyAnswer,
-      model_version_id: previous.model_version_id,
-      rollback_successful: true,
-      active_deployment_id: previous.deployment_id,
-      deployment_manifest: restoredManifest(turn),
-      notes: turn.warm
-        ? []
-        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
-    },
+    on_failure: goOn(rollout, judged, context.now),
+    draft: rollbackAnswer(turn),
     generation: endpoint.generation,
   });
+}
+
+function rollbackAnswer(turn: Turn): Answer {
+  const { previous, warm } = turn;
+  return {
+    ...emptyAnswer,
+    model_version_id: previous.model_version_id,
+    rollback_successful: true,
+    active_deployment_id: previous.deployment_id,
+    deployment_manifest: restoredManifest(turn),
+    notes: warm
+      ? []
+      : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+  };
 }
 
 function restoredManifest({ previous, endpoint, current }: Turn): DeploymentManifest {
@@ -135,17 +139,11 @@ function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
 function rollbackSteps(
   { endpoint, current, previous, previousVersion, warm }: Turn,
   reason: string,
+  verdict: Verdict | null,
 ): PlannedStep[] {
-  const { replicas, cpu_limit, memory_limit, autoscaling } = previous;
-  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
   const serveAgain: PlannedStep[] = [
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
-    planned({
-      step: "start_server",
-      deployment_id: previous.deployment_id,
-      bento_tag: previous.bento_tag,
-      resources,
-    }),
+    planned(startOf(previous)),
   ];
   return [
     ...(warm ? [] : serveAgain),
@@ -155,6 +153,7 @@ function rollbackSteps(
       weights: allTo(previous.deployment_id),
       mirror_deployment_id: mirrorAfter(endpoint, current),
       reason: `rollback of ${current.deployment_id}: ${reason}`,
+      verdict,
     }),
   ];
 }

@@ -1,10 +1,9 @@
-import { watchFor } from "./advance_plans.ts";
 import { propose, refuse } from "./decisions.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
 import type { GatePolicy } from "./entities.ts";
 import type { Decision } from "./plan.ts";
-import { LOOK_SECONDS, secondsAfter } from "./planned_deployment.ts";
+import { LOOK_SECONDS, secondsAfter, watchAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
 import {
@@ -34,16 +33,9 @@ function pause(
 ): Decision {
   const { rollout } = standing;
   if (rollout.status === "paused") {
-    const {
-      by,
-      since,
-      reason: why,
-    } = rollout.pause ?? {
-      by: "the judge",
-      since: rollout.step_started_at,
-      reason: "it waits for a person",
-    };
-    return nothingToDo(standing, `It is paused since ${since} by ${by}: ${why}.`);
+    const { pause } = rollout;
+    const who = pause === null ? "" : ` since ${pause.since} by ${pause.by}: ${pause.reason}`;
+    return nothingToDo(standing, `It is paused${who}.`);
   }
   if (rollout.status !== "running") return hasEnded(rollout, "paused");
   const share = `${standing.endpoint.weights[rollout.deployment_id] ?? 0} %`;
@@ -149,7 +141,7 @@ function promoteNow(
         status: "completed",
         step_index: rollout.steps.length - 1,
         step_started_at: context.now,
-        ...watchFor(facts.retention_seconds, context.now),
+        ...watchAfter(facts.retention_seconds, context),
         inconclusive_looks: 0,
         pause: null,
         event: { kind: "rollout_promoted", reason },

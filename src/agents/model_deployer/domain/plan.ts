@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
-import { resourcesSchema, weightSetSchema } from "./entities.ts";
+import { metricsSchema, resourcesSchema, weightSetSchema } from "./entities.ts";
 
 /**
  * A plan is data: what is written before anything happens (`intent`), the outside effects in their order (`steps`),
@@ -52,6 +52,9 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
+  /** What it was decided by: figures by name, and the evidence behind them. */
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
 });
 
 /** Brings the router to the wanted route of this generation and waits for its acknowledgement. */

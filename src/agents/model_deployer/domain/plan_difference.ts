@@ -118,8 +118,8 @@ function ofChange(change: Change): PlanDifference[] {
     case "open_endpoint":
     case "want_route":
     case "observe_route":
-    case "mark_drained":
     case "date_deployment":
+    case "mark_drained":
     case "spend_approval":
     case "enqueue":
       return [];

@@ -11,8 +11,20 @@ import type { DecisionContext, DeployRequest } from "./requests.ts";
 /** How often a running rollout is looked at. */
 export const LOOK_SECONDS = 1;
 
+/** How often a completed rollout is looked at until its retention period ends. */
+export const WATCH_SECONDS = 5;
+
 export function secondsAfter(instant: string, seconds: number): string {
   return new Date(Date.parse(instant) + seconds * 1000).toISOString();
+}
+
+/** A completed rollout is looked at for as long as what it replaced is kept warm. */
+export function watchAfter(retentionSeconds: number, { now }: DecisionContext) {
+  if (retentionSeconds === 0) return { next_tick_at: null, watched_until: null };
+  return {
+    next_tick_at: secondsAfter(now, WATCH_SECONDS),
+    watched_until: secondsAfter(now, retentionSeconds),
+  };
 }
 
 export function newDeployment(
@@ -57,22 +69,13 @@ export function deploymentSteps(
   traffic: PlannedTraffic,
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
-  const { replicas, cpu_limit, memory_limit, autoscaling } = deployment;
   return [
     planned(
       { step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
       { then: [setStatus(id, ["pending"], "deploying")] },
     ),
     planned(packageOf(version)),
-    planned(
-      {
-        step: "start_server",
-        deployment_id: id,
-        bento_tag: deployment.bento_tag,
-        resources: { replicas, cpu_limit, memory_limit, autoscaling },
-      },
-      { undo: [{ step: "stop_server", deployment_id: id }] },
-    ),
+    planned(startOf(deployment), { undo: [{ step: "stop_server", deployment_id: id }] }),
     ...switchRoute({
       endpoint_name: name,
       before,
@@ -81,6 +84,12 @@ export function deploymentSteps(
       reason: `deploy ${id}`,
     }),
   ];
+}
+
+export function startOf(deployment: Deployment): StepOf<"start_server"> {
+  const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
+  const resources = { replicas, cpu_limit, memory_limit, autoscaling };
+  return { step: "start_server", deployment_id, bento_tag, resources };
 }
 
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {

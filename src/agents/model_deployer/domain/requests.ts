@@ -88,9 +88,9 @@ export const rolloutRequestSchema = z.union([
       .array(rolloutStepSchema)
       .min(1)
       .max(100)
-      .superRefine((steps, context) => {
+      .superRefine((steps, { addIssue }) => {
         const wrong = refuseSteps(steps);
-        if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
+        if (wrong !== null) addIssue({ code: "custom", message: wrong });
       }),
     judge: judgeSettingsSchema.partial().optional(),
   }),
@@ -126,7 +126,7 @@ function rolloutControlSchema<A extends string>(action: A) {
       endpoint_name: idSchema.nullable(),
       rollout_reason: reasonSchema,
     })
-    .refine((control) => control.rollout_id !== null || control.endpoint_name !== null, {
+    .refine(({ rollout_id, endpoint_name }) => rollout_id !== null || endpoint_name !== null, {
       path: ["rollout_id"],
       message: "name the rollout, or its endpoint as endpoint_name",
     });

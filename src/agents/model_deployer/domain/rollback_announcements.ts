@@ -9,7 +9,8 @@ export function announceRollback(
   turn: Turn,
   reason: string,
   context: DecisionContext,
-  { judged, ending }: { judged: Judged | null; ending: Ending },
+  judged: Judged | null,
+  ending: Ending,
 ): Change[] {
   const { current, previous, currentVersion, previousVersion } = turn;
   const done = ending === "aborted" ? "Aborted the rollout and took" : "Rolled";

@@ -7,6 +7,9 @@ export interface Judged {
   verdict: Verdict;
 }
 
+/** What becomes of the rollout: found bad, or stopped by a person. */
+export type Ending = "rolled_back" | "aborted";
+
 /** The status that an open rollout has while it is rolled back; a completed one stays so. */
 const stillStatus = (rollout: Rollout): Rollout["status"] =>
   rollout.status === "completed" ? "completed" : "paused";
@@ -19,9 +22,6 @@ export function holdStill(rollout: Rollout | null, judged: Judged | null): Chang
   return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
 }
 
-/** What becomes of a rollout: found bad, or stopped by a person. */
-export type Ending = "rolled_back" | "aborted";
-
 export function endRollout(
   rollout: Rollout | null,
   judged: Judged | null,
@@ -29,22 +29,15 @@ export function endRollout(
   reason: string,
 ): Change[] {
   if (rollout === null) return [];
-  const event = { kind: `rollout_${ending}`, reason } as const;
-  return [
-    moveRolloutTo(rollout, judged, {
-      expected_status: [stillStatus(rollout)],
-      status: ending,
-      pause: null,
-      event,
-    }),
-  ];
+  const event = { kind: `rollout_${ending}` as const, reason };
+  const expected_status = [stillStatus(rollout)];
+  return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
 }
 
-/** After a rollback that failed; one that an earlier rollback had held still without its being paused goes on. */
+/** After a rollback that failed. */
 export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
   if (rollout === null) return [];
-  const isHeldStill = rollout.status === "paused" && rollout.pause === null && rollout.next_tick_at === null;
-  const status = isHeldStill ? "running" : rollout.status;
+  const { status } = rollout;
   const next_tick_at = rollout.next_tick_at ?? now;
   return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
 }

@@ -132,8 +132,9 @@ export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
 
-/** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
 export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
+/** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
+export type Pause = z.infer<typeof pauseSchema>;
 
 export const rolloutSchema = z.strictObject({
   rollout_id: z.string(),
@@ -151,10 +152,10 @@ export const rolloutSchema = z.strictObject({
   judge: judgeSettingsSchema,
   judge_state: judgeStateSchema,
   verdict: verdictSchema.nullable(),
-  /** Null unless somebody has paused it; one that is being rolled back is `paused` without it and without a next tick. */
-  pause: pauseSchema.nullable().default(null),
   /** Until when a completed one is judged and may be rolled back by itself; null before that, and without it. */
   watched_until: instantSchema.nullable().default(null),
+  /** Null unless somebody has paused it; one that is being rolled back is `paused` without it and without a next tick. */
+  pause: pauseSchema.nullable().default(null),
 });
 export type Rollout = z.infer<typeof rolloutSchema>;
 

@@ -1,7 +1,9 @@
+import { z } from "zod";
 import type { ChangeOf } from "./changes.ts";
 import { planned } from "./decisions.ts";
 import type { DeploymentStatus, Endpoint, WeightSet } from "./entities.ts";
-import type { PlannedStep } from "./plan.ts";
+import type { PlannedStep, StepOf } from "./plan.ts";
+import type { Verdict } from "./rollout.ts";
 
 export interface RouteSwitch {
   endpoint_name: string;
@@ -10,6 +12,8 @@ export interface RouteSwitch {
   weights: WeightSet;
   mirror_deployment_id: string | null;
   reason: string;
+  /** What a judge saw of the versions on the route, if one did. */
+  verdict?: Verdict | null;
 }
 
 /** The route of an endpoint that is not open yet. */
@@ -17,7 +21,7 @@ export const noRoute: RouteSwitch["before"] = { generation: 0, weights: {}, mirr
 
 /** First what is wanted, in the database; then the router; one atomic set, never a weight at a time. */
 export function switchRoute(change: RouteSwitch): PlannedStep[] {
-  const { endpoint_name, before, weights, mirror_deployment_id, reason } = change;
+  const { endpoint_name, before, weights, mirror_deployment_id, reason, verdict = null } = change;
   const wanted = before.generation + 1;
   return [
     planned(
@@ -28,6 +32,7 @@ export function switchRoute(change: RouteSwitch): PlannedStep[] {
         weights,
         mirror_deployment_id,
         reason,
+        ...(verdict === null ? {} : judgedBy(verdict)),
       },
       {
         undo: [
@@ -45,6 +50,21 @@ export function switchRoute(change: RouteSwitch): PlannedStep[] {
     ),
     planned({ step: "apply_route", endpoint_name, generation: wanted }),
   ];
+}
+
+/** The verdict as the history keeps it: its numbers by name, and all of it. */
+function judgedBy(verdict: Verdict): Pick<StepOf<"want_route">, "metrics" | "evidence"> {
+  const { candidate, baseline, e_value } = verdict;
+  return {
+    metrics: {
+      candidate_requests: candidate.requests,
+      candidate_errors: candidate.errors,
+      baseline_requests: baseline.requests,
+      baseline_errors: baseline.errors,
+      ...(e_value === null ? {} : { e_value }),
+    },
+    evidence: { verdict: z.json().parse(verdict) },
+  };
 }
 
 /** `keepWarmSeconds` goes with `draining` and `rolled_back`. */

@@ -1,7 +1,8 @@
 import { END, START, StateGraph } from "@langchain/langgraph";
+import { inSpan } from "../../base/tracing.ts";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
-import type { Action } from "../domain/requests.ts";
+import { type Action, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
 import {
@@ -25,10 +26,10 @@ import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runti
 export function actionSubgraph(capabilities: CapabilitySource) {
   const nodes = new ActionNodes(capabilities);
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
-    .addNode("claim", (state, runtime: NodeRuntime) => nodes.claim(state, runtime))
-    .addNode("plan", (state, runtime: NodeRuntime) => nodes.plan(state, runtime))
-    .addNode("approve", (state, runtime: NodeRuntime) => nodes.approve(state, runtime))
-    .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.carryOut(state, runtime))
+    .addNode("claim", (state, runtime: NodeRuntime) => nodes.traced("claim", state, runtime))
+    .addNode("plan", (state, runtime: NodeRuntime) => nodes.traced("plan", state, runtime))
+    .addNode("approve", (state, runtime: NodeRuntime) => nodes.traced("approve", state, runtime))
+    .addNode("carry_out", (state, runtime: NodeRuntime) => nodes.traced("carryOut", state, runtime))
     .addEdge(START, "claim")
     .addConditionalEdges("claim", afterClaim, ["plan", "carry_out", END])
     .addConditionalEdges("plan", afterPlan, ["approve", "carry_out", END])
@@ -59,6 +60,17 @@ class ActionNodes {
     this.#source = source;
   }
 
+  /** One node in a span of its own; it bears the operation's id as soon as there is one. */
+  async traced(
+    node: "claim" | "plan" | "approve" | "carryOut",
+    state: ModelDeployerStateValue,
+    runtime: NodeRuntime,
+  ): Promise<ModelDeployerUpdate> {
+    const { operation_id: id, action_request: request } = state;
+    const attributes = typeof id === "string" ? { operation_id: id } : {};
+    return inSpan(`${request?.action ?? "unknown"}.${node}`, attributes, () => this[node](state, runtime));
+  }
+
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
   async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
     const { parts, settings } = await capabilitiesOf(this.#source);
@@ -76,7 +88,7 @@ class ActionNodes {
     const operation = await claimedOperation(parts.database, state);
     const stored = storedOutcome(operation);
     if (stored !== null) return answerUpdate(operation.operation_id, stored, []);
-    const plan = await this.#planFor(state, operation, runtime);
+    const plan = await this.#planFor(operation, runtime);
     tellPlan(runtime, operation.operation_id, plan);
     const isWaiting = (await approvalsMissing(parts.database, operation, plan)) > 0;
     return {
@@ -90,7 +102,7 @@ class ActionNodes {
     if (effectsOf(runtime, settings) === "dry-run") return {};
     const operation = await claimedOperation(parts.database, state);
     if (storedOutcome(operation) !== null) return {};
-    const plan = await this.#planFor(state, operation, runtime);
+    const plan = await this.#planFor(operation, runtime);
     await awaitApproval(parts.database, operation, plan, runtime);
     return {};
   }
@@ -121,11 +133,11 @@ class ActionNodes {
     }
   }
 
-  async #planFor(state: ModelDeployerStateValue, operation: Operation, runtime: NodeRuntime): Promise<Plan> {
+  async #planFor(operation: Operation, runtime: NodeRuntime): Promise<Plan> {
     const { parts, planners, runner } = await capabilitiesOf(this.#source);
     const options = {
       signal: signalOf(runtime),
-      planner: planners[requestOf(state).action],
+      planner: planners[actionRequestSchema.parse(operation.request).action],
       onProgress: () => undefined,
     };
     return runner.decide(operation, options, await parts.database.clock.now());
@@ -136,8 +148,9 @@ class ActionNodes {
     const { parts, planners, settings } = await capabilitiesOf(this.#source);
     const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };
+    const request = requestOf(state);
     const options = { signal: signalOf(runtime), read_only: true };
-    const decision = await planners[requestOf(state).action](requestOf(state), context, options);
+    const decision = await planners[request.action](request, context, options);
     if (decision.decision === "refusal") throw refusalError(decision.refusal, null);
     const { plan } = decision;
     tellPlan(runtime, null, plan);

@@ -1,5 +1,5 @@
-import { planDifferences } from "../domain/plan_difference.ts";
 import type { Plan } from "../domain/plan.ts";
+import { planDifferences } from "../domain/plan_difference.ts";
 import type { PlanView } from "../state.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 

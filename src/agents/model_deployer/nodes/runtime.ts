@@ -1,6 +1,7 @@
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
 import { Deadline } from "../../base/deadline.ts";
+import { publishProgress } from "../../base/diagnostics.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { Settings } from "../parts.ts";
 import type { Progress } from "../state.ts";
@@ -43,4 +44,5 @@ export function patienceMs(settings: Pick<Settings, "patience_seconds">): number
 
 export function tell(runtime: NodeRuntime, progress: Progress): void {
   runtime.writer?.(progress);
+  publishProgress(progress);
 }

@@ -37,9 +37,11 @@ export function describeDeployments(open: OpenDatabase): void {
     const first = { deployed_at: "2026-03-01T12:00:00.000000Z", deployment_duration_seconds: 12.34 };
     await apply(db, { ...date, ...first });
     await apply(db, { ...date, deployed_at: NOW, deployment_duration_seconds: 99 });
-    const dated = await db.deployments.get("d1");
-    expect(dated?.deployment_duration_seconds).toBe(12.34);
-    expect(Date.parse(dated?.deployed_at ?? "")).toBe(Date.parse(first.deployed_at));
+    expect(await db.deployments.get("d1")).toMatchObject({
+      deployed_at: "2026-03-01T12:00:00Z",
+      deployment_duration_seconds: 12.34,
+    });
+    await expect(apply(db, { ...date, ...first, deployment_id: "none" })).rejects.toThrow(NotFoundError);
   });
 
   test("a status that has moved loses, and says what was found", async () => {

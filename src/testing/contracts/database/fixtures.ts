@@ -98,8 +98,8 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
     },
     judge_state: newJudgeState([]),
     verdict: null,
-    pause: null,
     watched_until: null,
+    pause: null,
     ...overrides,
   };
 }

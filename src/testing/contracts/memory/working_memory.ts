@@ -3,7 +3,7 @@ import type { WorkingMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, newSessionId } from "./examples.ts";
 
 /** What every working memory keeps to. `open` is called once for each test. */
-export function workingMemoryContract(name: string, open: () => WorkingMemory): void {
+export function describeWorkingMemory(name: string, open: () => WorkingMemory): void {
   describe(`${name} as working memory`, () => {
     it("recalls the manifest that it remembered", async () => {
       const memory = open();
@@ -53,7 +53,6 @@ export function workingMemoryContract(name: string, open: () => WorkingMemory): 
       const huge = { note: "x".repeat(256 * 1024) };
       await expect(memory.rememberManifest(sessionId, huge, callOptions())).rejects.toMatchObject({
         code: "service_refused",
-        service: "redis",
       });
       expect(await memory.recallManifest(sessionId, callOptions())).toEqual({ status: "active" });
     });
@@ -69,7 +68,7 @@ export function workingMemoryContract(name: string, open: () => WorkingMemory): 
     it("does not answer a caller whose deadline has passed", async () => {
       const signal = AbortSignal.abort();
       const recalled = open().recallManifest(newSessionId(), { signal });
-      await expect(recalled).rejects.toMatchObject({ code: "service_unavailable", service: "redis" });
+      await expect(recalled).rejects.toMatchObject({ code: "service_unavailable" });
     });
   });
 }

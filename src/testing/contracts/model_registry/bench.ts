@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Stage } from "../../../agents/model_deployer/domain/entities.ts";
-import type { ModelRegistry, RegisteredVersion } from "../../../agents/model_deployer/ports.ts";
+import type { CallOptions, ModelRegistry, RegisteredVersion } from "../../../agents/model_deployer/ports.ts";
 import type { RunSeed } from "../../in_memory/model_registry.ts";
 
 export interface SeededRun {
@@ -37,7 +37,7 @@ export const PREPROCESSING = {
   "preprocessing/scaler.json": '{"mean":0}',
   "preprocessing/deep/er/columns.txt": "a\nb",
 };
-export const options = { signal: new AbortController().signal };
+export const options: CallOptions = { signal: new AbortController().signal };
 export const newName = (): string => `contract_${randomUUID().slice(0, 8)}`;
 
 /** A prepared registry with two runs, each with a model and preprocessing of its own. */

@@ -29,6 +29,10 @@ export function describeProjections(prepare: () => Promise<ModelRegistryHarness>
         stage: "shadow",
         aliases: ["shadow"],
       });
+      expect(await bench.registry.describeVersion(model_name, version, options)).toMatchObject({
+        stage: "shadow",
+        aliases: ["shadow"],
+      });
     });
 
     it("moves an alias to the newer version, and drops only what points at the version", async () => {

@@ -15,8 +15,9 @@ import {
   InMemoryModelVersions,
   InMemoryRollbackFacts,
 } from "./stores/readers.ts";
+import { InMemoryReconciliation } from "./stores/reconciliation.ts";
 import { InMemoryRollouts } from "./stores/rollouts.ts";
-import { type InstallationKind, Tables } from "./tables.ts";
+import { Tables } from "./tables.ts";
 
 /** The stores of the truth, and who may approve. */
 export interface TestDatabase extends Database {
@@ -35,7 +36,7 @@ export interface InMemoryDatabase extends TestDatabase {
  * @param options.installation only a `demo` takes demo policies, as in Postgres
  */
 export function createInMemoryDatabase(
-  options: { clock?: TestClock; installation?: InstallationKind; holder?: string } = {},
+  options: { clock?: TestClock; installation?: "standard" | "demo"; holder?: string } = {},
 ): InMemoryDatabase {
   const { clock = new TestClock(), installation = "standard", holder = "test-process" } = options;
   return over(new Tables({ clock, installation }), holder);
@@ -53,6 +54,7 @@ function over(tables: Tables, holder: string): InMemoryDatabase {
     endpoints: new InMemoryEndpoints(tables),
     rollouts: new InMemoryRollouts(tables),
     rollbackFacts: new InMemoryRollbackFacts(tables),
+    reconciliation: new InMemoryReconciliation(tables),
     shadowEvidence: new InMemoryShadowEvidence(tables),
     approvals: new InMemoryApprovals(tables, principals),
     principals,

@@ -3,6 +3,7 @@ import type {
   Endpoint,
   Experiment,
   GatePolicy,
+  Metrics,
   ModelVersion,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
@@ -16,8 +17,6 @@ import type {
 import type { TestClock } from "../../clock.ts";
 import { Table } from "./table.ts";
 
-export type InstallationKind = "standard" | "demo";
-
 export type DeploymentRow = Deployment & { stopping_until: string | null };
 
 export type EndpointRow = Endpoint & {
@@ -25,6 +24,8 @@ export type EndpointRow = Endpoint & {
   wanted_by: string;
   wanted_reason: string;
   wanted_operation_id: string | null;
+  wanted_metrics: Metrics;
+  wanted_evidence: Record<string, unknown>;
 };
 
 export type OperationRow = Operation & {
@@ -70,11 +71,8 @@ export interface EvidenceRow {
   collected_at: string;
 }
 
-export type StageEventRow = HistoryEvent & {
-  stage_revision: number;
-  evidence: Record<string, unknown>;
-};
-export type RolloutEventRow = HistoryEvent & { position: number };
+export type StageEventRow = HistoryEvent & { stage_revision: number };
+export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
   endpoint_name: string;
   generation: number;
@@ -85,7 +83,7 @@ export type TrafficEventRow = HistoryEvent & {
 export class Tables {
   readonly #tables: { snapshot(): () => void }[] = [];
   readonly clock: TestClock;
-  readonly installation: InstallationKind;
+  readonly installation: "standard" | "demo";
   readonly experiments = this.#table<Experiment>("ml_experiments", (row) => row.experiment_id);
   readonly policies = this.#table<GatePolicy & { experiment_id: string }>(
     "ml_gate_policies",
@@ -114,14 +112,14 @@ export class Tables {
     "ml_traffic_history",
     (row) => `${row.endpoint_name}/${row.generation}`,
   );
-  readonly rolloutEvents = this.#table<RolloutEventRow>("ml_rollout_history", (row) => String(row.position));
+  readonly rolloutEvents = this.#table<RolloutEventRow>("ml_rollout_history", (row) => `${row.history_id}`);
   readonly evidence = this.#table<EvidenceRow>(
     "ml_shadow_evidence",
     (row) => `${row.deployment_id}/${row.epoch}`,
   );
   readonly outbox = this.#table<OutboxRow>("ml_outbox", (row) => row.dedupe_key);
 
-  constructor(options: { clock: TestClock; installation: InstallationKind }) {
+  constructor(options: { clock: TestClock; installation: "standard" | "demo" }) {
     this.clock = options.clock;
     this.installation = options.installation;
   }

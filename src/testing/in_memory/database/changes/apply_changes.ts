@@ -40,7 +40,7 @@ function applyChange(change: Change, context: ChangeContext): void {
     case "start_rollout":
       return startRollout(change, context);
     case "move_rollout":
-      return moveRollout(change, context.tables, context.requested_by);
+      return moveRollout(change, context.tables, context);
     case "spend_approval":
       return spendApproval(change, context);
     case "enqueue":

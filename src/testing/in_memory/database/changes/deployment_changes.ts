@@ -4,6 +4,7 @@ import {
   STOPPABLE_STATUSES,
 } from "../../../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
+import { instantOf, microsOf } from "../../../clock.ts";
 import { check } from "../table.ts";
 import type { DeploymentRow, EndpointRow, Tables } from "../tables.ts";
 import type { ChangeContext } from "./context.ts";
@@ -80,11 +81,12 @@ function activated(found: DeploymentRow, { clock }: Tables): DeploymentRow {
 
 /** The first time counts. */
 export function dateDeployment(change: ChangeOf<"date_deployment">, { deployments }: Tables): void {
-  const { deployment_id, deployed_at, deployment_duration_seconds } = change;
-  const found = deployments.get(deployment_id);
-  if (found === null) throw new NotFoundError(`Deployment ${deployment_id} does not exist`);
+  const found = deployments.get(change.deployment_id);
+  if (found === null) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
   if (found.deployment_duration_seconds !== null) return;
-  deployments.put({ ...found, deployed_at, deployment_duration_seconds });
+  const seconds = Math.round(change.deployment_duration_seconds * 100) / 100;
+  const deployed_at = instantOf(microsOf(change.deployed_at));
+  deployments.put({ ...found, deployed_at, deployment_duration_seconds: seconds });
 }
 
 /** The first time counts. */

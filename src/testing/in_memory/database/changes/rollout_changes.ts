@@ -22,35 +22,11 @@ export function startRollout(
   writeEvent(tables, row, { kind: "rollout_started", reason: started }, requested_by);
 }
 
-function writeEvent(
-  tables: Tables,
-  row: RolloutRow,
-  event: NonNullable<ChangeOf<"move_rollout">["event"]>,
-  changedBy: string,
-): void {
-  const { rolloutEvents, deployments, clock } = tables;
-  rolloutEvents.insert({
-    ...event,
-    position: rolloutEvents.where(() => true).length,
-    occurred_at: clock.now(),
-    experiment_id: row.experiment_id,
-    model_version_id: deployments.require(row.deployment_id).model_version_id,
-    from_stage: null,
-    to_stage: null,
-    endpoint_name: row.endpoint_name,
-    generation: null,
-    weights: null,
-    rollout_id: row.rollout_id,
-    changed_by: changedBy,
-    metrics: {},
-  });
-}
-
-/** Gives the rollout back to whoever ticks next. */
+/** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
 export function moveRollout(
   change: ChangeOf<"move_rollout">,
   tables: Tables,
-  changedBy = "model_deployer",
+  context: Pick<ChangeContext, "requested_by"> | null,
 ): void {
   const { rollouts } = tables;
   const found = rollouts.get(change.rollout_id);
@@ -73,7 +49,35 @@ export function moveRollout(
   };
   requireKeepable(tables, moved);
   rollouts.put(moved);
-  if (change.event !== undefined) writeEvent(tables, moved, change.event, changedBy);
+  if (change.event !== undefined) {
+    writeEvent(tables, moved, change.event, context?.requested_by ?? "model_deployer");
+  }
+}
+
+function writeEvent(
+  { rolloutEvents, deployments, clock }: Tables,
+  { rollout_id, experiment_id, endpoint_name, deployment_id, verdict }: RolloutRow,
+  { kind, reason }: NonNullable<ChangeOf<"move_rollout">["event"]>,
+  changed_by: string,
+): void {
+  rolloutEvents.insert({
+    history_id: rolloutEvents.where(() => true).length + 1,
+    kind,
+    occurred_at: clock.now(),
+    experiment_id,
+    model_version_id: deployments.require(deployment_id).model_version_id,
+    from_stage: null,
+    to_stage: null,
+    endpoint_name,
+    generation: null,
+    weights: null,
+    from_weights: null,
+    rollout_id,
+    changed_by,
+    reason,
+    metrics: {},
+    evidence: { verdict },
+  });
 }
 
 export const isOpen = ({ status }: RolloutRow): boolean => status === "running" || status === "paused";

@@ -1,12 +1,12 @@
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
-import type { WeightSet } from "../../../../agents/model_deployer/domain/entities.ts";
+import type { Metrics, WeightSet } from "../../../../agents/model_deployer/domain/entities.ts";
 import { sumOf } from "../../../../agents/model_deployer/domain/weights.ts";
 import {
   ConflictError,
   InvalidRequestError,
   NotFoundError,
 } from "../../../../agents/model_deployer/errors.ts";
-import { check } from "../table.ts";
+import { check, jsonObject } from "../table.ts";
 import type { EndpointRow, Tables } from "../tables.ts";
 import type { ChangeContext } from "./context.ts";
 import { beingStopped, isRouted, isStopping } from "./deployment_changes.ts";
@@ -45,6 +45,8 @@ function newEndpoint({ endpoint_name, experiment_id, endpoint_url }: ChangeOf<"o
     wanted_by: "",
     wanted_reason: "",
     wanted_operation_id: null,
+    wanted_metrics: {},
+    wanted_evidence: {},
   };
 }
 
@@ -62,6 +64,8 @@ export function wantRoute(change: ChangeOf<"want_route">, context: ChangeContext
     wanted_by: context.requested_by,
     wanted_reason: change.reason,
     wanted_operation_id: context.operation_id,
+    wanted_metrics: change.metrics ?? {},
+    wanted_evidence: jsonObject(change.evidence ?? {}),
   };
   tables.endpoints.put(wanted);
   const stopping: string[] = [];
@@ -115,12 +119,21 @@ export function observeRoute(change: ChangeOf<"observe_route">, { tables }: Chan
     endpoint_name: endpoint.endpoint_name,
     generation: endpoint.generation,
     weights: byVersion(tables, endpoint.weights),
-    deployment_weights: endpoint.weights,
     rollout_id: null,
+    deployment_weights: endpoint.weights,
     changed_by: endpoint.wanted_by,
     reason: endpoint.wanted_reason,
-    metrics: {},
+    from_weights: null,
+    metrics: endpoint.wanted_metrics,
+    evidence: { ...endpoint.wanted_evidence, model_metrics: modelMetrics(tables, endpoint) },
   });
+}
+
+/** Of the versions that the route names. */
+function modelMetrics({ deployments, versions }: Tables, endpoint: EndpointRow): Record<string, Metrics> {
+  const ids = [...Object.keys(endpoint.weights), endpoint.mirror_deployment_id];
+  const named = ids.flatMap((id) => (id === null ? [] : (deployments.get(id)?.model_version_id ?? [])));
+  return Object.fromEntries(named.map((id) => [id, versions.get(id)?.metrics ?? {}]));
 }
 
 function byVersion({ deployments }: Tables, weights: WeightSet): Record<string, number> {

@@ -48,9 +48,9 @@ export function setStage(change: ChangeOf<"set_stage">, context: ChangeContext):
   };
   if (moved.stage === "production") versions.requireUnique(moved, ["experiment_id", "stage"]);
   versions.put(moved);
-  jsonObject(change.evidence);
+  const evidence = jsonObject(change.evidence);
   const { kind, from: from_stage, changed_by, reason, metrics } = change;
-  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics, evidence: change.evidence });
+  writeHistory(context, moved, { kind, from_stage, changed_by, reason, metrics, evidence });
 }
 
 function requireLegalMove({ model_version_id: id, from, to }: ChangeOf<"set_stage">): void {
@@ -75,9 +75,8 @@ function lostStage(
   );
 }
 
-type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics"> & {
+type StageEvent = Pick<HistoryEvent, "kind" | "changed_by" | "reason" | "metrics" | "evidence"> & {
   from_stage: Stage | null;
-  evidence: ChangeOf<"set_stage">["evidence"];
 };
 
 function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: StageEvent): void {
@@ -92,5 +91,6 @@ function writeHistory({ tables }: ChangeContext, version: ModelVersion, event: S
     generation: null,
     weights: null,
     rollout_id: null,
+    from_weights: null,
   });
 }

@@ -43,6 +43,14 @@ export class InMemoryDeployments implements Deployments {
     });
   }
 
+  async drainAgain(deploymentId: string): Promise<void> {
+    const { deployments, clock } = this.#tables;
+    const row = deployments.get(deploymentId);
+    if (row === null || !STOPPABLE_STATUSES.includes(row.status)) return;
+    if (row.drained_at === null && row.drain_due_at !== null) return;
+    deployments.put({ ...row, drained_at: null, drain_due_at: clock.now() });
+  }
+
   async markDrained(deploymentId: string): Promise<void> {
     markDrained({ change: "mark_drained", deployment_id: deploymentId }, this.#tables);
   }
@@ -70,7 +78,7 @@ export class InMemoryDeployments implements Deployments {
   }
 }
 
-function publicDeployment({ stopping_until: _claim, ...deployment }: DeploymentRow): Deployment {
+export function publicDeployment({ stopping_until: _claim, ...deployment }: DeploymentRow): Deployment {
   return deployment;
 }
 

@@ -67,11 +67,13 @@ export class InMemoryEndpoints implements Endpoints {
   }
 }
 
-function publicEndpoint({
+export function publicEndpoint({
   wanted_at: _at,
   wanted_by: _by,
   wanted_reason: _reason,
   wanted_operation_id: _operation,
+  wanted_metrics: _metrics,
+  wanted_evidence: _evidence,
   ...endpoint
 }: EndpointRow): Endpoint {
   return endpoint;
@@ -119,14 +121,32 @@ export class InMemoryHistory implements History {
     const isOurs = (row: HistoryEvent) => row.experiment_id === experimentId;
     const stages = stageEvents
       .where(isOurs)
-      .map(({ stage_revision: _revision, evidence: _evidence, ...event }): HistoryEvent => event);
+      .map(({ stage_revision: _revision, ...event }): HistoryEvent => event);
     const traffic = trafficEvents
       .where(isOurs)
-      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => event);
-    const rollouts = rolloutEvents
-      .where(isOurs)
-      .map(({ position: _position, ...event }): HistoryEvent => event);
+      .map(({ deployment_weights: _weights, ...event }): HistoryEvent => {
+        const { endpoint_name, generation } = event;
+        const before = trafficEvents.where(
+          (row) => row.endpoint_name === endpoint_name && row.generation < generation,
+        );
+        return { ...event, from_weights: before.at(-1)?.weights ?? null };
+      });
+    const rollouts = rolloutEvents.where(isOurs).map(({ history_id: _id, ...event }): HistoryEvent => event);
     return inOrder([...stages, ...traffic, ...rollouts], (event) => event.occurred_at);
+  }
+
+  async lastRollout(endpointName: string): Promise<Rollout | null> {
+    const row = this.#tables.rollouts.where((one) => one.endpoint_name === endpointName).at(-1);
+    return row === undefined ? null : publicRollout(row);
+  }
+
+  async promotionEvidence(modelVersionId: string): Promise<ShadowEvidence | null> {
+    const promotions = this.#tables.stageEvents.where(
+      (row) =>
+        row.model_version_id === modelVersionId && row.kind === "promotion" && row.to_stage === "production",
+    );
+    const shown = promotions.map(({ evidence }) => shadowEvidenceSchema.safeParse(evidence["shadow"]));
+    return shown.findLast((one) => one.success)?.data ?? null;
   }
 
   async inProductionAt(
@@ -142,23 +162,6 @@ export class InMemoryHistory implements History {
       .map(([model_version_id, weight]) => ({ model_version_id, weight }))
       .sort((a, b) => b.weight - a.weight || (a.model_version_id < b.model_version_id ? -1 : 1));
   }
-
-  async lastRollout(endpointName: string): Promise<Rollout | null> {
-    const row = this.#tables.rollouts.where((one) => one.endpoint_name === endpointName).at(-1);
-    return row === undefined ? null : publicRollout(row);
-  }
-
-  async promotionEvidence(modelVersionId: string): Promise<ShadowEvidence | null> {
-    const promotions = this.#tables.stageEvents.where(
-      (row) => row.model_version_id === modelVersionId && isPromotion(row),
-    );
-    const kept = promotions.map((row) => shadowEvidenceSchema.safeParse(row.evidence["shadow"]).data);
-    return kept.findLast((evidence) => evidence !== undefined) ?? null;
-  }
-}
-
-function isPromotion({ kind, to_stage }: HistoryEvent): boolean {
-  return kind === "promotion" && to_stage === "production";
 }
 
 export class InMemoryDatabaseClock implements DatabaseClock {

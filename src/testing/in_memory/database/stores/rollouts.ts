@@ -41,7 +41,7 @@ export class InMemoryRollouts implements Rollouts {
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
-    moveRollout(change, this.#tables);
+    moveRollout(change, this.#tables, null);
   }
 
   #isDue({ next_tick_at, claimed_until, endpoint_name }: RolloutRow): boolean {
@@ -51,7 +51,7 @@ export class InMemoryRollouts implements Rollouts {
     const rollback = operations.first(
       (row) =>
         row.lease_name === endpoint_name &&
-        (row.action === "rollback" || row.action === "abort") &&
+        row.action === "rollback" &&
         (row.status === "planned" || row.status === "carrying_out"),
     );
     return rollback === null;

@@ -1,0 +1,24 @@
+import { channel } from "node:diagnostics_channel";
+
+/** Channels of `node:diagnostics_channel`; nothing is made of what is told there unless somebody listens. */
+export const PROGRESS = "model-deployer.progress";
+export const ANSWERS = "model-deployer.answers";
+
+const progress = channel(PROGRESS);
+const answers = channel(ANSWERS);
+
+/** What a node tells while it works: the custom stream event, with `operation_id`. */
+export function publishProgress(told: { message: string; operation_id: string | null }): void {
+  if (progress.hasSubscribers) progress.publish(told);
+}
+
+/** How a run of an agent ended: `ok`, `interrupted`, or the code of its error. */
+export function publishAnswer(told: {
+  message: string;
+  agent_name: string;
+  outcome: string;
+  duration_ms: number;
+  operation_id: string | null;
+}): void {
+  if (answers.hasSubscribers) answers.publish(told);
+}

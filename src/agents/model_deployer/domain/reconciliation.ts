@@ -1,0 +1,235 @@
+import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { planned } from "./decisions.ts";
+import type { PlannedStep } from "./plan.ts";
+import { packageOf, startOf } from "./planned_deployment.ts";
+import type { Route } from "./rollout.ts";
+import { setStatus, switchRoute } from "./route_switch.ts";
+
+/** A difference between what the database says and what is, before anything is done about it. */
+export interface Drift {
+  part: "registry" | "router" | "servers";
+  /** The model version, endpoint or deployment that it is about. */
+  subject: string;
+  found: string;
+  wanted: string;
+  /** Why nobody should repair it here; null where it is to be repaired. */
+  left: string | null;
+}
+
+/** `held` by a living process, or `interrupted` and to be resumed. Neither is fought. */
+export interface Busy {
+  kind: "held" | "interrupted";
+  by: string;
+}
+
+export type ServerState =
+  | { state: "absent" }
+  | { state: "starting" }
+  | { state: "ready"; bento_tag: string }
+  | { state: "failed"; reason: string };
+
+/** A deployment whose server has to answer: it is on the route, or is kept warm for a rollback. */
+export interface WantedServer {
+  deployment: Deployment;
+  version: ModelVersion;
+  /** Null when it could not be asked. */
+  state: ServerState | null;
+}
+
+export interface EndpointFacts {
+  endpoint: Endpoint;
+  busy: Busy | null;
+  /** The candidate of the open rollout, whose end is the rollout's to decide. */
+  candidate_id: string | null;
+  /** What the router does; null without a listener, undefined when it could not be asked. */
+  route: Route | null | undefined;
+  servers: WantedServer[];
+}
+
+export interface EndpointDrift {
+  drifts: Drift[];
+  /** What repairs all that is not left; in this order, under the endpoint's lease. */
+  steps: PlannedStep[];
+}
+
+/** What differs at one endpoint, and the steps that bring it back. Never lowers a generation. Pure. */
+export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
+  const dead = facts.servers.filter(isDead);
+  const drifts = [...dead.map((server) => deadServer(server, facts)), ...routeDrifts(facts)];
+  if (drifts.length === 0) return { drifts, steps: [] };
+  if (facts.busy !== null) {
+    const { kind, by } = facts.busy;
+    const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
+    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [] };
+  }
+  const restarted = dead.filter((server) => server.deployment.deployment_id !== facts.candidate_id);
+  const again = (servers: WantedServer[]) => servers.flatMap((server) => startAgain(server, facts.endpoint));
+  const onRoute = restarted.filter(({ deployment }) => isRouted(deployment.deployment_id, facts.endpoint));
+  const warm = restarted.filter((server) => !onRoute.includes(server));
+  return { drifts, steps: [...again(onRoute), ...routeSteps(facts, onRoute), ...again(warm)] };
+}
+
+function isDead({ state, deployment }: WantedServer): boolean {
+  if (state === null || state.state === "starting") return false;
+  return state.state !== "ready" || state.bento_tag !== deployment.bento_tag;
+}
+
+function deadServer({ deployment, state }: WantedServer, facts: EndpointFacts): Drift {
+  const isCandidate = deployment.deployment_id === facts.candidate_id;
+  return {
+    part: "servers",
+    subject: deployment.deployment_id,
+    found: stateText(state),
+    wanted: `ready with ${deployment.bento_tag}, ${purposeOf(deployment.deployment_id, facts.endpoint)}`,
+    left: isCandidate ? "it is the candidate of a rollout, which rolls it back" : null,
+  };
+}
+
+function stateText(state: ServerState | null): string {
+  if (state?.state === "failed") return `failed: ${state.reason}`;
+  if (state?.state === "ready") return `ready with ${state.bento_tag}`;
+  return state?.state ?? "not asked";
+}
+
+function purposeOf(id: string, { weights, mirror_deployment_id }: Endpoint): string {
+  const weight = weights[id] ?? 0;
+  if (weight > 0) return `for ${weight} % of the traffic`;
+  return mirror_deployment_id === id ? "as the shadow" : "warm for a rollback";
+}
+
+/** A shadow that was away begins its hours anew. */
+function startAgain({ deployment, version }: WantedServer, endpoint: Endpoint): PlannedStep[] {
+  const { deployment_id: id, bento_tag, status } = deployment;
+  const isShadow = endpoint.mirror_deployment_id === id && status === "active";
+  const hoursAnew = [setStatus(id, ["active"], "deploying"), setStatus(id, ["deploying"], "active")];
+  return [
+    planned({ ...packageOf(version), bento_tag }),
+    planned(startOf(deployment), { then: isShadow ? hoursAnew : [] }),
+  ];
+}
+
+const hasRoute = ({ weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
+  Object.keys(weights).length > 0 || mirror !== null;
+
+function routeDrifts({ endpoint, route }: EndpointFacts): Drift[] {
+  const drift = (found: string, wanted: string, left: string | null = null): Drift[] => [
+    { part: "router", subject: endpoint.endpoint_name, found, wanted, left },
+  ];
+  const wanted = `generation ${endpoint.generation}: ${trafficText(endpoint)}`;
+  if (route === undefined) return [];
+  if (route === null && hasRoute(endpoint)) return drift("no listener", wanted);
+  if (route !== null && route.generation > endpoint.generation) {
+    const found = `generation ${route.generation}: ${trafficText(route)}`;
+    return drift(
+      found,
+      wanted,
+      "the router is ahead of the database, which may have been restored from an older copy; deploy anew to take over",
+    );
+  }
+  if (endpoint.observed_generation < endpoint.generation) {
+    return drift(`generation ${endpoint.observed_generation} acknowledged`, wanted);
+  }
+  if (route === null || (route.generation === endpoint.generation && isSameTraffic(route, endpoint)))
+    return [];
+  return drift(`generation ${route.generation}: ${trafficText(route)}`, wanted);
+}
+
+type RouteNeed = "nothing" | "apply" | "raise";
+
+/**
+ * A server that was started again may listen elsewhere, and a router ignores a generation that it has: both need the
+ * next one. What the router only has not heard of, or not acknowledged, is applied as it is.
+ */
+function routeNeed({ endpoint, route }: EndpointFacts, moved: WantedServer[]): RouteNeed {
+  const { generation, observed_generation: observed } = endpoint;
+  if (route !== undefined && route !== null && route.generation > generation) return "nothing";
+  if (moved.length > 0) return "raise";
+  if (route === undefined) return "nothing";
+  if (route?.generation === generation && !isSameTraffic(route, endpoint)) return "raise";
+  const isUnheard = route === null || route.generation < generation;
+  return observed < generation || (hasRoute(endpoint) && isUnheard) ? "apply" : "nothing";
+}
+
+function routeSteps(facts: EndpointFacts, moved: WantedServer[]): PlannedStep[] {
+  const { endpoint, route } = facts;
+  const { endpoint_name, experiment_id, generation, weights, mirror_deployment_id } = endpoint;
+  const open = route === null ? [planned({ step: "open_endpoint", endpoint_name, experiment_id })] : [];
+  switch (routeNeed(facts, moved)) {
+    case "nothing":
+      return [];
+    case "apply":
+      return [...open, planned({ step: "apply_route", endpoint_name, generation })];
+    case "raise": {
+      const why = moved.map(({ deployment }) => `${deployment.deployment_id} was started again`).join(", ");
+      const reason = `reconciled: ${why || "the router did something else"}`;
+      return [
+        ...open,
+        ...switchRoute({ endpoint_name, before: endpoint, weights, mirror_deployment_id, reason }),
+      ];
+    }
+  }
+}
+
+const isRouted = (id: string, { weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
+  (weights[id] ?? 0) > 0 || mirror === id;
+
+type Traffic = Pick<Route, "weights" | "mirror_deployment_id">;
+
+function trafficText({ weights, mirror_deployment_id: mirror }: Traffic): string {
+  const shares = sharesOf(weights).map(([id, weight]) => `${weight} % to ${id}`);
+  const all = [...shares, ...(mirror === null ? [] : [`mirrored to ${mirror}`])];
+  return all.length === 0 ? "no traffic" : all.join(", ");
+}
+
+const isSameTraffic = (one: Traffic, other: Traffic): boolean => trafficText(one) === trafficText(other);
+
+const sharesOf = (weights: Traffic["weights"]): [string, number][] =>
+  Object.entries(weights)
+    .filter(([, weight]) => weight > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+
+export interface RunningServer {
+  deployment_id: string;
+  /** Null when the database knows no such deployment. */
+  deployment: Deployment | null;
+  busy: Busy | null;
+}
+
+const STOPPED_FOR_GOOD = ["draining", "rolled_back", "failed"];
+
+/** Null when somebody wants the server, or draining ends it in its time. Pure. */
+export function decideServer({ deployment_id, deployment, busy }: RunningServer): Drift | null {
+  const drift = { part: "servers" as const, subject: deployment_id, wanted: "no server" };
+  if (deployment === null) {
+    const left = "this database knows no such deployment; stop it if no other database shares the home";
+    return { ...drift, found: "a server of an unknown deployment", left };
+  }
+  const isOver = deployment.drained_at !== null || deployment.drain_due_at === null;
+  if (!STOPPED_FOR_GOOD.includes(deployment.status) || !isOver) return null;
+  const found = `a server, though the deployment is ${deployment.status} and was stopped`;
+  return { ...drift, found, left: busy === null ? null : `${busy.by}; its endpoint is in use` };
+}
+
+/** What a registry shows of a version, or ought to. */
+export interface Shown {
+  stage: string | null;
+  aliases: string[];
+}
+
+/** Aliases that are not the deployer's own are nobody's business here. Pure. */
+export function decideVersion(
+  modelVersionId: string,
+  wanted: Shown,
+  seen: Shown,
+  own: readonly string[],
+): Drift | null {
+  const ofOurs = { ...seen, aliases: seen.aliases.filter((alias) => own.includes(alias)) };
+  const [found, expected] = [shownText(ofOurs), shownText(wanted)];
+  if (found === expected) return null;
+  return { part: "registry", subject: modelVersionId, found, wanted: expected, left: null };
+}
+
+function shownText({ stage, aliases }: Shown): string {
+  const named = aliases.length === 0 ? "no alias" : `alias ${[...aliases].sort().join(", ")}`;
+  return `stage ${stage ?? "not shown"}, ${named}`;
+}

@@ -1,0 +1,131 @@
+import { AgentError } from "../base/agent_error.ts";
+import type { PlannedStep } from "./domain/plan.ts";
+import {
+  decideEndpoint,
+  type EndpointDrift,
+  type EndpointFacts,
+  type WantedServer,
+} from "./domain/reconciliation.ts";
+import { withLease } from "./held_lease.ts";
+import type { Parts, Settings } from "./parts.ts";
+import type { CallOptions } from "./ports.ts";
+import { type Finding, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";
+import type { StepExecutor } from "./step_executor.ts";
+import type { Lease, StoredEndpointFacts } from "./store_ports.ts";
+
+interface Needs {
+  parts: Parts;
+  settings: Settings;
+  executor: StepExecutor;
+}
+
+/** Brings one endpoint's route and servers back to what the database says, under the endpoint's lease. */
+export class EndpointReconciliation {
+  readonly #parts: Parts;
+  readonly #settings: Settings;
+  readonly #executor: StepExecutor;
+
+  constructor({ parts, settings, executor }: Needs) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#executor = executor;
+  }
+
+  async check(
+    stored: StoredEndpointFacts,
+    report: ReconciliationReport,
+    options: CallOptions,
+  ): Promise<void> {
+    report.checked.endpoints += 1;
+    report.checked.servers += stored.served.length;
+    const name = stored.endpoint.endpoint_name;
+    if (stored.busy?.kind === "held") {
+      report.in_use.push(`${name}: ${stored.busy.by}`);
+      return;
+    }
+    const { drifts, steps } = await this.#look(stored, report, options);
+    if (steps.length === 0) {
+      report.findings.push(...drifts.map((drift) => findingOf(drift, drift.left)));
+      return;
+    }
+    const lease = { name, preempts: false, ttl_seconds: this.#settings.lease_seconds };
+    try {
+      const repair = (held: Lease, signal: AbortSignal) => this.#repair(held, report, { signal });
+      report.findings.push(...(await withLease(this.#parts.database.leases, lease, options.signal, repair)));
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      report.findings.push(...drifts.map((drift) => findingOf(drift, drift.left ?? error.message)));
+    }
+  }
+
+  /** What was seen without the lease may have been somebody's work, so that only what is seen with it counts. */
+  async #repair(lease: Lease, report: ReconciliationReport, options: CallOptions): Promise<Finding[]> {
+    const { reconciliation } = this.#parts.database;
+    const before = await reconciliation.endpointUnder(lease);
+    if (before === null) return [];
+    const { drifts, steps } = await this.#look(before, report, options);
+    if (steps.length === 0) return drifts.map((drift) => findingOf(drift, drift.left));
+    const failure = await this.#carryOut(steps, lease, options);
+    const after = await reconciliation.endpointUnder(lease);
+    const still = after === null ? [] : (await this.#look(after, report, options)).drifts;
+    return drifts.map((drift) => {
+      const remains = still.some(({ part, subject }) => part === drift.part && subject === drift.subject);
+      return findingOf(drift, remains ? (drift.left ?? failure ?? "it is not repaired yet") : null);
+    });
+  }
+
+  /** A sentence when a step failed; the steps before it stand. */
+  async #carryOut(steps: PlannedStep[], lease: Lease, options: CallOptions): Promise<string | null> {
+    try {
+      for (const step of steps) {
+        options.signal.throwIfAborted();
+        const { changes } = await this.#executor.execute(step.do, options);
+        const all = [...changes, ...step.then];
+        if (all.length === 0) continue;
+        await this.#parts.database.reconciliation.repair(all, lease, this.#settings.requested_by);
+      }
+      return null;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return error.message;
+    }
+  }
+
+  async #look(
+    stored: StoredEndpointFacts,
+    report: ReconciliationReport,
+    options: CallOptions,
+  ): Promise<EndpointDrift> {
+    const { endpoint, busy, candidate_id, served } = stored;
+    const name = endpoint.endpoint_name;
+    const [route, servers] = await Promise.all([
+      asked(report, name, undefined, () => this.#parts.router.observe(name, options)),
+      Promise.all(
+        served.map(async ({ deployment, version }): Promise<WantedServer> => {
+          const id = deployment.deployment_id;
+          const state = await asked(report, id, null, () => this.#parts.server.observe(id, options));
+          return { deployment, version, state };
+        }),
+      ),
+    ]);
+    const facts: EndpointFacts = { endpoint, busy, candidate_id, route, servers };
+    return decideEndpoint(facts);
+  }
+}
+
+/** What cannot be asked is named in the report, and taken for no drift. */
+async function asked<T, U>(
+  report: ReconciliationReport,
+  subject: string,
+  otherwise: U,
+  ask: () => Promise<T>,
+): Promise<T | U> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const sentence = `${subject}: ${error.message}`;
+    if (!report.unchecked.includes(sentence)) report.unchecked.push(sentence);
+    return otherwise;
+  }
+}

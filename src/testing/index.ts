@@ -1,0 +1,63 @@
+/**
+ * The testing kit: a whole deployer in memory, states to hand it, and a wire to cut. It needs no service and no test
+ * runner; the suites that every adapter has to pass are in `model-deployer/testing/contracts`.
+ */
+export {
+  act,
+  type Acting,
+  approve,
+  deploy,
+  deployAtOnce,
+  inProduction,
+  liveThread,
+  promote,
+  promoteWithApproval,
+  questionOf,
+  readyForProduction,
+  register,
+  type Request,
+  type Timed,
+} from "./acts.ts";
+export { assembleDeployer, type AssembledDeployer, TEST_SETTINGS } from "./assemble.ts";
+export { type Duration, TestClock } from "./clock.ts";
+export {
+  createInMemoryDatabase,
+  type InMemoryDatabase,
+  type TestDatabase,
+} from "./in_memory/database/in_memory_database.ts";
+export {
+  InMemoryEpisodicMemory,
+  InMemoryProceduralMemory,
+  InMemoryWorkingMemory,
+} from "./in_memory/memories.ts";
+export { InMemoryModelPackager } from "./in_memory/model_packager.ts";
+export { type Files, InMemoryModelRegistry, modelIdOf, type RunSeed } from "./in_memory/model_registry.ts";
+export { InMemoryModelServer } from "./in_memory/model_server.ts";
+export { type Behaviour, InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
+export { pollUntil, type PollOptions, PollTimeoutError } from "./poll.ts";
+export { recordProgress } from "./progress.ts";
+export { seedVersion, type VersionSeed } from "./seeds.ts";
+export {
+  advanceState,
+  afterFeatureAnalyzer,
+  afterSkippedAnalysis,
+  afterTrainer,
+  deployState,
+  ENDPOINT,
+  EXPERIMENT,
+  pipelineIds,
+  promoteState,
+  registerState,
+  rollbackState,
+} from "./states.ts";
+export {
+  APPROVER_TOKEN,
+  createTestDeployer,
+  type DeployerUnderTest,
+  type InMemoryOutside,
+  TEST_EXPERIMENT,
+  type TestDeployer,
+  type TestDeployerOptions,
+} from "./test_deployer.ts";
+export { errorOf, UnexpectedOutcomeError } from "./unexpected_outcome.ts";
+export { type Fault, Wire } from "./wire.ts";

@@ -1,0 +1,25 @@
+import type { Database } from "../agents/model_deployer/parts.ts";
+import type { Wire } from "./wire.ts";
+
+/** The stores by their names, `journal.claim` and so on; only those named are wired where some are. */
+export function wiredDatabase(database: Database, wire: Wire, only?: readonly (keyof Database)[]): Database {
+  const around = <K extends keyof Database>(name: K): Database[K] =>
+    only === undefined || only.includes(name) ? wire.around(name, database[name]) : database[name];
+  return {
+    journal: around("journal"),
+    operations: around("operations"),
+    leases: around("leases"),
+    modelVersions: around("modelVersions"),
+    deployments: around("deployments"),
+    experiments: around("experiments"),
+    endpoints: around("endpoints"),
+    rollouts: around("rollouts"),
+    rollbackFacts: around("rollbackFacts"),
+    shadowEvidence: around("shadowEvidence"),
+    approvals: around("approvals"),
+    history: around("history"),
+    outbox: around("outbox"),
+    clock: around("clock"),
+    reconciliation: around("reconciliation"),
+  };
+}

@@ -1,0 +1,105 @@
+import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import { randomFrom, sampleOf } from "../seeded.ts";
+import { ChildPool } from "./children.ts";
+import { CrashStage, type Expected, type Outcome } from "./crash_stage.ts";
+import type { CrashScenario, Resumption } from "./scenario.ts";
+
+/** Of each scenario in a selection, and pairs of the whole row. */
+const POINTS_IN_SELECTION = 4;
+const PAIRS_IN_SELECTION = 1;
+const PAIRS_IN_WHOLE = 8;
+const STAGES = 2;
+const PROGRESS_EVERY = 100;
+
+/** A row that kills a process at every point before and after each I/O of the scenarios, and carries on what it left. */
+export function crashRow(
+  name: string,
+  what: string,
+  scenarios: readonly CrashScenario[],
+  router?: "envoy",
+): FaultRow {
+  return {
+    name,
+    fault: `SIGKILL before and after each I/O of ${what}; carried on by a worker and by the caller, it comes out the same`,
+    run: (options) => runScenarios(scenarios, { ...options, ...(router && { router }) }),
+  };
+}
+
+type Options = RowOptions & { router?: "envoy" };
+
+async function runScenarios(scenarios: readonly CrashScenario[], options: Options): Promise<RowResult> {
+  const result: RowResult = { cases: 0, converged: 0, lost: 0, violations: [], notes: [] };
+  const children = new ChildPool(STAGES + 2);
+  try {
+    for (const scenario of scenarios) await runScenario(scenario, children, options, result);
+  } finally {
+    await children.close();
+  }
+  return result;
+}
+
+type Case = (stage: CrashStage) => Promise<Outcome[]>;
+
+async function runScenario(
+  scenario: CrashScenario,
+  children: ChildPool,
+  options: Options,
+  result: RowResult,
+): Promise<void> {
+  const open = () => CrashStage.open(scenario, { ...options, children });
+  const first = await open();
+  const stages = [first, ...(await Promise.all(Array.from({ length: STAGES - 1 }, open)))];
+  try {
+    const expected = await first.expected();
+    const cases = casesOf(expected, options);
+    let deaths = 0;
+    await Promise.all(
+      stages.map(async (stage) => {
+        for (let next = cases.shift(); next !== undefined; next = cases.shift()) {
+          const outcomes = await next(stage);
+          // What one death left is carried on in each way.
+          deaths += outcomes[0]?.died.length ?? 0;
+          for (const outcome of outcomes) {
+            note(result, scenario, outcome);
+            if (result.cases % PROGRESS_EVERY === 0)
+              options.onProgress(`${scenario.name}: ${result.cases} cases`);
+          }
+        }
+      }),
+    );
+    result.notes.push(`${scenario.name}: ${expected.points.length} points, ${deaths} deaths`);
+  } finally {
+    await Promise.all(stages.map((stage) => stage.close()));
+  }
+}
+
+function casesOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
+  const random = randomFrom(seed);
+  const every = expected.points.map((_, index) => index + 1);
+  const chosen = extent === "whole" ? every : sampleOf(every, POINTS_IN_SELECTION, random);
+  const pairs = Array.from({ length: extent === "whole" ? PAIRS_IN_WHOLE : PAIRS_IN_SELECTION }, () => {
+    const first = 1 + Math.floor(random() * every.length);
+    const second = 1 + Math.floor(random() * (every.length - first + 20));
+    const by: Resumption = random() < 0.5 ? "worker" : "request";
+    return { first, second, by };
+  });
+  return [
+    ...chosen.map(
+      (at): Case =>
+        (stage) =>
+          stage.crash(at, expected),
+    ),
+    ...pairs.map(({ first, second, by }): Case => async (stage) => [
+      await stage.crashTwice(first, second, by, expected),
+    ]),
+  ];
+}
+
+function note(result: RowResult, scenario: CrashScenario, { died, wrong }: Outcome): void {
+  result.cases += 1;
+  if (wrong.length === 0) result.converged += 1;
+  else
+    result.violations.push(
+      `${scenario.name}, killed ${died.join(", then ") || "at no point"}: ${wrong.slice(0, 4).join("; ")}`,
+    );
+}

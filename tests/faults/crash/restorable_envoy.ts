@@ -1,0 +1,71 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
+import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { stopProcess } from "../../../src/platform/managed_process.ts";
+import type { TestServices } from "../../support/test_services.ts";
+
+const CALL_MS = 30_000;
+
+/** A real router whose files can be put back to what they were; its Envoys then begin anew with these. */
+export class RestorableEnvoy {
+  readonly home: string;
+  readonly binary: string;
+  readonly router: EnvoyRouter;
+  readonly #scratch: string;
+  readonly #endpoints = new Set<string>();
+  #kept = 0;
+
+  private constructor(scratch: string, binary: string) {
+    this.#scratch = scratch;
+    this.home = join(scratch, "home");
+    this.binary = binary;
+    this.router = new EnvoyRouter({ home: this.home, envoyPath: binary });
+  }
+
+  static async create({ cacheDirectory }: Pick<TestServices, "cacheDirectory">): Promise<RestorableEnvoy> {
+    const { envoy } = await ensureToolsEnvironment({ cacheDirectory });
+    return new RestorableEnvoy(await mkdtemp(join(tmpdir(), "crash-envoy-")), envoy);
+  }
+
+  /** Those whose Envoy is ended and begun anew by `restore`. */
+  remember(endpointName: string): void {
+    this.#endpoints.add(endpointName);
+  }
+
+  /** Processes, and the logs and locks that belong to them, are no part of it. @returns where it is kept */
+  async keep(): Promise<string> {
+    const kept = join(this.#scratch, `kept-${++this.#kept}`);
+    await cp(this.home, kept, {
+      recursive: true,
+      filter: (path) => !isOfAProcess(relative(this.home, path)),
+    });
+    return kept;
+  }
+
+  async restore(kept: string): Promise<void> {
+    await this.#end();
+    await rm(join(this.home, "router"), { recursive: true, force: true });
+    await cp(kept, this.home, { recursive: true });
+    for (const name of this.#endpoints)
+      await this.router.open(name, { signal: AbortSignal.timeout(CALL_MS) });
+  }
+
+  async close(): Promise<void> {
+    await this.#end();
+    await rm(this.#scratch, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    for (const name of this.#endpoints) {
+      await stopProcess(join(this.home, "router", name, "run"), "envoy", { graceMs: 0 });
+      await this.router.close(name, { signal: AbortSignal.timeout(CALL_MS) });
+    }
+  }
+}
+
+function isOfAProcess(path: string): boolean {
+  const [, , entry] = path.split("/");
+  return entry === "run" || entry === "admin.sock";
+}

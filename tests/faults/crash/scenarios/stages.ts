@@ -1,0 +1,54 @@
+import {
+  EXPERIMENT,
+  givenInProduction,
+  givenReadyForProduction,
+  register,
+} from "../../../support/deployer.ts";
+import type { CrashScenario } from "../scenario.ts";
+import { approved, approveWhatWaits, asked, givenAt } from "./given.ts";
+
+export const registering: CrashScenario[] = [
+  {
+    name: "register",
+    given: async () => asked("register", { experiment_id: EXPERIMENT, mlflow_run_id: "run1" }),
+  },
+];
+
+export const promoting: CrashScenario[] = [
+  {
+    name: "promote to staging",
+    given: async (given) =>
+      asked("promote", { model_version_id: await register(given, "run1"), target_stage: "staging" }),
+  },
+  {
+    name: "promote to shadow",
+    given: async (given) =>
+      asked("promote", { model_version_id: await givenAt(given, "run1", "staging"), target_stage: "shadow" }),
+  },
+  {
+    name: "ask to promote to production",
+    given: async (given) => {
+      await givenInProduction(given, "run1");
+      const version = await givenReadyForProduction(given, "run2");
+      return asked("promote", { model_version_id: version, target_stage: "production" });
+    },
+    meanwhile: approveWhatWaits,
+  },
+  {
+    name: "promote to production once it is approved",
+    given: async (given) => {
+      await givenInProduction(given, "run1");
+      const version = await givenReadyForProduction(given, "run2");
+      return approved(given, asked("promote", { model_version_id: version, target_stage: "production" }));
+    },
+    meanwhile: approveWhatWaits,
+  },
+  {
+    name: "archive what serves, once it is approved",
+    given: async (given) => {
+      const { version } = await givenInProduction(given, "run1");
+      return approved(given, asked("promote", { model_version_id: version, target_stage: "archived" }));
+    },
+    meanwhile: approveWhatWaits,
+  },
+];

@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type {
+  CallOptions,
+  ModelServer,
+  ServerObservation,
+} from "../../../src/agents/model_deployer/ports.ts";
+
+/** The servers of another `ModelServer`, each with a port that answers every request with its deployment's id. */
+export class ListeningModelServer implements ModelServer {
+  readonly #inner: ModelServer;
+  readonly #listening = new Map<string, { server: Server; port: number }>();
+
+  constructor(inner: ModelServer) {
+    this.#inner = inner;
+  }
+
+  async start(
+    ...[input, options]: Parameters<ModelServer["start"]>
+  ): Promise<{ host: string; port: number }> {
+    const { host } = await this.#inner.start(input, options);
+    return { host, port: await this.#listen(input.deployment_id) };
+  }
+
+  async observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+    const observed = await this.#inner.observe(deploymentId, options);
+    const own = this.#listening.get(deploymentId);
+    return observed.state === "ready" && own !== undefined ? { ...observed, port: own.port } : observed;
+  }
+
+  async stop(deploymentId: string, options: CallOptions): Promise<void> {
+    await this.#inner.stop(deploymentId, options);
+    this.#listening.get(deploymentId)?.server.close();
+    this.#listening.delete(deploymentId);
+  }
+
+  list(): Promise<string[]> {
+    return this.#inner.list();
+  }
+
+  close(): void {
+    for (const { server } of this.#listening.values()) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  async #listen(deploymentId: string): Promise<number> {
+    const known = this.#listening.get(deploymentId);
+    if (known !== undefined) return known.port;
+    const server = createServer((incoming, outgoing) => {
+      incoming.resume();
+      outgoing.end(deploymentId);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    this.#listening.set(deploymentId, { server, port });
+    return port;
+  }
+}

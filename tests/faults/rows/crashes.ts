@@ -1,0 +1,17 @@
+import { crashRow } from "../crash/crash_row.ts";
+import { deploying, undoing } from "../crash/scenarios/deployments.ts";
+import { rollingBack } from "../crash/scenarios/rollbacks.ts";
+import { routing } from "../crash/scenarios/routing.ts";
+import { promoting, registering } from "../crash/scenarios/stages.ts";
+import { working } from "../crash/scenarios/worker.ts";
+import type { FaultRow } from "../fault_row.ts";
+
+export const crashRows: readonly FaultRow[] = [
+  crashRow("crash-register", "a registration", registering),
+  crashRow("crash-promote", "promotions and an archival", promoting),
+  crashRow("crash-deploy", "deployments", deploying),
+  crashRow("crash-undo", "deployments that fail and are undone", undoing),
+  crashRow("crash-roll-back", "rollbacks", rollingBack),
+  crashRow("crash-worker", "a worker's round", working),
+  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, "envoy"),
+];

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, openSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Client } from "@langchain/langgraph-sdk";
+import { execa } from "execa";
+import { expect, inject, onTestFinished } from "vitest";
+import { z } from "zod";
+import { childEnvironment } from "../../../src/platform/child_environment.ts";
+import { pollUntil } from "../../support/poll.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const packageSchema = z.object({ scripts: z.object({ studio: z.string() }) });
+const graphsSchema = z.object({ graphs: z.record(z.string(), z.string()) });
+
+export interface DevelopmentServer {
+  client: Client;
+  url: string;
+  /** Where its models, servers and routers would be. */
+  home: string;
+}
+
+/**
+ * The development server that `npm run studio` starts, on the graphs of langgraph.json, with the environment given. Its
+ * own files go to a folder of the test; it ends with the test.
+ */
+export async function startDevelopmentServer(
+  environment: Record<string, string>,
+): Promise<DevelopmentServer> {
+  const cli = await installedCli();
+  const folder = await mkdtemp(join(tmpdir(), "model-deployer-studio-"));
+  const home = join(folder, "home");
+  const { graphs } = graphsSchema.parse(JSON.parse(await readFile(join(root, "langgraph.json"), "utf8")));
+  const moved = Object.entries(graphs).map(
+    ([name, path]) => [name, relative(folder, join(root, path))] as const,
+  );
+  await writeFile(
+    join(folder, "langgraph.json"),
+    JSON.stringify({ graphs: Object.fromEntries<string>(moved) }),
+  );
+  const port = await freePort();
+  const log = join(folder, "server.log");
+  const output = openSync(log, "w");
+  const child = spawn(
+    process.execPath,
+    [cli, "dev", "--no-browser", "--host", "127.0.0.1", "--port", String(port)],
+    {
+      cwd: folder,
+      env: childEnvironment({
+        PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+        LANGGRAPH_CLI_NO_ANALYTICS: "1",
+        LANGSMITH_TRACING: "false",
+        MODEL_DEPLOYER_HOME: home,
+        MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
+        ...environment,
+      }),
+      stdio: ["ignore", output, output],
+      detached: true,
+    },
+  );
+  onTestFinished(async () => {
+    await end(child);
+    await rm(folder, { recursive: true, force: true });
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const client = new Client({ apiUrl: url, apiKey: null });
+  await pollUntil(
+    async () => {
+      if (child.exitCode !== null) expect.fail(await readFile(log, "utf8"));
+      return (await fetch(`${url}/ok`)).ok;
+    },
+    { deadlineMs: 90_000, what: "development server" },
+  );
+  return { client, url, home };
+}
+
+/** The very version that package.json names, installed once into the cache: as a dependency it leaves npm no whole lockfile. */
+async function installedCli(): Promise<string> {
+  const { scripts } = packageSchema.parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
+  const wanted = /@langchain\/langgraph-cli@([\d.]+)/.exec(scripts.studio)?.[1];
+  const target = join(inject("cacheDirectory"), `langgraph-cli-${wanted}`);
+  const cli = join(target, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
+  if (existsSync(cli)) return cli;
+  await mkdir(inject("cacheDirectory"), { recursive: true });
+  const made = await mkdtemp(`${target}.`);
+  const quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error", "--prefer-offline"];
+  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
+  const args = ["install", ...quietly, ...patiently, "--prefix", made, `@langchain/langgraph-cli@${wanted}`];
+  await execa("npm", args, { env: childEnvironment(), extendEnv: false, timeout: 250_000 });
+  // Another run may have been first, and its folder is as good.
+  await rename(made, target).catch(() => rm(made, { recursive: true, force: true }));
+  return cli;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : expect.fail("no port is free");
+}
+
+/** With the processes that it has started itself. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const ended = once(child, "exit");
+  process.kill(-child.pid, "SIGKILL");
+  await ended;
+}

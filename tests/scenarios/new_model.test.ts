@@ -1,0 +1,4 @@
+import { createTestDeployer } from "../../src/testing/index.ts";
+import { describeScenarios } from "../support/scenarios.ts";
+
+describeScenarios(createTestDeployer);

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { Story, type StoryTeller } from "./given_story.ts";
+
+/** The life of a new model, as its team would tell it. */
+export function describeScenarios(tell: () => Promise<StoryTeller>): void {
+  test("a new model earns production: a day in shadow, an approval, and a rollout that is watched", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInShadow();
+    await story.givenLiveTraffic(400);
+
+    await story.whenHoursPass(23);
+    const early = await story.whenProductionIsAskedForTooEarly();
+    expect(early.unmet).toEqual(["shadow_hours", "shadow_requests"]);
+    expect(early.told).toContain("It has been in shadow for 23.00 h and needs 24.00 h");
+    expect(early.told).toContain("The shadow has answered 400 mirrored requests and needs 1000");
+
+    await story.givenLiveTraffic(600);
+    await story.whenHoursPass(1);
+    await story.whenProductionIsAskedFor();
+    expect(await story.stageOfTheNewModel()).toBe("shadow");
+    expect(await story.whenSomebodyElseApproves()).toBe("shadow > production");
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+
+    const manifest = await story.whenItIsRolledOut(10, 50, 100);
+    expect(manifest).toMatchObject({ status: "deploying", rollout: { status: "running", step_index: 0 } });
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+    await story.whenTheWorkerLooksAfter(600);
+    expect(await story.traffic()).toEqual({ old: 50, new: 50 });
+    await story.whenTheWorkerLooksAfter(600);
+    expect(await story.traffic()).toEqual({ old: 0, new: 100 });
+    expect(await story.stageOfTheNewModel()).toBe("production");
+  });
+
+  test("a new model that fails its callers is sent back by the judge, and the history says with what numbers", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInShadow();
+    await story.givenLiveTraffic(1000);
+    await story.whenHoursPass(24);
+    await story.whenProductionIsAskedFor();
+    await story.whenSomebodyElseApproves();
+    await story.whenItIsRolledOut(10, 100);
+
+    await story.whenTheWorkerLooksAfter(100, 0.5);
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+    await story.whenTheWorkerLooksAfter(400, 0.5);
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+    expect(await story.stageOfTheNewModel()).toBe("archived");
+    const history = await story.historyOfTheNewModel();
+    expect(history.at(-1)).toMatch(/^production > archived: .*candidate failed 25 of 50 \(50\.00 %\)/);
+  });
+}

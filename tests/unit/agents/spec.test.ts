@@ -1,0 +1,4 @@
+import { createTestDeployer } from "../../../src/testing/index.ts";
+import { describeSpecification } from "../../support/specification.ts";
+
+describeSpecification(createTestDeployer);
