@@ -1,6 +1,5 @@
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { request } from "undici";
 import { AgentError } from "../agents/base/agent_error.ts";
@@ -10,17 +9,9 @@ import { findToolsEnvironment } from "../platform/python_environment.ts";
 import { inspectPython } from "../platform/python_interpreter.ts";
 import { maskedConfiguration } from "./masked_configuration.ts";
 import { checkDatabase } from "./doctor_database.ts";
+import { adviceFor, check, CHECK_MS, down, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
 import type { Invocation } from "./runner.ts";
 import type { Check } from "./schemas.ts";
-
-export type Finding = Omit<Check, "part">;
-
-/** What one check may take; they run side by side. */
-const CHECK_MS = 8000;
-
-export const fine = (found: string): Finding => ({ state: "ok", found, advice: null });
-export const weak = (found: string, advice: string): Finding => ({ state: "degraded", found, advice });
-export const down = (found: string, advice: string): Finding => ({ state: "down", found, advice });
 
 /** Each part, whatever the others do. */
 export async function checkAll(
@@ -47,34 +38,6 @@ export async function checkAll(
     return { checks: [await node, wrong], configuration: {} };
   }
 }
-
-/** A check that raises or takes too long is a part that is down. */
-export async function check(part: string, look: () => Promise<Finding>): Promise<Check> {
-  const ended = new AbortController();
-  const late = delay(CHECK_MS, undefined, { signal: ended.signal }).then(() =>
-    down(`no answer within ${CHECK_MS / 1000} s`, "see whether it hangs, and restart it"),
-  );
-  try {
-    return { part, ...(await Promise.race([look(), late])) };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { part, ...down(firstLine(message), adviceFor(part)) };
-  } finally {
-    ended.abort();
-    await late.catch(() => undefined);
-  }
-}
-
-const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
-
-const ADVICE: Readonly<Record<string, string>> = {
-  python: "install Python 3.10 or newer with its venv module, or name one in MODEL_DEPLOYER_PYTHON",
-  redis: "start it, or correct REDIS_URL; until then working memory is left out",
-  mlflow: "start it, or correct MLFLOW_TRACKING_URI; until then nothing can be registered",
-  supabase: "check SUPABASE_URL and SUPABASE_KEY; until then episodes wait in the outbox",
-  postgres: "start it, or correct DATABASE_URL; without it nothing moves",
-};
-const adviceFor = (part: string): string => ADVICE[part] ?? "see the message";
 
 const NODE = { major: 22, minor: 19 };
 
@@ -120,10 +83,6 @@ async function checkTools({ cache }: Configuration): Promise<Finding> {
 }
 
 type Local = Awaited<ReturnType<typeof findLocalServices>>;
-
-export function notStarted(name: string): Finding {
-  return weak(`the embedded ${name} does not run`, "the next command that needs it starts it");
-}
 
 async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): Promise<Finding> {
   const url = redisUrl ?? local.redisUrl;

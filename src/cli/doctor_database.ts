@@ -7,7 +7,7 @@ import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { countMissing } from "../database/migrate.ts";
 import type { findLocalServices } from "../platform/local_services.ts";
 import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
-import { check, fine, type Finding, notStarted, weak } from "./doctor_checks.ts";
+import { check, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "./schemas.ts";
 
 const SEEN_SECONDS = 30;

@@ -3,10 +3,14 @@ import pc from "picocolors";
 
 export type Paint = ReturnType<typeof pc.createColors>;
 
+interface MaybeTerminal {
+  isTTY?: boolean | undefined;
+}
+
 export interface Streams {
-  stdin: NodeJS.ReadStream;
-  stdout: NodeJS.WriteStream;
-  stderr: NodeJS.WriteStream;
+  stdin: NodeJS.ReadableStream & MaybeTerminal;
+  stdout: NodeJS.WritableStream & MaybeTerminal;
+  stderr: NodeJS.WritableStream & MaybeTerminal;
 }
 
 /** How long something takes before it is worth telling that it goes on. */
@@ -22,13 +26,14 @@ export class Terminal {
   constructor(streams: Streams, { json }: { json: boolean }) {
     this.streams = streams;
     this.json = json;
-    this.paint = pc.createColors(streams.stdout.isTTY && pc.isColorSupported && !json);
-    this.#paintErrors = pc.createColors(streams.stderr.isTTY && pc.isColorSupported);
+    this.paint = pc.createColors(streams.stdout.isTTY === true && pc.isColorSupported && !json);
+    this.#paintErrors = pc.createColors(streams.stderr.isTTY === true && pc.isColorSupported);
   }
 
   /** Somebody sits there and can be asked. */
   get isInteractive(): boolean {
-    return this.streams.stdin.isTTY && this.streams.stderr.isTTY && !this.json;
+    const { stdin, stderr } = this.streams;
+    return stdin.isTTY === true && stderr.isTTY === true && !this.json;
   }
 
   out(lines: string[]): void {
@@ -42,7 +47,7 @@ export class Terminal {
   /** Shows what is under way once it has taken two seconds; `tell` replaces the text. Silent with `--json`. */
   async withProgress<T>(text: string, work: (tell: (text: string) => void) => Promise<T>): Promise<T> {
     if (this.json) return work(() => undefined);
-    const teller = this.streams.stderr.isTTY ? this.#spinner(text) : this.#plainLines(text);
+    const teller = this.streams.stderr.isTTY === true ? this.#spinner(text) : this.#plainLines(text);
     try {
       return await work(teller.tell);
     } finally {

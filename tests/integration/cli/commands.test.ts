@@ -1,0 +1,209 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import {
+  applyReportSchema,
+  errorViewSchema,
+  historyReportSchema,
+  planReportSchema,
+  SCHEMA_VERSION,
+  statusReportSchema,
+} from "../../../src/cli/schemas.ts";
+import { cli, normalised } from "../../support/given_cli.ts";
+import {
+  APPROVER_TOKEN,
+  deploy,
+  ENDPOINT,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  givenReadyForProduction,
+  promoteWithApproval,
+  register,
+} from "../../support/given_deployer.ts";
+
+const rollout = { steps: [10, 50, 100].map((weight) => ({ weight, bake_seconds: 60 })) };
+
+/** Version 2 has its first 10 % over version 1. */
+async function givenRollout() {
+  const given = await givenDeployer();
+  const { deployment: old } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: candidate } = await deploy(given, version, "production", { rollout });
+  return { given, old, candidate, version };
+}
+
+/** The one JSON document that the command printed. */
+async function jsonOf<S extends z.ZodType>(
+  given: GivenDeployer,
+  schema: S,
+  ...words: string[]
+): Promise<{ code: number; data: z.output<S> }> {
+  const { code, out, err } = await cli(given, [...words, "--json"]);
+  expect(err).toBe("");
+  const document = z.strictObject({
+    schema_version: z.literal(SCHEMA_VERSION),
+    command: z.string(),
+    data: z.unknown(),
+  });
+  return { code, data: schema.parse(document.parse(JSON.parse(out)).data) };
+}
+
+async function errorOf(given: GivenDeployer, ...words: string[]) {
+  const { code, out } = await cli(given, [...words, "--json"]);
+  const document = z.object({ error: errorViewSchema, exit_code: z.int() }).parse(JSON.parse(out));
+  expect(document.exit_code).toBe(code);
+  return document.error;
+}
+
+test("a plan is a difference, and nothing happens", async () => {
+  const { given, old, candidate } = await givenRollout();
+  const printed = await cli(given, ["plan", "abort", ENDPOINT, "--reason", "enough"]);
+  expect(printed).toMatchObject({ code: 0, err: "" });
+  expect(normalised(printed.out)).toMatchInlineSnapshot(`
+    "Abort the rollout and take e2i_remission back from e2i_remission:v2 to e2i_remission:v1.
+      stage       <mv 1>
+                  - production
+                  + archived
+      stage       <mv 2>
+                  - archived
+                  + production
+      alias       <mv 1>
+                  - production
+      alias       <mv 2>
+                  + production
+      traffic     e2i_remission
+                  - 90 % <deploy 1>, 10 % <deploy 2>
+                  + 100 % <deploy 1>
+      deployment  <deploy 2>
+                  - active or deploying
+                  + rolled_back, warm for 300 s
+      rollout     <rollout 1>
+                  - running, step 1
+                  + aborted, step 1
+    "
+  `);
+  const { data } = await jsonOf(given, planReportSchema, "plan", "abort", ENDPOINT, "--reason", "enough");
+  expect(data.differences).toContainEqual({
+    subject: "traffic",
+    name: ENDPOINT,
+    before: `90 % ${old}, 10 % ${candidate}`,
+    after: `100 % ${old}`,
+  });
+  expect((await given.db.endpoints.get(ENDPOINT))?.weights).toEqual({ [old]: 90, [candidate]: 10 });
+});
+
+test("status shows the rollout as bars with the judge's numbers, the same as data, and no control characters", async () => {
+  const { given, candidate } = await givenRollout();
+  given.router.sendTraffic(ENDPOINT, 1000);
+  await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp()");
+  await given.worker.tick();
+  const { out, code } = await cli(given, ["status", ENDPOINT]);
+  expect(code).toBe(0);
+  expect(out).not.toMatch(/\p{Cc}(?<!\n)/u);
+  expect(out).toContain("████████████████████████████████████░░░░  90 %  e2i_remission:v1  baseline");
+  expect(out).toContain("rollout  running, step 1 of 3: 10 % → 50 % → 100 %, next in ");
+  expect(out).toContain("samples  candidate 100 (0.00 % failed), baseline 900 (0.00 % failed)");
+  const { data } = await jsonOf(given, statusReportSchema, "status");
+  expect(data.endpoints[0]).toMatchObject({
+    router: "in_force",
+    rollout: { status: "running", candidate: { requests: 100, errors: 0 }, verdict: { outcome: "pass" } },
+  });
+  given.server.crash(candidate);
+  const broken = await cli(given, ["status"]);
+  expect(broken.code).toBe(6);
+  expect(broken.out).toContain(
+    `degraded ${candidate} (e2i_remission:v2) has traffic and its server is failed`,
+  );
+});
+
+test("a promotion waits for an approval, is approved with its evidence in view, and is carried on", async () => {
+  const given = await givenDeployer();
+  const version = await givenReadyForProduction(given, "run1");
+  const words = ["apply", "promote", version, "production", "--reason", "it is good"];
+  const asked = await errorOf(given, ...words);
+  expect(asked).toMatchObject({ code: "approval_required" });
+  const told = await cli(given, words);
+  expect(told.code).toBe(4);
+  expect(told.err).toContain(`model-deployer approve ${asked.operation_id}`);
+  const id = asked.operation_id ?? "";
+  expect((await cli(given, ["approve", id, "--reason", "fine"])).err).toMatch(
+    /^not_authenticated {2}Who asks/,
+  );
+  const token = { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN };
+  const approved = await cli(given, ["approve", id, "--reason", "fine"], token);
+  expect(approved).toMatchObject({ code: 0 });
+  expect(approved.err).toContain("evidence: test_auc 0.9");
+  expect(approved.out).toContain("approved by omar");
+  const carried = await jsonOf(given, applyReportSchema, "resume-operation", id);
+  expect(carried.data.version_record?.current_stage).toBe("production");
+  expect((await cli(given, ["approve", id, "--reason", "again"], token)).code).toBe(3);
+});
+
+test("a refusal lists all that is missing, and its exit code says what it is", async () => {
+  const given = await givenDeployer();
+  const version = await register(given, "run1");
+  const skipped = await errorOf(given, "apply", "promote", version, "production");
+  expect(skipped).toMatchObject({ code: "invalid_promotion_path" });
+  await cli(given, ["apply", "promote", version, "staging"]);
+  await cli(given, ["apply", "promote", version, "shadow"]);
+  const { code, err } = await cli(given, ["apply", "promote", version, "production"]);
+  expect(code).toBe(3);
+  expect(err).toMatch(
+    /^production_criteria_not_met {2}mv_\w+ may not go to production yet\.\n( {2}- .*\n)+$/,
+  );
+  expect((await cli(given, ["apply", "promote", version, "heaven"])).code).toBe(2);
+  expect((await cli(given, ["rollback", ENDPOINT])).code).toBe(2);
+  expect((await cli(given, ["history", "nothing"])).code).toBe(3);
+  given.wire.fail("registry.describeRun");
+  expect((await cli(given, ["apply", "register", "remission", "run2"])).code).toBe(6);
+});
+
+test("controls act on an endpoint's rollout; a rollback takes its candidate, and the history tells it all", async () => {
+  const { given, old, candidate } = await givenRollout();
+  expect((await cli(given, ["pause", ENDPOINT, "--reason", "quiet, please"])).code).toBe(0);
+  expect((await cli(given, ["status"])).out).toContain("quiet, please");
+  expect((await cli(given, ["resume", ENDPOINT, "--reason", "go on"])).code).toBe(0);
+  expect((await errorOf(given, "promote-now", ENDPOINT, "--reason", "hurry")).code).toBe("approval_required");
+  const back = await jsonOf(given, applyReportSchema, "rollback", ENDPOINT, "--reason", "wrong scores");
+  expect(back.data).toMatchObject({ rollback_successful: true, active_deployment_id: old });
+  const { data } = await jsonOf(
+    given,
+    historyReportSchema,
+    "history",
+    ENDPOINT,
+    "--at",
+    "2999-01-01T00:00:00Z",
+  );
+  expect(data.at?.traffic).toMatchObject([{ endpoint_name: ENDPOINT, weight: 100 }]);
+  expect(data.events.filter((event) => event.rollout_id !== null).map((event) => event.kind)).toEqual([
+    "rollout_started",
+    "rollout_paused",
+    "rollout_resumed",
+    "rollout_rolled_back",
+  ]);
+  expect(data.episodes[0]?.description).toContain("wrong scores");
+  expect((await given.db.deployments.get(candidate))?.rollback_reason).toBe("wrong scores");
+});
+
+test("an operator creates an experiment, sets its policy and enrols who may approve", async () => {
+  const given = await givenDeployer();
+  const words = ["experiments", "create", "relapse", "--name", "Relapse", "--target", "relapse"];
+  expect((await cli(given, [...words, "--minimum-auc", "0.7"])).code).toBe(0);
+  const set = await cli(given, [
+    "policy",
+    "set",
+    "relapse",
+    "--reason",
+    "busy",
+    "--during-rollout",
+    "supersede",
+  ]);
+  expect(set.out).toContain("during_rollout             supersede");
+  expect(
+    (await cli(given, ["policy", "set", "relapse", "--reason", "now", "--shadow-hours", "1"])).code,
+  ).toBe(2);
+  const { out } = await cli(given, ["principals", "enrol", "eva", "--json"]);
+  const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
+  expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });
+});

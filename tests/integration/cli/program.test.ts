@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { expect, inject, test } from "vitest";
+import { z } from "zod";
+import { doctorReportSchema } from "../../../src/cli/schemas.ts";
+import { program } from "../../support/given_cli.ts";
+import { createWorld } from "../database/world.ts";
+
+const doctorDocument = z.object({ data: doctorReportSchema });
+
+test("doctor says of each part what is down, within its own time, and shows no secret", async () => {
+  const { code, out, err } = await program(
+    "postgresql://ana:hunter2@127.0.0.1:1/none",
+    ["doctor", "--json"],
+    {
+      REDIS_URL: "redis://:hunter2@127.0.0.1:1",
+      MLFLOW_TRACKING_URI: "http://127.0.0.1:1",
+      MODEL_DEPLOYER_TOKEN: "hunter2-is-a-long-secret",
+    },
+  );
+  expect({ code, err }).toEqual({ code: 6, err: "" });
+  expect(out).not.toContain("hunter2");
+  const { data } = doctorDocument.parse(JSON.parse(out));
+  const stateOf = (part: string) => data.checks.find((check) => check.part === part)?.state;
+  expect(data.state).toBe("down");
+  expect(["postgres", "redis", "mlflow", "home"].map(stateOf)).toEqual(["down", "down", "down", "down"]);
+  expect(stateOf("node")).toBe("ok");
+  expect(data.checks.filter((check) => check.state !== "ok" && check.advice === null)).toEqual([]);
+});
+
+test("doctor finds a real Postgres migrated, and nobody at work", async () => {
+  const { url } = await createWorld();
+  const { out } = await program(url, ["doctor", "--json"]);
+  const { data } = doctorDocument.parse(JSON.parse(out));
+  const found = (part: string) => data.checks.find((check) => check.part === part);
+  expect(found("postgres")).toMatchObject({ state: "ok" });
+  expect(found("worker")).toMatchObject({ state: "degraded", found: "none was ever seen" });
+});
+
+test("what is wrong with the words or the environment is told on stderr, with exit code 2", async () => {
+  const { url } = await createWorld();
+  const words = await program(url, ["pause", "somewhere"]);
+  expect(words).toMatchObject({ code: 2, out: "" });
+  expect(words.err).toContain("--reason");
+  const environment = await program(url, ["status"], { MODEL_DEPLOYER_LEASE_SECONDS: "soon" });
+  expect(environment.code).toBe(2);
+  expect(environment.err).toContain("MODEL_DEPLOYER_LEASE_SECONDS");
+  expect(await program(url, ["status"])).toMatchObject({ code: 0, out: "no endpoint is open", err: "" });
+});
+
+test("a worker is seen while it works, and ends with SIGTERM, its lease released, with exit code 0", async () => {
+  const { url, db, sql } = await createWorld();
+  const home = await mkdtemp(join(tmpdir(), "model-deployer-worker-"));
+  const worker = execa(process.execPath, ["src/cli/main.ts", "worker", "--json"], {
+    env: {
+      DATABASE_URL: url,
+      REDIS_URL: inject("redisUrl"),
+      MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+      MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
+      MODEL_DEPLOYER_HOME: home,
+    },
+    reject: false,
+    timeout: 90_000,
+  });
+  const events: string[] = [];
+  for await (const line of worker) {
+    const { event } = z.object({ event: z.string() }).parse(JSON.parse(line));
+    events.push(event);
+    if (event === "started") worker.kill("SIGTERM");
+  }
+  const { exitCode } = await worker;
+  await rm(home, { recursive: true, force: true });
+  expect({ exitCode, events }).toEqual({ exitCode: 0, events: ["started", "stopped"] });
+  expect(await db.overview.workers()).toEqual([]);
+  expect(await sql("select count(*)::int as seen from ml_workers")).toEqual([{ seen: 1 }]);
+});

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { PassThrough } from "node:stream";
+import { execa } from "execa";
+import type { ModelDeployer } from "../../src/agents/model_deployer/create_model_deployer.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
+import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
+import { readConfiguration } from "../../src/configuration.ts";
+import { createTelemetry } from "../../src/telemetry/telemetry.ts";
+import type { GivenDeployer } from "./given_deployer.ts";
+
+export interface Printed {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs one command line over the given deployer; nobody sits at its terminal. */
+export async function cli(
+  given: GivenDeployer,
+  words: string[],
+  environment: Record<string, string> = {},
+): Promise<Printed> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const printed = { out: "", err: "" };
+  stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
+  stderr.on("data", (chunk: Buffer) => (printed.err += chunk.toString()));
+  const streams = { stdin: new PassThrough(), stdout, stderr };
+  const code = await runCli(words, {
+    streams,
+    environment,
+    signal: new AbortController().signal,
+    openDeployer: async () => deployerOf(given),
+    openObserver: async () => {
+      const { server, router, episodicMemory } = given;
+      return { database: databaseOf(given), server, router, episodicMemory, close: async () => undefined };
+    },
+  });
+  return { code, ...printed };
+}
+
+const databaseOf = ({ world }: GivenDeployer) => world.another(`cli-${randomUUID()}`);
+
+async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
+  const { agent, worker, capabilities, world } = given;
+  const { parts, settings } = capabilities;
+  const database = databaseOf(given);
+  const telemetry = await createTelemetry(readConfiguration({}).telemetry);
+  return {
+    agent,
+    worker,
+    parts,
+    settings,
+    graph: createModelDeployerGraph(capabilities),
+    telemetry,
+    observeWorker: () => telemetry.observeWorker(() => database.figures()),
+    reconcile: (options) => capabilities.reconciler.reconcile(options),
+    resume: (operationId, options) => resumeOperation(capabilities, operationId, options),
+    degraded: [],
+    database,
+    addresses: { databaseUrl: world.url, redisUrl: "", mlflowUrl: "" },
+    close: async () => undefined,
+  };
+}
+
+/** Runs the program itself, as a process of its own, on the given database. */
+export async function program(
+  databaseUrl: string,
+  words: string[],
+  environment: Record<string, string> = {},
+) {
+  const { exitCode, stdout, stderr } = await execa(process.execPath, ["src/cli/main.ts", ...words], {
+    env: { DATABASE_URL: databaseUrl, MODEL_DEPLOYER_HOME: "/nonexistent/home", ...environment },
+    reject: false,
+    timeout: 60_000,
+  });
+  return { code: exitCode ?? -1, out: stdout, err: stderr };
+}
+
+/** Ids, hashes and instants become names, numbered in the order of their appearance. */
+export function normalised(text: string): string {
+  const names = new Map<string, string>();
+  const nameOf = (kind: string, found: string) => {
+    const known =
+      names.get(found) ??
+      `<${kind} ${[...names.values()].filter((one) => one.startsWith(`<${kind} `)).length + 1}>`;
+    names.set(found, known);
+    return known;
+  };
+  return text
+    .replaceAll(/\b(deploy|mv|op|rollout|approval|policy)_[0-9a-f-]{20,}/g, (found, kind: string) =>
+      nameOf(kind, found),
+    )
+    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?/g, "<instant>")
+    .replaceAll(/in \d+\.\d s/g, "in <seconds>")
+    .replaceAll(/"seconds": [\d.]+/g, '"seconds": 0');
+}
