@@ -1,6 +1,5 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
-import { createPool } from "../database/pool.ts";
 
 export interface PostgresCheckpoints extends BaseCheckpointSaver {
   /** Makes the tables. Idempotent. */
@@ -14,6 +13,7 @@ export interface PostgresCheckpoints extends BaseCheckpointSaver {
  * @throws ConfigurationError when the optional package is not installed, or the URL is none
  */
 export async function createCheckpoints(databaseUrl: string): Promise<PostgresCheckpoints> {
+  const { createPool } = await import("../database/pool.ts");
   const pool = createPool(databaseUrl);
   try {
     const { PostgresSaver } = await import("@langchain/langgraph-checkpoint-postgres");

@@ -91,14 +91,7 @@ export async function createModelDeployer(
     ...createEngine(configuration, addresses, tools, options),
     ...memory.ports,
   };
-  const settings: Settings = {
-    requested_by: await requester(configuration, database),
-    lease_seconds: configuration.leaseSeconds,
-    patience_seconds: 30 - SLA_MARGIN_SECONDS,
-    retention_seconds: configuration.retentionSeconds,
-    reconcile_seconds: configuration.reconcileSeconds,
-    default_effects: configuration.effects,
-  };
+  const settings = settingsOf(configuration, await requester(configuration, database));
   const capabilities = createCapabilities(parts, settings);
   const { checkpointer } = options;
   const graph = createModelDeployerGraph(capabilities, checkpointer === undefined ? {} : { checkpointer });
@@ -120,6 +113,17 @@ export async function createModelDeployer(
       await database.close();
       await telemetry.close();
     },
+  };
+}
+
+function settingsOf(configuration: Configuration, requested_by: string): Settings {
+  return {
+    requested_by,
+    lease_seconds: configuration.leaseSeconds,
+    patience_seconds: 30 - SLA_MARGIN_SECONDS,
+    retention_seconds: configuration.retentionSeconds,
+    reconcile_seconds: configuration.reconcileSeconds,
+    default_effects: configuration.effects,
   };
 }
 

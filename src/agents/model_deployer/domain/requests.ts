@@ -88,9 +88,9 @@ export const rolloutRequestSchema = z.union([
       .array(rolloutStepSchema)
       .min(1)
       .max(100)
-      .superRefine((steps, { addIssue }) => {
+      .superRefine((steps, context) => {
         const wrong = refuseSteps(steps);
-        if (wrong !== null) addIssue({ code: "custom", message: wrong });
+        if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
       }),
     judge: judgeSettingsSchema.partial().optional(),
   }),

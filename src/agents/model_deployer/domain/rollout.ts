@@ -132,9 +132,8 @@ export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
 
-export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
 /** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
-export type Pause = z.infer<typeof pauseSchema>;
+export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
 
 export const rolloutSchema = z.strictObject({
   rollout_id: z.string(),
