@@ -31,6 +31,7 @@ function deployment(endpoint: ReturnType<typeof anEndpoint> | null) {
     version: aVersion(2),
     endpoint,
     deployments: endpoint === null ? [] : [aDeployment(1)],
+    aborted: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),
