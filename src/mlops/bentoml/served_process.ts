@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 import {
   childEnvironment,
   findProcess,
@@ -20,7 +21,7 @@ export interface ServeCommand {
 
 const prefix = "bento-";
 const requestTimeoutSeconds = 60;
-const gracefulSeconds = 10;
+const gracefulSeconds = LONGEST_ANSWER_SECONDS + 1;
 // BentoML's workers get their graceful time, then its arbiter ends, then the rest is killed.
 const stopGraceMs = (gracefulSeconds + 5) * 1000;
 const logLines = 400;
