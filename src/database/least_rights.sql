@@ -1,7 +1,7 @@
 -- Run after each migration, by the owner; does nothing where all is as it should be.
 --
--- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing; it owns
--- no table and may make none. Row-level security is on for every table, so that a role that is granted a table by mistake
+-- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
+-- predictions that no longer wait for their counterpart; it owns no table and may make none. Row-level security is on for every table, so that a role that is granted a table by mistake
 -- still sees no row. Where the role cannot be made, the owner goes on as itself, and `rights` says so.
 do $$
 declare
@@ -30,17 +30,18 @@ begin
       execute format('alter table %I.%I enable row level security', place, one.relname);
     end if;
     continue when not exists (select from pg_roles where rolname = app);
-    foreach verb in array array['select', 'insert', 'update'] loop
+    foreach verb in array array['select', 'insert', 'update', 'delete'] loop
       continue when verb = 'insert' and one.relname = 'ml_installation';
       continue when verb = 'update' and one.append_only;
+      continue when verb = 'delete' and one.relname <> 'ml_unpaired_predictions';
       if not has_table_privilege(app, one.oid, verb) then
         execute format('grant %s on %I.%I to %I', verb, place, one.relname, app);
       end if;
       continue when exists (select from pg_policy where polrelid = one.oid and polname = app || '_' || verb);
       execute format(
         'create policy %I on %I.%I for %s to %I %s', app || '_' || verb, place, one.relname, verb, app,
-        case verb when 'insert' then 'with check (true)' when 'select' then 'using (true)'
-          else 'using (true) with check (true)' end
+        case verb when 'insert' then 'with check (true)' when 'update' then 'using (true) with check (true)'
+          else 'using (true)' end
       );
     end loop;
   end loop;
