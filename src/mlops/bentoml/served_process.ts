@@ -9,6 +9,7 @@ import {
   startProcess,
   stopProcess,
 } from "../../platform/managed_process.ts";
+import { readProcessAge } from "../../platform/process_table.ts";
 import { countErrorLine, lastErrorLine } from "./log_errors.ts";
 import { assertDeploymentId, type ServerRecord } from "./server_record.ts";
 
@@ -76,6 +77,13 @@ export class ServedProcesses {
 
   async isRunning(deploymentId: string): Promise<boolean> {
     return (await findProcess(this.#runDirectory, nameOf(deploymentId))) !== null;
+  }
+
+  /** Milliseconds since the process was started, whatever became of the clock; null when it has ended. */
+  async ageMs(deploymentId: string): Promise<number | null> {
+    const found = await findProcess(this.#runDirectory, nameOf(deploymentId));
+    const seconds = found === null ? null : await readProcessAge(found.pid);
+    return seconds === null ? null : seconds * 1000;
   }
 
   /** Ends the server with all its workers and removes its home; the logs stay. Idempotent. */
