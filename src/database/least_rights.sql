@@ -1,7 +1,7 @@
 -- Run after each migration, by the owner; does nothing where all is as it should be.
 --
 -- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
--- predictions that have found their counterpart; it owns no table and may make none. Row-level security is on for every
+-- predictions that no longer wait for their counterpart; it owns no table and may make none. Row-level security is on for every
 -- table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
 -- on as itself, and `rights` says so.
 do $$
@@ -32,9 +32,9 @@ begin
     end if;
     continue when not exists (select from pg_roles where rolname = app);
     foreach verb in array array['select', 'insert', 'update', 'delete'] loop
-      continue when verb = 'delete' and one.relname <> 'ml_unpaired_predictions';
       continue when verb = 'insert' and one.relname = 'ml_installation';
       continue when verb = 'update' and one.append_only;
+      continue when verb = 'delete' and one.relname <> 'ml_unpaired_predictions';
       if not has_table_privilege(app, one.oid, verb) then
         execute format('grant %s on %I.%I to %I', verb, place, one.relname, app);
       end if;

@@ -12,6 +12,8 @@ export interface ProcessEntry {
 
 const run = promisify(execFile);
 const hasProc = process.platform === "linux";
+/** USER_HZ: what Linux counts start times in towards programs, whatever the kernel's own rate. */
+const ticksPerSecond = 100;
 
 /**
  * Names the life that pids belong to: the boot, and in a container the start of its first process. Pids of another
@@ -46,6 +48,27 @@ export async function hasEnvironment(pid: number, assignment: string): Promise<b
   }
   const listing = await psOutput(["-Eww", "-o", "command=", "-p", String(pid)]);
   return listing.split(/\s+/).includes(assignment);
+}
+
+/**
+ * Seconds since a process was started, by the machine's uptime, which setting the clock does not move. Null when it has
+ * ended.
+ */
+export async function readProcessAge(pid: number): Promise<number | null> {
+  if (!hasProc) return secondsOfElapsed((await psOutput(["-o", "etime=", "-p", String(pid)])).trim());
+  const [entry, uptime] = await Promise.all([readProcEntry(pid), readOrNull("/proc/uptime")]);
+  if (entry === null || uptime === null) return null;
+  return Math.max(0, Number(uptime.split(" ")[0]) - Number(entry.start_time) / ticksPerSecond);
+}
+
+/** `ps` writes `[[days-]hours:]minutes:seconds`. */
+function secondsOfElapsed(text: string): number | null {
+  const [, days = 0, hours = 0, minutes = 0, seconds = 0] =
+    /^(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)$/
+      .exec(text)
+      ?.map(Number)
+      .map((part) => part || 0) ?? [];
+  return text === "" ? null : ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
 async function readProcEntry(pid: number): Promise<ProcessEntry | null> {

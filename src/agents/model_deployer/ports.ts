@@ -13,6 +13,9 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
+/** So long a router waits for a server's answer before it gives its caller a 504. */
+export const LONGEST_ANSWER_SECONDS = 15;
+
 // ---------------------------------------------------------------- model registry (MLflow)
 
 export interface TrainedRun {
@@ -114,7 +117,10 @@ export interface ModelServer {
     input: { deployment_id: string; bento_tag: string; resources: Resources },
     options: CallOptions,
   ): Promise<{ host: string; port: number }>;
-  /** Ends the server and all its processes. Idempotent. */
+  /**
+   * Ends the server and all its processes. Takes no new requests from then on, and gives those under way as long as a
+   * router waits for them. Idempotent.
+   */
   stop(deploymentId: string, options: CallOptions): Promise<void>;
   observe(deploymentId: string, options: CallOptions): Promise<ServerObservation>;
   /** Deployment ids of all servers that run here, wanted or not. */

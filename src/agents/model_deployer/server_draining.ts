@@ -2,9 +2,9 @@ import { AgentError } from "../base/agent_error.ts";
 import type { Database } from "./parts.ts";
 import type { ModelServer } from "./ports.ts";
 
-const CLAIM_SECONDS = 30;
+const CLAIM_SECONDS = 45;
 /** Shorter than its claim, so that nobody else begins while it may still have an effect. */
-const STOP_MS = 20_000;
+const STOP_MS = 30_000;
 const STOP_RETRY_SECONDS = 5;
 
 export interface DrainReport {

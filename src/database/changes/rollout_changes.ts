@@ -31,7 +31,8 @@ export async function startRollout(
   const { rollout_id } = rollout;
   const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
   const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
-  await writeEvent(tx, rollout_id, { kind: "rollout_started", reason: started }, context);
+  const kind = rollout.status === "completed" ? "rollout_completed" : "rollout_started";
+  await writeEvent(tx, rollout_id, { kind, reason: started }, context);
 }
 
 /** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */

@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 import {
   childEnvironment,
   findProcess,
@@ -8,6 +9,7 @@ import {
   startProcess,
   stopProcess,
 } from "../../platform/managed_process.ts";
+import { readProcessAge } from "../../platform/process_table.ts";
 import { countErrorLine, lastErrorLine } from "./log_errors.ts";
 import { assertDeploymentId, type ServerRecord } from "./server_record.ts";
 
@@ -20,7 +22,7 @@ export interface ServeCommand {
 
 const prefix = "bento-";
 const requestTimeoutSeconds = 60;
-const gracefulSeconds = 10;
+const gracefulSeconds = LONGEST_ANSWER_SECONDS + 1;
 // BentoML's workers get their graceful time, then its arbiter ends, then the rest is killed.
 const stopGraceMs = (gracefulSeconds + 5) * 1000;
 const logLines = 400;
@@ -75,6 +77,13 @@ export class ServedProcesses {
 
   async isRunning(deploymentId: string): Promise<boolean> {
     return (await findProcess(this.#runDirectory, nameOf(deploymentId))) !== null;
+  }
+
+  /** Milliseconds since the process was started, whatever became of the clock; null when it has ended. */
+  async ageMs(deploymentId: string): Promise<number | null> {
+    const found = await findProcess(this.#runDirectory, nameOf(deploymentId));
+    const seconds = found === null ? null : await readProcessAge(found.pid);
+    return seconds === null ? null : seconds * 1000;
   }
 
   /** Ends the server with all its workers and removes its home; the logs stay. Idempotent. */

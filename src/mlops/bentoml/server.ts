@@ -215,8 +215,8 @@ export class BentoMLServer implements ModelServer {
   }
 
   async #startingOrHanging(record: ServerRecord, reason: string): Promise<ServerObservation> {
-    const age = Date.now() - Date.parse(record.started_at);
-    return age < this.#startTimeoutMs ? { state: "starting" } : { state: "failed", reason };
+    const age = await this.#processes.ageMs(record.deployment_id);
+    return age === null || age < this.#startTimeoutMs ? { state: "starting" } : { state: "failed", reason };
   }
 
   #ask(record: ServerRecord, signal: AbortSignal) {

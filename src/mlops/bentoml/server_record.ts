@@ -8,7 +8,7 @@ const recordSchema = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
   port: z.int().min(1).max(65_535),
-  /** By this machine's clock; tells a slow start from a server that hangs. */
+  /** By this machine's clock, which may have been set since: it tells one start from another, and no age. */
   started_at: z.iso.datetime(),
 });
 export type ServerRecord = z.infer<typeof recordSchema>;

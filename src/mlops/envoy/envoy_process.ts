@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 import {
   childEnvironment,
   findProcess,
@@ -25,8 +26,8 @@ import { toRouteFile } from "./route_config.ts";
 
 const processName = "envoy";
 const startDeadlineMs = 15_000;
-/** How long requests under way may take to end when an endpoint closes: the route's own timeout and a little. */
-const closeDeadlineMs = 16_000;
+/** How long requests under way may take to end when an endpoint closes. */
+const closeDeadlineMs = (LONGEST_ANSWER_SECONDS + 1) * 1000;
 const stopGraceMs = 2_000;
 const portGraceMs = 2_000;
 const pollMs = 5;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
+import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 
 /** Name of the route configuration that the listener subscribes to. */
 export const routeConfigName = "routes";
@@ -9,7 +10,7 @@ export const noProductionCluster = "@no-production";
 const generationHeader = "x-endpoint-generation";
 const deploymentHeader = "x-deployment-id";
 
-const routeTimeout = "15s";
+const routeTimeout = `${LONGEST_ANSWER_SECONDS}s`;
 
 /**
  * The route as Envoy's discovery response; its version is the generation.

@@ -70,6 +70,27 @@ partly = make_pipeline(FunctionTransformer(fail_on_large), LogisticRegression())
 )
 save(partly, "failing_on_part", "cloudpickle", signature=signature)
 
+
+def wait_on_large(rows):
+    import os
+    import tempfile
+    import time
+
+    # Says in the server's own folder that it has begun, and goes on when told there; a minute at most.
+    folder = tempfile.gettempdir()
+    if (rows["mean radius"] > 20).any():
+        open(os.path.join(folder, "begun"), "w").close()
+        deadline = time.monotonic() + 60
+        while not os.path.exists(os.path.join(folder, "go_on")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    return rows
+
+
+waiting = make_pipeline(FunctionTransformer(wait_on_large), LogisticRegression()).fit(
+    features[features["mean radius"] <= 20], malignant[features["mean radius"] <= 20]
+)
+save(waiting, "waiting_when_told", "cloudpickle", signature=signature)
+
 for name, content in [("no_mlmodel", None), ("unreadable_mlmodel", "flavors: [unclosed\n")]:
     path = os.path.join(target, name)
     os.makedirs(path)

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   deploy,
+  deployAtOnce,
   ENDPOINT,
   EXPERIMENT,
   givenDeployer,
@@ -61,6 +62,23 @@ test("in the retention period nothing goes back to a server that has died, and t
   const report = await tick(given);
   expect(report.problems.join()).toContain(`is not rolled back by itself, because ${old} does not answer`);
   expect(await weightsOf(given)).toEqual({ [candidate]: 100 });
+});
+
+test("what went out at once goes back by itself too when it turns bad while the old version is warm", async () => {
+  const given = await givenDeployer();
+  const { deployment: old } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  given.router.sendTraffic(ENDPOINT, 600);
+  const { deployment_id: candidate } = await deployAtOnce(given, version);
+  given.router.sendTraffic(ENDPOINT, 100);
+  expect((await tick(given)).rollouts).toMatchObject([{ advance: "hold" }]);
+  given.router.sendTraffic(ENDPOINT, 50, { [candidate]: { error_rate: 1 } });
+  expect((await tick(given)).rollouts).toMatchObject([{ advance: "move" }]);
+  expect(await weightsOf(given)).toEqual({ [old]: 100 });
+  expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
+    /^automatic, in the retention period: 50 failures of the candidate/,
+  );
 });
 
 test("a rollout without enough traffic waits for a person, takes no step, and still goes back when it turns bad", async () => {

@@ -124,7 +124,8 @@ export async function untilTheShadowHasShown(url: string, versionId: string): Pr
       const [shadow] = await deployer.database.deployments.listForVersion(versionId);
       await deployer.worker.tick();
       const evidence = await deployer.database.shadowEvidence.read(shadow?.deployment_id ?? "");
-      return evidence !== null && evidence.requests >= 40 && evidence.hours * 3600 > 1 ? evidence : null;
+      const isMeasured = evidence !== null && evidence.p99_ms !== null;
+      return isMeasured && evidence.requests >= 40 && evidence.hours * 3600 > 1 ? evidence : null;
     },
     { deadlineMs: 60_000, what: "the shadow has shown enough" },
   );

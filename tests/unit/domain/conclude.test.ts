@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { conclude } from "../../../src/agents/model_deployer/domain/conclude.ts";
 import { decideDeploy } from "../../../src/agents/model_deployer/domain/decide_deploy.ts";
 import { decideRegister } from "../../../src/agents/model_deployer/domain/decide_register.ts";
+import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
 import { changesOf, planOf } from "../../support/decided.ts";
 import {
   aDeployment,
@@ -16,7 +17,10 @@ import {
 
 const finishedAfter = (seconds: number) => ({ now: later(seconds), started_at: NOW });
 
-function deployment(endpoint: ReturnType<typeof anEndpoint> | null) {
+function deployment(
+  endpoint: ReturnType<typeof anEndpoint> | null,
+  rollout: DeployRequest["rollout"] = "linear",
+) {
   const request = {
     action: "deploy" as const,
     model_version_id: "mv_2",
@@ -25,7 +29,7 @@ function deployment(endpoint: ReturnType<typeof anEndpoint> | null) {
     cpu_limit: "2",
     memory_limit: "4Gi",
     autoscaling: { min: 1, max: 5, target_cpu: 70 },
-    rollout: "linear" as const,
+    rollout,
   };
   const facts = {
     version: aVersion(2),
@@ -63,6 +67,16 @@ test("a rollout's first step begins to bake when the traffic has moved, in the r
     next_tick_at: later(21),
   });
   expect(answer.deployment_manifest?.rollout?.next_tick_at).toBe(later(21));
+});
+
+test("what went out at once is watched for the whole retention period, however long its server took to start", () => {
+  const { changes } = conclude(deployment(anEndpoint(), "immediate"), [], finishedAfter(90));
+  expect(changesOf(changes, "start_rollout")[0]?.rollout).toMatchObject({
+    status: "completed",
+    step_started_at: later(90),
+    next_tick_at: later(95),
+    watched_until: later(3690),
+  });
 });
 
 test("a registration gets its number and digest from its steps, in the row and in the answer", () => {

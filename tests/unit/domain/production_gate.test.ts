@@ -91,6 +91,14 @@ test("criteria that an experiment leaves out are not asked for, the AUC always i
   expect(auc?.sentence).toContain("Experiment remission sets no minimum_auc");
 });
 
+test("a shadow whose p99 was not measured is not taken for a fast one", () => {
+  const found = unmet({ shadow: { p99_ms: null } });
+  expect(found).toMatchObject([
+    { criterion: "shadow_p99_ms", required: "at most 150 ms", observed: "not measured" },
+  ]);
+  expect(found[0]?.sentence).toContain("no p99 over the shadow's 1000 requests");
+});
+
 test("a shadow that nobody asked anything is short of requests and of nothing else", () => {
   expect(names({ shadow: { requests: 0, errors: 0, p99_ms: null } })).toEqual(["shadow_requests"]);
 });

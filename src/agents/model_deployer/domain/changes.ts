@@ -97,7 +97,7 @@ const observeRoute = z.strictObject({
 const startRollout = z.strictObject({
   change: z.literal("start_rollout"),
   rollout: rolloutSchema,
-  /** Why, for the history. */
+  /** Why, for the history; it says `rollout_completed` of one that begins completed. */
   reason: z.string().optional(),
 });
 

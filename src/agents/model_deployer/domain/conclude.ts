@@ -3,6 +3,7 @@ import type { Change } from "./changes.ts";
 import { completeRegistration } from "./decide_register.ts";
 import type { Plan } from "./plan.ts";
 import { LOOK_SECONDS, secondsAfter } from "./planned_deployment.ts";
+import { beginAt } from "./started_rollout.ts";
 
 export interface DoneStep {
   step: string;
@@ -33,10 +34,8 @@ export function conclude(
         answer = completed.answer;
         return completed.insert;
       }
-      case "start_rollout": {
-        const next_tick_at = secondsAfter(context.now, LOOK_SECONDS);
-        return { ...change, rollout: { ...change.rollout, step_started_at: context.now, next_tick_at } };
-      }
+      case "start_rollout":
+        return { ...change, rollout: beginAt(change.rollout, context.now) };
       case "enqueue":
         if (change.topic !== "procedural_memory") return change;
         return { ...change, payload: { ...change.payload, duration_ms: Math.round(seconds * 1000) } };

@@ -1,23 +1,16 @@
 import { emptyAnswer } from "./answer.ts";
-import { newJudgeState } from "./canary_judge.ts";
 import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
-import { deploymentId, rolloutId } from "./names.ts";
+import { deploymentId } from "./names.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
-import {
-  deploymentSteps,
-  draftManifest,
-  LOOK_SECONDS,
-  newDeployment,
-  secondsAfter,
-} from "./planned_deployment.ts";
+import { deploymentSteps, draftManifest, newDeployment } from "./planned_deployment.ts";
 import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_traffic.ts";
 import type { DecisionContext, DeployRequest } from "./requests.ts";
-import type { Rollout } from "./rollout.ts";
 import { noRoute, setStatus } from "./route_switch.ts";
+import { startRollout } from "./started_rollout.ts";
 
 export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
   const { version } = facts;
@@ -98,14 +91,22 @@ export function planDeployment(
   });
 }
 
-function notesOn(traffic: PlannedTraffic, { experience }: DeployFacts): string[] {
-  const forgotten =
-    traffic.rollout !== null && experience === null
+function notesOn(traffic: PlannedTraffic, { experience, figures }: DeployFacts): string[] {
+  const isForgotten = traffic.rollout !== null && experience === null;
+  const isUncounted = traffic.baseline !== null && figures === null;
+  return [
+    ...(traffic.care === null ? [] : [`More careful than asked for: ${traffic.care}`]),
+    ...(isForgotten
       ? [
           "degraded: procedural memory gave no answer, so of past rollbacks only those within the last hour count.",
         ]
-      : [];
-  return [...(traffic.care === null ? [] : [`More careful than asked for: ${traffic.care}`]), ...forgotten];
+      : []),
+    ...(isUncounted
+      ? [
+          `degraded: the router gave no figures, so the judge does not know what ${traffic.baseline} answered before this deployment.`,
+        ]
+      : []),
+  ];
 }
 
 function outcome(
@@ -120,28 +121,12 @@ function outcome(
       keepWarmSeconds: one.keep_warm_seconds,
     }),
   );
-  if (traffic.rollout === null || traffic.baseline === null) {
-    return [setStatus(id, ["deploying"], "active"), ...replaced];
-  }
-  const rollout: Rollout = {
-    rollout_id: rolloutId(context.operation_id),
-    endpoint_name: deployment.endpoint_name,
-    experiment_id: deployment.experiment_id,
-    deployment_id: id,
-    baseline_deployment_id: traffic.baseline,
-    status: "running",
-    steps: traffic.rollout.steps,
-    step_index: 0,
-    step_started_at: context.now,
-    next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
-    inconclusive_looks: 0,
-    judge: traffic.rollout.judge,
-    judge_state: newJudgeState(facts.figures, traffic.baseline),
-    verdict: null,
-    watched_until: null,
-    pause: null,
-  };
-  return [...replaced, { change: "start_rollout", rollout }];
+  const started = startRollout(deployment, traffic, facts, context);
+  return [
+    ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
+    ...replaced,
+    ...(started === null ? [] : [started]),
+  ];
 }
 
 /** The registry shows what a rollback would bring back, which changes with the deployment that it would roll back. */

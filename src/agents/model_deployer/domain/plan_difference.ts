@@ -105,8 +105,9 @@ function ofChange(change: Change): PlanDifference[] {
     case "set_deployment_status":
       return difference("deployment", change.deployment_id, change.from.join(" or "), statusOf(change));
     case "start_rollout": {
+      const { rollout_id, status } = change.rollout;
       const steps = change.rollout.steps.map((step) => `${step.weight} %`).join(", ");
-      return difference("rollout", change.rollout.rollout_id, null, `running: ${steps}`);
+      return difference("rollout", rollout_id, null, `${status}: ${steps}`);
     }
     case "move_rollout":
       return difference(

@@ -14,7 +14,8 @@ export interface DeployFacts {
   /** Those of them, within the last hour, whose rollout was aborted or superseded. */
   aborted: string[];
   open_rollout: Rollout | null;
-  figures: VersionFigures[];
+  /** What the endpoint's deployments have answered so far; null when the router gave no answer. */
+  figures: VersionFigures[] | null;
   policy: GatePolicy;
   /** Of the version's model family; null when the memory gave no answer. */
   experience: Experience | null;
@@ -29,12 +30,15 @@ export interface PlannedTraffic {
   /** Deployments that end with this one. */
   replaced: { deployment_id: string; keep_warm_seconds: number }[];
   baseline: string | null;
+  /** In steps, of which the first is less than all; null otherwise. */
   rollout: RolloutPlan | null;
+  /** The only step of one that takes the baseline's place at once; null otherwise. */
+  at_once: RolloutPlan | null;
   /** Why the rollout is more careful than asked for, and by how much; null when it is not. */
   care: string | null;
 }
 
-const unhurried = { rollout: null, care: null };
+const unhurried = { rollout: null, at_once: null, care: null };
 
 export function planTraffic(
   request: DeployRequest,
@@ -72,7 +76,14 @@ export function planTraffic(
   const firstWeight = rollout.steps[0]?.weight ?? 100;
   if (firstWeight === 100) {
     const replaced = [...shadowEnds, ...gone([baseline], facts.retention_seconds)];
-    return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced, baseline };
+    return {
+      ...unhurried,
+      weights: allTo(id),
+      mirror: mirrorAfter,
+      replaced,
+      baseline,
+      at_once: rollout,
+    };
   }
   return {
     weights: split(baseline, id, firstWeight),
@@ -80,6 +91,7 @@ export function planTraffic(
     replaced: shadowEnds,
     baseline,
     rollout,
+    at_once: null,
     care: rollout === asked ? null : describeCare(asked, rollout, facts, { recent, caution }),
   };
 }

@@ -121,16 +121,25 @@ function shadowCriteria({ version, policy, shadow }: GateFacts): (UnmetCriterion
           errorRate.toFixed(4),
           `${shadow.errors} of ${shadow.requests} shadow requests failed; at most ${policy.maximum_shadow_error_rate} of them may.`,
         ),
-    shadow.p99_ms !== null && shadow.p99_ms > policy.maximum_shadow_p99_ms
-      ? unmet(
-          "shadow_p99_ms",
-          `at most ${policy.maximum_shadow_p99_ms} ms`,
-          `${shadow.p99_ms} ms`,
-          `The shadow's p99 is ${shadow.p99_ms} ms and may be ${policy.maximum_shadow_p99_ms} ms.`,
-        )
-      : null,
+    latencyCriterion(policy, shadow),
     disagreementCriterion(policy, shadow),
   ];
+}
+
+/** A shadow that answered without its latency having been measured is not known to be fast enough. */
+function latencyCriterion(policy: GatePolicy, { requests, p99_ms }: ShadowEvidence): UnmetCriterion | null {
+  const bound = `${policy.maximum_shadow_p99_ms} ms`;
+  const fails = (observed: string, sentence: string) =>
+    unmet("shadow_p99_ms", `at most ${bound}`, observed, sentence);
+  if (p99_ms === null) {
+    if (requests === 0) return null;
+    return fails(
+      "not measured",
+      `The router has measured no p99 over the shadow's ${requests} requests, and it may be ${bound}.`,
+    );
+  }
+  if (p99_ms <= policy.maximum_shadow_p99_ms) return null;
+  return fails(`${p99_ms} ms`, `The shadow's p99 is ${p99_ms} ms and may be ${bound}.`);
 }
 
 /** Fewer pairs than this say nothing of how often two models disagree. */

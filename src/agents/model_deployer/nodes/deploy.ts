@@ -62,16 +62,16 @@ async function abortedAmong(database: Parts["database"], deployments: Deployment
   return rollouts.flatMap((one) => (one?.status === "aborted" ? [one.deployment_id] : []));
 }
 
-/** Where a rollout's judge begins to count; without figures it counts from the counters' own beginning. */
+/** Where a rollout's judge begins to count; null when the router gives no answer. */
 async function figuresOf(
   endpoints: EndpointManager,
   name: string,
   options: CallOptions,
-): Promise<VersionFigures[]> {
+): Promise<VersionFigures[] | null> {
   try {
     return await endpoints.figures(name, options);
   } catch (error) {
-    if (error instanceof AgentError) return [];
+    if (error instanceof AgentError) return null;
     throw error;
   }
 }

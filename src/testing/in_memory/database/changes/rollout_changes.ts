@@ -19,7 +19,8 @@ export function startRollout(
   tables.rollouts.insert(row);
   const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
   const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
-  writeEvent(tables, row, { kind: "rollout_started", reason: started }, requested_by);
+  const kind = rollout.status === "completed" ? "rollout_completed" : "rollout_started";
+  writeEvent(tables, row, { kind, reason: started }, requested_by);
 }
 
 /** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
