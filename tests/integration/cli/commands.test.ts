@@ -199,7 +199,24 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
     "--during-rollout",
     "supersede",
   ]);
-  expect(set.out).toContain("during_rollout             supersede");
+  expect(set.out).toMatch(/during_rollout +supersede/);
+  expect(set.out).toMatch(/approvals: promote_now +1/);
+  const moves = ["policy", "set", "relapse", "--reason", "two pairs of eyes", "--approvals-for"];
+  const two = await cli(given, [...moves, "promote_now=2", "archival=0"]);
+  expect(two.out).toMatch(/approvals: archival +0/);
+  expect((await cli(given, [...moves, "retry=3"])).code).toBe(0);
+  const shown = await cli(given, ["policy", "show", "relapse", "--json"]);
+  expect(JSON.parse(shown.out)).toMatchObject({
+    data: {
+      gate_policy: {
+        during_rollout: "supersede",
+        approvals_by_move: { promote_now: 2, archival: 0, retry: 3 },
+      },
+    },
+  });
+  for (const wrong of ["everything=2", "retry=some", "retry"]) {
+    expect((await cli(given, [...moves, wrong])).code).toBe(2);
+  }
   expect(
     (await cli(given, ["policy", "set", "relapse", "--reason", "now", "--shadow-hours", "1"])).code,
   ).toBe(2);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
 import {
   apply,
   claim,
@@ -46,6 +47,25 @@ test("a demo policy is refused in a standard database", async () => {
     ),
   ).rejects.toMatchObject({ code: "MD005" });
 });
+
+test.each(['{"everything": 1}', '{"retry": -1}', '{"retry": 1.5}', '{"retry": "2"}', "[]"])(
+  "a policy with approvals_by_move %s is refused",
+  async (moves) => {
+    const { db, sql } = await createWorld();
+    await db.experiments.setGatePolicy("exp", { ...STANDARD_GATE_POLICY, reason: "ours" }, "me");
+    const copy = (column: string) =>
+      sql(
+        `insert into ml_gate_policies (policy_id, experiment_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+           maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, approvals_by_move, reason, set_by)
+         select 'copy', experiment_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+           maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, $1, reason, set_by
+         from ml_gate_policies`,
+        [column],
+      );
+    await expect(copy(moves)).rejects.toMatchObject({ code: "23514" });
+    await copy('{"retry": 2}');
+  },
+);
 
 test("a finished operation never changes", async () => {
   const { db, sql } = await createWorld();
