@@ -131,6 +131,11 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
     /^not_authenticated {2}Who asks/,
   );
   const token = { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN };
+  expect((await cli(given, ["approve", id, "--reason", "fine"], token)).code).toBe(0);
+  const revoked = await cli(given, ["revoke", id, "--reason", "the wrong figures"], token);
+  expect(revoked).toMatchObject({ code: 0 });
+  expect(revoked.out).toContain("omar revoked approval_");
+  expect((await cli(given, ["resume-operation", id])).code).toBe(4);
   const approved = await cli(given, ["approve", id, "--reason", "fine"], token);
   expect(approved).toMatchObject({ code: 0 });
   expect(approved.err).toContain("evidence: test_auc 0.9");
