@@ -1,5 +1,11 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { GatePolicy, NewGatePolicy } from "../agents/model_deployer/domain/entities.ts";
+import { approvalsByMove } from "../agents/model_deployer/domain/approvals_needed.ts";
+import {
+  APPROVED_MOVES,
+  approvedMoveSchema,
+  type GatePolicy,
+  type NewGatePolicy,
+} from "../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError, NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { Execute } from "./program.ts";
 import { requesterOf } from "./requester.ts";
@@ -14,6 +20,7 @@ interface Options {
   shadowErrorRate?: number | undefined;
   shadowP99Ms?: number | undefined;
   approvals?: number | undefined;
+  approvalsFor?: string[] | undefined;
   duringRollout?: string | undefined;
   demo?: true | undefined;
 }
@@ -32,7 +39,11 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     .option("--shadow-requests <number>", "at least so many mirrored requests", Number)
     .option("--shadow-error-rate <fraction>", "at most this share of errors", Number)
     .option("--shadow-p99-ms <number>", "at most this p99", Number)
-    .option("--approvals <count>", "approvals that a promotion to production needs", Number)
+    .option("--approvals <count>", "approvals that a move needs which --approvals-for does not name", Number)
+    .option(
+      "--approvals-for <move=count...>",
+      `approvals that single moves need: ${APPROVED_MOVES.join(", ")}`,
+    )
     .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
     .option("--demo", "shorter than 24 h; only in a database that was made for demos")
     .action((experiment, options) =>
@@ -69,9 +80,19 @@ function changed(before: NewGatePolicy, options: Options): NewGatePolicy {
     maximum_shadow_error_rate: options.shadowErrorRate ?? before.maximum_shadow_error_rate,
     maximum_shadow_p99_ms: options.shadowP99Ms ?? before.maximum_shadow_p99_ms,
     approvals_for_production: options.approvals ?? before.approvals_for_production,
+    approvals_by_move: { ...before.approvals_by_move, ...(options.approvalsFor ?? []).reduce(named, {}) },
     ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
     reason: options.reason,
   };
+}
+
+function named(byMove: GatePolicy["approvals_by_move"], given: string): GatePolicy["approvals_by_move"] {
+  const [move, count] = given.split("=");
+  const known = approvedMoveSchema.safeParse(move);
+  if (known.success && /^\d{1,4}$/.test(count ?? "")) return { ...byMove, [known.data]: Number(count) };
+  throw new InvalidRequestError(
+    `--approvals-for ${given}: write <move>=<count> with one of ${APPROVED_MOVES.join(", ")}.`,
+  );
 }
 
 function duringRollout(given: string): "refuse" | "supersede" {
@@ -87,9 +108,19 @@ function policyReport(experiment_id: string, gate_policy: GatePolicy): Report {
 }
 
 export function policyLines(policy: GatePolicy, paint: Paint): string[] {
-  const { policy_id, kind, reason, ...rules } = policy;
+  const {
+    policy_id,
+    kind,
+    reason,
+    approvals_for_production: _,
+    approvals_by_move: _moves,
+    ...rules
+  } = policy;
+  const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
   return [
     `  gate policy ${policy_id}${kind === "demo" ? paint.yellow(" (demo)") : ""}: ${reason}`,
-    ...Object.entries(rules).map(([name, value]) => `  ${name.padEnd(26)} ${value}`),
+    ...[...Object.entries(rules), ...approvals].map(
+      ([name, value]) => `  ${String(name).padEnd(32)} ${value}`,
+    ),
   ];
 }

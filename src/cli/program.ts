@@ -11,6 +11,7 @@ import { addPolicy } from "./policy.ts";
 import { addPrincipals } from "./principals.ts";
 import { addResumeOperation } from "./resume_operation.ts";
 import { addRollback } from "./rollback.ts";
+import { addRevoke } from "./revoke.ts";
 import { addRolloutControls } from "./rollout_controls.ts";
 import { type Globals, Invocation, type Openers, type Report, runCommand } from "./runner.ts";
 import { addStatus } from "./status.ts";
@@ -29,6 +30,7 @@ const commands: ((program: CommandUnknownOpts, execute: Execute) => void)[] = [
   addPlan,
   addApply,
   addApprove,
+  addRevoke,
   addRolloutControls,
   addRollback,
   addHistory,

@@ -133,6 +133,13 @@ export const approvalReportSchema = z.strictObject({
   approved: z.boolean(),
 });
 
+export const revocationReportSchema = z.strictObject({
+  operation_id: z.string(),
+  revoked: z.array(
+    z.strictObject({ approval_id: z.string(), operation_id: z.string(), approver: z.string() }),
+  ),
+});
+
 export const historyReportSchema = z.strictObject({
   subject: z.string(),
   experiment_id: z.string(),

@@ -43,6 +43,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     maximum_shadow_p99_ms: 150,
     maximum_shadow_disagreement: null,
     approvals_for_production: 1,
+    approvals_by_move: {},
     during_rollout: "refuse",
     reason: "the standard policy",
     ...overrides,

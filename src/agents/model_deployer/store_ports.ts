@@ -250,6 +250,11 @@ export interface Approvals {
    * @throws NotAuthenticatedError | InvalidApprovalError | NotFoundError
    */
   grant(input: { token: string; operation_id: string; reason: string }): Promise<Approval>;
+  /**
+   * Takes back what the principal behind the token has approved of this operation, as long as it is not used.
+   * @throws NotAuthenticatedError | InvalidApprovalError where nothing of theirs still holds | NotFoundError
+   */
+  revoke(input: { token: string; operation_id: string; reason: string }): Promise<Approval[]>;
 }
 
 export interface Principals {

@@ -10,6 +10,7 @@ const approvalRow = z.strictObject({
   generation: z.int(),
   expires_at: z.string(),
   used_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
   expired: z.boolean(),
 });
 type ApprovalRow = z.infer<typeof approvalRow>;
@@ -22,7 +23,7 @@ export async function spendApproval(
 ): Promise<void> {
   const [approval] = await tx.query(
     approvalRow,
-    `select operation_id, payload_hash, generation, expires_at, used_at, expires_at <= clock_timestamp() as expired
+    `select operation_id, payload_hash, generation, expires_at, used_at, revoked_at, expires_at <= clock_timestamp() as expired
      from ml_approvals where approval_id = $1 for update`,
     [id],
   );
@@ -37,6 +38,7 @@ export async function spendApproval(
 
 function refuse(approval: ApprovalRow, context: ChangeContext): string | null {
   if (approval.used_at !== null) return `was used at ${approval.used_at}`;
+  if (approval.revoked_at !== null) return `was revoked at ${approval.revoked_at}`;
   if (approval.expired) return `expired at ${approval.expires_at}`;
   if (approval.operation_id !== context.operation_id) return `is for operation ${approval.operation_id}`;
   if (approval.payload_hash !== context.payload_hash) return "is for another request";

@@ -13,7 +13,10 @@ const approvalRow: z.ZodType<Approval> = z.strictObject({
 });
 
 /** Whether `approval` still holds for the operation `o`. That the approver is not the requester is the table's rule. */
-const STILL_HOLDS = "approval.used_at is null and approval.expires_at > clock_timestamp()";
+const STILL_HOLDS =
+  "approval.used_at is null and approval.revoked_at is null and approval.expires_at > clock_timestamp()";
+
+const fateRow = z.strictObject({ approval_id: z.string(), fate: z.string() });
 
 export class PostgresApprovals implements Approvals {
   readonly #database: Database;
@@ -55,7 +58,7 @@ export class PostgresApprovals implements Approvals {
         `insert into ml_approvals as approval
            (approval_id, operation_id, payload_hash, generation, approver, reason)
          values ($1, $2, $3, $4, $5, $6)
-         on conflict (operation_id, payload_hash, generation, approver) do update set
+         on conflict (operation_id, payload_hash, generation, approver) where revoked_at is null do update set
            reason = case when ${STILL_HOLDS} then approval.reason else excluded.reason end,
            granted_at = case when ${STILL_HOLDS} then approval.granted_at else excluded.granted_at end,
            expires_at = case when ${STILL_HOLDS} then approval.expires_at else excluded.expires_at end
@@ -73,4 +76,42 @@ export class PostgresApprovals implements Approvals {
       throw new InvalidApprovalError(`Approval of ${input.operation_id} by ${principal} was not granted`);
     });
   }
+
+  /** A revoked approval stays in the table; its approver may grant another. */
+  async revoke(input: { token: string; operation_id: string; reason: string }): Promise<Approval[]> {
+    return this.#database.transaction(async (tx) => {
+      const { principal } = await authenticateWith(tx, input.token);
+      await lockOperation(tx, input.operation_id);
+      const revoked = await tx.query(
+        approvalRow,
+        `update ml_approvals as approval
+         set revoked_at = clock_timestamp(), revoked_by = approver, revoke_reason = $3
+         where operation_id = $1 and approver = $2 and ${STILL_HOLDS}
+         returning approval_id, operation_id, approver`,
+        [input.operation_id, principal, input.reason],
+      );
+      if (revoked.length > 0) return revoked;
+      const [last] = await tx.query(
+        fateRow,
+        `select approval_id, case when used_at is not null then 'was used at ' || used_at
+           when revoked_at is not null then 'was revoked at ' || revoked_at
+           else 'expired at ' || expires_at end as fate
+         from ml_approvals where operation_id = $1 and approver = $2 order by granted_at desc limit 1`,
+        [input.operation_id, principal],
+      );
+      throw nothingToRevoke(input.operation_id, principal, last ?? null);
+    });
+  }
+}
+
+function nothingToRevoke(
+  operationId: string,
+  principal: string,
+  last: { approval_id: string; fate: string } | null,
+): InvalidApprovalError {
+  const why = last === null ? "there is none" : `${last.approval_id} ${last.fate}`;
+  return new InvalidApprovalError(
+    `${principal} has no approval of operation ${operationId} to revoke: ${why}`,
+    { details: { operation_id: operationId, found: last } },
+  );
 }

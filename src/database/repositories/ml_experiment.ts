@@ -66,16 +66,18 @@ export class MLExperimentRepository implements Experiments {
 
   /** @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment */
   async setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy> {
-    const { during_rollout = STANDARD_GATE_POLICY.during_rollout, maximum_shadow_disagreement = null } =
-      policy;
-    const usual = { during_rollout, maximum_shadow_disagreement };
+    const usual = {
+      during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
+      maximum_shadow_disagreement: policy.maximum_shadow_disagreement ?? null,
+      approvals_by_move: policy.approvals_by_move ?? {},
+    };
     const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
     await this.#database.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
          maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement, approvals_for_production,
-         during_rollout, reason, set_by)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+         approvals_by_move, during_rollout, reason, set_by)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         experimentId,
         stored.policy_id,
@@ -86,6 +88,7 @@ export class MLExperimentRepository implements Experiments {
         stored.maximum_shadow_p99_ms,
         stored.maximum_shadow_disagreement,
         stored.approvals_for_production,
+        JSON.stringify(stored.approvals_by_move),
         stored.during_rollout,
         stored.reason,
         setBy,

@@ -131,6 +131,11 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
     /^not_authenticated {2}Who asks/,
   );
   const token = { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN };
+  expect((await cli(given, ["approve", id, "--reason", "fine"], token)).code).toBe(0);
+  const revoked = await cli(given, ["revoke", id, "--reason", "the wrong figures"], token);
+  expect(revoked).toMatchObject({ code: 0 });
+  expect(revoked.out).toContain("omar revoked approval_");
+  expect((await cli(given, ["resume-operation", id])).code).toBe(4);
   const approved = await cli(given, ["approve", id, "--reason", "fine"], token);
   expect(approved).toMatchObject({ code: 0 });
   expect(approved.err).toContain("evidence: test_auc 0.9");
@@ -199,7 +204,24 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
     "--during-rollout",
     "supersede",
   ]);
-  expect(set.out).toContain("during_rollout             supersede");
+  expect(set.out).toMatch(/during_rollout +supersede/);
+  expect(set.out).toMatch(/approvals: promote_now +1/);
+  const moves = ["policy", "set", "relapse", "--reason", "two pairs of eyes", "--approvals-for"];
+  const two = await cli(given, [...moves, "promote_now=2", "archival=0"]);
+  expect(two.out).toMatch(/approvals: archival +0/);
+  expect((await cli(given, [...moves, "retry=3"])).code).toBe(0);
+  const shown = await cli(given, ["policy", "show", "relapse", "--json"]);
+  expect(JSON.parse(shown.out)).toMatchObject({
+    data: {
+      gate_policy: {
+        during_rollout: "supersede",
+        approvals_by_move: { promote_now: 2, archival: 0, retry: 3 },
+      },
+    },
+  });
+  for (const wrong of ["everything=2", "retry=some", "retry"]) {
+    expect((await cli(given, [...moves, wrong])).code).toBe(2);
+  }
   expect(
     (await cli(given, ["policy", "set", "relapse", "--reason", "now", "--shadow-hours", "1"])).code,
   ).toBe(2);

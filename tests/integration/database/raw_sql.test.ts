@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
 import {
   apply,
   claim,
@@ -32,6 +33,25 @@ test("the requester cannot approve, and a used approval stays used", async () =>
   await expect(sql("update ml_approvals set used_at = null")).rejects.toMatchObject({ code: "MD004" });
 });
 
+test("an approval is revoked in its approver's name only, with a reason, and stays revoked", async () => {
+  const { db, sql } = await createWorld();
+  await db.principals.enrol("alice", "token-of-alice-0123456789");
+  await db.principals.enrol("bob", "token-of-bob-0123456789ab");
+  const { operation_id: id } = await claim(db);
+  await sql(
+    "insert into ml_approvals (approval_id, operation_id, payload_hash, generation, approver, reason) values ('y', $1, 'hash', 3, 'alice', 'mine')",
+    [id],
+  );
+  const revoke = (by: string, reason: string) =>
+    sql("update ml_approvals set revoked_at = now(), revoked_by = $1, revoke_reason = $2", [by, reason]);
+  await expect(revoke("bob", "no")).rejects.toMatchObject({ code: "23514" });
+  await expect(revoke("alice", " ")).rejects.toMatchObject({ code: "23514" });
+  await expect(sql("update ml_approvals set revoked_at = now()")).rejects.toMatchObject({ code: "23514" });
+  await revoke("alice", "wrong figures");
+  await expect(sql("update ml_approvals set used_at = now()")).rejects.toMatchObject({ code: "MD004" });
+  await expect(sql("update ml_approvals set revoked_at = null")).rejects.toMatchObject({ code: "MD004" });
+});
+
 test("a token is stored as a hash only", async () => {
   const { db, sql } = await createWorld();
   await db.principals.enrol("alice", TOKEN);
@@ -46,6 +66,25 @@ test("a demo policy is refused in a standard database", async () => {
     ),
   ).rejects.toMatchObject({ code: "MD005" });
 });
+
+test.each(['{"everything": 1}', '{"retry": -1}', '{"retry": 1.5}', '{"retry": "2"}', "[]"])(
+  "a policy with approvals_by_move %s is refused",
+  async (moves) => {
+    const { db, sql } = await createWorld();
+    await db.experiments.setGatePolicy("exp", { ...STANDARD_GATE_POLICY, reason: "ours" }, "me");
+    const copy = (column: string) =>
+      sql(
+        `insert into ml_gate_policies (policy_id, experiment_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+           maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, approvals_by_move, reason, set_by)
+         select 'copy', experiment_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+           maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, $1, reason, set_by
+         from ml_gate_policies`,
+        [column],
+      );
+    await expect(copy(moves)).rejects.toMatchObject({ code: "23514" });
+    await copy('{"retry": 2}');
+  },
+);
 
 test("a finished operation never changes", async () => {
   const { db, sql } = await createWorld();

@@ -75,6 +75,20 @@ test("a server that is being stopped is not rolled back to; once it is stopped, 
   expect(await given.db.deployments.get(old)).toMatchObject({ status: "active", drained_at: null });
 });
 
+test("a cold rollback whose route is refused ends the server again, and the next one brings it back", async () => {
+  const given = await givenDeployer();
+  const { old, bad } = await givenDueToDrain(given);
+  expect((await given.worker.tick()).drained).toEqual([old]);
+  const running = await given.server.list();
+  given.router.refuseNext("no such cluster");
+  expect((await errorOf(rollback(given, bad))).message).toContain("no such cluster");
+  expect(given.wire.calls).toContain("server.start");
+  expect(await given.server.list()).toEqual(running);
+  expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [bad]: 100 } });
+  expect(await rollback(given, bad)).toMatchObject({ rollback_successful: true });
+  expect(await given.server.list()).toContain(old);
+});
+
 test("a server that was brought back before it was its turn is not stopped", async () => {
   const given = await givenDeployer();
   const { old, bad } = await givenDueToDrain(given);

@@ -77,6 +77,16 @@ test("cold: the old bento is served again first, as it was, and the answer says 
   expect(plan.draft.notes[0]).toContain("started again from its bento");
 });
 
+test("cold: a server that had been ended ends again if its route is refused, one that had not stays", () => {
+  const undoOf = (drained_at: string | null) => {
+    const previous = aDeployment(1, { status: "draining", drained_at });
+    const { steps } = planOf(decide({ previous, previous_is_ready: false }));
+    return steps.find((one) => one.do.step === "start_server")?.undo;
+  };
+  expect(undoOf(NOW)).toEqual([{ step: "stop_server", deployment_id: "d1" }]);
+  expect(undoOf(null)).toEqual([]);
+});
+
 const midway = (rollout: Partial<Rollout>): Partial<RollbackFacts> => ({
   current: aDeployment(2, { status: "deploying" }),
   endpoint: anEndpoint({ weights: { d1: 90, d2: 10 } }),

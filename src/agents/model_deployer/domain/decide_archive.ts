@@ -1,3 +1,4 @@
+import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import type { PromoteFacts } from "./decide_promote.ts";
 import { planned, propose } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
@@ -43,9 +44,9 @@ export function decideArchive(
       ]),
     ],
     draft: promotionAnswer(version, "archived", reason, context, facts.notes),
-    approvals_needed: facts.policy.approvals_for_production,
+    approvals_needed: approvalsNeeded(facts.policy, "archival"),
     generation: endpoint?.generation ?? 0,
-    notes: facts.notes,
+    notes: [...facts.notes, ...approvalNotes(facts.policy, "archival")],
   });
 }
 

@@ -1,3 +1,4 @@
+import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import { emptyAnswer } from "./answer.ts";
 import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
@@ -84,8 +85,8 @@ export function planDeployment(
       deployment_manifest: draftManifest(deployment, traffic, facts, context),
       notes,
     },
-    notes,
-    approvals_needed: atOnce ? facts.policy.approvals_for_production : 0,
+    notes: atOnce ? [...notes, ...approvalNotes(facts.policy, "immediate_deployment")] : notes,
+    approvals_needed: atOnce ? approvalsNeeded(facts.policy, "immediate_deployment") : 0,
     generation: facts.endpoint?.generation ?? 0,
     evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });

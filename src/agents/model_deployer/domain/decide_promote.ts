@@ -1,6 +1,8 @@
+import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import { decideArchive } from "./decide_archive.ts";
 import type {
+  ApprovedMove,
   Deployment,
   Endpoint,
   Experiment,
@@ -37,6 +39,10 @@ export interface PromoteFacts {
   /** Shadow figures could not be read, and why; the stored evidence counts. */
   notes: string[];
 }
+
+type ApprovedMoves = [ApprovedMove, ...ApprovedMove[]];
+const PROMOTION: ApprovedMoves = ["promotion"];
+const SUPERSEDING_PROMOTION: ApprovedMoves = ["promotion", "supersession"];
 
 export function decidePromote(
   request: PromoteRequest,
@@ -111,11 +117,12 @@ function plan(
     "set_stage",
   ];
   const ended = toProduction ? endingOf(facts, version, context) : null;
+  const asked = ended === null ? PROMOTION : SUPERSEDING_PROMOTION;
   const notes = [
     ...facts.notes,
     ...featureShiftNotes(shift),
     ...(ended?.notes ?? []),
-    ...(toProduction ? gateNotes(policy, facts.shadow) : []),
+    ...(toProduction ? [...gateNotes(policy, facts.shadow), ...approvalNotes(policy, ...asked)] : []),
   ];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
@@ -132,7 +139,7 @@ function plan(
       ...announceMoves(moves, context, procedure),
     ],
     draft: promotionAnswer(version, target, reason, context, notes),
-    approvals_needed: toProduction ? policy.approvals_for_production : 0,
+    approvals_needed: toProduction ? approvalsNeeded(policy, ...asked) : 0,
     generation: facts.endpoint?.generation ?? 0,
     notes,
     evidence,

@@ -1,3 +1,4 @@
+import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import type { Change } from "./changes.ts";
 import { planDeployment } from "./decide_deploy.ts";
 import { noRollout } from "./rollout_control.ts";
@@ -110,9 +111,9 @@ function asRetry(
     ],
     approvals_needed:
       rollout.status === "rolled_back"
-        ? Math.max(1, policy.approvals_for_production)
-        : policy.approvals_for_production,
-    notes: [...plan.notes, `${ended}: ${seen}.`],
+        ? Math.max(1, approvalsNeeded(policy, "retry"))
+        : approvalsNeeded(policy, "retry"),
+    notes: [...plan.notes, `${ended}: ${seen}.`, ...approvalNotes(policy, "retry")],
   };
 }
 

@@ -2,7 +2,7 @@ import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
-import type { Decision, PlannedStep } from "./plan.ts";
+import type { Decision, PlannedStep, Step } from "./plan.ts";
 import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { announceRollback } from "./rollback_announcements.ts";
@@ -143,7 +143,7 @@ function rollbackSteps(
 ): PlannedStep[] {
   const serveAgain: PlannedStep[] = [
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
-    planned(startOf(previous)),
+    planned(startOf(previous), { undo: endAgain(previous) }),
   ];
   return [
     ...(warm ? [] : serveAgain),
@@ -156,6 +156,11 @@ function rollbackSteps(
       verdict,
     }),
   ];
+}
+
+/** A server that had been ended ends again if its route is refused; one that had not may still have requests. */
+function endAgain({ deployment_id, drained_at }: Deployment): Step[] {
+  return drained_at === null ? [] : [{ step: "stop_server", deployment_id }];
 }
 
 /**

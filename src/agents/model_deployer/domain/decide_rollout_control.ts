@@ -1,3 +1,4 @@
+import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import { propose, refuse } from "./decisions.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
@@ -124,8 +125,8 @@ function promoteNow(
       `The server of ${candidate.deployment_id} does not answer; it gets no more traffic.`,
     );
   }
+  const needed = approvalsNeeded(facts.policy, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
-  const seen = rollout.verdict === null ? "nothing was judged yet" : rollout.verdict.reason;
   return propose({
     summary: `All traffic of ${rollout.endpoint_name} to ${candidate.bento_tag} now, past ${left} steps of ${rollout.rollout_id}.`,
     lease_name: rollout.endpoint_name,
@@ -153,16 +154,19 @@ function promoteNow(
       told(standing, `all traffic at once: ${reason}`, context),
     ],
     draft: promotedAnswer(standing),
-    approvals_needed: facts.policy.approvals_for_production,
+    approvals_needed: needed,
     generation: endpoint.generation,
-    notes: [`What the judge has seen: ${seen}.`, ...approvalNote(rollout, facts.policy)],
+    notes: promoteNowNotes(rollout, facts.policy, needed),
   });
 }
 
-function approvalNote(rollout: Rollout, { approvals_for_production: needed }: GatePolicy): string[] {
-  if (needed === 0 || rollout.status === "paused") return [];
+function promoteNowNotes({ verdict, status }: Rollout, policy: GatePolicy, needed: number): string[] {
+  const pauseFirst =
+    "An approval holds for the traffic that it was given at; pause the rollout first, and no step undoes it.";
   return [
-    "An approval holds for the traffic that it was given at; pause the rollout first, and no step undoes it.",
+    `What the judge has seen: ${verdict === null ? "nothing was judged yet" : verdict.reason}.`,
+    ...approvalNotes(policy, "promote_now"),
+    ...(needed === 0 || status === "paused" ? [] : [pauseFirst]),
   ];
 }
 

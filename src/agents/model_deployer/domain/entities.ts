@@ -61,6 +61,18 @@ export const experimentSchema = z.strictObject({
 });
 export type Experiment = z.infer<typeof experimentSchema>;
 
+/** Moves that wait for approvals: `immediate_deployment` gives more than half of the traffic at once. */
+export const APPROVED_MOVES = [
+  "promotion",
+  "supersession",
+  "archival",
+  "immediate_deployment",
+  "promote_now",
+  "retry",
+] as const;
+export const approvedMoveSchema = z.enum(APPROVED_MOVES);
+export type ApprovedMove = z.infer<typeof approvedMoveSchema>;
+
 export const gatePolicySchema = z.strictObject({
   policy_id: z.string(),
   /** `demo` may go below 24 h, and exists only in a database that was created as a demo. */
@@ -72,8 +84,10 @@ export const gatePolicySchema = z.strictObject({
   maximum_shadow_p99_ms: z.number().positive(),
   /** Fraction of the pairs in which shadow and production may predict otherwise; null asks for none. */
   maximum_shadow_disagreement: z.number().min(0).max(1).nullable().default(null),
-  /** Approvals that a promotion to production needs. */
+  /** Approvals that a move which changes production needs, where `approvals_by_move` does not name it. */
   approvals_for_production: z.int().min(0),
+  /** Approvals that single moves need; `supersession` is a promotion that ends an open rollout. */
+  approvals_by_move: z.partialRecord(approvedMoveSchema, z.int().min(0)).default({}),
   /** What happens to an open rollout when a newer version is promoted to production: the newer one waits, or ends it. */
   during_rollout: z.enum(["refuse", "supersede"]).default("refuse"),
   reason: z.string(),
@@ -92,6 +106,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   maximum_shadow_p99_ms: 150,
   maximum_shadow_disagreement: null,
   approvals_for_production: 1,
+  approvals_by_move: {},
   during_rollout: "refuse",
   reason: "The standard policy: no other was set.",
 };

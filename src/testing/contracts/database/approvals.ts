@@ -27,6 +27,9 @@ async function waiting({ db }: DatabaseHarness): Promise<string> {
 const grant = ({ db }: DatabaseHarness, token: string, operation_id: string) =>
   db.approvals.grant({ token, operation_id, reason: "looks right" });
 
+const revoke = ({ db }: DatabaseHarness, token: string, operation_id: string, reason = "I was wrong") =>
+  db.approvals.revoke({ token, operation_id, reason });
+
 const spend = ({ db }: DatabaseHarness, operationId: string, approval_id: string, generation = 3) =>
   db.journal.begin(operationId, planOf([{ change: "spend_approval", approval_id }], { generation }), null);
 
@@ -106,6 +109,51 @@ export function describeApprovals(open: OpenDatabase): void {
     await expect(spend(world, id, approval.approval_id)).rejects.toThrow(/expired at/);
     await grant(world, ALICE, id);
     expect(await world.db.approvals.listValid(id, bound)).toHaveLength(1);
+  });
+
+  test("a revoked approval is neither listed nor spent, and its approver may grant another", async () => {
+    const world = await open();
+    const id = await waiting(world);
+    const approval = await grant(world, ALICE, id);
+    const other = await grant(world, BOB, id);
+    expect(await revoke(world, ALICE, id)).toEqual([approval]);
+    expect(await world.db.approvals.listValid(id, bound)).toEqual([other]);
+    await expect(spend(world, id, approval.approval_id)).rejects.toThrow(/was revoked at/);
+    await expect(revoke(world, ALICE, id)).rejects.toThrow(/to revoke: .* was revoked at/);
+    const again = await grant(world, ALICE, id);
+    expect(again.approval_id).not.toBe(approval.approval_id);
+    expect(await grant(world, ALICE, id)).toEqual(again);
+    await spend(world, id, again.approval_id);
+    expect(await world.db.approvals.listValid(id, bound)).toEqual([other]);
+  });
+
+  test("an approval is revoked by its approver only, with a reason, and not once it is used or expired", async () => {
+    const world = await open();
+    const id = await waiting(world);
+    await expect(revoke(world, ALICE, id)).rejects.toThrow(/to revoke: there is none/);
+    await expect(revoke(world, "no-such-token-0123456789", id)).rejects.toThrow(NotAuthenticatedError);
+    await expect(revoke(world, ALICE, "op_none")).rejects.toThrow(NotFoundError);
+    const approval = await grant(world, ALICE, id);
+    await expect(revoke(world, BOB, id)).rejects.toThrow(InvalidApprovalError);
+    await expect(revoke(world, MINE, id)).rejects.toThrow(InvalidApprovalError);
+    await expect(revoke(world, ALICE, id, " ")).rejects.toThrow(InvalidRequestError);
+    expect(await world.db.approvals.listValid(id, bound)).toEqual([approval]);
+    await world.passTime({ hours: 24 });
+    await expect(revoke(world, ALICE, id)).rejects.toThrow(/expired at/);
+    const renewed = await grant(world, ALICE, id);
+    await spend(world, id, renewed.approval_id);
+    await expect(revoke(world, ALICE, id)).rejects.toThrow(/was used at/);
+  });
+
+  test("of a revocation and a use at once, exactly one holds", async () => {
+    const world = await open();
+    const id = await waiting(world);
+    const approval = await grant(world, ALICE, id);
+    const [used, revoked] = await Promise.allSettled([
+      spend(world, id, approval.approval_id),
+      revoke(world, ALICE, id),
+    ]);
+    expect([used.status, revoked.status].sort()).toEqual(["fulfilled", "rejected"]);
   });
 
   test("an approval for another operation, payload or generation is not spent", async () => {

@@ -42,6 +42,16 @@ export function describeExperiments(open: OpenDatabase): void {
     });
   });
 
+  test("a policy says how many approvals single moves need, and is read as it was set", async () => {
+    const { db } = await open("demo");
+    const own = { ...demo, approvals_by_move: { promote_now: 2, archival: 0 } };
+    const stored = await db.experiments.setGatePolicy("exp", own, "tester");
+    expect(stored.approvals_by_move).toEqual({ promote_now: 2, archival: 0 });
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
+    await db.experiments.setGatePolicy("exp", demo, "tester");
+    expect((await db.experiments.getGatePolicy("exp")).approvals_by_move).toEqual({});
+  });
+
   test("a demo policy is refused in a standard database", async () => {
     const { db } = await open("standard");
     await expect(db.experiments.setGatePolicy("exp", demo, "tester")).rejects.toThrow(InvalidRequestError);

@@ -58,6 +58,7 @@ const policies = [
   { maximum_shadow_p99_ms: 0 },
   { minimum_shadow_hours: 0 },
   { approvals_for_production: -1 },
+  { approvals_by_move: { retry: -1 } },
   { reason: "  " },
 ];
 

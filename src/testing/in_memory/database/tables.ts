@@ -45,6 +45,7 @@ export type ApprovalRow = Approval & {
   granted_at: string;
   expires_at: string;
   used_at: string | null;
+  revoked: { at: string; reason: string } | null;
 };
 
 export interface LeaseRow {

@@ -17,6 +17,7 @@ export function spendApproval({ approval_id: id }: ChangeOf<"spend_approval">, c
 
 function refuse(approval: ApprovalRow, context: ChangeContext): string | null {
   if (approval.used_at !== null) return `was used at ${approval.used_at}`;
+  if (approval.revoked !== null) return `was revoked at ${approval.revoked.at}`;
   if (context.tables.clock.hasPassed(approval.expires_at)) return `expired at ${approval.expires_at}`;
   if (approval.operation_id !== context.operation_id) return `is for operation ${approval.operation_id}`;
   if (approval.payload_hash !== context.payload_hash) return "is for another request";

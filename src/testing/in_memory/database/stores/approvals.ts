@@ -77,7 +77,8 @@ export class InMemoryApprovals implements Approvals {
         row.operation_id === input.operation_id &&
         row.payload_hash === payload_hash &&
         row.generation === generation &&
-        row.approver === principal,
+        row.approver === principal &&
+        row.revoked === null,
     );
     if (found !== null && this.#stillHolds(found)) return publicApproval(found);
     if (found !== null && found.used_at !== null) {
@@ -93,9 +94,28 @@ export class InMemoryApprovals implements Approvals {
       granted_at: clock.now(),
       expires_at: clock.after(APPROVAL_SECONDS),
       used_at: null,
+      revoked: null,
     };
     approvals.put(granted);
     return publicApproval(granted);
+  }
+
+  async revoke(input: { token: string; operation_id: string; reason: string }): Promise<Approval[]> {
+    const { principal } = await this.#principals.authenticate(input.token);
+    const { approvals, clock, operations } = this.#tables;
+    operations.require(input.operation_id);
+    const own = approvals.where(
+      (row) => row.operation_id === input.operation_id && row.approver === principal,
+    );
+    const holding = own.filter((row) => this.#stillHolds(row));
+    if (holding.length === 0) {
+      throw new InvalidApprovalError(
+        `${principal} has no approval of operation ${input.operation_id} to revoke: ${fateOf(own.at(-1))}`,
+      );
+    }
+    check(input.reason.trim() !== "", "ml_approvals_revoked_whole");
+    for (const row of holding) approvals.put({ ...row, revoked: { at: clock.now(), reason: input.reason } });
+    return holding.map(publicApproval);
   }
 
   #requireWaiting(operationId: string, principal: string): { payload_hash: string; generation: number } {
@@ -115,8 +135,8 @@ export class InMemoryApprovals implements Approvals {
     return { payload_hash, generation: plan.generation };
   }
 
-  #stillHolds({ used_at, expires_at }: ApprovalRow): boolean {
-    return used_at === null && !this.#tables.clock.hasPassed(expires_at);
+  #stillHolds({ used_at, revoked, expires_at }: ApprovalRow): boolean {
+    return used_at === null && revoked === null && !this.#tables.clock.hasPassed(expires_at);
   }
 }
 
@@ -126,4 +146,11 @@ function sameName(one: string, other: string): boolean {
 
 function publicApproval({ approval_id, operation_id, approver }: ApprovalRow): Approval {
   return { approval_id, operation_id, approver };
+}
+
+function fateOf(last: ApprovalRow | undefined): string {
+  if (last === undefined) return "there is none";
+  if (last.used_at !== null) return `${last.approval_id} was used at ${last.used_at}`;
+  if (last.revoked !== null) return `${last.approval_id} was revoked at ${last.revoked.at}`;
+  return `${last.approval_id} expired at ${last.expires_at}`;
 }

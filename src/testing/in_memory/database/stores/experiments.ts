@@ -52,9 +52,11 @@ export class InMemoryExperiments implements Experiments {
   }
 
   async setGatePolicy(experimentId: string, policy: NewGatePolicy): Promise<GatePolicy> {
-    const { during_rollout = STANDARD_GATE_POLICY.during_rollout, maximum_shadow_disagreement = null } =
-      policy;
-    const usual = { during_rollout, maximum_shadow_disagreement };
+    const usual = {
+      during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
+      maximum_shadow_disagreement: policy.maximum_shadow_disagreement ?? null,
+      approvals_by_move: policy.approvals_by_move ?? {},
+    };
     const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
@@ -73,5 +75,10 @@ function checkPolicy(policy: NewGatePolicy): void {
   check(isWithin(policy.maximum_shadow_error_rate, 0, 1), "ml_gate_policies_maximum_shadow_error_rate_check");
   check(policy.maximum_shadow_p99_ms > 0, "ml_gate_policies_maximum_shadow_p99_ms_check");
   check(policy.approvals_for_production >= 0, "ml_gate_policies_approvals_for_production_check");
+  const byMove = Object.values(policy.approvals_by_move ?? {});
+  check(
+    byMove.every((needed) => needed >= 0),
+    "ml_gate_policies_approvals_by_move_check",
+  );
   check(policy.reason.trim() !== "", "ml_gate_policies_reason_check");
 }
