@@ -58,9 +58,15 @@ async function isAgreed(
 
 const declined: ActionOutcome = { status: "declined", warnings: [], degraded: [] };
 
-/** The report of an action that was carried out, or begun. */
-export function answer(outcome: ActionOutcome, seconds: number): Report {
-  const data: ApplyReport = {
+function answer(outcome: ActionOutcome, seconds: number): Report {
+  const data = answerOf(outcome, seconds);
+  const code = data.status === "in_progress" ? exitCodes.in_progress : exitCodes.done;
+  return report(applyReportSchema, data, applyLines, data.status === "declined" ? exitCodes.refused : code);
+}
+
+/** What an action that was carried out, or begun, is told with. */
+export function answerOf(outcome: ActionOutcome, seconds: number): ApplyReport {
+  return {
     status: statusOf(outcome.status),
     operation_id: outcome.operation_id ?? null,
     deployment_manifest: outcome.deployment_manifest ?? null,
@@ -71,8 +77,6 @@ export function answer(outcome: ActionOutcome, seconds: number): Report {
     degraded: outcome.degraded,
     seconds: Math.round(seconds * 1000) / 1000,
   };
-  const code = data.status === "in_progress" ? exitCodes.in_progress : exitCodes.done;
-  return report(applyReportSchema, data, applyLines, data.status === "declined" ? exitCodes.refused : code);
 }
 
 function statusOf(status: string | undefined): ApplyReport["status"] {

@@ -31,6 +31,7 @@ export function checkDatabase(
   };
   return [
     check("postgres", () => checkServer(url)),
+    check("rights", asked(checkRights)),
     check("worker", asked(checkWorker)),
     check("operations", asked(checkOperations)),
     check("outbox", asked(checkOutbox)),
@@ -63,6 +64,12 @@ async function checkServer(url: string): Promise<Finding> {
   } finally {
     await client.end();
   }
+}
+
+async function checkRights(database: DeployerDatabase): Promise<Finding> {
+  const { role, degraded } = await database.rights();
+  if (degraded === null) return fine(`statements run as ${role}, with no more rights than they need`);
+  return weak(`statements run as ${role}, which may do more than they need`, degraded);
 }
 
 async function checkWorker({ overview }: DeployerDatabase): Promise<Finding> {

@@ -9,6 +9,7 @@ import { addHistory } from "./history.ts";
 import { addPlan } from "./plan.ts";
 import { addPolicy } from "./policy.ts";
 import { addPrincipals } from "./principals.ts";
+import { addReconcile } from "./reconcile.ts";
 import { addResumeOperation } from "./resume_operation.ts";
 import { addRollback } from "./rollback.ts";
 import { addRevoke } from "./revoke.ts";
@@ -35,6 +36,7 @@ const commands: ((program: CommandUnknownOpts, execute: Execute) => void)[] = [
   addRollback,
   addHistory,
   addDoctor,
+  addReconcile,
   addWorker,
   addExperiments,
   addPolicy,

@@ -1,11 +1,15 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import type { ModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
-import type { Answer } from "../agents/model_deployer/domain/answer.ts";
-import { NotFoundError } from "../agents/model_deployer/errors.ts";
-import { answer } from "./apply.ts";
+import { answerSchema } from "../agents/model_deployer/domain/answer.ts";
+import type { Resumption } from "../agents/model_deployer/resume_operation.ts";
+import { answerOf } from "./apply.ts";
+import { applyLines } from "./apply_view.ts";
+import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
-import type { Invocation, Report } from "./runner.ts";
+import { type Invocation, report, type Report } from "./runner.ts";
+import { type ResumptionReport, resumptionReportSchema } from "./schemas.ts";
+import type { Paint } from "./terminal.ts";
 
 export function addResumeOperation(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -14,43 +18,41 @@ export function addResumeOperation(program: CommandUnknownOpts, execute: Execute
     .action((operation) => execute("resume-operation", (invocation) => resume(invocation, operation)));
 }
 
+const ends = {
+  finished: { status: "completed", code: exitCodes.done },
+  undone: { status: "undone", code: exitCodes.failed },
+  refused: { status: "refused", code: exitCodes.refused },
+} as const satisfies Record<Resumption["outcome"], { status: ResumptionReport["status"]; code: ExitCode }>;
+
 function resume(invocation: Invocation, operationId: string): Promise<Report> {
+  const { terminal, signal } = invocation;
   const started = performance.now();
   return invocation.withDeployer(async (deployer) => {
-    const done = await invocation.terminal.withProgress(`carrying ${operationId} on`, (tell) =>
-      carryOn(deployer, operationId, invocation.signal, tell),
+    const resumed = await terminal.withProgress(`carrying ${operationId} on`, (tell) =>
+      deployer.resume(operationId, { signal, onProgress: tell }),
     );
-    const { notes, model_version_id: _, ...answered } = done;
+    const { status, code } = ends[resumed.outcome];
+    const operation = await deployer.database.operations.get(operationId);
+    const result = answerSchema.safeParse(operation?.result).data;
     const outcome = {
-      ...answered,
-      status: "completed",
+      ...result,
       operation_id: operationId,
-      warnings: notes,
+      warnings: result?.notes ?? [],
       degraded: await deliver(deployer),
     };
-    return answer(outcome, (performance.now() - started) / 1000);
+    const { action, reason } = resumed;
+    const data = { ...answerOf(outcome, (performance.now() - started) / 1000), status, action, reason };
+    return report(resumptionReportSchema, data, resumptionLines, code);
   });
 }
 
-async function carryOn(
-  { parts, settings, database }: ModelDeployer,
-  operationId: string,
-  signal: AbortSignal,
-  tell: (text: string) => void,
-): Promise<Answer> {
-  const { planners, runner } = createCapabilities(parts, settings);
-  const operation = await database.operations.get(operationId);
-  const planner = Object.entries(planners).find(([action]) => action === operation?.action)?.[1];
-  if (planner === undefined) {
-    throw new NotFoundError(`Operation ${operationId} does not exist; status lists those that are open.`);
-  }
-  return runner.run(operationId, {
-    signal,
-    planner,
-    onProgress: (_event, _step, message) => {
-      tell(message);
-    },
-  });
+function resumptionLines({ status, action, reason, ...data }: ResumptionReport, paint: Paint): string[] {
+  if (status === "completed") return [...applyLines({ ...data, status }, paint), `  ${reason}`];
+  return [
+    `${paint.bold(paint.red(status))}  ${action} ${data.operation_id ?? ""}`,
+    `  ${reason}`,
+    ...data.degraded.map((part) => paint.yellow(`  degraded: ${part}`)),
+  ];
 }
 
 const DELIVERY_MS = 3000;

@@ -57,6 +57,15 @@ export const applyReportSchema = z.strictObject({
 });
 export type ApplyReport = z.infer<typeof applyReportSchema>;
 
+/** How an operation that was left came to its end; what it answered with where it was completed. */
+export const resumptionReportSchema = applyReportSchema.extend({
+  status: z.enum(["completed", "undone", "refused"]),
+  action: z.string(),
+  /** What is done now, or why it is not. */
+  reason: z.string(),
+});
+export type ResumptionReport = z.infer<typeof resumptionReportSchema>;
+
 const trafficShareSchema = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
@@ -161,12 +170,13 @@ export const historyReportSchema = z.strictObject({
       to_stage: stageSchema.nullable(),
       endpoint_name: z.string().nullable(),
       generation: z.int().nullable(),
-      weights: z.record(z.string(), z.number()).nullable(),
       from_weights: z.record(z.string(), z.number()).nullable(),
+      weights: z.record(z.string(), z.number()).nullable(),
       rollout_id: z.string().nullable(),
       changed_by: z.string(),
       reason: z.string(),
       metrics: metricsSchema,
+      /** What else it was decided by: the gate's policy, the shadow's figures, a judge's verdict. */
       evidence: z.record(z.string(), z.unknown()),
     }),
   ),
@@ -199,6 +209,26 @@ export const doctorReportSchema = z.strictObject({
   /** Secrets are masked. */
   configuration: z.record(z.string(), z.string()),
 });
+
+export const reconciliationReportSchema = z.strictObject({
+  checked: z.strictObject({ endpoints: z.int(), servers: z.int(), versions: z.int() }),
+  findings: z.array(
+    z.strictObject({
+      part: z.enum(["registry", "router", "servers"]),
+      subject: z.string(),
+      found: z.string(),
+      wanted: z.string(),
+      outcome: z.enum(["repaired", "left"]),
+      /** Why it was left; null when it was repaired. */
+      why: z.string().nullable(),
+    }),
+  ),
+  /** Endpoints that were passed over because somebody is at work on them. */
+  in_use: z.array(z.string()),
+  /** A sentence for each part that could not be asked. */
+  unchecked: z.array(z.string()),
+});
+export type ReconciliationView = z.infer<typeof reconciliationReportSchema>;
 
 export const experimentReportSchema = z.strictObject({
   experiment: experimentSchema,

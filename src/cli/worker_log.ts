@@ -3,13 +3,19 @@ import type { TickReport } from "../worker/worker.ts";
 /** One thing that a worker did or met. */
 export interface WorkerEvent {
   level: "info" | "warn";
-  event: "started" | "rollout" | "resumed" | "drained" | "problem" | "stopped";
+  event: "started" | "rollout" | "resumed" | "drained" | "drift" | "problem" | "stopped";
   message: string;
   [field: string]: string;
 }
 
 /** What is worth a line in a round's report; a look that held is not. */
-export function eventsOf({ rollouts, resumed, drained, problems }: TickReport): WorkerEvent[] {
+export function eventsOf({
+  rollouts,
+  resumed,
+  drained,
+  reconciliation,
+  problems,
+}: TickReport): WorkerEvent[] {
   return [
     ...rollouts
       .filter((one) => one.advance === "move")
@@ -30,6 +36,14 @@ export function eventsOf({ rollouts, resumed, drained, problems }: TickReport): 
       event: "drained" as const,
       message: `the server of ${id} was stopped`,
       deployment_id: id,
+    })),
+    ...(reconciliation?.findings ?? []).map(({ part, subject, found, outcome, why }) => ({
+      level: outcome === "repaired" ? ("info" as const) : ("warn" as const),
+      event: "drift" as const,
+      message: `${subject} had ${found} and is ${outcome}${why === null ? "" : `: ${why}`}`,
+      part,
+      subject,
+      outcome,
     })),
     ...problems.map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
   ];

@@ -10,6 +10,7 @@ import type { ReconciliationReport } from "../agents/model_deployer/reconciliati
 import { type Resumption, resumeOperation } from "../agents/model_deployer/resume_operation.ts";
 import { look } from "../agents/model_deployer/nodes/advance.ts";
 import type { Operation } from "../agents/model_deployer/store_ports.ts";
+import { type Presence, tellPresence } from "./presence.ts";
 
 export interface TickReport {
   /** What each due rollout came to. */
@@ -50,6 +51,7 @@ const WORK_MS = 60_000;
 export class Worker {
   readonly #capabilities: Capabilities;
   readonly #graph: ModelDeployerGraph;
+  readonly #presence: Presence | null;
   readonly #beside = new Map<string, Promise<void>>();
   /** What is done beside the looks, each one at a time. */
   readonly #chores = new Map([
@@ -60,13 +62,18 @@ export class Worker {
   #report = emptyReport();
   #collectedUpTo = "";
 
-  constructor(capabilities: Capabilities, graph: ModelDeployerGraph) {
+  constructor(capabilities: Capabilities, graph: ModelDeployerGraph, presence: Presence | null = null) {
     this.#capabilities = capabilities;
     this.#graph = graph;
+    this.#presence = presence;
   }
 
   /** Ticks until the signal aborts, then waits for what is under way. Rejects only with an error that `onTick` raised. */
   async run({ signal, idleMs = 250, onTick }: WorkerOptions): Promise<void> {
+    const ended = new AbortController();
+    const present = tellPresence(this.#presence, ended.signal, (problem) =>
+      this.#report.problems.push(problem),
+    );
     try {
       while (!signal.aborted) {
         const looks = await this.#lookAtRollouts();
@@ -77,6 +84,8 @@ export class Worker {
       }
     } finally {
       await Promise.all(this.#beside.values());
+      ended.abort();
+      await present;
     }
     onTick?.(this.#takeReport());
   }

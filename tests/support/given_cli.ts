@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { PassThrough } from "node:stream";
 import { execa } from "execa";
+import { expect } from "vitest";
+import { z } from "zod";
 import type { ModelDeployer } from "../../src/agents/model_deployer/create_model_deployer.ts";
 import { runCli } from "../../src/cli/program.ts";
+import { SCHEMA_VERSION } from "../../src/cli/schemas.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
 import { readConfiguration } from "../../src/configuration.ts";
@@ -37,6 +40,23 @@ export async function cli(
     },
   });
   return { code, ...printed };
+}
+
+/** The one JSON document that the command printed. */
+export async function jsonOf<S extends z.ZodType>(
+  given: GivenDeployer,
+  schema: S,
+  ...words: string[]
+): Promise<{ code: number; data: z.output<S> }> {
+  const { code, out, err } = await cli(given, [...words, "--json"]);
+  expect(err).toBe("");
+  expect(JSON.parse(out)).not.toHaveProperty("error");
+  const document = z.strictObject({
+    schema_version: z.literal(SCHEMA_VERSION),
+    command: z.string(),
+    data: z.unknown(),
+  });
+  return { code, data: schema.parse(document.parse(JSON.parse(out)).data) };
 }
 
 const databaseOf = ({ world }: GivenDeployer) => world.another(`cli-${randomUUID()}`);

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "@langchain/langgraph";
 import { expect } from "vitest";
+import { AgentError } from "../../src/agents/base/agent_error.ts";
 import type { DeploymentManifest } from "../../src/agents/model_deployer/domain/answer.ts";
 import type { Duration } from "../../src/testing/clock.ts";
 import {
+  act,
   approve,
   deploy,
   type DeployerUnderTest,
@@ -13,9 +15,13 @@ import {
   inProduction,
   liveThread,
   promote,
+  promoteWithApproval,
   questionOf,
+  readyForProduction,
   register,
 } from "../../src/testing/index.ts";
+
+type JudgeRequest = { when_inconclusive?: "pause" | "roll_back"; maximum_inconclusive_looks?: number };
 
 /** The database may be a real one or one in memory; either way somebody can let time go by in it. */
 export type StoryTeller = DeployerUnderTest & { passTime(by: Duration): void | Promise<void> };
@@ -25,6 +31,7 @@ export class Story {
   readonly #given: StoryTeller;
   readonly #production: string;
   #candidate = "";
+  #newer = "";
   #manifest: DeploymentManifest | null = null;
   #thread = liveThread();
   #operation = "";
@@ -78,10 +85,64 @@ export class Story {
     return `${state.version_record?.previous_stage} > ${state.version_record?.current_stage}`;
   }
 
+  async givenANewModelInProduction(): Promise<void> {
+    await this.givenANewModelInShadow();
+    await this.givenLiveTraffic(1000);
+    await this.whenHoursPass(24);
+    await this.whenProductionIsAskedFor();
+    await this.whenSomebodyElseApproves();
+  }
+
   async whenItIsRolledOut(...weights: number[]): Promise<DeploymentManifest> {
+    return this.whenItIsJudgedAndRolledOut({}, ...weights);
+  }
+
+  async whenItIsJudgedAndRolledOut(judge: JudgeRequest, ...weights: number[]): Promise<DeploymentManifest> {
     const steps = weights.map((weight) => ({ weight, bake_seconds: 0 }));
-    this.#manifest = await deploy(this.#given, this.#candidate, "production", { rollout: { steps } });
+    const request = { rollout: { steps, judge } };
+    this.#manifest = await deploy(this.#given, this.#candidate, "production", request);
     return this.#manifest;
+  }
+
+  async whenSomebodyAsksTo(action: "pause" | "resume" | "abort"): Promise<void> {
+    await act(this.#given, action, { endpoint_name: ENDPOINT, rollout_reason: `please ${action}` });
+  }
+
+  /** Asks, is told that an approval is needed, has it, and asks again. */
+  async whenSomebodyAsksWithApprovalTo(action: "promote_now" | "retry"): Promise<void> {
+    const request = { deployment_action: action, endpoint_name: ENDPOINT, rollout_reason: "it is fixed" };
+    const error = await errorOf(this.#given.agent.execute(request));
+    expect(error.code).toBe("approval_required");
+    await approve(this.#given, String(error.details["operation_id"]));
+    this.#manifest = (await this.#given.agent.execute(request)).deployment_manifest ?? this.#manifest;
+  }
+
+  async givenAnEvenNewerModelThatIsReady(): Promise<void> {
+    this.#newer = await readyForProduction(this.#given, "run3");
+  }
+
+  /** @returns the refusal, and null when it got there with an approval */
+  async whenTheEvenNewerModelAsksForProduction(): Promise<string | null> {
+    try {
+      await promoteWithApproval(this.#given, this.#newer);
+      return null;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return error.message;
+    }
+  }
+
+  async givenANewerModelMaySupersede(): Promise<void> {
+    const { experiments } = this.#given.database;
+    const { policy_id: _, ...policy } = await experiments.getGatePolicy(EXPERIMENT);
+    await experiments.setGatePolicy(EXPERIMENT, { ...policy, during_rollout: "supersede" }, "ana");
+  }
+
+  /** `running`, or `paused by ana: please pause`. */
+  async rollout(): Promise<string> {
+    const rollout = await this.#given.database.history.lastRollout(ENDPOINT);
+    const { status, pause } = rollout ?? expect.fail("nothing is rolled out");
+    return pause === null ? status : `${status} by ${pause.by}: ${pause.reason}`;
   }
 
   /** So many requests come, of which the new model fails a part, and the worker looks. */

@@ -48,4 +48,78 @@ export function describeScenarios(tell: () => Promise<StoryTeller>): void {
     const history = await story.historyOfTheNewModel();
     expect(history.at(-1)).toMatch(/^production > archived: .*candidate failed 25 of 50 \(50\.00 %\)/);
   });
+
+  test("a paused rollout takes no step and is guarded all the same; resumed, it goes on", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    await story.whenItIsRolledOut(10, 50, 100);
+
+    await story.whenSomebodyAsksTo("pause");
+    await story.whenTheWorkerLooksAfter(600);
+    expect(await story.rollout()).toBe("paused by ana: please pause");
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+    await story.whenSomebodyAsksTo("resume");
+    await story.whenTheWorkerLooksAfter(600);
+    expect(await story.traffic()).toEqual({ old: 50, new: 50 });
+
+    await story.whenSomebodyAsksTo("pause");
+    await story.whenTheWorkerLooksAfter(400, 0.5);
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+    expect(await story.rollout()).toBe("rolled_back");
+  });
+
+  test("an aborted rollout gives production back, and is retried through the gate, with an approval", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    await story.whenItIsRolledOut(10, 100);
+
+    await story.whenSomebodyAsksTo("abort");
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+    expect(await story.stageOfTheNewModel()).toBe("archived");
+    await story.whenSomebodyAsksWithApprovalTo("retry");
+    expect(await story.rollout()).toBe("running");
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+    expect(await story.stageOfTheNewModel()).toBe("production");
+  });
+
+  test("all traffic at once needs an approval, and what got it is still watched", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    await story.whenItIsRolledOut(10, 50, 100);
+
+    await story.whenSomebodyAsksWithApprovalTo("promote_now");
+    expect(await story.rollout()).toBe("completed");
+    expect(await story.traffic()).toEqual({ old: 0, new: 100 });
+    await story.whenTheWorkerLooksAfter(100, 1);
+    expect(await story.rollout()).toBe("rolled_back");
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+  });
+
+  test("an even newer model waits for the rollout's end, or supersedes it where the policy says so", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    await story.whenItIsRolledOut(10, 100);
+
+    await story.givenAnEvenNewerModelThatIsReady();
+    expect(await story.whenTheEvenNewerModelAsksForProduction()).toContain("wait for its end");
+    expect(await story.rollout()).toBe("running");
+    await story.givenANewerModelMaySupersede();
+    expect(await story.whenTheEvenNewerModelAsksForProduction()).toBeNull();
+    expect(await story.rollout()).toBe("aborted");
+    expect(await story.traffic()).toEqual({ old: 100, new: 0 });
+    expect(await story.stageOfTheNewModel()).toBe("archived");
+  });
+
+  test("a rollout without enough traffic to judge by waits for a person, where it was told to", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 2 } as const;
+    await story.whenItIsJudgedAndRolledOut(judge, 10, 100);
+
+    await story.whenTheWorkerLooksAfter(10);
+    expect(await story.rollout()).toBe("running");
+    await story.whenTheWorkerLooksAfter(10);
+    expect(await story.rollout()).toMatch(/^paused by the judge: no verdict after 2 looks/);
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+  });
 }

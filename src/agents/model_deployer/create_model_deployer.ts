@@ -25,7 +25,7 @@ import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions, Embedder } from "./ports.ts";
 import type { ReconciliationReport } from "./reconciliation_report.ts";
-import { type Resumption, resumeOperation } from "./resume_operation.ts";
+import { type ResumeOptions, type Resumption, resumeOperation } from "./resume_operation.ts";
 
 export interface ModelDeployerOptions {
   /** Waits for approvals by interrupt where there is one; else an approval that is missing is an error. */
@@ -49,7 +49,7 @@ export interface ModelDeployer {
   /** Brings MLflow, the router and the servers back to what the database says, and tells what differed. */
   reconcile(options: CallOptions): Promise<ReconciliationReport>;
   /** Carries one operation that was left to its end, or undoes it, and says which. */
-  resume(operationId: string, options: CallOptions): Promise<Resumption>;
+  resume(operationId: string, options: ResumeOptions): Promise<Resumption>;
   parts: Parts;
   settings: Settings;
   database: DeployerDatabase;
@@ -98,7 +98,7 @@ export async function createModelDeployer(
   return {
     agent: new ModelDeployerAgent(graph),
     graph,
-    worker: new Worker(capabilities, graph),
+    worker: new Worker(capabilities, graph, database.workers),
     reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
     resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,

@@ -14,6 +14,11 @@ export interface Resumption {
   reason: string;
 }
 
+export interface ResumeOptions extends CallOptions {
+  /** Called with a sentence for each thing that begins. */
+  onProgress?: (message: string) => void;
+}
+
 /**
  * Carries an operation to its end, from wherever its journal says that it stands, and says which end that was; one that
  * has ended before tells its end.
@@ -23,7 +28,7 @@ export interface Resumption {
 export async function resumeOperation(
   { parts, runner, planners }: Pick<Capabilities, "parts" | "runner" | "planners">,
   operationId: string,
-  options: CallOptions,
+  { signal, onProgress }: ResumeOptions,
 ): Promise<Resumption> {
   const { operations } = parts.database;
   const before = await operations.get(operationId);
@@ -33,7 +38,11 @@ export async function resumeOperation(
     throw new NotFoundError(`Operation ${operationId} ${what}.`);
   }
   try {
-    await runner.run(operationId, { ...options, planner, onProgress: () => undefined });
+    await runner.run(operationId, {
+      signal,
+      planner,
+      onProgress: (_event, _step, message) => onProgress?.(message),
+    });
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const failed = await operations.get(operationId);

@@ -5,10 +5,10 @@ import {
   errorViewSchema,
   historyReportSchema,
   planReportSchema,
-  SCHEMA_VERSION,
+  resumptionReportSchema,
   statusReportSchema,
 } from "../../../src/cli/schemas.ts";
-import { cli, normalised } from "../../support/given_cli.ts";
+import { cli, jsonOf, normalised } from "../../support/given_cli.ts";
 import {
   APPROVER_TOKEN,
   deploy,
@@ -31,22 +31,6 @@ async function givenRollout() {
   await promoteWithApproval(given, version);
   const { deployment_id: candidate } = await deploy(given, version, "production", { rollout });
   return { given, old, candidate, version };
-}
-
-/** The one JSON document that the command printed. */
-async function jsonOf<S extends z.ZodType>(
-  given: GivenDeployer,
-  schema: S,
-  ...words: string[]
-): Promise<{ code: number; data: z.output<S> }> {
-  const { code, out, err } = await cli(given, [...words, "--json"]);
-  expect(err).toBe("");
-  const document = z.strictObject({
-    schema_version: z.literal(SCHEMA_VERSION),
-    command: z.string(),
-    data: z.unknown(),
-  });
-  return { code, data: schema.parse(document.parse(JSON.parse(out)).data) };
 }
 
 async function errorOf(given: GivenDeployer, ...words: string[]) {
@@ -140,7 +124,7 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
   expect(approved).toMatchObject({ code: 0 });
   expect(approved.err).toContain("evidence: test_auc 0.9");
   expect(approved.out).toContain("approved by omar");
-  const carried = await jsonOf(given, applyReportSchema, "resume-operation", id);
+  const carried = await jsonOf(given, resumptionReportSchema, "resume-operation", id);
   expect(carried.data.version_record?.current_stage).toBe("production");
   expect((await cli(given, ["approve", id, "--reason", "again"], token)).code).toBe(3);
 });

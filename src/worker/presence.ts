@@ -1,0 +1,32 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { AgentError } from "../agents/base/agent_error.ts";
+
+const TELL_MS = 5000;
+
+/** Where a worker tells that it is there, for whoever asks whether anybody is at work. */
+export interface Presence {
+  seen(): Promise<void>;
+  ended(): Promise<void>;
+}
+
+/** Tells every five seconds, whatever the worker is busy with, until the signal aborts; what can't be told is tried again. */
+export async function tellPresence(
+  presence: Presence | null,
+  signal: AbortSignal,
+  onProblem: (sentence: string) => void,
+): Promise<void> {
+  if (presence === null) return;
+  const attempt = async (tell: () => Promise<void>) => {
+    try {
+      await tell();
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      onProblem(`presence: ${error.message}`);
+    }
+  };
+  while (!signal.aborted) {
+    await attempt(() => presence.seen());
+    await delay(TELL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  await attempt(() => presence.ended());
+}

@@ -1,0 +1,130 @@
+import { expect, test } from "vitest";
+import { decideRetry, type RetryFacts } from "../../../src/agents/model_deployer/domain/decide_retry.ts";
+import type { Verdict } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { changesOf, movesOf, planOf, refusalOf, routeOf } from "../../support/decided.ts";
+import {
+  aDeployment,
+  anEndpoint,
+  anExperiment,
+  aPolicy,
+  aRollout,
+  aVersion,
+  context,
+  ENDPOINT,
+  someEvidence,
+} from "../../support/given_facts.ts";
+
+const aborted = aRollout({ status: "aborted", next_tick_at: null });
+
+function retry(facts: Partial<RetryFacts> = {}) {
+  const rollout = facts.rollout === undefined ? aborted : facts.rollout;
+  const known: RetryFacts = {
+    rollout,
+    last: rollout,
+    candidate: aDeployment(2, { status: "rolled_back", replicas: 3 }),
+    experiment: anExperiment(),
+    production: aVersion(1),
+    baseline_version_id: "mv_1",
+    shadow: someEvidence(),
+    version: aVersion(2, { stage: "archived" }),
+    endpoint: anEndpoint(),
+    deployments: [aDeployment(1)],
+    aborted: [],
+    open_rollout: null,
+    figures: [],
+    policy: aPolicy(),
+    experience: { rollbacks: 0, completed_rollouts: 0 },
+    retention_seconds: 3600,
+    ...facts,
+  };
+  const request = {
+    action: "retry" as const,
+    rollout_id: null,
+    endpoint_name: ENDPOINT,
+    rollout_reason: "fixed",
+  };
+  return decideRetry(request, known, context);
+}
+
+test("the same version, size, steps and settings begin again as a new deployment, and say what they retry", () => {
+  const judge = { ...aborted.judge, minimum_samples: 77 };
+  const plan = planOf(retry({ rollout: { ...aborted, judge } }));
+  expect(routeOf(plan).weights).toEqual({ d1: 90, deploy_new: 10 });
+  expect(changesOf(plan.intent, "insert_deployment")[0]?.deployment).toMatchObject({ replicas: 3 });
+  const [started] = changesOf(plan.on_success, "start_rollout");
+  expect(started).toMatchObject({ reason: "retry of rollout_2: fixed", rollout: { step_index: 0, judge } });
+  expect(started?.rollout.steps).toEqual(aborted.steps);
+  expect(started?.rollout.judge_state).not.toBe(aborted.judge_state);
+});
+
+test("its version returns to production in one transaction with the rollout, and the other one leaves", () => {
+  expect(movesOf(planOf(retry()))).toEqual([
+    "mv_1: production > archived (supersession)",
+    "mv_2: archived > production (promotion)",
+  ]);
+  const there = { version: aVersion(2), production: aVersion(2) };
+  expect(movesOf(planOf(retry(there)))).toEqual([]);
+});
+
+test.each([
+  ["aborted", 0, 0],
+  ["aborted", 2, 2],
+  ["rolled_back", 0, 1],
+  ["rolled_back", 2, 2],
+] as const)(
+  "one that was %s, where production asks for %i approvals, asks for %i",
+  (status, asked, needed) => {
+    const policy = aPolicy({ approvals_for_production: asked });
+    const plan = planOf(retry({ rollout: { ...aborted, status }, policy }));
+    expect(plan.approvals_needed).toBe(needed);
+  },
+);
+
+test("the approver reads why it ended", () => {
+  const verdict: Verdict = {
+    outcome: "fail",
+    reason: "candidate failed 9 of 9",
+    candidate: { requests: 9, errors: 9 },
+    baseline: { requests: 81, errors: 0 },
+    e_value: 1000,
+    latency: null,
+  };
+  const rollout = aRollout({ status: "rolled_back", verdict });
+  expect(planOf(retry({ rollout })).notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  expect(planOf(retry()).notes).toContain("rollout_2 was aborted: nothing was judged.");
+});
+
+test("the gate holds as it is now, with every reason", () => {
+  const refusal = refusalOf(
+    retry({ shadow: someEvidence({ hours: 2 }), version: aVersion(2, { stage: "archived", metrics: {} }) }),
+  );
+  expect(refusal.code).toBe("production_criteria_not_met");
+  expect(refusal.sentence).toMatch(/^mv_2 may not return to production\. /);
+  expect(refusal.unmet.map((one) => one.criterion)).toContain("shadow_hours");
+  expect(refusal.unmet.length).toBeGreaterThan(1);
+});
+
+test.each<[string, Partial<RetryFacts>, string, RegExp]>([
+  ["it runs", { rollout: aRollout() }, "conflict", /only one that has ended/],
+  ["it is paused", { rollout: aRollout({ status: "paused" }) }, "conflict", /only one that has ended/],
+  ["it is completed", { rollout: aRollout({ status: "completed" }) }, "conflict", /nothing to retry/],
+  [
+    "another came after it",
+    { last: aRollout({ rollout_id: "rollout_3" }) },
+    "conflict",
+    /rollout_3 is; promote/,
+  ],
+  [
+    "another version is at production",
+    { production: aVersion(3) },
+    "conflict",
+    /mv_3 is at production by now/,
+  ],
+  ["nothing is at production", { production: null }, "conflict", /nothing is at production/],
+  ["its version went elsewhere", { version: aVersion(2, { stage: "staging" }) }, "conflict", /is at staging/],
+  ["there is none", { rollout: null }, "not_found", /see status/],
+])("it is not retried when %s", (_why, facts, code, sentence) => {
+  const refusal = refusalOf(retry(facts));
+  expect(refusal.code).toBe(code);
+  expect(refusal.sentence).toMatch(sentence);
+});
