@@ -155,10 +155,12 @@ export const historyReportSchema = z.strictObject({
       endpoint_name: z.string().nullable(),
       generation: z.int().nullable(),
       weights: z.record(z.string(), z.number()).nullable(),
+      from_weights: z.record(z.string(), z.number()).nullable(),
       rollout_id: z.string().nullable(),
       changed_by: z.string(),
       reason: z.string(),
       metrics: metricsSchema,
+      evidence: z.record(z.string(), z.unknown()),
     }),
   ),
   /** What episodic memory holds, newest first; empty where it does not answer, and `degraded` says so. */

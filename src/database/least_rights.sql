@@ -1,8 +1,9 @@
 -- Run after each migration, by the owner; does nothing where all is as it should be.
 --
 -- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
--- predictions that no longer wait for their counterpart; it owns no table and may make none. Row-level security is on for every table, so that a role that is granted a table by mistake
--- still sees no row. Where the role cannot be made, the owner goes on as itself, and `rights` says so.
+-- predictions that no longer wait for their counterpart; it owns no table and may make none. Row-level security is on for every
+-- table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
+-- on as itself, and `rights` says so.
 do $$
 declare
   app constant name := 'model_deployer_app';

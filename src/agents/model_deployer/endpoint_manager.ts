@@ -70,10 +70,21 @@ export class EndpointManager {
   async collectShadowEvidence(endpoint: Endpoint, options: CallOptions): Promise<ShadowEvidence | null> {
     const shadow = endpoint.mirror_deployment_id;
     if (shadow === null) return null;
-    const [figures] = await Promise.all([
-      this.#router.figures(endpoint.endpoint_name, options),
+    const [collected, compared] = await Promise.allSettled([
+      this.#collectFigures(endpoint.endpoint_name, shadow, options),
       this.#comparer.collect(endpoint, options),
     ]);
+    if (collected.status === "rejected") throw collected.reason;
+    if (compared.status === "rejected") throw compared.reason;
+    return collected.value;
+  }
+
+  async #collectFigures(
+    endpointName: string,
+    shadow: string,
+    options: CallOptions,
+  ): Promise<ShadowEvidence | null> {
+    const figures = await this.#router.figures(endpointName, options);
     const own = figures.find((entry) => entry.deployment_id === shadow);
     return own === undefined
       ? this.#database.shadowEvidence.read(shadow)

@@ -28,7 +28,7 @@ test("the deployer works as a role of its own, and all that it does is within th
   await apply(db, want(0, { d1: 100 }), observe(1));
 });
 
-test("the role may neither change the history, nor delete, nor make or alter a table", async () => {
+test("the role may neither change the history, nor delete more than a paired prediction, nor make or alter a table", async () => {
   const { db, url, sql } = await createWorld();
   await openEndpointWith(db, 1);
   const app = await as(url, APP);

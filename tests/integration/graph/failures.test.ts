@@ -179,7 +179,9 @@ test("a deployment that is given up and cut off while it is undone is undone for
   given.router.refuseNext("no such cluster");
   given.wire.fail("server.stop", { error: new RangeError("the process is gone"), times: 1 });
   await expect(deploy(given, version, "staging")).rejects.toThrow(RangeError);
-  expect((await given.worker.tick()).problems.join()).toContain("no such cluster");
+  const { resumed } = await given.worker.tick();
+  expect(resumed).toMatchObject([{ outcome: "undone" }]);
+  expect(resumed[0]?.reason).toContain("no such cluster");
   const [operation] = await given.world.sql(
     "select status, error ->> 'code' as code from ml_operations where action = 'deploy'",
   );

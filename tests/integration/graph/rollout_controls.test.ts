@@ -1,70 +1,26 @@
 import { expect, test } from "vitest";
-import { EndpointCreationError } from "../../../src/agents/model_deployer/errors.ts";
-import type { ModelDeployerAnswer } from "../../../src/agents/model_deployer/state.ts";
 import {
   act,
   anotherProcess,
-  approve,
   deploy,
   ENDPOINT,
   errorOf,
   EXPERIMENT,
   givenDeployer,
-  type GivenDeployer,
-  givenInProduction,
   givenReadyForProduction,
   promoteWithApproval,
 } from "../../support/given_deployer.ts";
-
-const rollout = { steps: [10, 50, 100].map((weight) => ({ weight, bake_seconds: 0 })) };
-
-interface Given extends GivenDeployer {
-  old: string;
-  candidate: string;
-  version: string;
-  rolloutId: string;
-}
-
-/** Version 2 has its first 10 % over version 1. */
-async function givenRollout(): Promise<Given> {
-  const given = await givenDeployer();
-  const { deployment: old } = await givenInProduction(given, "run1");
-  const version = await givenReadyForProduction(given, "run2");
-  await promoteWithApproval(given, version);
-  const manifest = await deploy(given, version, "production", { rollout });
-  const rolloutId = manifest.rollout?.rollout_id ?? expect.fail("no rollout was begun");
-  return { ...given, old, candidate: manifest.deployment_id, version, rolloutId };
-}
-
-type Control = "pause" | "resume" | "abort" | "promote_now" | "retry";
-const control = (given: GivenDeployer, action: Control, reason = "somebody asked") =>
-  act(given, action, { endpoint_name: ENDPOINT, rollout_reason: reason });
-
-/** Asks, is told that an approval is needed, has it approved, and asks again. */
-async function controlWithApproval(given: GivenDeployer, action: Control): Promise<ModelDeployerAnswer> {
-  const request = { deployment_action: action, endpoint_name: ENDPOINT, rollout_reason: "it looks good" };
-  const error = await errorOf(given.agent.execute(request));
-  expect(error.code, error.message).toBe("approval_required");
-  await approve(given, String(error.details["operation_id"]));
-  return given.agent.execute(request);
-}
-
-/** The candidate answers well, and the worker looks. */
-async function look(given: GivenDeployer) {
-  given.router.sendTraffic(ENDPOINT, 1000);
-  await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp() where status = 'running'");
-  return given.worker.tick();
-}
-
-const weights = async ({ db }: GivenDeployer) => (await db.endpoints.get(ENDPOINT))?.weights;
-const rolloutOf = async ({ db, rolloutId }: Given) =>
-  (await db.rollouts.get(rolloutId)) ?? expect.fail("the rollout is gone");
-const stageOf = async ({ db }: GivenDeployer, version: string) =>
-  (await db.modelVersions.get(version))?.stage;
-const eventsOf = async ({ db }: GivenDeployer) =>
-  (await db.history.list(EXPERIMENT))
-    .filter((event) => event.rollout_id !== null)
-    .map((event) => `${event.kind} by ${event.changed_by}: ${event.reason}`);
+import {
+  control,
+  controlWithApproval,
+  eventsOf,
+  givenRollout,
+  look,
+  rollout,
+  rolloutOf,
+  stageOf,
+  weights,
+} from "../../support/given_rollout.ts";
 
 test("a paused rollout takes no step, says who paused it and why, and goes on when it is resumed", async () => {
   const given = await givenRollout();
@@ -142,15 +98,6 @@ test("an abort takes all traffic back at once, whoever holds the endpoint, and t
   expect((await eventsOf(given)).at(-1)).toBe("rollout_aborted by ana: wrong week");
 });
 
-test("a paused rollout can be aborted, and stays paused when its rollback fails", async () => {
-  const given = await givenRollout();
-  await control(given, "pause");
-  given.server.crash(given.old);
-  given.wire.fail("server.start", { error: new EndpointCreationError("no memory is left"), times: 1 });
-  await errorOf(control(given, "abort"));
-  expect(await rolloutOf(given)).toMatchObject({ status: "paused", pause: { by: "ana" } });
-});
-
 test("all traffic at once asks for an approval, and completes the rollout", async () => {
   const given = await givenRollout();
   const answer = await controlWithApproval(given, "promote_now");
@@ -159,6 +106,22 @@ test("all traffic at once asks for an approval, and completes the rollout", asyn
   expect(await given.db.deployments.get(given.candidate)).toMatchObject({ status: "active" });
   expect(await given.db.deployments.get(given.old)).toMatchObject({ status: "draining" });
   expect((await eventsOf(given)).at(-1)).toBe("rollout_promoted by ana: it looks good");
+});
+
+test("what got all traffic at once is watched while the old version is warm, and goes back when it turns bad", async () => {
+  const given = await givenRollout();
+  await look(given);
+  await controlWithApproval(given, "promote_now");
+  given.router.sendTraffic(ENDPOINT, 100, { [given.candidate]: { error_rate: 1 } });
+  await given.world.sql(
+    "update ml_rollouts set next_tick_at = clock_timestamp() where next_tick_at is not null",
+  );
+  expect((await given.worker.tick()).rollouts).toMatchObject([{ advance: "move" }]);
+  expect(await weights(given)).toEqual({ [given.old]: 100 });
+  expect(await rolloutOf(given)).toMatchObject({ status: "rolled_back" });
+  expect((await given.db.deployments.get(given.candidate))?.rollback_reason).toContain(
+    "in the retention period",
+  );
 });
 
 test("a dead candidate is given no traffic at once", async () => {

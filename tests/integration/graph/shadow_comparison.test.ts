@@ -64,3 +64,12 @@ test("the gate refuses what disagrees too often, with the numbers, where the pol
   expect(error.name).toBe("ProductionCriteriaNotMetError");
   expect(error.message).toContain("Shadow and production disagreed in 100 of 200 pairs (50.00 %)");
 });
+
+test("logs that cannot be read hold up no other evidence, and are named", async () => {
+  const given = await givenDeployer();
+  const { shadow } = await givenShadow(given);
+  given.wire.fail("predictionLogs.read");
+  const { problems } = await given.worker.tick();
+  expect(problems.join()).toContain("predictionLogs.read does not answer");
+  expect(await given.db.shadowEvidence.read(shadow)).toMatchObject({ requests: 1000 });
+});

@@ -3,6 +3,7 @@ import {
   deploy,
   deployAtOnce,
   ENDPOINT,
+  EXPERIMENT,
   givenDeployer,
   type GivenDeployer,
   givenInProduction,
@@ -85,7 +86,14 @@ test("a rollout without enough traffic waits for a person, takes no step, and st
   const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 1 } as const;
   const { old, candidate, rollout } = await givenRollout(given, judge);
   await tick(given);
-  expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "paused", step_index: 0 });
+  const paused = await given.db.rollouts.get(rollout);
+  expect(paused).toMatchObject({ status: "paused", step_index: 0, pause: { by: "the judge" } });
+  expect(paused?.pause?.reason).toContain("no verdict after 1 looks");
+  const events = await given.db.history.list(EXPERIMENT);
+  expect(events.filter((event) => event.rollout_id === rollout).at(-1)).toMatchObject({
+    kind: "rollout_paused",
+    reason: paused?.pause?.reason,
+  });
   expect(given.episodicMemory.episodes.at(-1)).toMatchObject({ outcome_type: "escalated" });
   given.router.sendTraffic(ENDPOINT, 6000);
   expect((await tick(given)).rollouts).toMatchObject([{ advance: "hold" }]);

@@ -87,7 +87,9 @@ test("Studio makes forms of both graphs, shows their subgraphs, and every exampl
   for (const assistant of await client.assistants.search()) {
     const schemas = await client.assistants.getSchemas(assistant.assistant_id);
     const state = formSchema.parse(schemas.input_schema).properties;
-    expect(state["deployment_action"]).toMatchObject({ enum: ["register", "promote", "deploy", "rollback"] });
+    expect(state["deployment_action"]).toMatchObject({
+      enum: expect.arrayContaining(["register", "promote", "deploy", "rollback", "pause"]),
+    });
     const subgraphs = await client.assistants.getSubgraphs(assistant.assistant_id, { recurse: true });
     const below = assistant.graph_id === "pipeline" ? "model_deployer|deploy" : "deploy";
     expect(Object.keys(subgraphs)).toContain(below);

@@ -29,6 +29,7 @@ function facts(overrides: Partial<DeployFacts> = {}): DeployFacts {
     version: aVersion(2),
     endpoint: anEndpoint(),
     deployments: [aDeployment(1)],
+    aborted: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),
@@ -94,6 +95,14 @@ test("an endpoint that goes to and fro takes no rollout for a while; at once and
   expect(planOf(decide({ deployments: [rolledBack(4, 601), rolledBack(3, 900)] })).summary).toContain(
     "beginning with 2 %",
   );
+});
+
+test("a rollout that somebody aborted, or that was superseded, makes nobody careful and holds nothing up", () => {
+  const deployments = [rolledBack(4, 60), rolledBack(3, 900), aDeployment(1)];
+  const plan = planOf(decide({ deployments, aborted: ["d3", "d4"] }));
+  expect(routeOf(plan).weights).toEqual({ d1: 90, deploy_new: 10 });
+  const one = planOf(decide({ deployments, aborted: ["d4"] }));
+  expect(routeOf(one).weights).toEqual({ d1: 95, deploy_new: 5 });
 });
 
 test("the hold doubles with each further rollback, up to an hour", () => {

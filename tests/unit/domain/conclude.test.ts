@@ -35,6 +35,7 @@ function deployment(
     version: aVersion(2),
     endpoint,
     deployments: endpoint === null ? [] : [aDeployment(1)],
+    aborted: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

@@ -41,6 +41,7 @@ function decide(stage: Stage, facts: Partial<DeployFacts> = {}, request: Partial
     version: aVersion(2, { stage }),
     endpoint: null,
     deployments: [],
+    aborted: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

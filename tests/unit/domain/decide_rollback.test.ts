@@ -3,6 +3,7 @@ import {
   decideRollback,
   type RollbackFacts,
 } from "../../../src/agents/model_deployer/domain/decide_rollback.ts";
+import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import {
   announcementsOf,
   changesOf,
@@ -20,6 +21,7 @@ import {
   aVersion,
   context,
   ENDPOINT,
+  later,
   NOW,
 } from "../../support/given_facts.ts";
 
@@ -75,15 +77,16 @@ test("cold: the old bento is served again first, as it was, and the answer says 
   expect(plan.draft.notes[0]).toContain("started again from its bento");
 });
 
+const midway = (rollout: Partial<Rollout>): Partial<RollbackFacts> => ({
+  current: aDeployment(2, { status: "deploying" }),
+  endpoint: anEndpoint({ weights: { d1: 90, d2: 10 } }),
+  previous: aDeployment(1),
+  open_rollout: aRollout(rollout),
+});
+const pause = { by: "ana", reason: "quiet, please", since: NOW };
+
 test("in the middle of a rollout: the candidate goes, the baseline never left, the rollout ends", () => {
-  const plan = planOf(
-    decide({
-      current: aDeployment(2, { status: "deploying" }),
-      endpoint: anEndpoint({ weights: { d1: 90, d2: 10 } }),
-      previous: aDeployment(1),
-      open_rollout: aRollout({ status: "paused" }),
-    }),
-  );
+  const plan = planOf(decide(midway({ status: "paused", pause })));
   expect(routeOf(plan).weights).toEqual({ d1: 100 });
   expect(statusesOf(plan.on_success)).toEqual(["d2: active|deploying > rolled_back (300)"]);
   const held = { rollout_id: "rollout_2", next_tick_at: null };
@@ -93,7 +96,18 @@ test("in the middle of a rollout: the candidate goes, the baseline never left, t
   expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
     { ...held, status: "rolled_back", expected_status: ["paused"] },
   ]);
-  expect(changesOf(plan.on_failure, "move_rollout")).toMatchObject([{ status: "paused", next_tick_at: NOW }]);
+});
+
+test.each<[string, Partial<Rollout>, Rollout["status"]]>([
+  ["running", { status: "running", next_tick_at: later(5) }, "running"],
+  ["paused by somebody", { status: "paused", pause, next_tick_at: later(5) }, "paused"],
+  ["paused, and held still by another rollback", { status: "paused", pause, next_tick_at: null }, "paused"],
+  ["held still by another rollback", { status: "paused", next_tick_at: null }, "running"],
+])("a rollout that was %s goes on so when its rollback fails, and is looked at", (_what, rollout, status) => {
+  const [held] = changesOf(planOf(decide(midway(rollout))).on_failure, "move_rollout");
+  expect(held).toMatchObject({ status, expected_status: ["paused"] });
+  expect(held?.next_tick_at).toBe(rollout.next_tick_at ?? NOW);
+  expect(held).not.toHaveProperty("pause");
 });
 
 test("another deployment of the same version moves no stage", () => {

@@ -59,7 +59,14 @@ test("what stays inconclusive waits for a person where the settings say so, and 
   const plan = planOfMove({ rollout: { judge, inconclusive_looks: 2 }, candidate: [0, 49] });
   expect(plan.steps).toEqual([]);
   expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
-    { status: "paused", step_index: 0, next_tick_at: later(61), inconclusive_looks: 0 },
+    {
+      status: "paused",
+      step_index: 0,
+      next_tick_at: later(61),
+      inconclusive_looks: 0,
+      pause: { by: "the judge", since: later(60) },
+      event: { kind: "rollout_paused" },
+    },
   ]);
   expect(changesOf(plan.on_success, "enqueue")[0]?.payload).toMatchObject({ outcome_type: "escalated" });
   expect(plan.draft.notes.join()).toContain("no verdict after 3 looks");

@@ -18,12 +18,22 @@ const FLAPPING_SECONDS = 3600;
 const FLAPPING_ROLLBACKS = 2;
 const FIRST_HOLD_SECONDS = 600;
 
-/** Production deployments of the endpoint that were rolled back within the last hour. */
-export function recentRollbacks(deployments: readonly Deployment[], now: string): Deployment[] {
+/**
+ * Production deployments of the endpoint that were rolled back within the last hour, without those whose rollout was
+ * aborted: that somebody stops a rollout, or that a newer version supersedes it, says nothing about how versions fare.
+ */
+export function recentRollbacks(
+  deployments: readonly Deployment[],
+  now: string,
+  aborted: readonly string[] = [],
+): Deployment[] {
   const since = Date.parse(now) - FLAPPING_SECONDS * 1000;
   return deployments.filter(
-    ({ target_stage, rolled_back_at: at }) =>
-      target_stage === "production" && at !== null && Date.parse(at) > since,
+    ({ deployment_id, target_stage, rolled_back_at: at }) =>
+      target_stage === "production" &&
+      at !== null &&
+      Date.parse(at) > since &&
+      !aborted.includes(deployment_id),
   );
 }
 

@@ -35,11 +35,11 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
 /** At once, with somebody's approval, a version may go out all the same. */
 function refuseFlapping(
   { target_stage, rollout }: DeployRequest,
-  { deployments, endpoint }: DeployFacts,
+  { deployments, aborted, endpoint }: DeployFacts,
   { now }: DecisionContext,
 ): Decision | null {
   if (target_stage !== "production" || rollout === "immediate") return null;
-  const recent = recentRollbacks(deployments, now);
+  const recent = recentRollbacks(deployments, now, aborted);
   const until = heldUntil(recent, now);
   if (until === null) return null;
   return refuse(

@@ -11,6 +11,8 @@ export interface DeployFacts {
   endpoint: Endpoint | null;
   /** Deployments of that endpoint, newest first. */
   deployments: Deployment[];
+  /** Those of them, within the last hour, whose rollout was aborted or superseded. */
+  aborted: string[];
   open_rollout: Rollout | null;
   /** What the endpoint's deployments have answered so far; null when the router gave no answer. */
   figures: VersionFigures[] | null;
@@ -68,7 +70,7 @@ export function planTraffic(
     return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced: shadowEnds, baseline };
   }
   const asked = planRollout(request.rollout);
-  const recent = recentRollbacks(facts.deployments, now).length;
+  const recent = recentRollbacks(facts.deployments, now, facts.aborted).length;
   const caution = cautionOf(facts.experience, recent);
   const rollout = carefully(asked, caution);
   const firstWeight = rollout.steps[0]?.weight ?? 100;

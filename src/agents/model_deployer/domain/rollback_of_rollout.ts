@@ -34,10 +34,14 @@ export function endRollout(
   return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
 }
 
-/** After a rollback that failed. */
+/**
+ * After a rollback that failed: what somebody had paused stays so, and is watched again. One that is paused by nobody was
+ * held still by an earlier rollback that came to no end, and had been running.
+ */
 export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
   if (rollout === null) return [];
-  const { status } = rollout;
+  const wasHeldStill = rollout.status === "paused" && rollout.pause === null;
+  const status = wasHeldStill ? "running" : rollout.status;
   const next_tick_at = rollout.next_tick_at ?? now;
   return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
 }

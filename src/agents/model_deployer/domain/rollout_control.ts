@@ -37,8 +37,7 @@ export function controlled(control: Control) {
   return (request: RolloutControlRequest, facts: RolloutControlFacts, context: DecisionContext): Decision => {
     const { rollout, current, endpoint } = facts;
     if (rollout === null || current === null || endpoint === null) return noRollout(request);
-    const isGoingBack =
-      rollout.status === "paused" && rollout.pause === null && rollout.next_tick_at === null;
+    const isGoingBack = rollout.status === "paused" && rollout.next_tick_at === null;
     if (isGoingBack && request.action !== "abort")
       return refuse("conflict", `${rollout.rollout_id} is being rolled back; wait for its end.`);
     return control({ rollout, candidate: current, endpoint }, facts, request.rollout_reason, context);

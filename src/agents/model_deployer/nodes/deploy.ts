@@ -1,9 +1,10 @@
 import { AgentError } from "../../base/agent_error.ts";
-import type { Experience } from "../domain/caution.ts";
+import { type Experience, recentRollbacks } from "../domain/caution.ts";
 import { decideDeploy } from "../domain/decide_deploy.ts";
-import { endpointName } from "../domain/names.ts";
+import type { Deployment } from "../domain/entities.ts";
+import { endpointName, rolloutId } from "../domain/names.ts";
 import type { DeployFacts } from "../domain/planned_traffic.ts";
-import type { DeployRequest } from "../domain/requests.ts";
+import type { DecisionContext, DeployRequest } from "../domain/requests.ts";
 import type { VersionFigures } from "../domain/rollout.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
 import type { Planner } from "../operation_runner.ts";
@@ -14,7 +15,7 @@ import { plannerFor } from "./planner.ts";
 /** Serves a version at its stage: staging, a mirrored shadow, or production in steps. */
 export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
   return plannerFor("deploy", async (request, context, options) =>
-    decideDeploy(request, await gatherDeploy(parts, endpoints, settings, request, options), context),
+    decideDeploy(request, await gatherDeploy(parts, endpoints, settings, request, context, options), context),
   );
 }
 
@@ -23,6 +24,7 @@ export async function gatherDeploy(
   endpoints: EndpointManager,
   settings: Settings,
   request: Pick<DeployRequest, "model_version_id" | "target_stage">,
+  { now }: DecisionContext,
   options: CallOptions,
 ): Promise<DeployFacts> {
   const version = await database.modelVersions.get(request.model_version_id);
@@ -36,20 +38,28 @@ export async function gatherDeploy(
   const endpoint = known === null ? null : await endpoints.withLivingMirror(known, options);
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
   const isRollout = serves && request.target_stage === "production";
-  const [figures, experience] = await Promise.all([
+  const [figures, aborted, experience] = await Promise.all([
     serves ? figuresOf(endpoints, name, options) : [],
+    abortedAmong(database, recentRollbacks(deployments, now)),
     isRollout && version !== null ? experienceOf(proceduralMemory, version.model_name, options) : null,
   ]);
   return {
     version,
     endpoint,
     deployments,
+    aborted,
     open_rollout,
     figures,
     policy,
     experience,
     retention_seconds: settings.retention_seconds,
   };
+}
+
+async function abortedAmong(database: Parts["database"], deployments: Deployment[]): Promise<string[]> {
+  const ids = deployments.map((one) => rolloutId(one.operation_id));
+  const rollouts = await Promise.all(ids.map((id) => database.rollouts.get(id)));
+  return rollouts.flatMap((one) => (one?.status === "aborted" ? [one.deployment_id] : []));
 }
 
 /** Where a rollout's judge begins to count; null when the router gives no answer. */

@@ -40,7 +40,7 @@ export function rolloutControlPlanners(
     abort: plannerFor("abort", controlled(decideAbort)),
     promote_now: plannerFor("promote_now", controlled(decidePromoteNow)),
     retry: plannerFor("retry", async (request, context, options) =>
-      decideRetry(request, await gatherRetry(parts, endpoints, settings, request, options), context),
+      decideRetry(request, await gatherRetry(parts, endpoints, settings, request, context, options), context),
     ),
   };
 }
@@ -78,6 +78,7 @@ async function gatherRetry(
   endpoints: EndpointManager,
   settings: Settings,
   request: RolloutControlRequest,
+  context: DecisionContext,
   options: CallOptions,
 ): Promise<RetryFacts> {
   const { database } = parts;
@@ -85,8 +86,9 @@ async function gatherRetry(
   const candidate = rollout === null ? null : await database.deployments.get(rollout.deployment_id);
   const model_version_id = candidate?.model_version_id ?? "";
   const experiment_id = rollout?.experiment_id ?? "";
+  const deployed = { model_version_id, target_stage: "production" as const };
   const [deploy, last, experiment, production, baseline, shadow] = await Promise.all([
-    gatherDeploy(parts, endpoints, settings, { model_version_id, target_stage: "production" }, options),
+    gatherDeploy(parts, endpoints, settings, deployed, context, options),
     database.history.lastRollout(rollout?.endpoint_name ?? ""),
     database.experiments.get(experiment_id),
     database.modelVersions.getProduction(experiment_id),
