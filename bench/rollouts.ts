@@ -11,6 +11,7 @@ import {
 } from "../src/testing/in_memory/memories.ts";
 import { InMemoryModelPackager } from "../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelRegistry } from "../src/testing/in_memory/model_registry.ts";
+import { InMemoryPredictionLogs } from "../src/testing/in_memory/prediction_logs.ts";
 import { Worker } from "../src/worker/worker.ts";
 import { PretendRouter, PretendServer } from "./rollouts/pretend.ts";
 import { seedRollouts } from "./rollouts/seed.ts";
@@ -108,6 +109,7 @@ function workerOver(database: ReturnType<typeof createDatabase>): Worker {
     packager: new InMemoryModelPackager(),
     server: new PretendServer(),
     router: new PretendRouter(),
+    predictionLogs: new InMemoryPredictionLogs(),
     workingMemory: new InMemoryWorkingMemory(),
     episodicMemory: new InMemoryEpisodicMemory(),
     proceduralMemory: new InMemoryProceduralMemory(),

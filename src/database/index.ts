@@ -52,7 +52,7 @@ export interface DeployerDatabase {
   rollbackFacts: RollbackFactsReader;
   reconciliation: Reconciliation;
   shadowEvidence: ShadowEvidenceStore;
-  shadowComparisons?: ShadowComparisonStore;
+  shadowComparisons: ShadowComparisonStore;
   approvals: Approvals;
   principals: Principals;
   history: History;

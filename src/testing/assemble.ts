@@ -40,7 +40,7 @@ export function assembleDeployer(
     packager: wire.around("packager", parts.packager),
     server: wire.around("server", parts.server),
     router: wire.around("router", parts.router),
-    ...(parts.predictionLogs && { predictionLogs: wire.around("predictionLogs", parts.predictionLogs) }),
+    predictionLogs: wire.around("predictionLogs", parts.predictionLogs),
     workingMemory: wire.around("workingMemory", parts.workingMemory),
     episodicMemory: wire.around("episodicMemory", parts.episodicMemory),
     proceduralMemory: wire.around("proceduralMemory", parts.proceduralMemory),

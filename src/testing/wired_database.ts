@@ -3,9 +3,9 @@ import type { Wire } from "./wire.ts";
 
 /** The stores by their names, `journal.claim` and so on; only those named are wired where some are. */
 export function wiredDatabase(database: Database, wire: Wire, only?: readonly (keyof Database)[]): Database {
-  const around = <K extends keyof Required<Database>>(name: K): Database[K] => {
+  const around = <K extends keyof Database>(name: K): Database[K] => {
     const store = database[name];
-    const isWired = store !== undefined && (only === undefined || only.includes(name));
+    const isWired = only === undefined || only.includes(name);
     return isWired ? wire.around(name, store) : store;
   };
   return {
@@ -24,6 +24,6 @@ export function wiredDatabase(database: Database, wire: Wire, only?: readonly (k
     outbox: around("outbox"),
     clock: around("clock"),
     reconciliation: around("reconciliation"),
-    ...(database.shadowComparisons && { shadowComparisons: around("shadowComparisons") }),
+    shadowComparisons: around("shadowComparisons"),
   };
 }

@@ -14,8 +14,7 @@ export interface Database {
   rollbackFacts: stores.RollbackFactsReader;
   reconciliation: stores.Reconciliation;
   shadowEvidence: stores.ShadowEvidenceStore;
-  /** Left out where no predictions are compared. */
-  shadowComparisons?: stores.ShadowComparisonStore;
+  shadowComparisons: stores.ShadowComparisonStore;
   approvals: stores.Approvals;
   history: stores.History;
   outbox: stores.Outbox;
@@ -29,8 +28,7 @@ export interface Parts {
   packager: ports.ModelPackager;
   server: ports.ModelServer;
   router: ports.TrafficRouter;
-  /** Left out by an engine that keeps none. */
-  predictionLogs?: ports.PredictionLogs;
+  predictionLogs: ports.PredictionLogs;
   workingMemory: ports.WorkingMemory;
   episodicMemory: ports.EpisodicMemory;
   proceduralMemory: ports.ProceduralMemory;

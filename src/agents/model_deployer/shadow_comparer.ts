@@ -16,7 +16,7 @@ export class ShadowComparer {
     const { predictionLogs, database } = this.#parts;
     const { shadowComparisons } = database;
     const shadow = endpoint.mirror_deployment_id;
-    if (predictionLogs === undefined || shadowComparisons === undefined || shadow === null) return;
+    if (shadow === null) return;
     const from = await shadowComparisons.positions(shadow);
     const sides = [shadow, ...serving(endpoint.weights)];
     const logs = await Promise.all(

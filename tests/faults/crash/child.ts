@@ -15,6 +15,7 @@ import {
 import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
+import { InMemoryPredictionLogs } from "../../../src/testing/in_memory/prediction_logs.ts";
 import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
 import { carry, restore } from "./carried_errors.ts";
 import { CrashPoints, watchFilesAndCalls, watchStatements } from "./crash_points.ts";
@@ -63,6 +64,7 @@ async function carryOut({ order, database_url, settings, envoy, crash_at }: Orde
     packager: remote("packager", packager),
     server: remote("server", new InMemoryModelServer(packager)),
     router: envoy === null ? remote("router", new InMemoryTrafficRouter()) : ownRouter(envoy),
+    predictionLogs: new InMemoryPredictionLogs(),
     workingMemory: remote("workingMemory", new InMemoryWorkingMemory()),
     episodicMemory: remote("episodicMemory", new InMemoryEpisodicMemory()),
     proceduralMemory: remote("proceduralMemory", new InMemoryProceduralMemory()),

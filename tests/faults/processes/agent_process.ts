@@ -13,6 +13,7 @@ import {
 import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
+import { InMemoryPredictionLogs } from "../../../src/testing/in_memory/prediction_logs.ts";
 import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
 import { type Call, type Order, received, sent, toProcessSchema } from "./messages.ts";
 
@@ -65,6 +66,7 @@ function partsOf({ database_url: url, holder, envoy }: Order) {
         : announced("router", new EnvoyRouter({ home: envoy.home, envoyPath: envoy.envoy_path }), {
             own: true,
           }),
+    predictionLogs: new InMemoryPredictionLogs(),
     workingMemory: announced("workingMemory", new InMemoryWorkingMemory(), there),
     episodicMemory: announced("episodicMemory", new InMemoryEpisodicMemory(), there),
     proceduralMemory: announced("proceduralMemory", new InMemoryProceduralMemory(), there),

@@ -29,7 +29,7 @@ const answer = (number: number, prediction: number) => ({
   score: prediction,
 });
 const requests = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
-const comparisonOf = ({ db }: GivenDeployer, shadow: string) => db.shadowComparisons?.read(shadow);
+const comparisonOf = ({ db }: GivenDeployer, shadow: string) => db.shadowComparisons.read(shadow);
 
 test("shadow and production are paired by request, once, in whatever order their lines are read", async () => {
   const given = await givenDeployer();

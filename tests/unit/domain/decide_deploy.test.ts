@@ -20,7 +20,6 @@ import {
   context,
   ENDPOINT,
   figuresOf,
-  later,
 } from "../../support/given_facts.ts";
 
 type Stage = DeployRequest["target_stage"];
@@ -127,62 +126,6 @@ test("over another in production: the first step only, the old one active, a rol
   expect(plan.approvals_needed).toBe(0);
   expect(changesOf(plan.intent, "insert_deployment")[0]?.deployment.previous_deployment_id).toBe("d1");
   expect(announcementsOf(plan)).toContain("registry_projection op_new:registry:mv_1");
-});
-
-test.each<[string, DeployRequest["rollout"]]>([
-  ["immediate", "immediate"],
-  ["steps that begin with everything", { steps: [{ weight: 100, bake_seconds: 0 }] }],
-])("all at once over another needs an approval, and the old one stays warm: %s", (_what, rollout) => {
-  const plan = planOf(decide("production", serves, { rollout }));
-  expect(plan.approvals_needed).toBe(1);
-  expect(routeOf(plan).weights).toEqual({ deploy_new: 100 });
-  expect(statusesOf(plan.on_success)).toEqual([
-    "deploy_new: deploying > active",
-    "d1: active|deploying > draining (3600)",
-  ]);
-  expect(plan.draft.deployment_manifest?.rollout).toBeNull();
-});
-
-test("what went out at once over another is watched as a completed rollout while the old one is warm", () => {
-  const facts = { ...serves, figures: [figuresOf("d1", [5, 500])] };
-  const plan = planOf(decide("production", facts, { rollout: "immediate" }));
-  expect(changesOf(plan.on_success, "start_rollout")).toMatchObject([
-    {
-      rollout: {
-        deployment_id: "deploy_new",
-        baseline_deployment_id: "d1",
-        status: "completed",
-        steps: [{ weight: 100, bake_seconds: 0 }],
-        next_tick_at: later(5),
-        watched_until: later(3600),
-        judge_state: { recent: { baseline: { requests: 500, errors: 5 } } },
-      },
-      reason: "deploy_new took all traffic from d1 at once",
-    },
-  ]);
-  const unwatched = planOf(
-    decide("production", { ...facts, retention_seconds: 0 }, { rollout: "immediate" }),
-  );
-  expect(changesOf(unwatched.on_success, "start_rollout")).toMatchObject([
-    { rollout: { status: "completed", next_tick_at: null, watched_until: null } },
-  ]);
-});
-
-test.each<DeployRequest["rollout"]>(["linear", "immediate"])(
-  "a router that gives no figures is named, in the plan and in the answer: %s",
-  (rollout) => {
-    const plan = planOf(decide("production", { ...serves, figures: null }, { rollout }));
-    const note =
-      "degraded: the router gave no figures, so the judge does not know what d1 answered before this deployment.";
-    expect(plan.notes).toContain(note);
-    expect(plan.draft.notes).toContain(note);
-    expect(planOf(decide("production", serves, { rollout })).notes).toEqual([]);
-    expect(planOf(decide("staging", { figures: null })).notes).toEqual([]);
-  },
-);
-
-test("all at once where nothing serves needs no approval of its own", () => {
-  expect(planOf(decide("production", {}, { rollout: "immediate" })).approvals_needed).toBe(0);
 });
 
 test("its own shadow ends when a version goes to production, another's goes on", () => {

@@ -76,14 +76,7 @@ export function planTraffic(
   const firstWeight = rollout.steps[0]?.weight ?? 100;
   if (firstWeight === 100) {
     const replaced = [...shadowEnds, ...gone([baseline], facts.retention_seconds)];
-    return {
-      ...unhurried,
-      weights: allTo(id),
-      mirror: mirrorAfter,
-      replaced,
-      baseline,
-      at_once: rollout,
-    };
+    return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced, baseline, at_once: rollout };
   }
   return {
     weights: split(baseline, id, firstWeight),

@@ -42,7 +42,7 @@ export async function gatherShadow(
 }
 
 async function compared(database: Database, evidence: ShadowEvidence): Promise<ShadowEvidence> {
-  const comparison = (await database.shadowComparisons?.read(evidence.deployment_id)) ?? null;
+  const comparison = await database.shadowComparisons.read(evidence.deployment_id);
   return { ...evidence, comparison };
 }
 

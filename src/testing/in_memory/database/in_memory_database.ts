@@ -17,6 +17,7 @@ import {
 } from "./stores/readers.ts";
 import { InMemoryReconciliation } from "./stores/reconciliation.ts";
 import { InMemoryRollouts } from "./stores/rollouts.ts";
+import { InMemoryShadowComparisons } from "./stores/shadow_comparisons.ts";
 import { Tables } from "./tables.ts";
 
 /** The stores of the truth, and who may approve. */
@@ -56,6 +57,7 @@ function over(tables: Tables, holder: string): InMemoryDatabase {
     rollbackFacts: new InMemoryRollbackFacts(tables),
     reconciliation: new InMemoryReconciliation(tables),
     shadowEvidence: new InMemoryShadowEvidence(tables),
+    shadowComparisons: new InMemoryShadowComparisons(tables),
     approvals: new InMemoryApprovals(tables, principals),
     principals,
     history: new InMemoryHistory(tables),

@@ -46,6 +46,11 @@ export class Table<Row extends object> {
     this.#rows.set(this.#keyOf(row), structuredClone(row));
   }
 
+  /** Does nothing when it is not there. */
+  remove(row: Row): void {
+    this.#rows.delete(this.#keyOf(row));
+  }
+
   /** @throws ConflictError when another row has the same values in these columns */
   requireUnique(row: Row, columns: readonly (keyof Row)[]): void {
     const key = this.#keyOf(row);

@@ -7,9 +7,11 @@ import type {
   ModelVersion,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
+import type { ShadowComparison } from "../../../agents/model_deployer/domain/shadow_comparison.ts";
 import type {
   Approval,
   HistoryEvent,
+  LogPositions,
   Operation,
   OutboxEntry,
   RecordedStep,
@@ -72,6 +74,21 @@ export interface EvidenceRow {
   collected_at: string;
 }
 
+export interface ComparisonRow {
+  deployment_id: string;
+  comparison: ShadowComparison;
+  positions: LogPositions;
+}
+
+export interface UnpairedPredictionRow {
+  shadow_id: string;
+  side: "shadow" | "production";
+  request_id: string;
+  prediction: unknown;
+  score: number | null;
+  read_at: string;
+}
+
 export type StageEventRow = HistoryEvent & { stage_revision: number };
 export type RolloutEventRow = HistoryEvent & { history_id: number };
 export type TrafficEventRow = HistoryEvent & {
@@ -117,6 +134,11 @@ export class Tables {
   readonly evidence = this.#table<EvidenceRow>(
     "ml_shadow_evidence",
     (row) => `${row.deployment_id}/${row.epoch}`,
+  );
+  readonly comparisons = this.#table<ComparisonRow>("ml_shadow_comparisons", (row) => row.deployment_id);
+  readonly unpaired = this.#table<UnpairedPredictionRow>(
+    "ml_unpaired_predictions",
+    (row) => `${row.shadow_id}/${row.side}/${row.request_id}`,
   );
   readonly outbox = this.#table<OutboxRow>("ml_outbox", (row) => row.dedupe_key);
 
