@@ -24,6 +24,7 @@ const environmentSchema = z.object({
   SUPABASE_KEY: z.string().optional(),
   MODEL_DEPLOYER_CHECKPOINTS_URL: url(["postgres:", "postgresql:"]).optional(),
   MODEL_DEPLOYER_LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
+  MODEL_DEPLOYER_BIND_HOST: z.ipv4("an IPv4 address of this machine, or 0.0.0.0").default("127.0.0.1"),
   MODEL_DEPLOYER_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"]).optional(),
   OTEL_SERVICE_NAME: z.string().default("model-deployer"),
@@ -51,6 +52,8 @@ export interface Configuration {
   home: string;
   /** Python environments, shared by all homes. */
   cache: string;
+  /** IPv4 address that new endpoints and the metrics listen at; servers and embedded services stay on 127.0.0.1. */
+  bindHost: string;
   /** Names the principal that asks; without it requests are the agent's own. */
   token: string | null;
   effects: "live" | "dry-run";
@@ -84,6 +87,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     checkpointsUrl: values.MODEL_DEPLOYER_CHECKPOINTS_URL ?? null,
     home: resolve(values.MODEL_DEPLOYER_HOME),
     cache: resolve(values.MODEL_DEPLOYER_CACHE),
+    bindHost: values.MODEL_DEPLOYER_BIND_HOST,
     token: values.MODEL_DEPLOYER_TOKEN ?? null,
     effects: values.MODEL_DEPLOYER_EFFECTS,
     telemetry: {
@@ -91,6 +95,7 @@ export function readConfiguration(environment: Record<string, string | undefined
       serviceName: values.OTEL_SERVICE_NAME,
       logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
       metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
+      bindHost: values.MODEL_DEPLOYER_BIND_HOST,
     },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,

@@ -4,16 +4,20 @@ import { ServiceRefusedError } from "../agents/model_deployer/errors.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 
 export interface MetricsServer {
-  /** `http://127.0.0.1:<port>/metrics` */
+  /** `http://<host>:<port>/metrics` */
   url: string;
   close(): Promise<void>;
 }
 
 /**
- * `GET /metrics` for Prometheus and `GET /healthz`, on this machine only. Port 0 takes a free one.
+ * `GET /metrics` for Prometheus and `GET /healthz`. Port 0 takes a free one.
  * @throws ServiceRefusedError when the port is taken
  */
-export async function serveMetrics(metrics: WorkerMetrics, port: number): Promise<MetricsServer> {
+export async function serveMetrics(
+  metrics: WorkerMetrics,
+  port: number,
+  host: string,
+): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, contentType: string, text: string) =>
       response.writeHead(status, { "content-type": contentType }).end(text);
@@ -24,13 +28,13 @@ export async function serveMetrics(metrics: WorkerMetrics, port: number): Promis
       (error: unknown) => answer(500, "text/plain", `${String(error)}\n`),
     );
   });
-  server.listen(port, "127.0.0.1");
+  server.listen(port, host);
   try {
     await once(server, "listening");
   } catch (cause) {
     throw new ServiceRefusedError(
       "metrics",
-      `Port ${port} of 127.0.0.1 cannot be listened at; set MODEL_DEPLOYER_METRICS_PORT to a free one.`,
+      `Port ${port} of ${host} cannot be listened at; set MODEL_DEPLOYER_METRICS_PORT to a free one.`,
       { cause },
     );
   }
@@ -39,7 +43,7 @@ export async function serveMetrics(metrics: WorkerMetrics, port: number): Promis
   const address = server.address();
   const bound = typeof address === "object" && address !== null ? address.port : port;
   return {
-    url: `http://127.0.0.1:${bound}/metrics`,
+    url: `http://${host}:${bound}/metrics`,
     close: async () => {
       const closed = once(server, "close");
       server.close();

@@ -16,6 +16,8 @@ export interface TelemetrySettings {
   logLevel: LogLevel;
   /** Null: no metrics are served. */
   metricsPort: number | null;
+  /** Where they are served. */
+  bindHost: string;
 }
 
 export interface WorkerObservation {
@@ -39,7 +41,7 @@ export interface Telemetry {
  * @throws ConfigurationError where traces are asked for and the packages for them are not installed
  */
 export async function createTelemetry(settings: TelemetrySettings): Promise<Telemetry> {
-  const { otlpEndpoint, serviceName, logLevel, metricsPort } = settings;
+  const { otlpEndpoint, serviceName, logLevel, metricsPort, bindHost } = settings;
   const logger = createLogger(logLevel);
   const tracing = otlpEndpoint === null ? null : await startTracing({ endpoint: otlpEndpoint, serviceName });
   const stopLogging = logLevel === "silent" ? () => undefined : logRuns(logger);
@@ -47,7 +49,7 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
     logger,
     observeWorker: async (figures) => {
       const metrics = metricsPort === null ? null : await createWorkerMetrics(figures);
-      const server = metrics === null ? null : await serveMetrics(metrics, metricsPort ?? 0);
+      const server = metrics === null ? null : await serveMetrics(metrics, metricsPort ?? 0, bindHost);
       return {
         onTick: (report) => {
           metrics?.record(report);

@@ -150,7 +150,7 @@ async function resolveAddresses(
 }
 
 function createEngine(
-  { home, cache, mlflowAuth }: Configuration,
+  { home, cache, mlflowAuth, bindHost }: Configuration,
   { mlflowUrl }: ModelDeployer["addresses"],
   tools: ToolsEnvironment,
   { onProgress }: ModelDeployerOptions,
@@ -169,7 +169,7 @@ function createEngine(
     packager: new BentoMLPackager({ home: bentos, bentoml: tools.bentoml }),
     server,
     predictionLogs: new BentoMLPredictionLogs(server),
-    router: new EnvoyRouter({ home, envoyPath: tools.envoy }),
+    router: new EnvoyRouter({ home, envoyPath: tools.envoy, bindHost }),
   };
 }
 

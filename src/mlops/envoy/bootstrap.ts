@@ -2,6 +2,7 @@ import { noProductionCluster, routeConfigName, answerHeader } from "./route_conf
 
 export interface BootstrapInput {
   endpoint_name: string;
+  host: string;
   port: number;
   admin_socket: string;
   /** The folder that holds the two files below, and that Envoy watches for renames. */
@@ -44,7 +45,7 @@ export function toBootstrap(input: BootstrapInput): string {
     stats_flush_interval: "1s",
     dynamic_resources: { cds_config: watched(input.clusters_file) },
     static_resources: {
-      listeners: [ingress(input.port, watched(input.routes_file)), noProduction(input.endpoint_name)],
+      listeners: [ingress(input, watched(input.routes_file)), noProduction(input.endpoint_name)],
       clusters: [noProductionTarget()],
     },
   });
@@ -55,7 +56,7 @@ export function toBootstrap(input: BootstrapInput): string {
  * `use_remote_address` each is treated as external, and those headers are dropped. Without `enable_reuse_port: false` two
  * processes could share the port unnoticed.
  */
-function ingress(port: number, routes: object): object {
+function ingress({ host, port }: BootstrapInput, routes: object): object {
   const manager = connectionManager(ingressPrefix, {
     use_remote_address: true,
     skip_xff_append: true,
@@ -71,7 +72,7 @@ function ingress(port: number, routes: object): object {
   });
   return {
     name: "ingress",
-    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+    address: { socket_address: { address: host, port_value: port } },
     enable_reuse_port: false,
     filter_chains: [{ filters: [manager] }],
   };

@@ -20,8 +20,16 @@ export interface EndpointFolder {
   run: string;
 }
 
+/** Nothing off this machine reaches it. */
+export const LOOPBACK = "127.0.0.1";
+
 /** Chosen at the first opening and kept. */
-const listenerSchema = z.strictObject({ port: z.int(), admin_socket: z.string() });
+const listenerSchema = z.strictObject({
+  /** IPv4 address; files that were written without it mean 127.0.0.1. */
+  host: z.ipv4().default(LOOPBACK),
+  port: z.int(),
+  admin_socket: z.string(),
+});
 export type Listener = z.infer<typeof listenerSchema>;
 
 export function endpointFolder(home: string, endpointName: string): EndpointFolder {
@@ -53,10 +61,14 @@ export async function readListener(folder: EndpointFolder): Promise<Listener | n
 }
 
 /** The listener that was chosen earlier or by a concurrent opener, or a new one. */
-export async function chooseListener(folder: EndpointFolder, fence: GenerationFence): Promise<Listener> {
+export async function chooseListener(
+  folder: EndpointFolder,
+  fence: GenerationFence,
+  host: string,
+): Promise<Listener> {
   const kept = await readListener(folder);
   if (kept !== null) return kept;
-  const chosen = { port: await choosePort(folder), admin_socket: adminSocketPath(folder) };
+  const chosen = { host, port: await choosePort(folder, host), admin_socket: adminSocketPath(folder) };
   const created = await fence.createOnce(folder.listener, JSON.stringify(chosen));
   return created ? chosen : ((await readListener(folder)) ?? chosen);
 }
@@ -65,12 +77,12 @@ export async function chooseListener(folder: EndpointFolder, fence: GenerationFe
 const firstPort = 20_000;
 const portCount = 10_000;
 
-async function choosePort(folder: EndpointFolder): Promise<number> {
+async function choosePort(folder: EndpointFolder, host: string): Promise<number> {
   const kept = await portsOfSiblings(folder);
   const start = Math.floor(Math.random() * portCount);
   for (let offset = 0; offset < portCount; offset += 1) {
     const port = firstPort + ((start + offset) % portCount);
-    if (!kept.has(port) && (await isPortFree(port))) return port;
+    if (!kept.has(port) && (await isPortFree(port, host))) return port;
   }
   throw new EndpointCreationError(
     `endpoint ${folder.endpoint_name}: no free port between ${firstPort} and ${firstPort + portCount - 1}`,
@@ -89,15 +101,22 @@ async function portsOfSiblings(folder: EndpointFolder): Promise<Set<number>> {
   return new Set(listeners.flatMap((listener) => (listener === null ? [] : [listener.port])));
 }
 
-export function isPortFree(port: number): Promise<boolean> {
+export function isPortFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error) => {
       if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) resolve(false);
-      else reject(error);
+      else reject(hasCode(error, "EADDRNOTAVAIL") ? noAddressHere(host, error) : error);
     });
-    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+function noAddressHere(host: string, cause: unknown): EndpointCreationError {
+  return new EndpointCreationError(
+    `${host} is no address of this machine; set MODEL_DEPLOYER_BIND_HOST to one that is, or to 0.0.0.0`,
+    { cause, details: { host } },
+  );
 }
 
 /** Unix socket paths end at 108 bytes on Linux, 104 elsewhere. */

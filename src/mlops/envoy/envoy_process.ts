@@ -49,13 +49,13 @@ export async function lastComplaint(folder: EndpointFolder): Promise<string> {
  */
 export async function startEnvoy(
   folder: EndpointFolder,
-  envoyPath: string,
+  { envoyPath, bindHost }: { envoyPath: string; bindHost: string },
   signal: AbortSignal,
 ): Promise<Listener> {
   const fence = new GenerationFence(folder);
   await mkdir(folder.root, { recursive: true, mode: 0o700 });
   await fence.prepare();
-  const listener = await chooseListener(folder, fence);
+  const listener = await chooseListener(folder, fence, bindHost);
   await prepareSocketFolder(listener);
   const wasRunning = await isRunning(folder);
   if (!wasRunning) {
@@ -100,6 +100,7 @@ async function writeStartFiles(
   await fence.createOnce(folder.clusters, toClusterFile([]).content);
   const bootstrap = toBootstrap({
     endpoint_name: folder.endpoint_name,
+    host: listener.host,
     port: listener.port,
     admin_socket: listener.admin_socket,
     folder: folder.root,
@@ -125,7 +126,7 @@ async function setAsideIfDamaged(path: string): Promise<void> {
 /** The kernel takes a moment to close what a killed Envoy had open; whoever holds the port longer is somebody else. */
 async function untilPortIsFree(folder: EndpointFolder, listener: Listener): Promise<void> {
   const deadline = performance.now() + portGraceMs;
-  while (!(await isPortFree(listener.port))) {
+  while (!(await isPortFree(listener.port, listener.host))) {
     if (await isRunning(folder)) return;
     if (performance.now() > deadline) throw portTaken(folder, listener);
     await delay(pollMs);
@@ -171,7 +172,7 @@ async function startFailure(
 ): Promise<EndpointCreationError> {
   const name = folder.endpoint_name;
   const runs = await isRunning(folder);
-  if (!runs && !(await isPortFree(listener.port))) return portTaken(folder, listener, cause);
+  if (!runs && !(await isPortFree(listener.port, listener.host))) return portTaken(folder, listener, cause);
   const end = runs ? "was not ready in time" : "ended at its start";
   return new EndpointCreationError(`Envoy of endpoint ${name} ${end}: ${await lastComplaint(folder)}`, {
     cause,
@@ -179,10 +180,10 @@ async function startFailure(
   });
 }
 
-function portTaken(folder: EndpointFolder, { port }: Listener, cause?: unknown): EndpointCreationError {
+function portTaken(folder: EndpointFolder, { host, port }: Listener, cause?: unknown): EndpointCreationError {
   const name = folder.endpoint_name;
   return new EndpointCreationError(
-    `endpoint ${name} keeps port ${port} on 127.0.0.1, which another program has taken; end that program`,
+    `endpoint ${name} keeps port ${port} on ${host}, which another program has taken; end that program`,
     { cause, details: { endpoint_name: name, port } },
   );
 }

@@ -3,7 +3,7 @@ import type { Route, VersionFigures } from "../../agents/model_deployer/domain/r
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
 import { EnvoyAdmin, envoyService } from "./admin.ts";
-import { endpointFolder, readListener, type EndpointFolder } from "./endpoint_folder.ts";
+import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
 import { isRunning, startEnvoy, stopEnvoy } from "./envoy_process.ts";
 import { readFigures } from "./figures.ts";
 import { GenerationFence } from "./generation_fence.ts";
@@ -15,7 +15,11 @@ export interface EnvoyRouterOptions {
   home: string;
   /** The Envoy binary. */
   envoyPath: string;
+  /** IPv4 address that endpoints listen at which are opened for the first time: 127.0.0.1. */
+  bindHost?: string;
 }
+
+const EVERY_ADDRESS = "0.0.0.0";
 
 /**
  * One Envoy process for each endpoint, told what to do by files that it watches.
@@ -34,8 +38,9 @@ export class EnvoyRouter implements TrafficRouter {
 
   async open(endpointName: string, { signal }: CallOptions): Promise<{ endpoint_url: string }> {
     const folder = this.#folder(endpointName);
-    const { port } = await startEnvoy(folder, this.#options.envoyPath, signal);
-    return { endpoint_url: `http://127.0.0.1:${port}` };
+    const { bindHost = LOOPBACK, envoyPath } = this.#options;
+    const { host, port } = await startEnvoy(folder, { envoyPath, bindHost }, signal);
+    return { endpoint_url: `http://${host === EVERY_ADDRESS ? LOOPBACK : host}:${port}` };
   }
 
   /** Besides what the port names: ConflictError when a newer generation is on its way but not yet in force. */

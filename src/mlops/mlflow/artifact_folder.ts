@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -53,7 +53,7 @@ export async function openIncomingFolder(directory: string): Promise<string> {
 
 /**
  * Moves a filled folder to `<directory>/<digest>` in one step. An equal folder that is there already is kept; one whose
- * files no longer have that digest is replaced.
+ * files no longer have that digest is replaced, and so is a link or a file in its place.
  */
 export async function settleFolder(directory: string, incoming: string, digest: string): Promise<string> {
   const target = join(directory, digest);
@@ -76,7 +76,8 @@ export async function settleFolder(directory: string, incoming: string, digest: 
 
 async function digestIfPresent(folder: string): Promise<string | null> {
   try {
-    return await digestOfFolder(folder);
+    // What a link leads to is not ours, whatever lies there.
+    return (await lstat(folder)).isDirectory() ? await digestOfFolder(folder) : null;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw error;
@@ -98,7 +99,7 @@ async function removeAbandoned(directory: string): Promise<void> {
 }
 
 function isOccupied(error: unknown): boolean {
-  return ["ENOTEMPTY", "EEXIST"].includes(codeOf(error));
+  return ["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

@@ -92,7 +92,7 @@ export interface EnvoyFixture {
   home: string;
   router: EnvoyRouter;
   /** A second router over the same home, as another process of the deployer has it. */
-  secondRouter: () => EnvoyRouter;
+  secondRouter: (options?: { bindHost: string }) => EnvoyRouter;
   startServer: (deploymentId: string, behaviour?: ServerBehaviour) => Promise<ModelServerDouble>;
   predict: (endpointUrl: string, headers?: Record<string, string>, body?: string) => Promise<Answer>;
   runFolder: (endpointName: string) => string;
@@ -117,7 +117,7 @@ export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixtur
   return {
     home,
     router,
-    secondRouter: () => new EnvoyRouter({ home, envoyPath }),
+    secondRouter: (options) => new EnvoyRouter({ home, envoyPath, ...options }),
     startServer: async (deploymentId, behaviour = {}) => {
       const server = await startServer(deploymentId, behaviour);
       servers.push(server);

@@ -70,6 +70,7 @@ test("one run of the pipeline is one tree of spans, and MLflow is told which it 
     serviceName: "tests",
     logLevel: "silent",
     metricsPort: null,
+    bindHost: "127.0.0.1",
   });
   const given = await givenDeployer();
   const client = new MLflowClient({ trackingUri: mlflowUrl });

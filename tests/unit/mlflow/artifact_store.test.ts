@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -78,6 +78,22 @@ describe("a listing that lies", () => {
     await expectNothingLeft();
   });
 
+  it.each(["..", "../evil", "/etc", "a\0b", "%2e%2e"])(
+    "with the folder %j, or with it in a folder, is refused before anything is written",
+    async (path) => {
+      const lie = [{ path, is_dir: true }];
+      serve(lie);
+      await expect(newStore().fetch(URI, signal)).rejects.toThrow(ArtifactRejectedError);
+      server.answerWith((response, request) => {
+        const inside = decodeURIComponent(request.url).endsWith("m/deep");
+        const files = inside ? lie : [{ path: "a" }, { path: "deep", is_dir: true }];
+        return (request.url.startsWith(LIST) ? json({ files }) : text("01234"))(response, request);
+      });
+      await expect(newStore().fetch(URI, signal)).rejects.toThrow(ArtifactRejectedError);
+      await expectNothingLeft();
+    },
+  );
+
   it("with a folder inside itself without end is refused", async () => {
     serve([{ path: "m", is_dir: true }]);
     await expect(newStore().fetch(URI, signal)).rejects.toThrow(ArtifactRejectedError);
@@ -153,6 +169,24 @@ describe("the folder", () => {
     expect(await newStore().fetch(URI, signal)).toEqual(first);
     expect(await digestOfFolder(first.path)).toBe(first.digest);
     expect(await readdir(directory)).toEqual([first.digest]);
+  });
+
+  it("is made anew when a file in it, or the folder itself, is a link to somewhere else", async () => {
+    serve([{ path: "a" }]);
+    const first = await newStore().fetch(URI, signal);
+    const outside = join(parent, "outside");
+    await mkdir(outside);
+    await writeFile(join(outside, "a"), "0123456789");
+    await rm(join(first.path, "a"));
+    await symlink(join(outside, "a"), join(first.path, "a"));
+    expect(await newStore().fetch(URI, signal)).toEqual(first);
+    expect((await lstat(join(first.path, "a"))).isFile()).toBe(true);
+    await rm(first.path, { recursive: true });
+    await symlink(outside, first.path);
+    expect(await newStore().fetch(URI, signal)).toEqual(first);
+    expect((await lstat(first.path)).isDirectory()).toBe(true);
+    expect(await readdir(outside)).toEqual(["a"]);
+    expect(await readFile(join(outside, "a"), "utf8")).toBe("0123456789");
   });
 
   it("of a killed process is cleared away after a day, one in use is left", async () => {

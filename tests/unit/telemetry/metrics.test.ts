@@ -40,7 +40,7 @@ const report = {
 test("Prometheus gets what the database says and what this worker did", async () => {
   const metrics = await createWorkerMetrics(async () => figures);
   metrics.record(report);
-  const server = await serveMetrics(metrics, 0);
+  const server = await serveMetrics(metrics, 0, "127.0.0.1");
   onTestFinished(() => server.close());
   const answer = await fetch(server.url);
   expect(answer.headers.get("content-type")).toContain("text/plain");
@@ -89,5 +89,5 @@ test("a port that is taken is refused with the variable to set", async () => {
   const address = taken.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const metrics = await createWorkerMetrics(async () => figures);
-  await expect(serveMetrics(metrics, port)).rejects.toThrow(/MODEL_DEPLOYER_METRICS_PORT/);
+  await expect(serveMetrics(metrics, port, "127.0.0.1")).rejects.toThrow(/MODEL_DEPLOYER_METRICS_PORT/);
 });
