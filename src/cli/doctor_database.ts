@@ -114,5 +114,8 @@ async function checkDrift(database: DeployerDatabase, { home }: Configuration): 
   );
   const drifted = states.filter((name) => name !== null);
   if (drifted.length === 0) return fine(`${endpoints.length} endpoints do what the database wants`);
-  return weak(`${drifted.join(", ")} do not do what the database wants`, "model-deployer reconcile");
+  return weak(
+    `the router does not do what the database wants: ${drifted.join(", ")}`,
+    "model-deployer reconcile",
+  );
 }

@@ -48,6 +48,6 @@ function eventLines(
   const moved = event.from_stage === null ? event.to_stage : `${event.from_stage} → ${event.to_stage}`;
   return [
     `${head} ${version} ${moved}  ${by}`,
-    ...(metrics.length === 0 ? [] : [paint.dim(`  ${" ".repeat(36)}${metrics.join(", ")}`)]),
+    ...(metrics.length === 0 ? [] : [paint.dim(`  ${" ".repeat(35)}${metrics.join(", ")}`)]),
   ];
 }

@@ -46,7 +46,7 @@ async function watchStatus(
   const show = (status: StatusReport) => {
     const lines = statusLines(status, terminal.paint);
     if (terminal.json) terminal.out([JSON.stringify(statusReportSchema.parse(status))]);
-    else if (stdout.isTTY === true) update(lines.join("\n"));
+    else if (stdout.isTTY === true) update(terminal.fitted(lines).join("\n"));
     else if (lines.join("\n") !== last) terminal.out(lines);
     last = lines.join("\n");
   };

@@ -15,7 +15,7 @@ export function statusLines(status: StatusReport, paint: Paint): string[] {
   ];
 }
 
-const label = (name: string): string => `  ${name.padEnd(9)}`;
+const label = (name: string): string => `  ${name.padEnd(10)}`;
 
 function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint): string[] {
   const { mirror, rollout, lease, router } = endpoint;

@@ -1,16 +1,22 @@
 import ora from "ora";
 import pc from "picocolors";
+import { wrapped } from "./wrapped.ts";
 
 export type Paint = ReturnType<typeof pc.createColors>;
 
 interface MaybeTerminal {
   isTTY?: boolean | undefined;
+  columns?: number | undefined;
 }
 
 export interface Streams {
   stdin: NodeJS.ReadableStream & MaybeTerminal;
   stdout: NodeJS.WritableStream & MaybeTerminal;
   stderr: NodeJS.WritableStream & MaybeTerminal;
+}
+
+function fit(lines: string[], { isTTY, columns }: MaybeTerminal): string[] {
+  return isTTY === true && columns !== undefined ? lines.map((line) => wrapped(line, columns)) : lines;
 }
 
 /** How long something takes before it is worth telling that it goes on. */
@@ -37,11 +43,17 @@ export class Terminal {
   }
 
   out(lines: string[]): void {
-    this.streams.stdout.write(`${lines.join("\n")}\n`);
+    this.streams.stdout.write(`${this.fitted(lines).join("\n")}\n`);
   }
 
   err(render: (paint: Paint) => string[]): void {
-    this.streams.stderr.write(`${render(this.#paintErrors).join("\n")}\n`);
+    const lines = fit(render(this.#paintErrors), this.streams.stderr);
+    this.streams.stderr.write(`${lines.join("\n")}\n`);
+  }
+
+  /** As stdout shows them: wrapped where it is a terminal, and as they are for a script. */
+  fitted(lines: string[]): string[] {
+    return this.json ? lines : fit(lines, this.streams.stdout);
   }
 
   /** Shows what is under way once it has taken two seconds; `tell` replaces the text. Silent with `--json`. */

@@ -86,8 +86,8 @@ test("status shows the rollout as bars with the judge's numbers, the same as dat
   expect(code).toBe(0);
   expect(out).not.toMatch(/\p{Cc}(?<!\n)/u);
   expect(out).toContain("████████████████████████████████████░░░░  90 %  e2i_remission:v1  baseline");
-  expect(out).toContain("rollout  running, step 1 of 3: 10 % → 50 % → 100 %, next in ");
-  expect(out).toContain("samples  candidate 100 (0.00 % failed), baseline 900 (0.00 % failed)");
+  expect(out).toContain("rollout   running, step 1 of 3: 10 % → 50 % → 100 %, next in ");
+  expect(out).toContain("samples   candidate 100 (0.00 % failed), baseline 900 (0.00 % failed)");
   const { data } = await jsonOf(given, statusReportSchema, "status");
   expect(data.endpoints[0]).toMatchObject({
     router: "in_force",
@@ -97,7 +97,7 @@ test("status shows the rollout as bars with the judge's numbers, the same as dat
   const broken = await cli(given, ["status"]);
   expect(broken.code).toBe(6);
   expect(broken.out).toContain(
-    `degraded ${candidate} (e2i_remission:v2) has traffic and its server is failed`,
+    `degraded  ${candidate} (e2i_remission:v2) has traffic and its server is failed`,
   );
 });
 
