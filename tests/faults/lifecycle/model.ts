@@ -201,7 +201,10 @@ export function restartListener(life: Lifecycle): void {
   if (life.rollout !== null) life.rollout.unseen = 0;
 }
 
-/** The worker looks at the rollout while its candidate answers; each step needs answers of its own. */
+/**
+ * The worker looks at the rollout while its candidate answers; each step needs answers of its own. The last step, which
+ * nothing bakes, ends the rollout at once.
+ */
 export function look(life: Lifecycle): void {
   const { rollout } = life;
   if (rollout === null) return;
@@ -210,13 +213,12 @@ export function look(life: Lifecycle): void {
   if (rollout.answers < SAMPLES) return;
   rollout.answers = 0;
   rollout.step += 1;
-  const weight = STEPS[rollout.step];
-  if (weight === undefined) {
-    complete(life, rollout);
-  } else if (weight < 100) {
+  const weight = STEPS[rollout.step] ?? 100;
+  if (weight < 100) {
     route(life, { [rollout.baseline]: 100 - weight, [rollout.candidate]: weight });
   } else {
     route(life, { [rollout.candidate]: 100 });
+    complete(life, rollout);
   }
 }
 
