@@ -1,10 +1,9 @@
+import { withoutCredentials } from "../agents/base/credentials.ts";
 import { type DestinationStream, type Logger, pino } from "pino";
 
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
 const SECRET = /^(authorization|token|password|secret|api_?key|supabase_?key|cookie)$/i;
-/** The user and password of an address, as in `postgres://user:password@host`. */
-const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@:"]*:[^\s/@"]*@/gi;
 
 /** JSON lines with `operation_id` and `rollout_id` where there are; to standard error, so that answers stay apart. */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
@@ -28,8 +27,4 @@ function redacted([key, value]: [string, unknown]): [string, unknown] {
     return [key, Object.fromEntries(Object.entries(value).map(redacted))];
   }
   return [key, value];
-}
-
-function withoutCredentials(text: string): string {
-  return text.replaceAll(CREDENTIALS, "$1[redacted]@");
 }

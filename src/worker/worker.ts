@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { withoutCredentials } from "../agents/base/credentials.ts";
 import { inSpan } from "../agents/base/tracing.ts";
 import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
@@ -256,7 +257,7 @@ function emptyReport(): TickReport {
 /** An error that nobody has typed tells its name, for its message alone may say little. */
 function sentenceOf(error: unknown): string {
   if (error instanceof AgentError) return error.message;
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return withoutCredentials(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }
 
 function ignoreAbort(error: unknown): void {

@@ -1,3 +1,5 @@
+import { detailsWithoutCredentials, withoutCredentials } from "./credentials.ts";
+
 export interface AgentErrorOptions {
   cause?: unknown;
   /** Facts behind the message, safe to show: no secrets, JSON only. */
@@ -8,7 +10,7 @@ export interface AgentErrorOptions {
  * The root of all errors that an agent raises.
  *
  * `code` is stable and meant for programs, `retryable` says whether the same request may succeed later without a
- * change, `details` carries the facts behind the message.
+ * change, `details` carries the facts behind the message. An address in either loses its user and password, whoever put it there.
  */
 export abstract class AgentError extends Error {
   abstract readonly code: string;
@@ -16,9 +18,9 @@ export abstract class AgentError extends Error {
   readonly details: Record<string, unknown>;
 
   constructor(message: string, options: AgentErrorOptions = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(withoutCredentials(message), options.cause === undefined ? {} : { cause: options.cause });
     this.name = new.target.name;
-    this.details = options.details ?? {};
+    this.details = detailsWithoutCredentials(options.details ?? {});
   }
 }
 

@@ -3,6 +3,7 @@ import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
 import { AgentError } from "./agent_error.ts";
+import { withoutCredentials } from "./credentials.ts";
 
 /** What observability_connector reads. It knows three statuses; any other would count as success. */
 export const spanSchema = z.strictObject({
@@ -36,7 +37,11 @@ function failureOf(error: unknown): Pick<Span, "status" | "error" | "error_type"
   const timedOut =
     failure.name === "TimeoutError" ||
     (failure instanceof AgentError && failure.code === "deadline_exceeded");
-  return { status: timedOut ? "timeout" : "error", error: failure.message, error_type: failure.name };
+  return {
+    status: timedOut ? "timeout" : "error",
+    error: withoutCredentials(failure.message),
+    error_type: failure.name,
+  };
 }
 
 /** Turns one run of a graph, its nodes and subgraphs into spans of one trace. */

@@ -1,5 +1,6 @@
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { isGraphBubbleUp } from "@langchain/langgraph";
+import { withoutCredentials } from "./credentials.ts";
 
 type Attributes = Record<string, string | number | boolean>;
 
@@ -30,7 +31,7 @@ function fail(span: Span, error: unknown): void {
   if (isGraphBubbleUp(error)) return;
   const failure = error instanceof Error ? error : new TypeError(String(error));
   span.setAttribute("error.type", failure.name);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: withoutCredentials(failure.message) });
 }
 
 /** What a request carries on of the trace that it belongs to: `traceparent`, or nothing where nobody traces. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AgentError } from "../base/agent_error.ts";
+import { withoutCredentials } from "../base/credentials.ts";
 import { episodeSchema } from "./domain/episode.ts";
 import type { Parts } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
@@ -49,7 +50,7 @@ export class OutboxDelivery {
         await outbox.delivered(entry.entry_id);
       } catch (error) {
         if (!(error instanceof AgentError) && !options.signal.aborted) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = withoutCredentials(error instanceof Error ? error.message : String(error));
         await outbox.failed(entry.entry_id, reason);
         degraded.add(`${entry.topic.replaceAll("_", " ")} is caught up later: ${reason}`);
       }
