@@ -74,11 +74,12 @@ async function watch(stage: Stage, engineer: Engineer, endpointName: string): Pr
       endpoint.observed_generation === endpoint.generation
     ) {
       generation = endpoint.observed_generation;
-      const weights = Object.entries(endpoint.weights).map(([deployment_id, weight]) => ({
+      const order = [open.baseline_deployment_id, open.deployment_id];
+      const weights = order.map((deployment_id) => ({
         deployment_id,
-        weight,
+        weight: endpoint.weights[deployment_id] ?? 0,
       }));
-      story.tell(engineer.bar(weights));
+      story.tell(engineer.bar(weights.filter(({ weight }) => weight > 0)));
       if (rollout?.verdict) story.detail(`${rollout.verdict.outcome}: ${rollout.verdict.reason}`);
     }
     const isOpen = rollout?.status === "running" || rollout?.status === "paused";
