@@ -14,6 +14,7 @@ import {
 } from "./planned_deployment.ts";
 import type { RolloutStep } from "./rollout.ts";
 import type { Look } from "./rollout_look.ts";
+import { moved } from "./rollout_move.ts";
 import { noRoute, setStatus, switchRoute } from "./route_switch.ts";
 import { split } from "./weights.ts";
 
@@ -28,20 +29,12 @@ export function holdRollout(
   const { facts, context, state, verdict } = look;
   const { rollout } = facts;
   const pause = rollout.status === "completed" ? WATCH_SECONDS : LOOK_SECONDS;
-  return {
-    change: "move_rollout",
-    rollout_id: rollout.rollout_id,
-    expected_step_index: rollout.step_index,
-    expected_status: [rollout.status],
-    status: rollout.status,
-    step_index: rollout.step_index,
-    step_started_at: null,
+  return moved(rollout, {
     next_tick_at: secondsAfter(context.now, pause),
-    inconclusive_looks: rollout.inconclusive_looks,
     judge_state: state,
     verdict,
     ...to,
-  };
+  });
 }
 
 /** The next step's traffic. A last step without a bake time completes the rollout at once. */

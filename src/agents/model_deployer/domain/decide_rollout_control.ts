@@ -12,12 +12,12 @@ import {
   controlled,
   hasEnded,
   leaseOf,
-  moved,
   nothingToDo,
   type RolloutControlFacts,
   type Standing,
   told,
 } from "./rollout_control.ts";
+import { moved } from "./rollout_move.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { allTo } from "./weights.ts";
 

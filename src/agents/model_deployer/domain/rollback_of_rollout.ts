@@ -1,5 +1,6 @@
 import type { Change, ChangeOf } from "./changes.ts";
 import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import { moved } from "./rollout_move.ts";
 
 /** What a rollout's judge saw when it is the judge that rolls back. */
 export interface Judged {
@@ -51,16 +52,10 @@ function moveRolloutTo(
   judged: Judged | null,
   to: Pick<ChangeOf<"move_rollout">, "expected_status" | "status"> & Partial<ChangeOf<"move_rollout">>,
 ): ChangeOf<"move_rollout"> {
-  return {
-    change: "move_rollout",
-    rollout_id: rollout.rollout_id,
-    expected_step_index: rollout.step_index,
-    step_index: rollout.step_index,
-    step_started_at: null,
+  return moved(rollout, {
     next_tick_at: null,
-    inconclusive_looks: rollout.inconclusive_looks,
     judge_state: judged?.state ?? rollout.judge_state,
     verdict: judged?.verdict ?? rollout.verdict,
     ...to,
-  };
+  });
 }

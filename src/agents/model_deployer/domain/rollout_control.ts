@@ -1,5 +1,4 @@
 import { type Answer, emptyAnswer } from "./answer.ts";
-import type { ChangeOf } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { RollbackFacts } from "./decide_rollback.ts";
 import type { Deployment, Endpoint, GatePolicy } from "./entities.ts";
@@ -94,21 +93,4 @@ export function told({ rollout, candidate }: Standing, what: string, context: De
     raw_content: { rollout_id: rollout.rollout_id, step_index: rollout.step_index, by: context.requested_by },
     occurred_at: context.now,
   });
-}
-
-export function moved(rollout: Rollout, to: Partial<ChangeOf<"move_rollout">>): ChangeOf<"move_rollout"> {
-  return {
-    change: "move_rollout",
-    rollout_id: rollout.rollout_id,
-    expected_step_index: rollout.step_index,
-    expected_status: [rollout.status],
-    status: rollout.status,
-    step_index: rollout.step_index,
-    step_started_at: null,
-    next_tick_at: rollout.next_tick_at,
-    inconclusive_looks: rollout.inconclusive_looks,
-    judge_state: rollout.judge_state,
-    verdict: rollout.verdict,
-    ...to,
-  };
 }
