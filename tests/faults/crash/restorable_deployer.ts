@@ -2,7 +2,7 @@ import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts
 import { serving } from "../../../src/agents/model_deployer/domain/weights.ts";
 import type { ModelServer, ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { TestServices } from "../../support/test_services.ts";
 import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
 import { RecordedFakes } from "./recorded_fakes.ts";

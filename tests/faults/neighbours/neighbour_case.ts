@@ -3,7 +3,7 @@ import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts
 import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
 import type { ModelDeployerAnswer } from "../../../src/agents/model_deployer/state.ts";
 import { anotherProcess, type GivenDeployer } from "../../support/deployer.ts";
-import { pollUntil, PollTimeoutError } from "../../support/poll.ts";
+import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
 import type { TestServices } from "../../support/test_services.ts";
 import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
 import type { Fault, FaultOptions } from "../fault_proxy.ts";

@@ -1,7 +1,7 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import type { ModelDeployerAnswer, ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
 import { APPROVER_TOKEN, type GivenDeployer } from "../../support/deployer.ts";
-import { pollUntil, PollTimeoutError } from "../../support/poll.ts";
+import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
 
 /** How long one caller goes on asking. */
 const PATIENCE_MS = 180_000;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { anotherProcess, deployerIn, type GivenDeployer } from "../../support/deployer.ts";
 import { createKillablePostgres, type KillablePostgres } from "../../support/killable_postgres.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { openWorld } from "../../support/world.ts";
 import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
 import { Life, type Tally } from "../restarts/life.ts";

@@ -6,7 +6,7 @@ import {
   givenReadyForProduction,
   promoteWithApproval,
 } from "../../support/deployer.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
 import { openNeighbourhood } from "../neighbours/neighbourhood.ts";
 import { type Action, actions, prepare, runsInMemory } from "../neighbours/prepared_actions.ts";

@@ -8,7 +8,7 @@ import {
   givenReadyForProduction,
   promoteWithApproval,
 } from "../../support/deployer.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
 import { StartedProcess } from "../processes/started_process.ts";
 import { openScratchDeployer } from "../scratch.ts";

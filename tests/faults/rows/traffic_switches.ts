@@ -6,7 +6,7 @@ import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import type { TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
 import { Callers } from "../traffic/callers.ts";
 import { RouteObserver } from "../traffic/route_observer.ts";

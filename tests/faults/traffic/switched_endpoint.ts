@@ -3,7 +3,7 @@ import type { WeightSet } from "../../../src/agents/model_deployer/domain/entiti
 import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import { ConflictError, ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import type { ServerAddress, TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { TrafficLedger } from "./ledger.ts";
 import type { Switch } from "./switch_script.ts";
 import type { Upstreams } from "./upstreams.ts";

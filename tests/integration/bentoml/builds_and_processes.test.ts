@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findProcess } from "../../../src/platform/managed_process.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { processesWith } from "./processes.ts";
 import { openWorkshop, resources, type Workshop } from "./workshop.ts";
 

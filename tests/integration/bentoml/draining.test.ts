@@ -2,7 +2,7 @@ import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { type EnvoyFixture, makeEnvoyFixture } from "../envoy/fixture.ts";
 import { processesWith } from "./processes.ts";
 import { openWorkshop, resources, type Workshop } from "./workshop.ts";

@@ -10,7 +10,7 @@ import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
 import { childEnvironment } from "../../../src/platform/managed_process.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../../src/platform/python_environment.ts";
 import { readProcess } from "../../../src/platform/process_table.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { processesWith } from "./processes.ts";
 
 /** A packager and a server over a folder of their own, with models that were trained for these tests. */

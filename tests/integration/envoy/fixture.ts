@@ -9,7 +9,7 @@ import type { ServerAddress } from "../../../src/agents/model_deployer/ports.ts"
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { findProcess, stopProcess } from "../../../src/platform/managed_process.ts";
 import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const options = { signal: new AbortController().signal };
 

@@ -11,7 +11,7 @@ import {
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
 import { listProcesses } from "../../../src/platform/managed_process.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 
 beforeAll(prepareEnvoy, 20 * 60_000);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 
 beforeAll(prepareEnvoy, 20 * 60_000);

@@ -18,7 +18,7 @@ import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/pla
 import { stopHome } from "../../../src/platform/stop_home.ts";
 import { createTestDatabase } from "../../support/databases.ts";
 import type { ScratchDatabase } from "../../support/scratch_database.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const trainedSchema = z.object({
   runs: z.array(z.object({ name: z.string(), run_id: z.string() })),

@@ -9,7 +9,7 @@ import {
   exampleProcedure,
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { createKillablePostgres, type KillablePostgres } from "../../support/killable_postgres.ts";
 
 describe("a Postgres that is killed under the development default", () => {

@@ -7,7 +7,7 @@ import {
   newSessionId,
 } from "../../../src/testing/contracts/memory/examples.ts";
 import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { FaultProxy } from "../../faults/fault_proxy.ts";
 
 const redisUrl = inject("redisUrl");

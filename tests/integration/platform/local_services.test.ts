@@ -14,7 +14,7 @@ import { serviceRunDirectory } from "../../../src/platform/local_service.ts";
 import { startLocalServices, stopLocalServices } from "../../../src/platform/local_services.ts";
 import { findProcess, listProcesses } from "../../../src/platform/managed_process.ts";
 import { readProcess } from "../../../src/platform/process_table.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const user = fileURLToPath(new URL("./services_user.ts", import.meta.url));
 const cacheDirectory = inject("cacheDirectory");

@@ -16,7 +16,7 @@ import {
 } from "../../../src/platform/managed_process.ts";
 import { livingMembers, readRecord } from "../../../src/platform/process_record.ts";
 import { readProcess } from "../../../src/platform/process_table.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const starter = fileURLToPath(new URL("./starter.ts", import.meta.url));
 const graceMs = 2_000;

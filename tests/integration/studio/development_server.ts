@@ -11,7 +11,7 @@ import { execa } from "execa";
 import { expect, inject, onTestFinished } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
-import { pollUntil } from "../../support/poll.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({ scripts: z.object({ studio: z.string() }) });
