@@ -6,6 +6,12 @@ import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
 /** How long one caller goes on asking. */
 const PATIENCE_MS = 180_000;
 
+const STANDING = `select endpoint_name, to_jsonb(e) as row from ml_endpoints e where experiment_id = $1
+  union all select endpoint_name, to_jsonb(h) from ml_traffic_history h where experiment_id = $1
+  union all select endpoint_name, to_jsonb(d) from ml_deployments d where experiment_id = $1
+  union all select null, to_jsonb(s) from ml_shadow_evidence s join ml_deployments using (deployment_id)
+    where experiment_id = $1`;
+
 export interface Tally {
   actions: number;
   /** Tries that were answered with an error that can be retried. */
@@ -119,8 +125,25 @@ export class Life {
       return await pollUntil(work, { deadlineMs: PATIENCE_MS, what, intervalMs: 200 });
     } catch (error) {
       if (!(error instanceof PollTimeoutError)) throw error;
-      this.#tally.lost.push(error.message);
+      this.#tally.lost.push(`${error.message}; ${await this.#standing()}`);
       return null;
     }
+  }
+
+  /** What the database and the router hold of this experiment, for whoever has to find out why an action was lost. */
+  async #standing(): Promise<string> {
+    const rows = await pollUntil(() => this.#given.world.sql(STANDING, [this.#experiment]), {
+      deadlineMs: PATIENCE_MS,
+      what: "look at what stands",
+    });
+    const names = rows.flatMap(({ endpoint_name: name }) => (typeof name === "string" ? [name] : []));
+    const signal = AbortSignal.timeout(10_000);
+    const routes = await Promise.all(
+      [...new Set(names)].map(async (name) => ({
+        route: await this.#given.router.observe(name, { signal }),
+        figures: await this.#given.router.figures(name, { signal }),
+      })),
+    );
+    return JSON.stringify({ rows, routes });
   }
 }
