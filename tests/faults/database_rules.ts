@@ -157,7 +157,8 @@ const nothingLeft: DatabaseRule[] = [
   },
   {
     rule: "no rollout is paused without whoever paused it",
-    broken: `select r.rollout_id as found from ml_rollouts r where r.status = 'paused' and not exists (
+    broken: `select r.rollout_id as found from ml_rollouts r
+      where r.status = 'paused' and jsonb_typeof(r.pause) is distinct from 'object' and not exists (
         select from ml_operations o where o.status in ('planned', 'carrying_out') and o.lease_name = r.endpoint_name
       )`,
   },
