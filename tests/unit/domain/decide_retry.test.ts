@@ -57,6 +57,20 @@ test("the same version, size, steps and settings begin again as a new deployment
   expect(started?.rollout.judge_state).not.toBe(aborted.judge_state);
 });
 
+test("caution is counted from the steps that were asked for, not from those of the rollout that it retries", () => {
+  const steps = [5, 50, 100].map((weight) => ({ weight, bake_seconds: 120 }));
+  const asked_steps = [10, 50, 100].map((weight) => ({ weight, bake_seconds: 60 }));
+  const experience = { rollbacks: 1, completed_rollouts: 0 };
+  const plan = planOf(retry({ rollout: { ...aborted, steps, asked_steps }, experience }));
+  const [started] = changesOf(plan.on_success, "start_rollout");
+  expect(started?.rollout).toMatchObject({ steps, asked_steps });
+});
+
+test("one thing has happened, so one thing is told", () => {
+  const told = changesOf(planOf(retry()).on_success, "enqueue");
+  expect(told.filter(({ topic }) => topic === "episodic_memory")).toHaveLength(1);
+});
+
 test("its version returns to production in one transaction with the rollout, and the other one leaves", () => {
   expect(movesOf(planOf(retry()))).toEqual([
     "mv_1: production > archived (supersession)",

@@ -4,12 +4,13 @@ import { planDeployment } from "./decide_deploy.ts";
 import { noRollout } from "./rollout_control.ts";
 import { refuse } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
+import { projectStage } from "./outbox_entries.ts";
 import type { Decision, Plan } from "./plan.ts";
 import type { DeployFacts } from "./planned_traffic.ts";
 import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, DeployRequest, RolloutControlRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
-import { announceMoves, setStage, type StageMove } from "./stage_moves.ts";
+import { setStage, type StageMove } from "./stage_moves.ts";
 
 export interface RetryFacts extends DeployFacts {
   rollout: Rollout | null;
@@ -79,7 +80,7 @@ function asDeployment(candidate: Deployment, rollout: Rollout): DeployRequest {
     cpu_limit,
     memory_limit,
     autoscaling,
-    rollout: { steps: rollout.steps, judge: rollout.judge },
+    rollout: { steps: rollout.asked_steps ?? rollout.steps, judge: rollout.judge },
   };
 }
 
@@ -107,7 +108,7 @@ function asRetry(
         setStage(move, context.requested_by, { retried: rollout.rollout_id, gate_policy: policy }),
       ),
       ...started,
-      ...announceMoves(moves, context, ["check_production_gate", "approve", "set_stage"]),
+      ...moves.map((move) => projectStage(context.operation_id, move.version.model_version_id)),
     ],
     approvals_needed:
       rollout.status === "rolled_back"
