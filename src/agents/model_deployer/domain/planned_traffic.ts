@@ -71,30 +71,32 @@ export function planTraffic(
   if (baseline === null) {
     return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced: shadowEnds, baseline };
   }
+  return planReplacement(request, facts, { id, baseline, shadowEnds, mirror: mirrorAfter, now });
+}
+
+type Replaced = PlannedTraffic["replaced"];
+
+function planReplacement(
+  request: DeployRequest,
+  facts: DeployFacts,
+  by: { id: string; baseline: string; shadowEnds: Replaced; mirror: string | null; now: string },
+): PlannedTraffic {
+  const { id, baseline, shadowEnds, mirror, now } = by;
   const asked = planRollout(request.rollout);
   const recent = recentRollbacks(facts.deployments, now, facts.aborted).length;
   const caution = cautionOf(facts.experience, recent);
   const rollout = carefully(asked, caution);
   const firstWeight = rollout.steps[0]?.weight ?? 100;
+  const same = { mirror, baseline, asked_steps: asked.steps };
   if (firstWeight === 100) {
-    const replaced = [...shadowEnds, ...gone([baseline], facts.retention_seconds)];
-    return {
-      ...unhurried,
-      weights: allTo(id),
-      mirror: mirrorAfter,
-      replaced,
-      baseline,
-      asked_steps: asked.steps,
-      at_once: rollout,
-    };
+    const replaced = [...shadowEnds, { deployment_id: baseline, keep_warm_seconds: facts.retention_seconds }];
+    return { ...unhurried, ...same, weights: allTo(id), replaced, at_once: rollout };
   }
   return {
+    ...same,
     weights: split(baseline, id, firstWeight),
-    mirror: mirrorAfter,
     replaced: shadowEnds,
-    baseline,
     rollout,
-    asked_steps: asked.steps,
     at_once: null,
     care: rollout === asked ? null : describeCare(asked, rollout, facts, { recent, caution }),
   };
