@@ -92,18 +92,18 @@ export class Life {
     this.#tally.actions += 1;
     this.#asked += 1;
     const asked = { ...request, request_id: `${this.#experiment}.${this.#asked}` };
-    return this.#persist(`${request.deployment_action} of ${this.#experiment}`, async () => {
+    const answer = await this.#persist(`${request.deployment_action} of ${this.#experiment}`, async () => {
       try {
-        const answer = await this.#given.agent.execute(asked);
-        return answer.status === "completed" ? answer : null;
+        const given = await this.#given.agent.execute(asked);
+        return given.status === "completed" ? given : null;
       } catch (error) {
-        await this.#judge(error);
-        return null;
+        return (await this.#isWorthAnotherTry(error)) ? null : "final";
       }
     });
+    return answer === "final" ? null : answer;
   }
 
-  async #judge(error: unknown): Promise<void> {
+  async #isWorthAnotherTry(error: unknown): Promise<boolean> {
     this.#tally.repeated += 1;
     if (error instanceof AgentError && error.code === "approval_required") {
       const operation_id = String(error.details["operation_id"]);
@@ -112,9 +112,11 @@ export class Life {
         operation_id,
         reason: "the figures are good",
       });
-    } else if (!(error instanceof AgentError) || !error.retryable) {
-      this.#tally.strange.push(`${this.#experiment}: ${String(error)}`);
+      return true;
     }
+    if (error instanceof AgentError && error.retryable) return true;
+    this.#tally.strange.push(`${this.#experiment}: ${String(error)}`);
+    return false;
   }
 
   async #persist<T>(
