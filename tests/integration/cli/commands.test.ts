@@ -122,7 +122,7 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
   expect((await cli(given, ["resume-operation", id])).code).toBe(4);
   const approved = await cli(given, ["approve", id, "--reason", "fine"], token);
   expect(approved).toMatchObject({ code: 0 });
-  expect(approved.err).toContain("evidence: test_auc 0.9");
+  expect(approved.err).toMatch(/^ {2}metrics +test_auc 0\.9$/m);
   expect(approved.out).toContain("approved by omar");
   const carried = await jsonOf(given, resumptionReportSchema, "resume-operation", id);
   expect(carried.data.version_record?.current_stage).toBe("production");

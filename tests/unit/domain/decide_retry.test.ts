@@ -80,7 +80,7 @@ test.each([
   },
 );
 
-test("the approver reads why it ended", () => {
+test("the approver reads why it ended, and sees what the gate looked at", () => {
   const verdict: Verdict = {
     outcome: "fail",
     reason: "candidate failed 9 of 9",
@@ -90,7 +90,13 @@ test("the approver reads why it ended", () => {
     latency: null,
   };
   const rollout = aRollout({ status: "rolled_back", verdict });
-  expect(planOf(retry({ rollout })).notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  const { notes, evidence } = planOf(retry({ rollout }));
+  expect(notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  expect(evidence).toMatchObject({
+    metrics: aVersion(2).metrics,
+    shadow: { requests: someEvidence().requests },
+    retried_rollout: { status: "rolled_back", verdict: { outcome: "fail", reason: verdict.reason } },
+  });
   expect(planOf(retry()).notes).toContain("rollout_2 was aborted: nothing was judged.");
 });
 

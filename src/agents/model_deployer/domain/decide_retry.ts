@@ -6,9 +6,10 @@ import { refuse } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
 import type { Decision, Plan } from "./plan.ts";
 import type { DeployFacts } from "./planned_traffic.ts";
-import { unmetProductionCriteria } from "./production_gate.ts";
+import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, DeployRequest, RolloutControlRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
+import { rolloutEvidence } from "./rollout_evidence.ts";
 import { announceMoves, setStage, type StageMove } from "./stage_moves.ts";
 
 export interface RetryFacts extends DeployFacts {
@@ -41,7 +42,8 @@ export function decideRetry(
     return noRollout(request);
   const obstacle = obstacleTo(rollout, version, facts);
   if (obstacle !== null) return refuse("conflict", obstacle);
-  const unmet = unmetProductionCriteria({ version, experiment, policy: facts.policy, shadow: facts.shadow });
+  const gate = { version, experiment, policy: facts.policy, shadow: facts.shadow };
+  const unmet = unmetProductionCriteria(gate);
   if (unmet.length > 0) {
     const why = unmet.map((one) => one.sentence).join(" ");
     const sentence = `${version.model_version_id} may not return to production. ${why}`;
@@ -49,7 +51,9 @@ export function decideRetry(
   }
   const planned = planDeployment(asDeployment(candidate, rollout), facts, version, context);
   if (planned.decision === "refusal") return planned;
-  return { decision: "plan", plan: asRetry(planned.plan, rollout, version, request, facts, context) };
+  const evidence = { ...gateEvidence(gate), retried_rollout: rolloutEvidence(rollout) };
+  const plan = { ...planned.plan, evidence };
+  return { decision: "plan", plan: asRetry(plan, rollout, version, request, facts, context) };
 }
 
 function obstacleTo(rollout: Rollout, version: ModelVersion, facts: RetryFacts): string | null {
