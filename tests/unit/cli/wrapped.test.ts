@@ -35,11 +35,12 @@ test("where an id no longer fits beside the labels a line goes on below them, an
 
 test("colours do not count as width, and each line has its own", () => {
   const colours = pc.createColors(true);
-  const text = wrapped(
-    `  degraded  ${colours.yellow("one two three four five six seven eight nine ten")}`,
-    55,
-  );
-  expect(stripVTControlCharacters(text)).toBe(
-    "  degraded  one two three four five six seven eight\n            nine ten",
+  const numbers = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen";
+  expect(stripVTControlCharacters(wrapped(`  degraded  ${colours.yellow(numbers)}`, 55))).toBe(
+    [
+      "  degraded  one two three four five six seven eight ",
+      "            nine ten eleven twelve thirteen fourteen",
+      "            fifteen",
+    ].join("\n"),
   );
 });

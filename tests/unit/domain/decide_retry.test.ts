@@ -83,7 +83,7 @@ test.each([
 test("the approver reads why it ended, and sees what the gate looked at", () => {
   const verdict: Verdict = {
     outcome: "fail",
-    reason: "candidate failed 9 of 9",
+    reason: "candidate failed 9 of 9.",
     candidate: { requests: 9, errors: 9 },
     baseline: { requests: 81, errors: 0 },
     e_value: 1000,

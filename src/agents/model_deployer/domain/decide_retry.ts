@@ -99,7 +99,7 @@ function asRetry(
   const why = `retry of ${rollout.rollout_id}: ${reason}`;
   const moves = returnToProduction(version, production, why);
   const ended = `${rollout.rollout_id} was ${rollout.status === "aborted" ? "aborted" : "rolled back"}`;
-  const seen = rollout.verdict === null ? "nothing was judged" : rollout.verdict.reason;
+  const seen = rollout.verdict === null ? "nothing was judged" : rollout.verdict.reason.replace(/\.$/, "");
   const started = plan.on_success.map((change): Change =>
     change.change === "start_rollout" ? { ...change, reason: why } : change,
   );
