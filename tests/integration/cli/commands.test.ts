@@ -103,12 +103,14 @@ test("status shows the rollout as bars with the judge's numbers, the same as dat
 
 test("status says of a rollout that went back by itself why it did, with the numbers", async () => {
   const { given, candidate } = await givenRollout();
-  given.router.sendTraffic(ENDPOINT, 1000, { [candidate]: { error_rate: 0.5 } });
-  await given.world.passTime({ minutes: 1 });
-  await given.worker.tick();
+  for (const requests of [100, 400]) {
+    given.router.sendTraffic(ENDPOINT, requests, { [candidate]: { error_rate: 0.5 } });
+    await given.world.passTime({ minutes: 1 });
+    await given.worker.tick();
+  }
   const { out } = await cli(given, ["status"]);
   expect(out).toMatch(
-    /rollout {3}rolled back .*\n {2}verdict {3}fail: .*candidate failed 50 of 100 \(50\.00 %\)/,
+    /rollout {3}rolled back .*\n {2}verdict {3}fail: .*candidate failed 25 of 50 \(50\.00 %\)/,
   );
 });
 
