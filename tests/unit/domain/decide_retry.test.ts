@@ -94,17 +94,23 @@ test.each([
   },
 );
 
-test("the approver reads why it ended", () => {
+test("the approver reads why it ended, and sees what the gate looked at", () => {
   const verdict: Verdict = {
     outcome: "fail",
-    reason: "candidate failed 9 of 9",
+    reason: "candidate failed 9 of 9.",
     candidate: { requests: 9, errors: 9 },
     baseline: { requests: 81, errors: 0 },
     e_value: 1000,
     latency: null,
   };
   const rollout = aRollout({ status: "rolled_back", verdict });
-  expect(planOf(retry({ rollout })).notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  const { notes, evidence } = planOf(retry({ rollout }));
+  expect(notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  expect(evidence).toMatchObject({
+    metrics: aVersion(2).metrics,
+    shadow: { requests: someEvidence().requests },
+    retried_rollout: { status: "rolled_back", verdict: { outcome: "fail", reason: verdict.reason } },
+  });
   expect(planOf(retry()).notes).toContain("rollout_2 was aborted: nothing was judged.");
 });
 
