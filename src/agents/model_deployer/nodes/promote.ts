@@ -1,3 +1,4 @@
+import type { AgentError } from "../../base/agent_error.ts";
 import { decidePromote, type PromoteFacts } from "../domain/decide_promote.ts";
 import type { Endpoint } from "../domain/entities.ts";
 import { endpointName } from "../domain/names.ts";
@@ -8,13 +9,16 @@ import type { Planner, PlanOptions } from "../operation_runner.ts";
 import type { Database, Parts } from "../parts.ts";
 import { plannerFor } from "./planner.ts";
 import { gatherRollback } from "./rollback.ts";
-import { gatherShadow } from "./shadow_evidence.ts";
+import { assertSeen, gatherShadow } from "./shadow_evidence.ts";
 
 /** Moves a version to the next stage; production asks for every criterion and an approval. */
 export function promotePlanner(parts: Parts, endpoints: EndpointManager): Planner {
-  return plannerFor("promote", async (request, context, options) =>
-    decidePromote(request, await gather(parts.database, endpoints, request, options), context),
-  );
+  return plannerFor("promote", async (request, context, options) => {
+    const { facts, failure } = await gather(parts.database, endpoints, request, options);
+    const decision = decidePromote(request, facts, context);
+    assertSeen(decision, failure);
+    return decision;
+  });
 }
 
 async function gather(
@@ -22,9 +26,12 @@ async function gather(
   endpoints: EndpointManager,
   request: PromoteRequest,
   options: PlanOptions,
-): Promise<PromoteFacts> {
+): Promise<{ facts: PromoteFacts; failure: AgentError | null }> {
   const version = await database.modelVersions.get(request.model_version_id);
-  if (version === null) return { ...nothingKnown, policy: await database.experiments.getGatePolicy("") };
+  if (version === null) {
+    const policy = await database.experiments.getGatePolicy("");
+    return { facts: { ...nothingKnown, policy }, failure: null };
+  }
   const { experiment_id } = version;
   const name = endpointName(experiment_id, "production");
   const [experiment, policy, production, endpoint, open_rollout] = await Promise.all([
@@ -41,13 +48,14 @@ async function gather(
       : null;
   const facts = { version, experiment, policy, production, endpoint, open_rollout, way_back };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
-    return { ...facts, shadow: null, serving: [], notes: [] };
+    return { facts: { ...facts, shadow: null, serving: [], notes: [] }, failure: null };
   }
   const [shadow, servingNow] = await Promise.all([
     gatherShadow(database, endpoints, version, endpoint, options),
     servingVersions(database, endpoint),
   ]);
-  return { ...facts, shadow: shadow.evidence, serving: servingNow, notes: shadow.notes };
+  const { evidence, notes, failure } = shadow;
+  return { facts: { ...facts, shadow: evidence, serving: servingNow, notes }, failure };
 }
 
 const nothingKnown = {

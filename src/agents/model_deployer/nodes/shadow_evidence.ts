@@ -1,5 +1,6 @@
 import { AgentError } from "../../base/agent_error.ts";
 import type { Deployment, Endpoint, ModelVersion, ShadowEvidence } from "../domain/entities.ts";
+import type { Decision } from "../domain/plan.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
 import type { PlanOptions } from "../operation_runner.ts";
 import type { Database } from "../parts.ts";
@@ -7,6 +8,22 @@ import type { Database } from "../parts.ts";
 interface Gathered {
   evidence: ShadowEvidence | null;
   notes: string[];
+  /** Why only evidence counts that was collected before; null when it is as new as can be. */
+  failure: AgentError | null;
+}
+
+/** What evidence can show by itself; that there is a shadow, and for how long, is known without it. */
+const SHOWN_BY_EVIDENCE = ["shadow_requests", "shadow_error_rate", "shadow_p99_ms", "shadow_disagreement"];
+
+/**
+ * A version is not refused for good by what could not be looked at.
+ * @throws AgentError `failure`, when newer evidence might decide otherwise
+ */
+export function assertSeen(decision: Decision, failure: AgentError | null): void {
+  if (failure === null || decision.decision === "plan") return;
+  const { code, unmet } = decision.refusal;
+  const mightBeMet = unmet.every(({ criterion }) => SHOWN_BY_EVIDENCE.includes(criterion));
+  if (code === "production_criteria_not_met" && mightBeMet) throw failure;
 }
 
 /** Evidence counts only while the router mirrors to this version's own active shadow; a dry run stores none of it. */
@@ -20,7 +37,7 @@ export async function gatherShadow(
   const mirror = endpoint?.mirror_deployment_id ?? null;
   const shadow = mirror === null ? null : await database.deployments.get(mirror);
   const isOwn = shadow?.model_version_id === version.model_version_id && shadow.status === "active";
-  if (endpoint === null || !isOwn) return { evidence: null, notes: [] };
+  if (endpoint === null || !isOwn) return { evidence: null, notes: [], failure: null };
   try {
     const evidence =
       options.read_only === true
@@ -29,14 +46,16 @@ export async function gatherShadow(
     return {
       evidence: await compared(database, evidence ?? (await nothingYet(database, shadow))),
       notes: [],
+      failure: null,
     };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    const note = `The router gave no figures, so the evidence collected before counts: ${error.message}`;
+    const note = `degraded: no new evidence could be collected, so what was collected before counts: ${error.message}`;
     const stored = await database.shadowEvidence.read(shadow.deployment_id);
     return {
       evidence: await compared(database, stored ?? (await nothingYet(database, shadow))),
       notes: [note],
+      failure: error,
     };
   }
 }
