@@ -7,6 +7,7 @@ export {
   type AgentFailure,
 } from "./agents/base/agent_state.ts";
 export { BaseAgent, type AgentRun, type AgentUpdate, type NodeUpdate } from "./agents/base/base_agent.ts";
+export { RunMemory, type MemoryCall, type MemoryKind, type MemorySource } from "./agents/base/memory.ts";
 export { SpanRecorder, spanSchema, type Span } from "./agents/base/spans.ts";
 export { ModelDeployerAgent } from "./agents/model_deployer/agent.ts";
 export {

@@ -24,7 +24,11 @@ const inPipeline = createModelDeployerGraph(async () => {
 });
 
 export const model_deployer = overProductionThreads(deployer.graph);
-export const pipeline = overProductionThreads(createPipelineGraph(new ModelDeployerAgent(inPipeline)));
+export const pipeline = overProductionThreads(
+  createPipelineGraph(new ModelDeployerAgent(inPipeline), {
+    memory: async () => (await deployer.open()).parts,
+  }),
+);
 
 /** A development server puts a checkpointer of its own in place of the graph's; this one takes that one in. */
 function overProductionThreads<Graph extends { checkpointer?: unknown }>(graph: Graph): Graph {
