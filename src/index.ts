@@ -15,6 +15,7 @@ export {
   type Capabilities,
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
+export { CheckedState } from "./agents/model_deployer/checked_state.ts";
 export type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
 export {
   deploymentManifestSchema,

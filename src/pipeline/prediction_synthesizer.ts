@@ -5,6 +5,7 @@ import { type DeploymentManifest, deploymentManifestSchema } from "../agents/mod
 import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
 import type { WorkingMemory } from "../agents/model_deployer/ports.ts";
 import { predict } from "./prediction_client.ts";
+import { readState } from "./read_state.ts";
 import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./state.ts";
 import { traced } from "./traced.ts";
 
@@ -55,7 +56,7 @@ export class PredictionSynthesizerAgent extends BaseAgent<
 
   /** @throws InvalidRequestError | ServiceUnavailableError | ServiceRefusedError */
   protected async run(state: Record<string, unknown>, run: AgentRun<SynthesizerMemory>): Promise<Synthesis> {
-    const given = inputSchema.parse(state);
+    const given = readState(inputSchema, state);
     const recalled = await recall(given, run);
     const input = recalled === null ? given : { ...given, deployment_manifest: recalled };
     const reason = whyNot(input);

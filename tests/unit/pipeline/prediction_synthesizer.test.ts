@@ -111,6 +111,16 @@ describe("prediction_synthesizer", () => {
     expect(asked()).toEqual([]);
   });
 
+  it.each([
+    ["errors", "all is lost"],
+    ["deployment_manifest", "http://here"],
+  ])("refuses %s of a kind that it does not know", async (field, value) => {
+    const update = await synthesize(state({ [field]: value }), {});
+    expect(update.errors).toMatchObject([{ code: "invalid_request", retryable: false }]);
+    expect(update.errors?.[0]?.message).toContain(field);
+    expect(asked()).toEqual([]);
+  });
+
   it("refuses a request that the endpoint's contract does not know", async () => {
     const update = await synthesize(state({ prediction_request: { entity: "patient_7" } }), {});
     expect(update.errors).toMatchObject([{ code: "invalid_request" }]);
