@@ -140,6 +140,12 @@ console.log(await client.client().catch((error) => error.code + ": " + error.mes
     expect(await compileAndRun("mock_state")).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });
 
+  it("compiles and runs an agent of somebody else's with a memory, without a service", async () => {
+    await copyFile(join(root, "examples", "own_agent.ts"), join(project, "own_agent.ts"));
+    const sentence = "episodic memory does not tell what happened to the endpoint: supabase is down";
+    expect(await compileAndRun("own_agent")).toBe(sentence);
+  });
+
   it("lets an adapter of somebody else's prove itself by the contract suite", async () => {
     const name = "own_memory.test";
     await copyFile(join(root, "examples", `${name}.ts`), join(project, `${name}.ts`));
