@@ -15,7 +15,13 @@ function shown(name: string, value: unknown): string {
   if (value === null || value === undefined) return "not set";
   if (SECRET.test(name)) return "set, not shown";
   if (typeof value === "string") return withoutSecrets(value);
-  return JSON.stringify(value);
+  return JSON.stringify(value, (key, inner: unknown) => (key === "" ? inner : maskedInside(key, inner)));
+}
+
+function maskedInside(name: string, value: unknown): unknown {
+  if (value === null) return value;
+  if (SECRET.test(name)) return "set, not shown";
+  return typeof value === "string" ? withoutSecrets(value) : value;
 }
 
 function withoutSecrets(text: string): string {
