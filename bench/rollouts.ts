@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import pg from "pg";
 import { createCapabilities } from "../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../src/agents/model_deployer/graph.ts";
@@ -23,10 +25,13 @@ import { option, printMachine, printTable, say } from "./support/report.ts";
  * One worker over 100, 1,000 and 10,000 rollouts that are all under way at once: a real Postgres, servers and a router that
  * answer at once. Each number of rollouts has a database of its own and a worker of its own, in one process.
  *
- * usage: node bench/rollouts.ts [--seconds=20] [--most=10000]
+ * usage: node bench/rollouts.ts [--seconds=20] [--least=100] [--most=10000] [--sample=1000]
  */
 const SECONDS = option("seconds", 20);
 const MOST = option("most", 10_000);
+const LEAST = option("least", 100);
+/** Looks between two samples of the memory. */
+const SAMPLE_LOOKS = option("sample", 1000);
 
 interface Measured {
   rollouts: number;
@@ -35,7 +40,23 @@ interface Measured {
   queries: number;
   /** Overdue by, in seconds, of every rollout when the time was over. */
   lag: number[];
-  heapMb: number[];
+  memory: Sample[];
+}
+
+/** After a full collection, so that what is left is what is held. */
+interface Sample {
+  looks: number;
+  heapMb: number;
+  rssMb: number;
+}
+
+setFlagsFromString("--expose-gc");
+const collect: unknown = runInNewContext("gc");
+
+function sample(looks: number): Sample {
+  if (typeof collect === "function") Reflect.apply(collect, undefined, []);
+  const { heapUsed, rss } = process.memoryUsage();
+  return { looks, heapMb: heapUsed / 1024 ** 2, rssMb: rss / 1024 ** 2 };
 }
 
 /** Statements that any client of this process has sent. */
@@ -55,7 +76,7 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
     need: { postgres: true, redis: false, mlflow: false },
   });
   const measured: Measured[] = [];
-  for (const rollouts of [100, 1000, 10_000].filter((number) => number <= MOST)) {
+  for (const rollouts of [100, 1000, 10_000].filter((number) => number >= LEAST && number <= MOST)) {
     say(`${rollouts} rollouts, for ${SECONDS} s`);
     measured.push(await run(databaseUrl, rollouts, opened));
   }
@@ -78,7 +99,7 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
   await seedRollouts(sql, rollouts);
   const worker = workerOver(database);
   const begun = performance.now();
-  const found: Measured = { rollouts, ticks: [], looks: 0, queries: 0, lag: [], heapMb: [] };
+  const found: Measured = { rollouts, ticks: [], looks: 0, queries: 0, lag: [], memory: [] };
   const sent = queries;
   let last = begun;
   await worker.run({
@@ -87,9 +108,9 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
       if (ticked.problems.length > 0) say(ticked.problems.join("\n"));
       const now = performance.now();
       if (ticked.rollouts.length > 0) found.ticks.push(now - last);
-      last = now;
       found.looks += ticked.rollouts.length;
-      found.heapMb.push(process.memoryUsage().heapUsed / 1024 ** 2);
+      if (found.looks >= found.memory.length * SAMPLE_LOOKS) found.memory.push(sample(found.looks));
+      last = performance.now();
     },
   });
   found.queries = queries - sent;
@@ -125,13 +146,18 @@ function workerOver(database: ReturnType<typeof createDatabase>): Worker {
   return new Worker(capabilities, createModelDeployerGraph(capabilities));
 }
 
-const tenth = (values: readonly number[], part: "first" | "last") => {
-  const size = Math.max(1, Math.floor(values.length / 10));
-  return median(part === "first" ? values.slice(0, size) : values.slice(-size));
-};
+/** Least squares over the later half, when caches and pools are full: MB for each 1,000 looks. */
+function slope(memory: readonly Sample[], of: "heapMb" | "rssMb"): number {
+  const later = memory.slice(Math.floor(memory.length / 2));
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(later.map((one) => one.looks / 1000)), mean(later.map((one) => one[of]))];
+  const away = later.map((one) => ({ x: one.looks / 1000 - x, y: one[of] - y }));
+  const spread = away.reduce((sum, one) => sum + one.x ** 2, 0);
+  return spread === 0 ? 0 : away.reduce((sum, one) => sum + one.x * one.y, 0) / spread;
+}
 
 function report(measured: readonly Measured[]): void {
-  const rows = measured.map(({ rollouts, ticks, looks, queries: sent, lag, heapMb }) => [
+  const rows = measured.map(({ rollouts, ticks, looks, queries: sent, lag }) => [
     String(rollouts),
     String(ticks.length),
     looks / ticks.length,
@@ -142,12 +168,23 @@ function report(measured: readonly Measured[]): void {
     looks / SECONDS,
     percentile(lag, 50),
     percentile(lag, 99),
-    tenth(heapMb, "first"),
-    tenth(heapMb, "last"),
   ]);
+  const held = measured.map(({ rollouts, memory }) => {
+    const [first, last] = [memory[0], memory.at(-1)];
+    const sizes = [first?.heapMb ?? 0, last?.heapMb ?? 0, first?.rssMb ?? 0, last?.rssMb ?? 0];
+    return [
+      String(rollouts),
+      String(memory.length),
+      ...sizes,
+      slope(memory, "heapMb"),
+      slope(memory, "rssMb"),
+    ];
+  });
   say();
   const heading = ["rollouts", "ticks", "looks/tick", "tick ms", "ms/look", "queries/tick", "queries/look"];
-  printTable([...heading, "looks/s", "lag p50 s", "lag p99 s", "heap MB first", "last"], rows);
+  printTable([...heading, "looks/s", "lag p50 s", "lag p99 s"], rows);
+  const sizes = ["heap MB first", "last", "rss MB first", "last"];
+  printTable(["rollouts", "samples", ...sizes, "heap MB/1,000 looks", "rss MB/1,000 looks"], held);
   printMachine();
 }
 

@@ -3,7 +3,7 @@ import { barLine } from "./bars.ts";
 import type { ApplyReport } from "./schemas.ts";
 import type { Paint } from "./terminal.ts";
 
-export function applyLines(data: ApplyReport, paint: Paint): string[] {
+export function applyLines(data: ApplyReport, paint: Paint, columns: number): string[] {
   if (data.status === "declined") return ["Nothing was changed."];
   const took = `in ${data.seconds.toFixed(1)} s`;
   const head =
@@ -15,7 +15,7 @@ export function applyLines(data: ApplyReport, paint: Paint): string[] {
     head,
     ...(data.rollback_successful === true ? [`  back on ${data.active_deployment_id ?? ""}`] : []),
     ...(record === null ? [] : recordLines(record)),
-    ...(manifest === null ? [] : manifestLines(manifest, paint)),
+    ...(manifest === null ? [] : manifestLines(manifest, paint, columns)),
     ...data.warnings.map((warning) => paint.dim(`  note: ${warning}`)),
     ...data.degraded.map((part) => paint.yellow(`  degraded: ${part}`)),
   ];
@@ -27,17 +27,21 @@ function recordLines(record: VersionRecord): string[] {
   return [`  ${model_name} version ${version}: ${moved}`, `  ${model_version_id}, by ${record.promoted_by}`];
 }
 
-function manifestLines(manifest: DeploymentManifest, paint: Paint): string[] {
+function manifestLines(manifest: DeploymentManifest, paint: Paint, columns: number): string[] {
   const { rollout, traffic } = manifest;
   const steps = rollout?.steps.map((step) => `${step.weight} %`).join(" → ");
   return [
     `  ${manifest.bento_tag} at ${manifest.target_stage}: ${manifest.status}`,
     `  ${manifest.deployment_id}`,
     `  ${manifest.endpoint_url}/predict`,
-    ...traffic.weights.map(({ deployment_id, weight }) => `  ${barLine(weight, deployment_id, paint)}`),
+    ...traffic.weights.map(
+      ({ deployment_id, weight }) => `  ${barLine(weight, deployment_id, paint, { columns })}`,
+    ),
     ...(traffic.mirror_deployment_id === null ? [] : [`  mirrored to ${traffic.mirror_deployment_id}`]),
     ...(rollout === null
       ? []
-      : [`  ${rollout.rollout_id}: ${rollout.status}, step ${rollout.step_index + 1} of ${steps ?? ""}`]),
+      : [
+          `  ${rollout.rollout_id}: ${rollout.status}, step ${rollout.step_index + 1} of ${rollout.steps.length}: ${steps ?? ""}`,
+        ]),
   ];
 }

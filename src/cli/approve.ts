@@ -77,16 +77,30 @@ function approvalReport(
   );
 }
 
+const EVIDENCE = "success criteria".length;
+
+/** What evidence says, by its names; what is not set is left out. */
+function leavesOf(value: unknown, path = ""): string[] {
+  if (value === null || value === undefined) return [];
+  if (typeof value === "object") {
+    return Object.entries(value).flatMap(([name, inner]) => leavesOf(inner, `${path}${name} `));
+  }
+  if (typeof value === "number") return [`${path}${Number(value.toPrecision(4))}`];
+  return [`${path}${typeof value === "string" ? value : JSON.stringify(value)}`];
+}
+
 /** The plan and what it was decided by: what an approver has to have seen. */
 function evidenceLines(operation: Operation, principal: string, paint: Paint): string[] {
   const { plan } = operation;
   const moves = (plan?.on_success ?? []).filter((change) => change.change === "set_stage");
-  const facts = moves.flatMap((move) => [
-    ...Object.entries(move.metrics).map(([name, value]) => `${name} ${value}`),
-    ...Object.entries(move.evidence).flatMap(([name, value]) =>
-      value === null ? [] : [`${name} ${JSON.stringify(value)}`],
-    ),
+  const evidence = Object.fromEntries([
+    ...moves.flatMap((move) => Object.entries({ metrics: move.metrics, ...move.evidence })),
+    ...Object.entries(plan?.evidence ?? {}),
   ]);
+  const facts = Object.entries(evidence).flatMap(([name, value]) => {
+    const leaves = leavesOf(value);
+    return leaves.length === 0 ? [] : [`${name.replaceAll("_", " ").padEnd(EVIDENCE)}  ${leaves.join(", ")}`];
+  });
   const view =
     plan === null ? [] : planLines({ ...plan, steps: [], differences: planDifferences(plan) }, paint);
   return [
@@ -94,6 +108,6 @@ function evidenceLines(operation: Operation, principal: string, paint: Paint): s
       `${operation.operation_id}: ${operation.action}, asked for by ${operation.requested_by}; you are ${principal}`,
     ),
     ...view,
-    ...[...new Set(facts)].map((fact) => paint.dim(`  evidence: ${fact}`)),
+    ...facts.map((fact) => paint.dim(`  ${fact}`)),
   ];
 }

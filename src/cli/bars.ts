@@ -1,16 +1,18 @@
 import type { Paint } from "./terminal.ts";
 
-const WIDTH = 40;
+/** With a bar this wide a name still fits beside it on 80 columns; a narrower terminal has a quarter of itself. */
+const [WIDTH, WIDE] = [40, 80];
 
-/** One share as a bar of 40 characters, its percents and its name. */
+/** One share as a bar, its percents and its name. `columns` are the terminal's, infinite where there is none. */
 export function barLine(
   weight: number,
   label: string,
   paint: Paint,
-  colour: "cyan" | "magenta" = "cyan",
+  { colour = "cyan", columns }: { colour?: "cyan" | "magenta"; columns: number },
 ): string {
-  const full = Math.round((weight / 100) * WIDTH);
-  const bar = paint[colour]("█".repeat(full)) + paint.dim("░".repeat(WIDTH - full));
+  const width = columns < WIDE ? Math.max(5, Math.floor(columns / 4)) : WIDTH;
+  const full = Math.round((weight / 100) * width);
+  const bar = paint[colour]("█".repeat(full)) + paint.dim("░".repeat(width - full));
   return `${bar} ${String(weight).padStart(3)} %  ${label}`;
 }
 

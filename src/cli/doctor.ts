@@ -36,6 +36,7 @@ function doctorLines(
   paint: Paint,
 ): string[] {
   const marks = { ok: paint.green("ok  "), degraded: paint.yellow("weak"), down: paint.red("down") };
+  const names = Math.max(0, ...Object.keys(configuration).map((name) => name.length));
   const width = Math.max(...checks.map((check) => check.part.length));
   return [
     ...checks.flatMap((check) => [
@@ -44,7 +45,7 @@ function doctorLines(
     ]),
     "",
     paint.bold("Configuration"),
-    ...Object.entries(configuration).map(([name, value]) => `  ${name.padEnd(18)} ${value}`),
+    ...Object.entries(configuration).map(([name, value]) => `  ${name.padEnd(names)}  ${value}`),
     "",
     state === "ok" ? paint.green("everything answers") : paint.yellow(`the whole is ${state}`),
   ];

@@ -2,11 +2,16 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { z } from "zod";
+import type { Drift } from "../agents/model_deployer/domain/reconciliation.ts";
+import { lookAtEndpoint } from "../agents/model_deployer/endpoint_look.ts";
+import type { StoredEndpointFacts } from "../agents/model_deployer/store_ports.ts";
 import type { Configuration } from "../configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { countMissing } from "../database/migrate.ts";
 import type { findLocalServices } from "../platform/local_services.ts";
+import { BentoMLServer } from "../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
+import { count } from "./count.ts";
 import { check, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "./schemas.ts";
 
@@ -101,21 +106,42 @@ async function checkOutbox({ overview, clock }: DeployerDatabase): Promise<Findi
   return weak(found, error === null ? "run a worker" : `what stopped them last: ${error}`);
 }
 
-async function checkDrift(database: DeployerDatabase, { home }: Configuration): Promise<Finding> {
-  const router = new EnvoyRouter({ home, envoyPath: join(home, "envoy") });
-  const endpoints = (await database.endpoints.list()).filter((one) => Object.keys(one.weights).length > 0);
-  const states = await Promise.all(
-    endpoints.map(async (endpoint) => {
-      const route = await router
-        .observe(endpoint.endpoint_name, { signal: AbortSignal.timeout(3000) })
-        .catch(() => null);
-      return route?.generation === endpoint.generation ? null : endpoint.endpoint_name;
-    }),
-  );
-  const drifted = states.filter((name) => name !== null);
-  if (drifted.length === 0) return fine(`${endpoints.length} endpoints do what the database wants`);
-  return weak(
-    `the router does not do what the database wants: ${drifted.join(", ")}`,
-    "model-deployer reconcile",
-  );
+const DRIFT_MS = 5000;
+const PAGE = 50;
+
+/** The comparison that the reconciler makes of endpoints and servers, without its repairs. */
+async function checkDrift(
+  { reconciliation }: DeployerDatabase,
+  configuration: Configuration,
+): Promise<Finding> {
+  const parts = lookedAt(configuration);
+  const options = { signal: AbortSignal.timeout(DRIFT_MS) };
+  const [drifts, unchecked]: [Drift[], string[]] = [[], []];
+  let [checked, after]: [number, string | null] = [0, null];
+  do {
+    const page: StoredEndpointFacts[] = await reconciliation.endpoints({ after, limit: PAGE });
+    const found = await Promise.all(page.map((stored) => lookAtEndpoint(stored, parts, unchecked, options)));
+    drifts.push(...found.flatMap((one) => one.drifts));
+    checked += page.length;
+    after = page.length < PAGE ? null : (page.at(-1)?.endpoint.endpoint_name ?? null);
+  } while (after !== null);
+  const [first] = drifts;
+  if (first !== undefined) {
+    const others = drifts.length === 1 ? "" : `, and ${drifts.length - 1} more`;
+    return weak(
+      `${first.subject} has ${first.found} and not ${first.wanted}${others}`,
+      "model-deployer reconcile",
+    );
+  }
+  if (unchecked.length > 0) return weak(unchecked.join("; "), "see why it does not answer");
+  const verb = checked === 1 ? "does" : "do";
+  return fine(`${count(checked, "endpoint")} ${verb} what the database wants`);
+}
+
+function lookedAt({ home, cache }: Configuration) {
+  const places = { home: join(home, "bentoml"), runDirectory: join(home, "run"), cacheDirectory: cache };
+  return {
+    router: new EnvoyRouter({ home, envoyPath: join(home, "envoy") }),
+    server: new BentoMLServer({ ...places, uv: "uv" }),
+  };
 }

@@ -44,6 +44,11 @@ function wayOut({ code, operation_id: id, retryable }: ErrorView): string[] {
       `then it is carried on by:   model-deployer resume-operation ${id}`,
     ];
   }
+  if (code === "interrupted" && id !== null) {
+    return [
+      `the same command goes on with it, and so does a worker, or:  model-deployer resume-operation ${id}`,
+    ];
+  }
   if (code === "service_unavailable")
     return ["see which part is down and what to do:  model-deployer doctor"];
   return retryable ? ["the same command may succeed when it is given again"] : [];

@@ -11,6 +11,7 @@ export const exitCodes = {
   unavailable: 6,
   in_progress: 7,
   failed: 8,
+  interrupted: 130,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -34,6 +35,7 @@ const byErrorCode: Readonly<Record<string, ExitCode>> = {
   endpoint_creation_failed: exitCodes.failed,
   server_not_ready: exitCodes.failed,
   rollback_failed: exitCodes.failed,
+  interrupted: exitCodes.interrupted,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

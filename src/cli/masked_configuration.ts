@@ -2,11 +2,14 @@ import type { Configuration } from "../configuration.ts";
 
 /** What is in force, for people: no password, key or token in it. */
 export function maskedConfiguration(configuration: Configuration): Record<string, string> {
-  const entries = Object.entries(configuration).map(([name, value]): [string, string] => [
-    name,
-    shown(name, value),
-  ]);
+  const entries = Object.entries(configuration).flatMap(([name, value]) => shownUnder(name, value));
   return Object.fromEntries(entries);
+}
+
+/** What is set together is shown one by one, as `telemetry.logLevel`; a secret hides all that is under it. */
+function shownUnder(name: string, value: unknown): [string, string][] {
+  if (typeof value !== "object" || value === null || SECRET.test(name)) return [[name, shown(name, value)]];
+  return Object.entries(value).flatMap(([inner, one]) => shownUnder(`${name}.${inner}`, one));
 }
 
 const SECRET = /token|key|password|auth/i;
@@ -15,13 +18,7 @@ function shown(name: string, value: unknown): string {
   if (value === null || value === undefined) return "not set";
   if (SECRET.test(name)) return "set, not shown";
   if (typeof value === "string") return withoutSecrets(value);
-  return JSON.stringify(value, (key, inner: unknown) => (key === "" ? inner : maskedInside(key, inner)));
-}
-
-function maskedInside(name: string, value: unknown): unknown {
-  if (value === null) return value;
-  if (SECRET.test(name)) return "set, not shown";
-  return typeof value === "string" ? withoutSecrets(value) : value;
+  return JSON.stringify(value);
 }
 
 function withoutSecrets(text: string): string {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { PlanDifference } from "../agents/model_deployer/domain/plan_difference.ts";
 import type { planReportSchema } from "./schemas.ts";
+import { count } from "./count.ts";
 import type { Paint } from "./terminal.ts";
 
 /** A plan as a difference: what it is, what it becomes. */
@@ -12,7 +13,11 @@ export function planLines(plan: z.infer<typeof planReportSchema>, paint: Paint):
     ...(plan.differences.length === 0 ? [paint.dim("  nothing changes")] : []),
     ...(plan.approvals_needed === 0
       ? []
-      : [paint.yellow(`  needs ${plan.approvals_needed} approval by somebody other than its requester`)]),
+      : [
+          paint.yellow(
+            `  needs ${count(plan.approvals_needed, "approval")} by somebody other than its requester`,
+          ),
+        ]),
     ...plan.notes.map((note) => paint.dim(`  note: ${note}`)),
   ];
 }

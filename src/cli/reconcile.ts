@@ -3,6 +3,7 @@ import { exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
 import { type Invocation, report, type Report } from "./runner.ts";
 import { type ReconciliationView, reconciliationReportSchema } from "./schemas.ts";
+import { count } from "./count.ts";
 import type { Paint } from "./terminal.ts";
 
 export function addReconcile(program: CommandUnknownOpts, execute: Execute): void {
@@ -26,7 +27,8 @@ function reconcile(invocation: Invocation): Promise<Report> {
 
 function reconciliationLines(data: ReconciliationView, paint: Paint): string[] {
   const { checked, findings, in_use, unchecked } = data;
-  const counted = `${checked.endpoints} endpoints, ${checked.servers} servers and ${checked.versions} versions`;
+  const { endpoints, servers, versions } = checked;
+  const counted = `${count(endpoints, "endpoint")}, ${count(servers, "server")} and ${count(versions, "version")}`;
   const repaired = findings.filter((one) => one.outcome === "repaired").length;
   const result =
     findings.length === 0

@@ -46,8 +46,12 @@ function resume(invocation: Invocation, operationId: string): Promise<Report> {
   });
 }
 
-function resumptionLines({ status, action, reason, ...data }: ResumptionReport, paint: Paint): string[] {
-  if (status === "completed") return [...applyLines({ ...data, status }, paint), `  ${reason}`];
+function resumptionLines(
+  { status, action, reason, ...data }: ResumptionReport,
+  paint: Paint,
+  columns: number,
+): string[] {
+  if (status === "completed") return [...applyLines({ ...data, status }, paint, columns), `  ${reason}`];
   return [
     `${paint.bold(paint.red(status))}  ${action} ${data.operation_id ?? ""}`,
     `  ${reason}`,

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { Deadline } from "../agents/base/deadline.ts";
 import type { ModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
 import { answerSchema } from "../agents/model_deployer/domain/answer.ts";
 import { validateRequest } from "../agents/model_deployer/nodes/validate_request.ts";
 import { type ModelDeployerRequest, planViewSchema, progressSchema } from "../agents/model_deployer/state.ts";
+import { unlessInterrupted } from "./interrupted.ts";
 
 const fields = answerSchema.shape;
 
@@ -20,6 +22,9 @@ const outcomeSchema = z.object({
 });
 export type ActionOutcome = z.infer<typeof outcomeSchema>;
 
+/** No action waits for this long; each has a patience of its own. */
+const LONGEST_MS = 600_000;
+
 export interface RunOptions {
   effects: "live" | "dry-run";
   signal: AbortSignal;
@@ -30,6 +35,7 @@ export interface RunOptions {
 /**
  * Runs one action through the graph, as the agent and Studio do.
  * @throws ModelDeployerError
+ * @throws InterruptedError when the signal has ended it; the lease is given back before
  */
 export async function runAction(
   { graph }: Pick<ModelDeployer, "graph">,
@@ -37,15 +43,25 @@ export async function runAction(
   { effects, signal, tell }: RunOptions,
 ): Promise<ActionOutcome> {
   validateRequest({ ...request });
-  const stream = await graph.stream(
-    { ...request },
-    { streamMode: ["custom", "values"], subgraphs: true, context: { effects }, signal },
-  );
-  let state: unknown = {};
-  for await (const [namespace, mode, chunk] of stream) {
-    if (mode === "values" && namespace.length === 0) state = chunk;
-    const progress = progressSchema.safeParse(chunk);
-    if (mode === "custom" && progress.success) tell(progress.data.message);
+  let [state, operation]: [unknown, string | null] = [{}, null];
+  const run = async () => {
+    const stream = await graph.stream(
+      { ...request },
+      { streamMode: ["custom", "values"], subgraphs: true, context: { effects } },
+    );
+    for await (const [namespace, mode, chunk] of stream) {
+      if (mode === "values" && namespace.length === 0) state = chunk;
+      const progress = progressSchema.safeParse(chunk);
+      if (mode !== "custom" || !progress.success) continue;
+      operation = progress.data.operation_id;
+      tell(progress.data.message);
+    }
+    return outcomeSchema.parse(state);
+  };
+  try {
+    // Not by the graph's own signal: it would answer before the nodes have given their lease back.
+    return await new Deadline(LONGEST_MS, signal).cover(run);
+  } catch (error) {
+    throw unlessInterrupted(error, signal, operation);
   }
-  return outcomeSchema.parse(state);
 }

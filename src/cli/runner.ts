@@ -2,12 +2,14 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import type { z } from "zod";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { untilAborted } from "../agents/base/deadline.ts";
 import type { ModelDeployer, ModelDeployerOptions } from "../agents/model_deployer/create_model_deployer.ts";
 import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import type { Observer } from "../observer.ts";
 import { errorLines, errorView } from "./error_view.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit_codes.ts";
+import { unlessInterrupted } from "./interrupted.ts";
 import { SCHEMA_VERSION } from "./schemas.ts";
 import type { Paint, Terminal } from "./terminal.ts";
 
@@ -20,18 +22,18 @@ export interface Globals {
 /** What a command found or did: for a script as data, for a person as lines. */
 export interface Report {
   data: unknown;
-  lines: (paint: Paint) => string[];
+  lines: (paint: Paint, columns: number) => string[];
   code: ExitCode;
 }
 
 export function report<S extends z.ZodType>(
   schema: S,
   data: z.input<S>,
-  render: (data: z.output<S>, paint: Paint) => string[],
+  render: (data: z.output<S>, paint: Paint, columns: number) => string[],
   code: ExitCode = exitCodes.done,
 ): Report {
   const parsed = schema.parse(data);
-  return { data: parsed, lines: (paint) => render(parsed, paint), code };
+  return { data: parsed, lines: (paint, columns) => render(parsed, paint, columns), code };
 }
 
 /** How a command comes by what it works with. */
@@ -90,7 +92,9 @@ export class Invocation {
   async withDeployer<T>(work: (deployer: ModelDeployer) => Promise<T>): Promise<T> {
     const configuration = await this.configuration();
     const deployer = await this.terminal.withProgress("connecting", (onProgress) =>
-      this.#open.openDeployer(configuration, { installation: "existing", onProgress }),
+      untilAborted(this.signal, () =>
+        this.#open.openDeployer(configuration, { installation: "existing", onProgress }),
+      ),
     );
     try {
       return await work(deployer);
@@ -102,7 +106,7 @@ export class Invocation {
   async withObserver<T>(work: (observer: Observer) => Promise<T>): Promise<T> {
     const configuration = await this.configuration();
     const observer = await this.terminal.withProgress("connecting to Postgres", (onProgress) =>
-      this.#open.openObserver(configuration, { onProgress }),
+      untilAborted(this.signal, () => this.#open.openObserver(configuration, { onProgress })),
     );
     try {
       return await work(observer);
@@ -111,17 +115,27 @@ export class Invocation {
     }
   }
 
-  /** Asks whoever sits there; true where nobody does. */
+  /** Asks whoever sits there; true where nobody does. Ctrl-C and Ctrl-D decline. */
   async confirm(question: string): Promise<boolean> {
     if (!this.terminal.isInteractive) return true;
     const { stdin: input, stderr: output } = this.terminal.streams;
     const asking = createInterface({ input, output });
+    const left = new Promise<null>((resolve) => asking.once("close", () => resolve(null)));
     try {
-      return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `, { signal: this.signal })).trim());
+      const asked = asking.question(`${question} [y/N] `, { signal: this.signal }).catch(nullOfAbort);
+      const said = await Promise.race([asked, left]);
+      if (said === null) output.write("\n");
+      return said !== null && /^y(es)?$/i.test(said.trim());
     } finally {
       asking.close();
     }
   }
+}
+
+/** Some Node versions reject when the question is left by Ctrl-C or Ctrl-D, and others only close. */
+function nullOfAbort(error: unknown): null {
+  if (error instanceof Error && error.name === "AbortError") return null;
+  throw error;
 }
 
 async function readToken(path: string): Promise<string> {
@@ -145,9 +159,10 @@ export async function runCommand(
     const outcome = await work(invocation);
     if (typeof outcome === "number") return outcome;
     if (terminal.json) printJson(terminal, { command, data: outcome.data });
-    else terminal.out(outcome.lines(terminal.paint));
+    else terminal.out(outcome.lines(terminal.paint, terminal.columns));
     return outcome.code;
-  } catch (error) {
+  } catch (thrown) {
+    const error = unlessInterrupted(thrown, invocation.signal);
     const code = exitCodeOf(error);
     const view = errorView(error);
     if (terminal.json) printJson(terminal, { command, error: view, exit_code: code });

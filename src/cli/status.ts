@@ -44,7 +44,7 @@ async function watchStatus(
   const update = createLogUpdate(stdout);
   let last = "";
   const show = (status: StatusReport) => {
-    const lines = statusLines(status, terminal.paint);
+    const lines = statusLines(status, terminal.paint, terminal.columns);
     if (terminal.json) terminal.out([JSON.stringify(statusReportSchema.parse(status))]);
     else if (stdout.isTTY === true) update(terminal.fitted(lines).join("\n"));
     else if (lines.join("\n") !== last) terminal.out(lines);

@@ -2,13 +2,13 @@ import { barLine, duration } from "./bars.ts";
 import type { EndpointStatus, StatusReport } from "./schemas.ts";
 import type { Paint } from "./terminal.ts";
 
-export function statusLines(status: StatusReport, paint: Paint): string[] {
+export function statusLines(status: StatusReport, paint: Paint, columns: number): string[] {
   const { endpoints, operations, degraded, now } = status;
   return [
     ...(endpoints.length === 0 ? [paint.dim("no endpoint is open")] : []),
     ...endpoints.flatMap((endpoint, index) => [
       ...(index === 0 ? [] : [""]),
-      ...endpointLines(endpoint, now, paint),
+      ...endpointLines(endpoint, now, paint, columns),
     ]),
     ...operations.map((one) => operationLine(one, paint)),
     ...degraded.map((sentence) => `${label("degraded")}${paint.yellow(sentence)}`),
@@ -17,7 +17,7 @@ export function statusLines(status: StatusReport, paint: Paint): string[] {
 
 const label = (name: string): string => `  ${name.padEnd(10)}`;
 
-function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint): string[] {
+function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint, columns: number): string[] {
   const { mirror, rollout, lease, router } = endpoint;
   const state = router === "in_force" ? "" : paint.yellow(`, router ${router}`);
   return [
@@ -25,23 +25,28 @@ function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint): str
     ...endpoint.traffic.map((one) => {
       const role = one.role === "serving" ? "" : `  ${one.role}`;
       const colour = one.role === "candidate" ? "magenta" : "cyan";
-      return `  ${barLine(one.weight, `${one.bento_tag}${paint.dim(role)}`, paint, colour)}`;
+      return `  ${barLine(one.weight, `${one.bento_tag}${paint.dim(role)}`, paint, { colour, columns })}`;
     }),
     ...(endpoint.traffic.length === 0 ? [paint.dim("  no version has traffic")] : []),
     ...(mirror === null ? [] : [`${label("mirror")}${mirror.bento_tag} ${paint.dim(mirror.deployment_id)}`]),
     ...(rollout === null ? [] : rolloutLines(rollout, now, paint)),
     ...endpoint.servers.map((one) => serverLine(one, now, paint)),
-    ...(lease === null ? [] : [`${label("lease")}${lease.holder} since ${lease.since.slice(11, 19)}`]),
+    ...(lease === null
+      ? []
+      : [`${label("lease")}${holderText(lease.holder)} since ${lease.since.slice(11, 19)}`]),
     ...endpoint.operations.map((one) => operationLine(one, paint)),
   ];
 }
+
+/** `<host>, process <id>`; the name that tells two holders in one process apart is for machines. */
+const holderText = (holder: string): string => holder.replace(/^([^:]+):(\d+):.*$/, "$1, process $2,");
 
 type RolloutView = NonNullable<EndpointStatus["rollout"]>;
 
 function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[] {
   const { status, steps, step_index, pause, verdict, candidate, baseline } = rollout;
   const isOpen = status === "running" || status === "paused";
-  if (!isOpen) return [`${label("rollout")}${paint.dim(`${rollout.rollout_id} ${status}`)}`];
+  if (!isOpen) return endedLines(rollout, paint);
   const path = steps.map((step, index) =>
     index === step_index ? paint.bold(`${step.weight} %`) : `${step.weight} %`,
   );
@@ -55,6 +60,15 @@ function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[]
       : [`${label("")}by ${pause.by} for ${duration(secondsBetween(pause.since, now))}: ${pause.reason}`]),
     `${label("samples")}candidate ${counted(candidate)}, baseline ${counted(baseline)}`,
     ...(verdict === null ? [] : [`${label("verdict")}${verdictText(verdict, paint)}`]),
+  ];
+}
+
+/** Of one that went back, also why: what is asked first at night. */
+function endedLines({ rollout_id, status, verdict }: RolloutView, paint: Paint): string[] {
+  const wentBack = status === "rolled_back" || status === "aborted";
+  return [
+    `${label("rollout")}${wentBack ? paint.yellow(status.replaceAll("_", " ")) : status} ${paint.dim(rollout_id)}`,
+    ...(wentBack && verdict !== null ? [`${label("verdict")}${verdictText(verdict, paint)}`] : []),
   ];
 }
 

@@ -42,6 +42,12 @@ export class Terminal {
     return stdin.isTTY === true && stderr.isTTY === true && !this.json;
   }
 
+  /** Of stdout; infinite where it is none. */
+  get columns(): number {
+    const { isTTY, columns } = this.streams.stdout;
+    return isTTY === true && columns !== undefined ? columns : Infinity;
+  }
+
   out(lines: string[]): void {
     this.streams.stdout.write(`${this.fitted(lines).join("\n")}\n`);
   }
@@ -84,7 +90,7 @@ export class Terminal {
   #plainLines(first: string) {
     let text = first;
     let isLate = false;
-    const write = () => this.streams.stderr.write(`${text} ...\n`);
+    const write = () => this.streams.stderr.write(text.endsWith(".") ? `${text}\n` : `${text} ...\n`);
     const timer = setTimeout(() => {
       isLate = true;
       write();

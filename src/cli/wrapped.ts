@@ -3,15 +3,28 @@ import wrapAnsi from "wrap-ansi";
 
 /** Labels and dates stand in the first columns; what follows them is continued under itself. */
 const LABELS = 40;
+/** The longest id has 41 characters; where no more than an id is left beside the labels, they are not kept free. */
+const ROOM = 41;
+const SHALLOW = 4;
+/** What two lines leave between them when they are put together again, with the colours that each has of its own. */
+const GAP = / +((?:\u001b\[\d+m)*) +/g;
 
-/** A line at the width of a terminal, by words; what is continued is indented as what it continues. */
+/** A line at the width of a terminal, by words, and a word that is wider by its letters; each goes on under the text. */
 export function wrapped(line: string, columns: number): string {
   const text = stripVTControlCharacters(line);
   if (text.length <= columns) return line;
-  const indent = hangingIndent(text);
+  const hanging = hangingIndent(text);
+  const indent = columns - hanging < ROOM ? Math.min(hanging, SHALLOW) : hanging;
   const [first = "", ...others] = wrapAnsi(line, columns, { hard: false, trim: false }).split("\n");
   if (others.length === 0) return line;
-  const rest = wrapAnsi(others.map((one) => one.trim()).join(" "), columns - indent);
+  const rest = wrapAnsi(
+    others
+      .map((one) => one.trim())
+      .join(" ")
+      .replaceAll(GAP, "$1 "),
+    columns - indent,
+    { hard: true },
+  );
   return [first.trimEnd(), ...rest.split("\n").map((one) => " ".repeat(indent) + one)].join("\n");
 }
 

@@ -82,13 +82,15 @@ export function createDatabase(options: {
   pool?: PoolOptions;
 }): DeployerDatabase {
   const database = new Database(createPool(options.url, { ...options.pool, role: APP_ROLE }));
+  // Connects only where somebody administers.
+  const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
   return {
     journal: new OperationsJournal(database),
     operations: new PostgresOperationReader(database),
     leases: new PostgresLeases(database, options.holder),
     modelVersions: new MLModelRegistryRepository(database),
     deployments: new MLDeploymentRepository(database),
-    experiments: new MLExperimentRepository(database),
+    experiments: new MLExperimentRepository(database, owner),
     endpoints: new PostgresEndpoints(database),
     rollouts: new PostgresRollouts(database),
     rollbackFacts: new PostgresRollbackFacts(database),
@@ -96,7 +98,7 @@ export function createDatabase(options: {
     shadowEvidence: new PostgresShadowEvidence(database),
     shadowComparisons: new PostgresShadowComparisons(database),
     approvals: new PostgresApprovals(database),
-    principals: new PostgresPrincipals(database),
+    principals: new PostgresPrincipals(database, owner),
     history: new PostgresHistory(database),
     outbox: new PostgresOutbox(database),
     clock: new PostgresClock(database),
@@ -104,11 +106,10 @@ export function createDatabase(options: {
     workers: new PostgresWorkers(database, options.holder),
     figures: () => readFigures(database),
     rights: () => readRights(database),
-    migrate: async (migrateOptions) => {
-      const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
-      return migrate(owner, migrateOptions).finally(() => owner.close());
+    migrate: (migrateOptions) => migrate(owner, migrateOptions),
+    close: async () => {
+      await Promise.all([database.close(), owner.close()]);
     },
-    close: () => database.close(),
   };
 }
 

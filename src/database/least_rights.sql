@@ -1,7 +1,8 @@
 -- Run after each migration, by the owner; does nothing where all is as it should be.
 --
 -- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
--- predictions that no longer wait for their counterpart; it owns no table and may make none. Row-level security is on for every
+-- predictions that no longer wait for their counterpart; it owns no table and may make none. Who may approve, and what
+-- production asks for, it may only read: these are the owner's to write. Row-level security is on for every
 -- table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
 -- on as itself, and `rights` says so.
 do $$
@@ -33,6 +34,13 @@ begin
     continue when not exists (select from pg_roles where rolname = app);
     foreach verb in array array['select', 'insert', 'update', 'delete'] loop
       continue when verb = 'insert' and one.relname = 'ml_installation';
+      if verb <> 'select' and one.relname in ('ml_principals', 'ml_gate_policies') then
+        -- Earlier versions granted it.
+        if has_table_privilege(app, one.oid, verb) then
+          execute format('revoke %s on %I.%I from %I', verb, place, one.relname, app);
+        end if;
+        continue;
+      end if;
       continue when verb = 'update' and one.append_only;
       continue when verb = 'delete' and one.relname <> 'ml_unpaired_predictions';
       if not has_table_privilege(app, one.oid, verb) then
@@ -47,6 +55,9 @@ begin
     end loop;
   end loop;
   if exists (select from pg_roles where rolname = app) then
+    if not has_table_privilege(app, format('%I.schema_migrations', place), 'select') then
+      execute format('grant select on %I.schema_migrations to %I', place, app);
+    end if;
     if not has_schema_privilege(app, place, 'usage') then
       execute format('grant usage on schema %I to %I', place, app);
     end if;

@@ -29,7 +29,8 @@ const recordedSchema = z.strictObject({ name: z.string(), checksum: z.string() }
 const installationSchema = z.strictObject({ kind: z.enum(["standard", "demo"]) });
 
 /**
- * Brings the connection's database to this version, in one transaction; any number of processes may call it at once.
+ * Brings the connection's database to this version, in one transaction; any number of processes may call it at once, and
+ * where nothing is missing, one without the owner's rights too.
  *
  * @throws ConfigurationError when a migration that was applied has changed since, when the database knows one that
  * this version does not, or when the database was created as the other kind of installation.
@@ -73,12 +74,16 @@ async function readMigrations(folder: URL): Promise<Migration[]> {
 }
 
 async function applyMissing(tx: Queries, migrations: Migration[]): Promise<string[]> {
-  await tx.query(
-    anyRow,
-    `create table if not exists schema_migrations (
-       name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp()
-     )`,
-  );
+  const tables = await tx.query(anyRow, "select from pg_class where oid = to_regclass('schema_migrations')");
+  // Even with `if not exists`, only who may make tables may say so.
+  if (tables.length === 0) {
+    await tx.query(
+      anyRow,
+      `create table schema_migrations (
+         name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp()
+       )`,
+    );
+  }
   const recorded = await tx.query(
     recordedSchema,
     "select name, checksum from schema_migrations order by name",
@@ -119,8 +124,12 @@ async function fixInstallation(
   wanted: InstallationKind | "existing",
 ): Promise<InstallationKind> {
   const first = wanted === "existing" ? "standard" : wanted;
-  await tx.query(anyRow, "insert into ml_installation (kind) values ($1) on conflict do nothing", [first]);
-  const [row] = await tx.query(installationSchema, "select kind from ml_installation");
+  const find = () => tx.query(installationSchema, "select kind from ml_installation");
+  let [row] = await find();
+  if (row === undefined) {
+    await tx.query(anyRow, "insert into ml_installation (kind) values ($1)", [first]);
+    [row] = await find();
+  }
   if (row !== undefined && wanted === "existing") return row.kind;
   if (row?.kind !== wanted) {
     throw new ConfigurationError(

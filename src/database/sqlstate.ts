@@ -63,6 +63,14 @@ function fromState(error: pg.DatabaseError): AgentError {
   if (state === "23503") {
     return new NotFoundError(`A row that is named does not exist: ${error.message}`, options);
   }
+  if (state === "42501") {
+    const wayOut = "let an administrator do this, with the DATABASE_URL of the tables' owner";
+    return new ServiceRefusedError(
+      "postgres",
+      `Postgres does not allow it: ${error.message}; ${wayOut}`,
+      options,
+    );
+  }
   if (state.startsWith("22") || state.startsWith("23")) {
     return new InvalidRequestError(`Postgres refused a value: ${error.message}`, options);
   }

@@ -120,12 +120,14 @@ const stageOrder: DatabaseRule[] = [
   {
     rule: "no stage is skipped",
     broken: `select model_version_id || ': ' || from_stage || ' > ' || to_stage || ' (' || kind || ')' as found
-      from ml_stage_history where from_stage is not null and (kind, from_stage::text, to_stage::text) not in (
+      from ml_stage_history h left join ml_operations o using (operation_id)
+      where from_stage is not null and (kind, from_stage::text, to_stage::text) not in (
         ('promotion', 'development', 'staging'), ('promotion', 'staging', 'shadow'),
         ('promotion', 'shadow', 'production'), ('supersession', 'production', 'archived'),
         ('archival', 'production', 'archived'), ('rollback', 'production', 'archived'),
         ('rollback', 'archived', 'production')
-      )`,
+      ) and (o.action, kind, from_stage::text, to_stage::text)
+        is distinct from ('retry', 'promotion', 'archived', 'production')`,
   },
   {
     rule: "a version is where its history ended",
@@ -157,7 +159,8 @@ const nothingLeft: DatabaseRule[] = [
   },
   {
     rule: "no rollout is paused without whoever paused it",
-    broken: `select r.rollout_id as found from ml_rollouts r where r.status = 'paused' and not exists (
+    broken: `select r.rollout_id as found from ml_rollouts r
+      where r.status = 'paused' and jsonb_typeof(r.pause) is distinct from 'object' and not exists (
         select from ml_operations o where o.status in ('planned', 'carrying_out') and o.lease_name = r.endpoint_name
       )`,
   },

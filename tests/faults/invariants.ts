@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ModelServer, TrafficRouter } from "../../src/agents/model_deployer/ports.ts";
 import { databaseRules } from "./database_rules.ts";
+import { SERVERS, serverRow } from "./server_rows.ts";
 
 /** What is looked at: the database past all of the product's code, and what runs outside. */
 export interface Observed {
@@ -76,16 +77,6 @@ async function unlikeTheRouter({ sql, router }: Observed): Promise<string[]> {
   }
   return found;
 }
-
-/** A server is wanted while its deployment may get traffic, or is kept warm until a time that is set. */
-const SERVERS = `select deployment_id as id, (
-    coalesce((e.weights ->> d.deployment_id)::numeric, 0) > 0
-    or e.mirror_deployment_id is not distinct from d.deployment_id
-  ) as routed, (
-    d.status in ('pending', 'deploying', 'active') or d.drain_due_at is not null and d.drained_at is null
-  ) as wanted
-  from ml_deployments d left join ml_endpoints e using (endpoint_name)`;
-const serverRow = z.object({ id: z.string(), routed: z.boolean(), wanted: z.boolean() });
 
 async function unlikeTheServers({ sql, server }: Observed): Promise<string[]> {
   const rows = serverRow.array().parse(await sql(SERVERS));

@@ -23,6 +23,7 @@ export async function cli(
   given: GivenDeployer,
   words: string[],
   environment: Record<string, string> = {},
+  signal = new AbortController().signal,
 ): Promise<Printed> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const printed = { out: "", err: "" };
@@ -32,7 +33,7 @@ export async function cli(
   const code = await runCli(words, {
     streams,
     environment,
-    signal: new AbortController().signal,
+    signal,
     openDeployer: async () => deployerOf(given),
     openObserver: async () => {
       const { server, router, episodicMemory } = given;

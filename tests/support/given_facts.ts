@@ -154,6 +154,7 @@ export function aRollout(overrides: Partial<Rollout> = {}): Rollout {
       { weight: 100, bake_seconds: 0 },
     ],
     step_index: 0,
+    asked_steps: null,
     step_started_at: NOW,
     next_tick_at: NOW,
     inconclusive_looks: 0,

@@ -1,4 +1,4 @@
-import { detailsWithoutCredentials, withoutCredentials } from "./credentials.ts";
+import { causeWithoutCredentials, detailsWithoutCredentials, withoutCredentials } from "./credentials.ts";
 
 export interface AgentErrorOptions {
   cause?: unknown;
@@ -10,7 +10,8 @@ export interface AgentErrorOptions {
  * The root of all errors that an agent raises.
  *
  * `code` is stable and meant for programs, `retryable` says whether the same request may succeed later without a
- * change, `details` carries the facts behind the message. An address in either loses its user and password, whoever put it there.
+ * change, `details` carries the facts behind the message. An address in any of them, causes included, loses its user and
+ * password, whoever put it there.
  */
 export abstract class AgentError extends Error {
   abstract readonly code: string;
@@ -18,7 +19,8 @@ export abstract class AgentError extends Error {
   readonly details: Record<string, unknown>;
 
   constructor(message: string, options: AgentErrorOptions = {}) {
-    super(withoutCredentials(message), options.cause === undefined ? {} : { cause: options.cause });
+    const { cause } = options;
+    super(withoutCredentials(message), cause === undefined ? {} : { cause: causeWithoutCredentials(cause) });
     this.name = new.target.name;
     this.details = detailsWithoutCredentials(options.details ?? {});
   }

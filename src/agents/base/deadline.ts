@@ -9,8 +9,10 @@ export class Deadline {
   readonly signal: AbortSignal;
   readonly #endsAt: number;
 
-  constructor(ms: number) {
-    this.signal = AbortSignal.timeout(Math.ceil(ms));
+  /** `until` ends it earlier when it aborts. */
+  constructor(ms: number, until?: AbortSignal) {
+    const over = AbortSignal.timeout(Math.ceil(ms));
+    this.signal = until === undefined ? over : AbortSignal.any([over, until]);
     this.#endsAt = performance.now() + ms;
   }
 

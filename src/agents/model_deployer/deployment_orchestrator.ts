@@ -1,5 +1,7 @@
 import type { StepOf } from "./domain/plan.ts";
+import { serving } from "./domain/weights.ts";
 import { ArtifactRejectedError } from "./errors.ts";
+import type { Database } from "./parts.ts";
 import type { CallOptions, FetchedArtifact, ModelPackager, ModelRegistry, ModelServer } from "./ports.ts";
 
 /** Takes a version from its artifact to a server that answers, and ends servers. */
@@ -7,8 +9,15 @@ export class DeploymentOrchestrator {
   readonly #registry: ModelRegistry;
   readonly #packager: ModelPackager;
   readonly #server: ModelServer;
+  readonly #database: Pick<Database, "deployments" | "endpoints">;
 
-  constructor(parts: { registry: ModelRegistry; packager: ModelPackager; server: ModelServer }) {
+  constructor(parts: {
+    registry: ModelRegistry;
+    packager: ModelPackager;
+    server: ModelServer;
+    database: Pick<Database, "deployments" | "endpoints">;
+  }) {
+    this.#database = parts.database;
     this.#registry = parts.registry;
     this.#packager = parts.packager;
     this.#server = parts.server;
@@ -60,8 +69,20 @@ export class DeploymentOrchestrator {
     return this.#server.start({ deployment_id, bento_tag, resources }, options);
   }
 
-  async stop(step: StepOf<"stop_server">, options: CallOptions): Promise<Record<string, never>> {
-    await this.#server.stop(step.deployment_id, options);
-    return {};
+  /** Leaves a server alone that has traffic: whoever overtook the operation that began it may have put it to use. */
+  async stop(
+    { deployment_id }: StepOf<"stop_server">,
+    options: CallOptions,
+  ): Promise<{ left_with_traffic: boolean }> {
+    const left_with_traffic = await this.#hasTraffic(deployment_id);
+    if (!left_with_traffic) await this.#server.stop(deployment_id, options);
+    return { left_with_traffic };
+  }
+
+  async #hasTraffic(deploymentId: string): Promise<boolean> {
+    const deployment = await this.#database.deployments.get(deploymentId);
+    const endpoint =
+      deployment === null ? null : await this.#database.endpoints.get(deployment.endpoint_name);
+    return endpoint !== null && serving(endpoint.weights).includes(deploymentId);
   }
 }

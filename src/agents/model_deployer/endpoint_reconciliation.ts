@@ -1,11 +1,7 @@
 import { AgentError } from "../base/agent_error.ts";
 import type { PlannedStep } from "./domain/plan.ts";
-import {
-  decideEndpoint,
-  type EndpointDrift,
-  type EndpointFacts,
-  type WantedServer,
-} from "./domain/reconciliation.ts";
+import type { EndpointDrift } from "./domain/reconciliation.ts";
+import { lookAtEndpoint } from "./endpoint_look.ts";
 import { withLease } from "./held_lease.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
@@ -91,41 +87,11 @@ export class EndpointReconciliation {
     }
   }
 
-  async #look(
+  #look(
     stored: StoredEndpointFacts,
-    report: ReconciliationReport,
+    { unchecked }: ReconciliationReport,
     options: CallOptions,
   ): Promise<EndpointDrift> {
-    const { endpoint, busy, candidate_id, served } = stored;
-    const name = endpoint.endpoint_name;
-    const [route, servers] = await Promise.all([
-      asked(report, name, undefined, () => this.#parts.router.observe(name, options)),
-      Promise.all(
-        served.map(async ({ deployment, version }): Promise<WantedServer> => {
-          const id = deployment.deployment_id;
-          const state = await asked(report, id, null, () => this.#parts.server.observe(id, options));
-          return { deployment, version, state };
-        }),
-      ),
-    ]);
-    const facts: EndpointFacts = { endpoint, busy, candidate_id, route, servers };
-    return decideEndpoint(facts);
-  }
-}
-
-/** What cannot be asked is named in the report, and taken for no drift. */
-async function asked<T, U>(
-  report: ReconciliationReport,
-  subject: string,
-  otherwise: U,
-  ask: () => Promise<T>,
-): Promise<T | U> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const sentence = `${subject}: ${error.message}`;
-    if (!report.unchecked.includes(sentence)) report.unchecked.push(sentence);
-    return otherwise;
+    return lookAtEndpoint(stored, this.#parts, unchecked, options);
   }
 }

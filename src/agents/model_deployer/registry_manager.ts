@@ -73,7 +73,7 @@ export class RegistryManager {
   }
 
   async #wanted(version: ModelVersion): Promise<StageProjection> {
-    const alias = (await this.#isPrevious(version)) ? "previous" : STAGE_ALIAS[version.stage];
+    const alias = (await this.#isPrevious(version)) ? "previous" : await this.#stageAlias(version);
     return {
       model_name: version.model_name,
       version: version.version,
@@ -81,6 +81,23 @@ export class RegistryManager {
       aliases: alias === null ? [] : [alias],
       dropped_aliases: ALIASES.filter((name) => name !== alias),
     };
+  }
+
+  /** An alias names one version of a model: of those at a stage the one that came there last. */
+  async #stageAlias({
+    model_version_id,
+    experiment_id,
+    model_name,
+    stage,
+  }: ModelVersion): Promise<Alias | null> {
+    const alias = STAGE_ALIAS[stage];
+    if (alias === null) return null;
+    const versions = await this.#database.modelVersions.list(experiment_id);
+    const last = versions
+      .filter((one) => one.model_name === model_name && one.stage === stage)
+      .sort(byArrival)
+      .at(-1);
+    return last?.model_version_id === model_version_id ? alias : null;
   }
 
   async #isPrevious(version: ModelVersion): Promise<boolean> {
@@ -93,4 +110,9 @@ export class RegistryManager {
     const previous = await this.#database.deployments.getPreviousProduction(serving);
     return previous?.model_version_id === version.model_version_id;
   }
+}
+
+function byArrival(one: ModelVersion, other: ModelVersion): number {
+  const [at, otherAt] = [one.promoted_at ?? one.registered_at, other.promoted_at ?? other.registered_at];
+  return at === otherAt ? one.version - other.version : at < otherAt ? -1 : 1;
 }

@@ -15,6 +15,7 @@ export async function startRollout(
   const row = {
     ...rollout,
     steps: json(rollout.steps),
+    asked_steps: json(rollout.asked_steps),
     judge: json(rollout.judge),
     judge_state: json(rollout.judge_state),
     verdict: json(rollout.verdict),

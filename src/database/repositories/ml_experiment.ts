@@ -16,9 +16,12 @@ const policyColumns = Object.keys(gatePolicySchema.shape).join(", ");
 
 export class MLExperimentRepository implements Experiments {
   readonly #database: Database;
+  readonly #owner: Database;
 
-  constructor(database: Database) {
+  /** `owner` may write what the deployer's own role only reads. */
+  constructor(database: Database, owner: Database) {
     this.#database = database;
+    this.#owner = owner;
   }
 
   async get(experimentId: string): Promise<Experiment | null> {
@@ -64,7 +67,10 @@ export class MLExperimentRepository implements Experiments {
     return policy ?? STANDARD_GATE_POLICY;
   }
 
-  /** @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment */
+  /**
+   * @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment,
+   * ServiceRefusedError unless DATABASE_URL names the tables' owner
+   */
   async setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy> {
     const usual = {
       during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
@@ -72,7 +78,7 @@ export class MLExperimentRepository implements Experiments {
       approvals_by_move: policy.approvals_by_move ?? {},
     };
     const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
-    await this.#database.query(
+    await this.#owner.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
          maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement, approvals_for_production,

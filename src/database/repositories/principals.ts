@@ -11,9 +11,12 @@ const principalRow = z.strictObject({ principal: z.string() });
 
 export class PostgresPrincipals implements Principals {
   readonly #database: Database;
+  readonly #owner: Database;
 
-  constructor(database: Database) {
+  /** `owner` may write what the deployer's own role only reads. */
+  constructor(database: Database, owner: Database) {
     this.#database = database;
+    this.#owner = owner;
   }
 
   async authenticate(token: string): Promise<{ principal: string }> {
@@ -22,7 +25,8 @@ export class PostgresPrincipals implements Principals {
 
   /**
    * A principal that is enrolled again has the new token only.
-   * @throws InvalidRequestError for a token under 16 characters, ConflictError for one that is another principal's
+   * @throws InvalidRequestError for a token under 16 characters, ConflictError for one that is another principal's,
+   * ServiceRefusedError unless DATABASE_URL names the tables' owner
    */
   async enrol(principal: string, token: string): Promise<void> {
     if (token.length < MINIMUM_TOKEN_LENGTH) {
@@ -30,7 +34,7 @@ export class PostgresPrincipals implements Principals {
         `The token for ${principal} has ${token.length} characters; use a random one of at least ${MINIMUM_TOKEN_LENGTH}`,
       );
     }
-    await this.#database.query(
+    await this.#owner.query(
       anyRow,
       `insert into ml_principals (principal, token_sha256) values ($1, $2)
        on conflict (principal) do update set token_sha256 = excluded.token_sha256, enrolled_at = clock_timestamp()`,

@@ -21,6 +21,7 @@ import { carry, restore } from "./carried_errors.ts";
 import { CrashPoints, watchFilesAndCalls, watchStatements } from "./crash_points.ts";
 import { withoutSignals } from "./portable_values.ts";
 import { type Deed, type Order, toChildSchema } from "./protocol.ts";
+import { realEngine } from "./real/real_parts.ts";
 
 /**
  * A process of the deployer that is made to be killed: over the real database, its other parts in the process that started
@@ -55,25 +56,50 @@ function ownRouter({ home, binary }: NonNullable<Order["envoy"]>): EnvoyRouter {
   return new EnvoyRouter({ home, envoyPath: binary });
 }
 
-async function carryOut({ order, database_url, settings, envoy, crash_at }: Order): Promise<void> {
-  const database = createDatabase({ url: database_url, holder: `crash-${randomUUID()}` });
+function remoteEngine(envoy: Order["envoy"]): ReturnType<typeof realEngine> {
   const packager = new InMemoryModelPackager();
-  const parts: Parts = {
-    database,
+  return {
     registry: remote("registry", new InMemoryModelRegistry()),
     packager: remote("packager", packager),
     server: remote("server", new InMemoryModelServer(packager)),
     router: envoy === null ? remote("router", new InMemoryTrafficRouter()) : ownRouter(envoy),
     predictionLogs: new InMemoryPredictionLogs(),
+  };
+}
+
+function ownEngine(tools: NonNullable<Order["real"]>): ReturnType<typeof realEngine> {
+  watchFilesAndCalls(points, tools.home);
+  return realEngine(tools);
+}
+
+async function carryOut({ order, database_url, settings, envoy, real, crash_at }: Order): Promise<void> {
+  const database = createDatabase({ url: database_url, holder: `crash-${randomUUID()}` });
+  const parts: Parts = {
+    database,
+    ...(real === null ? remoteEngine(envoy) : ownEngine(real)),
     workingMemory: remote("workingMemory", new InMemoryWorkingMemory()),
     episodicMemory: remote("episodicMemory", new InMemoryEpisodicMemory()),
     proceduralMemory: remote("proceduralMemory", new InMemoryProceduralMemory()),
   };
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities);
-  points.begin(crash_at, (what) => envoy === null || OF_THE_ROUTER.test(what));
+  points.begin(crash_at, envoy === null ? onceUntilTheNextStatement() : (what) => OF_THE_ROUTER.test(what));
   const lived = await does(order, new ModelDeployerAgent(graph), new Worker(capabilities, graph));
   process.send?.({ ...lived, passed: points.passed });
+}
+
+/** How often a part that is not ready yet is asked again has no bound, so each such question counts once. */
+function onceUntilTheNextStatement(): (what: string) => boolean {
+  const asked = new Set<string>();
+  return (what) => {
+    if (!what.startsWith("http: ")) {
+      asked.clear();
+      return true;
+    }
+    const isNew = !asked.has(what);
+    asked.add(what);
+    return isNew;
+  };
 }
 
 async function does(deed: Deed, agent: ModelDeployerAgent, worker: Worker) {

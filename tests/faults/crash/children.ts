@@ -17,7 +17,8 @@ export type Ending =
 const childPath = fileURLToPath(new URL("./child.ts", import.meta.url));
 /** Compiled code of earlier children, without which each would take twice as long to be ready. */
 const compileCache = join(tmpdir(), "model-deployer-fault-suite-code");
-const CASE_MS = 60_000;
+/** A real server may take long to start on a busy machine. */
+const CASE_MS = 240_000;
 
 /** Keeps some processes ready, for most of what a case costs is their start. */
 export class ChildPool {

@@ -6,6 +6,8 @@ import type { CrashScenario, Resumption } from "./scenario.ts";
 
 /** Of each scenario in a selection, and pairs of the whole row. */
 const POINTS_IN_SELECTION = 4;
+/** Whoever meets a dead one's lease may wait for it. */
+const WITH_OTHERS_IN_SELECTION = 1;
 const PAIRS_IN_SELECTION = 1;
 const PAIRS_IN_WHOLE = 8;
 const STAGES = 2;
@@ -21,11 +23,24 @@ export function crashRow(
   return {
     name,
     fault: `SIGKILL before and after each I/O of ${what}; carried on by a worker and by the caller, it comes out the same`,
-    run: (options) => runScenarios(scenarios, { ...options, ...(router && { router }) }),
+    run: (options) => runScenarios(scenarios, { ...options, casesOf, ...(router && { router }) }),
   };
 }
 
-type Options = RowOptions & { router?: "envoy" };
+/** As `crashRow`, with other callers at the same endpoint before anybody carries on. */
+export function crashRowWithOthers(name: string, scenarios: readonly CrashScenario[]): FaultRow {
+  return {
+    name,
+    fault:
+      "SIGKILL before and after each I/O; before anybody carries it on, others ask with the same key and another body, and for the like with a key of their own: they are told so, and it comes out right",
+    run: (options) => runScenarios(scenarios, { ...options, casesOf: casesWithOthersOf }),
+  };
+}
+
+interface Options extends RowOptions {
+  router?: "envoy";
+  casesOf: (expected: Expected, options: RowOptions) => Case[];
+}
 
 async function runScenarios(scenarios: readonly CrashScenario[], options: Options): Promise<RowResult> {
   const result: RowResult = { cases: 0, converged: 0, lost: 0, violations: [], notes: [] };
@@ -51,7 +66,7 @@ async function runScenario(
   const stages = [first, ...(await Promise.all(Array.from({ length: STAGES - 1 }, open)))];
   try {
     const expected = await first.expected();
-    const cases = casesOf(expected, options);
+    const cases = options.casesOf(expected, options);
     let deaths = 0;
     await Promise.all(
       stages.map(async (stage) => {
@@ -93,6 +108,14 @@ function casesOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
       await stage.crashTwice(first, second, by, expected),
     ]),
   ];
+}
+
+function casesWithOthersOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
+  const every = expected.points.map((_, index) => index + 1);
+  const chosen = extent === "whole" ? every : sampleOf(every, WITH_OTHERS_IN_SELECTION, randomFrom(seed));
+  return chosen.map((at): Case => async (stage) => [
+    await stage.crashWithOthers(at, at % 4 < 2 ? "request" : "worker", expected),
+  ]);
 }
 
 function note(result: RowResult, scenario: CrashScenario, { died, wrong }: Outcome): void {

@@ -5,6 +5,7 @@ import { differences, portraitOf } from "./portrait.ts";
 import type { Deed } from "./protocol.ts";
 import { type Moment, RestorableDeployer } from "./restorable_deployer.ts";
 import { RestorableEnvoy } from "./restorable_envoy.ts";
+import { callOthers } from "./other_callers.ts";
 import { type CrashScenario, letTimePass, resume, type Resumption, settle, type Told } from "./scenario.ts";
 
 export interface StageOptions {
@@ -86,7 +87,7 @@ export class CrashStage {
   /** Dies at the point, and is then carried on in every way that there is, each time from the same remains. */
   async crash(at: number, expected: Expected): Promise<Outcome[]> {
     await this.#deployer.restore(this.#beginning);
-    const died = diedAt(await this.#play(this.#deed, at));
+    const died = await this.#die(this.#deed, at);
     const remains = await this.#deployer.keep();
     const outcomes: Outcome[] = [];
     for (const [tried, by] of this.#ways(at).entries()) {
@@ -100,10 +101,29 @@ export class CrashStage {
   /** Dies at the point; whoever carries it on dies too, at a point of its own. */
   async crashTwice(first: number, second: number, by: Resumption, expected: Expected): Promise<Outcome> {
     await this.#deployer.restore(this.#beginning);
-    const died = diedAt(await this.#play(this.#deed, first));
+    const died = await this.#die(this.#deed, first);
     await letTimePass(this.#scenario, this.#deployer.given);
-    died.push(...diedAt(await this.#play(by === "worker" ? { does: "tick" } : this.#deed, second)));
+    died.push(...(await this.#die(by === "worker" ? { does: "tick" } : this.#deed, second)));
     return { died, wrong: await this.#compare(expected, by) };
+  }
+
+  /**
+   * Dies at the point; before anybody carries it on, other callers come: one with the same key and another body, one
+   * with another request about the same. Whoever loses against the dead is told so, and changes nothing.
+   */
+  async crashWithOthers(at: number, by: Resumption, expected: Expected): Promise<Outcome> {
+    await this.#deployer.restore(this.#beginning);
+    const died = await this.#die(this.#deed, at);
+    const others = await callOthers(this.#deployer.given, this.#deed);
+    const wanted = others.changed ? null : { ...expected, portrait: withoutOthers(expected.portrait) };
+    const wrong = [...others.wrong, ...(await this.#compare(wanted, by))];
+    return { died, wrong };
+  }
+
+  async #die(deed: Deed, at: number): Promise<string[]> {
+    const died = diedAt(await this.#play(deed, at));
+    if (died.length > 0) await this.#scenario.afterDeath?.(this.#deployer.given);
+    return died;
   }
 
   /** In turn, so that each is often the one that finds the very remains and not what was restored of them. */
@@ -115,19 +135,22 @@ export class CrashStage {
   async #play(deed: Deed, crashAt: number | null): Promise<Ending> {
     const order = {
       order: deed,
-      database_url: this.#deployer.childUrl,
+      database_url: this.#deployer.database.childUrl,
       settings: standardSettings,
       envoy: this.#envoy === null ? null : { home: this.#envoy.home, binary: this.#envoy.binary },
+      real: null,
       crash_at: crashAt,
     };
     const ending = await this.#children.run(order, (call) => this.#deployer.fakes.serve(call));
-    await this.#deployer.childrenAreGone();
+    await this.#deployer.database.childrenAreGone();
     return ending;
   }
 
-  async #compare(expected: Expected, by: Resumption): Promise<string[]> {
+  /** Without `expected`, only to what must always hold. */
+  async #compare(expected: Expected | null, by: Resumption): Promise<string[]> {
     try {
       const { portrait, told, wrong } = await this.#carryToItsEnd(by);
+      if (expected === null) return wrong.map((sentence) => `carried on by ${by}: ${sentence}`);
       const answers = { answer: told?.answer, error: told?.error };
       const wanted = { answer: expected.told?.answer, error: expected.told?.error };
       return [...wrong, ...differences(portrait, expected.portrait), ...differences(answers, wanted)].map(
@@ -147,6 +170,13 @@ export class CrashStage {
     const wrong = [...problems, ...(await this.#deployer.violations())];
     return { portrait: await portraitOf(given), told, wrong };
   }
+}
+
+/** What callers leave behind who were refused. */
+const OF_THE_REFUSED = ["operations", "approvals", "outbox", "episodes"];
+
+function withoutOthers(portrait: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(portrait).filter(([name]) => !OF_THE_REFUSED.includes(name)));
 }
 
 function diedAt(ending: Ending): string[] {

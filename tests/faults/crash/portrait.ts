@@ -1,5 +1,6 @@
 import canonicalize from "canonicalize";
 import type { GivenDeployer } from "../../support/deployer.ts";
+import type { World } from "../../support/world.ts";
 
 /**
  * All that a person would call the outcome, without what differs between any two runs: times, drawn ids, who did it at the
@@ -7,15 +8,13 @@ import type { GivenDeployer } from "../../support/deployer.ts";
  */
 export async function portraitOf(given: GivenDeployer): Promise<Record<string, unknown>> {
   const { sql } = given.world;
-  const portrait: Record<string, unknown> = {};
-  for (const [name, query] of Object.entries(QUERIES)) portrait[name] = await sql(query);
   const versions = await sql(
     "select model_name, version from ml_model_registry order by model_name, version",
   );
   const options = { signal: AbortSignal.timeout(10_000) };
   const endpoints = await sql("select endpoint_name from ml_endpoints order by 1");
   return {
-    ...portrait,
+    ...(await portraitOfRows(sql)),
     registry: versions.map((row) =>
       given.registry.projectionOf(String(row["model_name"]), Number(row["version"])),
     ),
@@ -27,6 +26,13 @@ export async function portraitOf(given: GivenDeployer): Promise<Record<string, u
     built: given.packager.built,
     episodes: given.episodicMemory.episodes.map((episode) => episode.dedupe_key).sort(),
   };
+}
+
+/** As far as the database alone shows it. */
+export async function portraitOfRows(sql: World["sql"]): Promise<Record<string, unknown>> {
+  const portrait: Record<string, unknown> = {};
+  for (const [name, query] of Object.entries(QUERIES)) portrait[name] = await sql(query);
+  return portrait;
 }
 
 const QUERIES = {

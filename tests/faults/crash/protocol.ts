@@ -21,6 +21,16 @@ const replySchema = z.union([
   z.strictObject({ reply: z.int(), error: carriedErrorSchema }),
 ]);
 
+/** Where the real parts find what they need; `home` is where they keep what is theirs. */
+export const realToolsSchema = z.strictObject({
+  home: z.string(),
+  cache: z.string(),
+  mlflow_url: z.string(),
+  bentoml: z.string(),
+  uv: z.string(),
+  envoy: z.string(),
+});
+
 const orderSchema = z.strictObject({
   order: deedSchema,
   database_url: z.string(),
@@ -34,6 +44,8 @@ const orderSchema = z.strictObject({
   }),
   /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */
   envoy: z.strictObject({ home: z.string(), binary: z.string() }).nullable(),
+  /** All parts of the child's own but the memories; null to ask for those of the other process. */
+  real: realToolsSchema.nullable(),
   /** The number of the point to die at; null to live through all of them. */
   crash_at: z.int().min(1).nullable(),
 });

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
@@ -14,30 +14,30 @@ export class RestorableEnvoy {
   readonly binary: string;
   readonly router: EnvoyRouter;
   readonly #scratch: string;
-  readonly #endpoints = new Set<string>();
   #kept = 0;
 
-  private constructor(scratch: string, binary: string) {
+  private constructor(scratch: string, home: string, binary: string) {
     this.#scratch = scratch;
-    this.home = join(scratch, "home");
+    this.home = home;
     this.binary = binary;
     this.router = new EnvoyRouter({ home: this.home, envoyPath: binary });
   }
 
-  static async create({ cacheDirectory }: Pick<TestServices, "cacheDirectory">): Promise<RestorableEnvoy> {
+  /** In a home of its own, unless one is given, which then stays. */
+  static async create(
+    { cacheDirectory }: Pick<TestServices, "cacheDirectory">,
+    home?: string,
+  ): Promise<RestorableEnvoy> {
     const { envoy } = await ensureToolsEnvironment({ cacheDirectory });
-    return new RestorableEnvoy(await mkdtemp(join(tmpdir(), "crash-envoy-")), envoy);
-  }
-
-  /** Those whose Envoy is ended and begun anew by `restore`. */
-  remember(endpointName: string): void {
-    this.#endpoints.add(endpointName);
+    const scratch = await mkdtemp(join(tmpdir(), "crash-envoy-"));
+    return new RestorableEnvoy(scratch, home ?? join(scratch, "home"), envoy);
   }
 
   /** Processes, and the logs and locks that belong to them, are no part of it. @returns where it is kept */
   async keep(): Promise<string> {
     const kept = join(this.#scratch, `kept-${++this.#kept}`);
-    await cp(this.home, kept, {
+    await mkdir(join(this.home, "router"), { recursive: true });
+    await cp(join(this.home, "router"), join(kept, "router"), {
       recursive: true,
       filter: (path) => !isOfAProcess(relative(this.home, path)),
     });
@@ -48,7 +48,7 @@ export class RestorableEnvoy {
     await this.#end();
     await rm(join(this.home, "router"), { recursive: true, force: true });
     await cp(kept, this.home, { recursive: true });
-    for (const name of this.#endpoints)
+    for (const name of await this.#endpoints())
       await this.router.open(name, { signal: AbortSignal.timeout(CALL_MS) });
   }
 
@@ -57,8 +57,12 @@ export class RestorableEnvoy {
     await rm(this.#scratch, { recursive: true, force: true });
   }
 
+  #endpoints(): Promise<string[]> {
+    return readdir(join(this.home, "router")).catch(() => []);
+  }
+
   async #end(): Promise<void> {
-    for (const name of this.#endpoints) {
+    for (const name of await this.#endpoints()) {
       await stopProcess(join(this.home, "router", name, "run"), "envoy", { graceMs: 0 });
       await this.router.close(name, { signal: AbortSignal.timeout(CALL_MS) });
     }

@@ -1,15 +1,21 @@
+import canonicalize from "canonicalize";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 import { carry } from "./carried_errors.ts";
 import type { Deed } from "./protocol.ts";
 
+/** What carrying on needs of a deployer. */
+export type Carrier = Pick<GivenDeployer, "world" | "database" | "graph" | "agent" | "worker">;
+
 /** A story with one process in it that may be killed. */
-export interface CrashScenario {
+export interface CrashScenario<Given extends Carrier = GivenDeployer> {
   name: string;
   /** Brings about what is there before. @returns what the process does that is killed */
-  given(deployer: GivenDeployer): Promise<Deed>;
+  given(deployer: Given): Promise<Deed>;
   /** What happens outside before each time that somebody acts, such as traffic or an approval; nothing unless given. */
-  meanwhile?(deployer: GivenDeployer): Promise<void>;
+  meanwhile?(deployer: Given): Promise<void>;
+  /** What happens outside once a process has died, before anybody carries on; nothing unless given. */
+  afterDeath?(deployer: Given): Promise<void>;
   /** The code of the error that it all ends with; none unless given. */
   fails?: string;
 }
@@ -27,7 +33,10 @@ const TIME_PASSES = `
   update ml_rollouts set claimed_until = null, next_tick_at = clock_timestamp() + interval '1 hour'
     where status = 'running'`;
 
-export async function letTimePass(scenario: CrashScenario, given: GivenDeployer): Promise<void> {
+export async function letTimePass<Given extends Carrier>(
+  scenario: CrashScenario<Given>,
+  given: Given,
+): Promise<void> {
   await given.world.sql(TIME_PASSES);
   await scenario.meanwhile?.(given);
 }
@@ -39,9 +48,9 @@ export interface Told {
 }
 
 /** Somebody else goes on: a worker, or the caller who asks again and gets the answer. */
-export async function resume(
-  scenario: CrashScenario,
-  given: GivenDeployer,
+export async function resume<Given extends Carrier>(
+  scenario: CrashScenario<Given>,
+  given: Given,
   deed: Deed,
   by: Resumption,
 ): Promise<Told | null> {
@@ -52,9 +61,9 @@ export async function resume(
 }
 
 /** Until nobody's approval is missing any more. */
-async function askAgain(
-  scenario: CrashScenario,
-  given: GivenDeployer,
+async function askAgain<Given extends Carrier>(
+  scenario: CrashScenario<Given>,
+  given: Given,
   request: Record<string, unknown>,
 ): Promise<Told> {
   for (let asked = 1; ; asked += 1) {
@@ -66,7 +75,8 @@ async function askAgain(
 
 const MOST_ASKED = 3;
 
-async function ask(given: GivenDeployer, request: Record<string, unknown>): Promise<Told> {
+/** What one caller is told. */
+export async function ask(given: Carrier, request: Record<string, unknown>): Promise<Told> {
   try {
     const action = String(request["deployment_action"]);
     return told(await given.agent.execute({ ...request, deployment_action: action }), null);
@@ -85,13 +95,17 @@ function told(answer: unknown, error: string | null): Told {
   const lasting = Object.entries(answer).filter(
     ([name]) => !["deployment_plan", "warnings", "degraded", "spans"].includes(name),
   );
-  return { answer: JSON.stringify(Object.fromEntries(lasting)).replaceAll(DIFFERS, ""), error };
+  // MLflow tells metrics in any order.
+  return { answer: canonicalize(Object.fromEntries(lasting))?.replaceAll(DIFFERS, ""), error };
 }
 
 const ROUNDS = 12;
 
 /** Worker's rounds until nothing is due any more. @returns what the last round could not do */
-export async function settle(scenario: CrashScenario, given: GivenDeployer): Promise<string[]> {
+export async function settle<Given extends Carrier>(
+  scenario: CrashScenario<Given>,
+  given: Given,
+): Promise<string[]> {
   for (let round = 0; ; round += 1) {
     await letTimePass(scenario, given);
     const { resumed, drained, rollouts, problems } = await given.worker.tick();

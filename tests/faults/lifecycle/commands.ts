@@ -4,10 +4,8 @@ import { ServiceUnavailableError } from "../../../src/agents/model_deployer/erro
 import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
 import { anotherProcess } from "../../support/deployer.ts";
 import { hold } from "../checked_property.ts";
-import type * as model from "./model.ts";
-import { type RealLifecycle, standingOf } from "./real.ts";
-
-type Lifecycle = model.Lifecycle;
+import type { Lifecycle, Outcome } from "./life.ts";
+import { type Approval, type RealLifecycle, standingOf } from "./real.ts";
 
 /** Where a call fails once: it never happened, or it happened and nobody heard of it. */
 export interface Cut {
@@ -17,8 +15,8 @@ export interface Cut {
 
 /** One step of a script, in the model and in the deployer, after which both must say the same. */
 export abstract class Step implements fc.AsyncCommand<Lifecycle, RealLifecycle> {
-  abstract inModel(life: Lifecycle): model.Outcome;
-  abstract inReal(real: RealLifecycle, life: Lifecycle): Promise<model.Outcome>;
+  abstract inModel(life: Lifecycle): Outcome;
+  abstract inReal(real: RealLifecycle, life: Lifecycle): Promise<Outcome>;
   abstract toString(): string;
 
   /** Whether the step can stand where it does; any request can. */
@@ -46,36 +44,36 @@ async function sameStanding(step: Step, life: Lifecycle, real: RealLifecycle): P
 }
 
 export interface Ask {
-  inModel: (life: Lifecycle, approved: boolean) => model.Outcome;
+  inModel: (life: Lifecycle, approved: boolean) => Outcome;
   request: (real: RealLifecycle, life: Lifecycle) => Promise<ModelDeployerRequest>;
   text: string;
 }
 
-/** A caller asks for something, with or without somebody who approves. */
+/** A caller asks for something, with or without somebody who approves in time. */
 export class Asking extends Step {
   readonly #ask: Ask;
-  readonly #approved: boolean;
+  readonly #approval: Approval;
 
-  constructor(ask: Ask, approved: boolean) {
+  constructor(ask: Ask, approval: Approval) {
     super();
     this.#ask = ask;
-    this.#approved = approved;
+    this.#approval = approval;
   }
 
   check(): boolean {
     return true;
   }
 
-  inModel(life: Lifecycle): model.Outcome {
-    return this.#ask.inModel(life, this.#approved);
+  inModel(life: Lifecycle): Outcome {
+    return this.#ask.inModel(life, this.#approval === "given");
   }
 
-  async inReal(real: RealLifecycle, life: Lifecycle): Promise<model.Outcome> {
-    return real.ask(await this.#ask.request(real, life), this.#approved);
+  async inReal(real: RealLifecycle, life: Lifecycle): Promise<Outcome> {
+    return real.ask(await this.#ask.request(real, life), this.#approval);
   }
 
   toString(): string {
-    return `${this.#ask.text}${this.#approved ? "" : " unapproved"}`;
+    return `${this.#ask.text}${this.#approval === "given" ? "" : `, approval ${this.#approval}`}`;
   }
 }
 
@@ -94,11 +92,11 @@ export class CutOff extends Step {
     return true;
   }
 
-  inModel(life: Lifecycle): model.Outcome {
+  inModel(life: Lifecycle): Outcome {
     return this.#ask.inModel(life, true);
   }
 
-  async inReal(real: RealLifecycle, life: Lifecycle): Promise<model.Outcome> {
+  async inReal(real: RealLifecycle, life: Lifecycle): Promise<Outcome> {
     const { call, when } = this.#cut;
     const request = await this.#ask.request(real, life);
     real.given.wire.fail(call, {
@@ -106,7 +104,7 @@ export class CutOff extends Step {
       times: 1,
       error: new ServiceUnavailableError(call, "it was cut off"),
     });
-    const outcome = await real.ask(request, true);
+    const outcome = await real.ask(request, "given");
     real.given.wire.mend();
     await real.holdRollouts();
     await anotherProcess(real.given).worker.tick();
@@ -152,12 +150,12 @@ export class Happens extends Step {
     return this.#happening.isPossible?.(life) ?? true;
   }
 
-  inModel(life: Lifecycle): model.Outcome {
+  inModel(life: Lifecycle): Outcome {
     this.#happening.inModel(life);
     return "done";
   }
 
-  async inReal(real: RealLifecycle, life: Lifecycle): Promise<model.Outcome> {
+  async inReal(real: RealLifecycle, life: Lifecycle): Promise<Outcome> {
     await this.#happening.inReal(real, life);
     return "done";
   }

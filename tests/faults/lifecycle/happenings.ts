@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { ENDPOINT } from "../../support/deployer.ts";
 import { Happens } from "./commands.ts";
-import * as model from "./model.ts";
-
-type Lifecycle = model.Lifecycle;
+import { type Lifecycle, newest, openRollout, previousOf, restartListener, serve, wait } from "./life.ts";
+import * as rollouts from "./rollout_model.ts";
 
 const isOpen = (life: Readonly<Lifecycle>) => Object.keys(life.weights).length > 0 || life.mirror !== null;
 
@@ -11,7 +10,7 @@ export const traffic = (requests: number) =>
   new Happens({
     text: `${requests} requests come`,
     inModel: (life) => {
-      model.serve(life, requests);
+      serve(life, requests);
     },
     inReal: async (real) => {
       real.sendTraffic(requests, null);
@@ -21,47 +20,79 @@ export const traffic = (requests: number) =>
 
 export const look = new Happens({
   text: "the worker looks",
-  inModel: model.look,
+  inModel: rollouts.look,
   inReal: (real) => real.lookNow(),
 });
 
 const failingCandidate = new Happens({
   text: "the candidate fails every request, and the worker looks",
   inModel: (life) => {
-    model.serve(life, 1_000);
-    model.rollBack(life, life.rollout?.candidate ?? "none");
+    serve(life, 1_000);
+    rollouts.fail(life);
   },
   inReal: async (real, life) => {
     real.sendTraffic(1_000, life.rollout?.candidate ?? null);
     await real.lookNow();
   },
-  isPossible: ({ rollout }) => rollout !== null && rollout.unseen === 0,
+  isPossible: (life) => openRollout(life)?.unseen === 0,
 });
 
 const dyingCandidate = new Happens({
   text: "the candidate's server dies, and the worker looks",
   inModel: (life) => {
-    model.rollBack(life, life.rollout?.candidate ?? "none");
+    rollouts.fail(life);
   },
   inReal: async (real, life) => {
     real.given.server.crash(real.idOf(life.rollout?.candidate ?? "none"));
     await real.lookNow();
   },
-  isPossible: ({ rollout }) => rollout !== null,
+  isPossible: (life) => openRollout(life) !== null,
+});
+
+/** Whose baseline is still warm: then the judge brings that back. */
+const failingAfterwards = new Happens({
+  text: "what was rolled out fails every request, and the worker looks",
+  inModel: (life) => {
+    serve(life, 1_000);
+    rollouts.fail(life);
+  },
+  inReal: async (real, life) => {
+    await real.lookNow();
+    real.sendTraffic(1_000, life.rollout?.candidate ?? null);
+    await real.lookNow();
+  },
+  isPossible: ({ rollout, weights, deployments }) =>
+    rollout?.status === "completed" &&
+    weights[rollout.candidate] === 100 &&
+    deployments[rollout.baseline]?.isWarm === true,
+});
+
+const failingShadow = new Happens({
+  text: "the shadow fails a hundred requests",
+  inModel: (life) => {
+    serve(life, 100, 100);
+  },
+  inReal: async (real, life) => {
+    real.sendTraffic(100, life.mirror?.name ?? null);
+  },
+  isPossible: ({ mirror }) => mirror !== null,
 });
 
 const dyingWarmServer = new Happens({
   text: "a warm server dies",
-  inModel: () => undefined,
-  inReal: async (real, life) => {
-    real.given.server.crash(real.idOf(model.previousOf(life, model.newest(life)) ?? "none"));
+  inModel: (life) => {
+    const previous = life.deployments[previousOf(life, newest(life)) ?? "none"];
+    if (previous !== undefined) previous.isWarm = false;
   },
-  isPossible: (life) => life.rollout === null && model.previousOf(life, model.newest(life)) !== null,
+  inReal: async (real, life) => {
+    real.given.server.crash(real.idOf(previousOf(life, newest(life)) ?? "none"));
+  },
+  isPossible: (life) => openRollout(life) === null && previousOf(life, newest(life)) !== null,
 });
 
 const dyingListener = new Happens({
   text: "the listener dies and is opened again",
-  inModel: model.restartListener,
+  inModel: restartListener,
   inReal: async ({ given }) => {
     given.router.kill(ENDPOINT);
     await given.router.open(ENDPOINT, { signal: AbortSignal.timeout(1_000) });
@@ -69,11 +100,11 @@ const dyingListener = new Happens({
   isPossible: isOpen,
 });
 
-const waiting = (hours: number) =>
+export const waiting = (hours: number) =>
   new Happens({
     text: `${hours} hours pass`,
     inModel: (life) => {
-      model.wait(life, hours);
+      wait(life, hours);
     },
     inReal: (real) => real.wait(hours),
   });
@@ -83,7 +114,14 @@ export const happenings = fc.oneof(
   { weight: 4, arbitrary: fc.constant(look) },
   {
     weight: 3,
-    arbitrary: fc.constantFrom(failingCandidate, dyingCandidate, dyingWarmServer, dyingListener),
+    arbitrary: fc.constantFrom(
+      failingCandidate,
+      failingAfterwards,
+      failingShadow,
+      dyingCandidate,
+      dyingWarmServer,
+      dyingListener,
+    ),
   },
-  { weight: 1, arbitrary: fc.constantFrom(1, 25).map(waiting) },
+  { weight: 2, arbitrary: fc.constantFrom(0.25, 1, 25).map(waiting) },
 );

@@ -1,59 +1,20 @@
-/**
- * The lifecycle as its specification tells it, small enough to be read at once and without a line of the product: what a
- * caller may ask for, what is refused, and what serves afterwards. Deployments are `d1`, `d2`, and so on.
- */
+/** What a caller may ask for, what is refused, and what serves afterwards. */
+import {
+  drain,
+  type Lifecycle,
+  NEXT,
+  openRollout,
+  type Outcome,
+  route,
+  type Stage,
+  takeBack,
+  type Target,
+} from "./life.ts";
+import { begin, isHeldUp } from "./rollout_model.ts";
 
-export type Stage = "development" | "staging" | "shadow" | "production" | "archived";
-export type Target = "staging" | "shadow" | "production";
-/** `done`, or the code of the error. */
-export type Outcome = string;
-
-interface Deployment {
-  run: string;
-  target: Target;
-  status: "deploying" | "active" | "draining" | "rolled_back";
-  /** Counts of the endpoint's switches: when it first and last had weight. */
-  first: number | null;
-  last: number | null;
-}
-
-export interface Lifecycle {
-  stages: Record<string, Stage>;
-  deployments: Record<string, Deployment>;
-  /** Of the endpoint that callers use. */
-  weights: Record<string, number>;
-  mirror: { name: string; hours: number; requests: number } | null;
-  staging: string | null;
-  /** `unseen` came since the worker looked. */
-  rollout: { candidate: string; baseline: string; step: number; answers: number; unseen: number } | null;
-  switches: number;
-}
-
-/** Of four runs the last one misses the criteria. */
-export const RUNS = ["run1", "run2", "run3", "run4", "poor"] as const;
-export const STEPS = [10, 50, 100] as const;
-export const NEXT: Readonly<Record<Stage, Stage | null>> = {
-  development: "staging",
-  staging: "shadow",
-  shadow: "production",
-  production: "archived",
-  archived: null,
-};
 const SHADOW_HOURS = 24;
 const SHADOW_REQUESTS = 1_000;
-const SAMPLES = 50;
-
-export function newLifecycle(): Lifecycle {
-  return {
-    stages: {},
-    deployments: {},
-    weights: {},
-    mirror: null,
-    staging: null,
-    rollout: null,
-    switches: 0,
-  };
-}
+const SHADOW_ERROR_RATE = 0.01;
 
 export function register(life: Lifecycle, run: string): Outcome {
   life.stages[run] ??= "development";
@@ -68,7 +29,7 @@ export function promote(life: Lifecycle, run: string, to: Stage, approved: boole
     life.stages[run] = to;
     return "done";
   }
-  if (life.rollout !== null) return "conflict";
+  if (openRollout(life) !== null) return "conflict";
   if (to === "production" && !mayGoToProduction(life, run)) return "production_criteria_not_met";
   if (!approved) return "approval_required";
   if (to === "archived") archive(life, run);
@@ -83,7 +44,8 @@ function mayGoToProduction(life: Lifecycle, run: string): boolean {
   const { mirror } = life;
   if (run === "poor" || mirror === null) return false;
   const isOwn = life.deployments[mirror.name]?.run === run;
-  return isOwn && mirror.hours >= SHADOW_HOURS && mirror.requests >= SHADOW_REQUESTS;
+  const isRight = mirror.errors <= SHADOW_ERROR_RATE * mirror.requests;
+  return isOwn && mirror.hours >= SHADOW_HOURS && mirror.requests >= SHADOW_REQUESTS && isRight;
 }
 
 /** What served ends; what served beside one that was never deployed is at production again. */
@@ -108,143 +70,86 @@ export function deploy(
   const stage = life.stages[run];
   if (stage === undefined) return "not_found";
   if (stage !== target) return "stage_mismatch";
-  const name = `d${Object.keys(life.deployments).length + 1}`;
-  if (target === "production") return deployToProduction(life, run, name, how);
-  life.deployments[name] = { run, target, status: "active", first: null, last: null };
+  if (target === "production") return deployToProduction(life, run, how);
+  const name = addDeployment(life, run, target);
   if (target === "staging") {
     drain(life, life.staging);
     life.staging = name;
   } else {
     drain(life, life.mirror?.name ?? null);
-    life.mirror = { name, hours: 0, requests: 0 };
+    life.mirror = { name, hours: 0, requests: 0, errors: 0 };
     route(life, life.weights);
   }
   return "done";
 }
 
+function addDeployment(life: Lifecycle, run: string, target: Target): string {
+  const name = `d${Object.keys(life.deployments).length + 1}`;
+  life.deployments[name] = { run, target, status: "active", first: null, last: null, isWarm: true };
+  return name;
+}
+
 function deployToProduction(
   life: Lifecycle,
   run: string,
-  name: string,
   { atOnce, approved }: { atOnce: boolean; approved: boolean },
 ): Outcome {
-  if (life.rollout !== null) return "conflict";
+  if (openRollout(life) !== null) return "conflict";
+  if (!atOnce && isHeldUp(life)) return "conflict";
+  const isReplacing = Object.keys(life.weights).length > 0;
+  if (isReplacing && atOnce && !approved) return "approval_required";
+  serveAtProduction(life, run, atOnce);
+  return "done";
+}
+
+/** Its own shadow ends; what serves is replaced at once or in steps. */
+function serveAtProduction(life: Lifecycle, run: string, atOnce: boolean): void {
   const [baseline] = Object.keys(life.weights);
-  if (baseline !== undefined && atOnce && !approved) return "approval_required";
   if (life.mirror !== null && life.deployments[life.mirror.name]?.run === run) {
     drain(life, life.mirror.name);
     life.mirror = null;
   }
-  const status = baseline === undefined || atOnce ? "active" : "deploying";
-  life.deployments[name] = { run, target: "production", status, first: null, last: null };
+  const name = addDeployment(life, run, "production");
   if (baseline === undefined) {
     route(life, { [name]: 100 });
-  } else if (atOnce) {
-    drain(life, baseline);
-    route(life, { [name]: 100 });
-  } else {
-    life.rollout = { candidate: name, baseline, step: 0, answers: 0, unseen: 0 };
-    route(life, { [baseline]: 100 - STEPS[0], [name]: STEPS[0] });
+    return;
   }
-  return "done";
+  begin(life, name, baseline, atOnce);
+  const deployment = life.deployments[name];
+  if (deployment !== undefined && !atOnce) deployment.status = "deploying";
 }
 
 export function rollBack(life: Lifecycle, name: string): Outcome {
   const current = life.deployments[name];
   if (current === undefined) return "not_found";
-  const isCandidate = life.rollout?.candidate === name;
-  if (current.target !== "production" || (current.status !== "active" && !isCandidate))
-    return "rollback_failed";
-  if (life.rollout?.baseline === name) return "rollback_failed";
-  const previousName = previousOf(life, name);
-  const previous = previousName === null ? undefined : life.deployments[previousName];
-  if (previousName === null || previous === undefined) return "rollback_failed";
-  current.status = "rolled_back";
-  previous.status = "active";
-  life.rollout = null;
-  route(life, { [previousName]: 100 });
-  if (current.run !== previous.run && life.stages[current.run] === "production") {
-    life.stages[current.run] = "archived";
-    if (life.stages[previous.run] === "archived") life.stages[previous.run] = "production";
-  }
+  const open = openRollout(life);
+  const isCandidate = open?.candidate === name;
+  const isServing = current.target === "production" && (current.status === "active" || isCandidate);
+  if (!isServing || open?.baseline === name) return "rollback_failed";
+  if (!takeBack(life, name, "rolled_back")) return "rollback_failed";
+  if (isCandidate) open.status = "rolled_back";
   return "done";
 }
 
-/** Of those that had weight before it first had any, and have not failed since: the one that had it last. */
-export function previousOf(life: Lifecycle, name: string): string | null {
-  const first = life.deployments[name]?.first ?? Infinity;
-  const earlier = Object.entries(life.deployments).filter(
-    ([other, { status, first: since }]) =>
-      other !== name && status !== "rolled_back" && since !== null && since < first,
-  );
-  const [last] = earlier.sort(
-    ([, a], [, b]) => (b.last ?? 0) - (a.last ?? 0) || (b.first ?? 0) - (a.first ?? 0),
-  );
-  return last?.[0] ?? null;
-}
-
-/** What a rollback most often is of: the candidate, or what serves. */
-export function newest(life: Readonly<Lifecycle>): string {
-  const { rollout } = life;
-  return rollout?.candidate ?? Object.keys(life.weights)[0] ?? "none";
-}
-
-/** So many requests come, all answered. */
-export function serve(life: Lifecycle, requests: number): void {
-  if (life.mirror !== null) life.mirror.requests += requests;
-  const share = life.weights[life.rollout?.candidate ?? ""] ?? 0;
-  if (life.rollout !== null) life.rollout.unseen += Math.floor((requests * share) / 100);
-}
-
-/** What the worker has not looked at is gone. */
-export function restartListener(life: Lifecycle): void {
-  if (life.rollout !== null) life.rollout.unseen = 0;
-}
-
 /**
- * The worker looks at the rollout while its candidate answers; each step needs answers of its own. The last step, which
- * nothing bakes, ends the rollout at once.
+ * Begins a rollout that was stopped again, with a new deployment: as long as it was the last one, and nothing else has
+ * gone to production since.
  */
-export function look(life: Lifecycle): void {
+export function retry(life: Lifecycle, approved: boolean): Outcome {
   const { rollout } = life;
-  if (rollout === null) return;
-  rollout.answers += rollout.unseen;
-  rollout.unseen = 0;
-  if (rollout.answers < SAMPLES) return;
-  rollout.answers = 0;
-  rollout.step += 1;
-  const weight = STEPS[rollout.step] ?? 100;
-  if (weight < 100) {
-    route(life, { [rollout.baseline]: 100 - weight, [rollout.candidate]: weight });
-  } else {
-    route(life, { [rollout.candidate]: 100 });
-    complete(life, rollout);
+  if (rollout === null) return "not_found";
+  if (rollout.status !== "rolled_back" && rollout.status !== "aborted") return "conflict";
+  const run = life.deployments[rollout.candidate]?.run ?? "";
+  const before = life.deployments[rollout.baseline]?.run ?? "";
+  const production = Object.keys(life.stages).find((one) => life.stages[one] === "production");
+  const stage = life.stages[run];
+  if (production !== run && production !== before) return "conflict";
+  if (stage !== "archived" && stage !== "production") return "conflict";
+  if (!approved) return "approval_required";
+  if (production !== run) {
+    life.stages[production] = "archived";
+    life.stages[run] = "production";
   }
-}
-
-function complete(life: Lifecycle, { candidate, baseline }: NonNullable<Lifecycle["rollout"]>): void {
-  const deployment = life.deployments[candidate];
-  if (deployment !== undefined) deployment.status = "active";
-  drain(life, baseline);
-  life.rollout = null;
-}
-
-export function wait(life: Lifecycle, hours: number): void {
-  if (life.mirror !== null) life.mirror.hours += hours;
-}
-
-function drain(life: Lifecycle, name: string | null): void {
-  const deployment = life.deployments[name ?? ""];
-  if (deployment !== undefined) deployment.status = "draining";
-}
-
-function route(life: Lifecycle, weights: Record<string, number>): void {
-  life.weights = weights;
-  life.switches += 1;
-  for (const name of Object.keys(weights)) {
-    const deployment = life.deployments[name];
-    if (deployment === undefined) continue;
-    deployment.first ??= life.switches;
-    deployment.last = life.switches;
-  }
+  serveAtProduction(life, run, rollout.isAtOnce);
+  return "done";
 }

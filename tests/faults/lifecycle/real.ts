@@ -3,7 +3,7 @@ import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
 import { approve, ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
 import type { ScratchDeployer } from "../scratch.ts";
-import type { Lifecycle, Outcome } from "./model.ts";
+import { type Lifecycle, openRollout, type Outcome } from "./life.ts";
 
 const deploymentRow = z.object({
   deployment_id: z.string(),
@@ -12,6 +12,16 @@ const deploymentRow = z.object({
   status: z.string(),
 });
 const versionRow = z.object({ mlflow_run_id: z.string(), model_version_id: z.string(), stage: z.string() });
+
+const EXPIRE = `update ml_approvals set granted_at = granted_at - interval '25 hours',
+  expires_at = expires_at - interval '25 hours' where used_at is null and revoked_at is null`;
+
+/** As the product writes an instant down. */
+const SINCE = `to_char(((pause->>'since')::timestamptz - make_interval(mins => $1)) at time zone 'utc',
+  'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** Whether somebody else approves where that is needed. */
+export type Approval = "given" | "missing" | "expired";
 
 /** The deployer under test, in the words of the model. */
 export class RealLifecycle {
@@ -30,10 +40,11 @@ export class RealLifecycle {
   }
 
   /** Asks; where somebody else has to approve and does, asks again. */
-  async ask(request: ModelDeployerRequest, approved: boolean): Promise<Outcome> {
+  async ask(request: ModelDeployerRequest, approval: Approval): Promise<Outcome> {
     const first = await this.#outcomeOf(request);
-    const isApproved = first.code === "approval_required" && approved;
+    const isApproved = first.code === "approval_required" && approval !== "missing";
     if (isApproved) await approve(this.given, String(first.operation));
+    if (isApproved && approval === "expired") await this.given.world.sql(EXPIRE);
     const { code } = isApproved ? await this.#outcomeOf(request) : first;
     const key = `${request.deployment_action} ${code}`;
     this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
@@ -64,7 +75,7 @@ export class RealLifecycle {
     this.given.router.sendTraffic(ENDPOINT, requests, behaviours);
   }
 
-  /** The rollout that is open, if there is one, is due now; whatever else is due is done too. */
+  /** Rollouts that are watched are due now; whatever else is due is done too. */
   async lookNow(): Promise<void> {
     await this.#setNextLook("0 seconds");
     await this.given.worker.tick();
@@ -83,7 +94,7 @@ export class RealLifecycle {
 
   async #setNextLook(from: string): Promise<void> {
     await this.given.world.sql(
-      "update ml_rollouts set next_tick_at = clock_timestamp() + $1::interval, claimed_until = null where status = 'running'",
+      "update ml_rollouts set next_tick_at = clock_timestamp() + $1::interval, claimed_until = null where next_tick_at is not null",
       [from],
     );
   }
@@ -91,9 +102,16 @@ export class RealLifecycle {
   /** As if everything had happened so much earlier. */
   async wait(hours: number): Promise<void> {
     await this.given.world.sql(
-      `update ml_deployments set activated_at = activated_at - make_interval(hours => $1),
-         drain_due_at = drain_due_at - make_interval(hours => $1)`,
-      [hours],
+      `update ml_deployments set activated_at = activated_at - make_interval(mins => $1),
+         drain_due_at = drain_due_at - make_interval(mins => $1),
+         rolled_back_at = rolled_back_at - make_interval(mins => $1)`,
+      [hours * 60],
+    );
+    await this.given.world.sql(
+      `update ml_rollouts set step_started_at = step_started_at - make_interval(mins => $1),
+         watched_until = watched_until - make_interval(mins => $1),
+         pause = pause || jsonb_build_object('since', ${SINCE})`,
+      [hours * 60],
     );
   }
 
@@ -128,7 +146,9 @@ export class RealLifecycle {
       mirror: mirror === null ? null : named(mirror),
       staging: Object.keys(staging?.weights ?? {}).map(named)[0] ?? null,
       rollout:
-        rollout === null ? null : { candidate: named(rollout.deployment_id), step: rollout.step_index },
+        rollout === null
+          ? null
+          : { candidate: named(rollout.deployment_id), step: rollout.step_index, status: rollout.status },
       statuses: sorted(deployments.map(({ deployment_id, status }) => [named(deployment_id), status])),
     };
   }
@@ -158,18 +178,19 @@ export interface Standing {
   weights: Record<string, number>;
   mirror: string | null;
   staging: string | null;
-  rollout: { candidate: string; step: number } | null;
+  rollout: { candidate: string; step: number; status: string } | null;
   statuses: Record<string, string>;
 }
 
 export function standingOf(life: Lifecycle): Standing {
-  const { rollout } = life;
+  const rollout = openRollout(life);
   return {
     stages: sorted(Object.entries(life.stages)),
     weights: sorted(Object.entries(life.weights)),
     mirror: life.mirror?.name ?? null,
     staging: life.staging,
-    rollout: rollout === null ? null : { candidate: rollout.candidate, step: rollout.step },
+    rollout:
+      rollout === null ? null : { candidate: rollout.candidate, step: rollout.step, status: rollout.status },
     statuses: sorted(Object.entries(life.deployments).map(([name, { status }]) => [name, status])),
   };
 }

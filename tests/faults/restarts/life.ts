@@ -6,6 +6,12 @@ import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
 /** How long one caller goes on asking. */
 const PATIENCE_MS = 180_000;
 
+const STANDING = `select endpoint_name, to_jsonb(e) as row from ml_endpoints e where experiment_id = $1
+  union all select endpoint_name, to_jsonb(h) from ml_traffic_history h where experiment_id = $1
+  union all select endpoint_name, to_jsonb(d) from ml_deployments d where experiment_id = $1
+  union all select null, to_jsonb(s) from ml_shadow_evidence s join ml_deployments using (deployment_id)
+    where experiment_id = $1`;
+
 export interface Tally {
   actions: number;
   /** Tries that were answered with an error that can be retried. */
@@ -86,18 +92,18 @@ export class Life {
     this.#tally.actions += 1;
     this.#asked += 1;
     const asked = { ...request, request_id: `${this.#experiment}.${this.#asked}` };
-    return this.#persist(`${request.deployment_action} of ${this.#experiment}`, async () => {
+    const answer = await this.#persist(`${request.deployment_action} of ${this.#experiment}`, async () => {
       try {
-        const answer = await this.#given.agent.execute(asked);
-        return answer.status === "completed" ? answer : null;
+        const given = await this.#given.agent.execute(asked);
+        return given.status === "completed" ? given : null;
       } catch (error) {
-        await this.#judge(error);
-        return null;
+        return (await this.#isWorthAnotherTry(error)) ? null : "final";
       }
     });
+    return answer === "final" ? null : answer;
   }
 
-  async #judge(error: unknown): Promise<void> {
+  async #isWorthAnotherTry(error: unknown): Promise<boolean> {
     this.#tally.repeated += 1;
     if (error instanceof AgentError && error.code === "approval_required") {
       const operation_id = String(error.details["operation_id"]);
@@ -106,9 +112,11 @@ export class Life {
         operation_id,
         reason: "the figures are good",
       });
-    } else if (!(error instanceof AgentError) || !error.retryable) {
-      this.#tally.strange.push(`${this.#experiment}: ${String(error)}`);
+      return true;
     }
+    if (error instanceof AgentError && error.retryable) return true;
+    this.#tally.strange.push(`${this.#experiment}: ${String(error)}`);
+    return false;
   }
 
   async #persist<T>(
@@ -119,8 +127,25 @@ export class Life {
       return await pollUntil(work, { deadlineMs: PATIENCE_MS, what, intervalMs: 200 });
     } catch (error) {
       if (!(error instanceof PollTimeoutError)) throw error;
-      this.#tally.lost.push(error.message);
+      this.#tally.lost.push(`${error.message}; ${await this.#standing()}`);
       return null;
     }
+  }
+
+  /** What the database and the router hold of this experiment, for whoever has to find out why an action was lost. */
+  async #standing(): Promise<string> {
+    const rows = await pollUntil(() => this.#given.world.sql(STANDING, [this.#experiment]), {
+      deadlineMs: PATIENCE_MS,
+      what: "look at what stands",
+    });
+    const names = rows.flatMap(({ endpoint_name: name }) => (typeof name === "string" ? [name] : []));
+    const signal = AbortSignal.timeout(10_000);
+    const routes = await Promise.all(
+      [...new Set(names)].map(async (name) => ({
+        route: await this.#given.router.observe(name, { signal }),
+        figures: await this.#given.router.figures(name, { signal }),
+      })),
+    );
+    return JSON.stringify({ rows, routes });
   }
 }

@@ -1,8 +1,8 @@
-import { crashRow } from "../crash/crash_row.ts";
+import { crashRow, crashRowWithOthers } from "../crash/crash_row.ts";
 import { deploying, undoing } from "../crash/scenarios/deployments.ts";
 import { rollingBack } from "../crash/scenarios/rollbacks.ts";
 import { routing } from "../crash/scenarios/routing.ts";
-import { promoting, registering } from "../crash/scenarios/stages.ts";
+import { expiring, promoting, registering } from "../crash/scenarios/stages.ts";
 import { working } from "../crash/scenarios/worker.ts";
 import type { FaultRow } from "../fault_row.ts";
 
@@ -13,5 +13,7 @@ export const crashRows: readonly FaultRow[] = [
   crashRow("crash-undo", "deployments that fail and are undone", undoing),
   crashRow("crash-roll-back", "rollbacks", rollingBack),
   crashRow("crash-worker", "a worker's round", working),
+  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring),
+  crashRowWithOthers("crash-second-caller", [...registering, ...promoting, ...deploying, ...rollingBack]),
   crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, "envoy"),
 ];

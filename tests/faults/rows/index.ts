@@ -1,5 +1,6 @@
 import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
+import { crashRealParts } from "./crash_real_parts.ts";
 import { crashRows } from "./crashes.ts";
 import { lifecycleRaces } from "./lifecycle_races.ts";
 import { lifecycleScripts } from "./lifecycle_scripts.ts";
@@ -15,6 +16,7 @@ import { trafficSwitches } from "./traffic_switches.ts";
 /** In the order in which they run. */
 export const faultRows: readonly FaultRow[] = [
   ...crashRows,
+  crashRealParts,
   ...neighbourRows,
   rollbackAlone,
   contenders,

@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
 import { anotherProcess, ENDPOINT } from "../../support/deployer.ts";
 import { checkProperty, hold } from "../checked_property.ts";
 import type { FaultRow } from "../fault_row.ts";
-import { type Lifecycle, newLifecycle, newest } from "../lifecycle/model.ts";
+import { type Lifecycle, newLifecycle, newest } from "../lifecycle/life.ts";
 import { RealLifecycle } from "../lifecycle/real.ts";
 import { bring } from "../lifecycle/script.ts";
 import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
@@ -25,6 +26,11 @@ const moves = {
   },
   shadow_again: { deployment_action: "deploy", run: "run3", target_stage: "shadow" },
   roll_back: { deployment_action: "rollback" },
+  pause: { deployment_action: "pause" },
+  resume: { deployment_action: "resume" },
+  abort: { deployment_action: "abort" },
+  promote_now: { deployment_action: "promote_now" },
+  retry: { deployment_action: "retry" },
   tick: null,
 } as const;
 type Move = keyof typeof moves;
@@ -46,6 +52,11 @@ const races = fc.record({
       "deploy_at_once",
       "shadow_again",
       "roll_back",
+      "pause",
+      "resume",
+      "abort",
+      "promote_now",
+      "retry",
       "tick",
     ),
     RACERS,
@@ -105,7 +116,7 @@ async function run(move: Move, racer: RealLifecycle, real: RealLifecycle, life: 
       ? "done"
       : problems.join(", ");
   }
-  return racer.ask(await requestOf(request, real, life), true);
+  return racer.ask(await requestOf(request, real, life), "given");
 }
 
 async function requestOf(
@@ -119,6 +130,9 @@ async function requestOf(
       current_deployment_id: real.idOf(newest(life)),
       rollback_reason: "wrong scores",
     };
+  }
+  if (!("run" in request)) {
+    return { ...request, endpoint_name: ENDPOINT, rollout_reason: "as agreed", request_id: randomUUID() };
   }
   const { run: name, ...rest } = request;
   const rollout = request.deployment_action === "deploy" ? { rollout: { steps } } : {};

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { checkProperty } from "../checked_property.ts";
 import type { FaultRow } from "../fault_row.ts";
-import { newLifecycle } from "../lifecycle/model.ts";
+import { newLifecycle } from "../lifecycle/life.ts";
 import { RealLifecycle } from "../lifecycle/real.ts";
 import { scripts } from "../lifecycle/script.ts";
 import { openScratchDeployer } from "../scratch.ts";

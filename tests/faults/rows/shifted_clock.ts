@@ -141,7 +141,8 @@ async function runSituation(situation: Situation, options: RowOptions) {
 }
 
 async function runOnce(situation: Situation, clockOffsetMs: number, { services }: RowOptions) {
-  const scratch = await openScratchDeployer(services);
+  const settings = { retention_seconds: RETENTION_SECONDS };
+  const scratch = await openScratchDeployer(services, { settings });
   const { given } = scratch;
   try {
     const request = await situation.prepare(given);

@@ -21,6 +21,7 @@ const LEASE_SECONDS = 2;
 const LANES = 3;
 const SETTLED_MS = 60_000;
 const CASES_IN_SELECTION = 2;
+const SERVERS = "servers";
 
 /** `overtaken` is a deployment whose endpoint a rollback takes meanwhile, and which nobody else carries on. */
 type Stopped = Action | "overtaken";
@@ -42,15 +43,9 @@ export const stoppedProcess: FaultRow = {
 async function runRow(options: RowOptions): Promise<RowResult> {
   const reaching: readonly Stopped[] = options.extent === "whole" ? [...actions, "overtaken"] : ["overtaken"];
   const counted = await sideBySide(LANES, reaching, (action) => callsOf(action, options));
-  const all = counted.flatMap((points, index) =>
-    points.map((_, call) => ({ action: reaching[index], call })),
-  );
-  const cases = all.flatMap(({ action, call }): StoppedCase[] =>
-    action === undefined ? [] : [{ action, call }],
-  );
-  const begun = cases.filter(({ call }) => call > (counted[0]?.indexOf("journal.begin") ?? 0));
+  const cases = reaching.flatMap((action, index) => casesOf(action, counted[index] ?? []));
   const some = { seed: options.seed, numRuns: CASES_IN_SELECTION };
-  const chosen = options.extent === "whole" ? cases : fc.sample(fc.constantFrom(...begun), some);
+  const chosen = options.extent === "whole" ? cases : fc.sample(fc.constantFrom(...cases), some);
   const results = await sideBySide(LANES, chosen, (one) => runCase(one, options));
   const violations = results.flat();
   return {
@@ -62,6 +57,12 @@ async function runRow(options: RowOptions): Promise<RowResult> {
       (action, index) => `${action} makes ${counted[index]?.length} calls: ${counted[index]?.join(", ")}`,
     ),
   };
+}
+
+/** Until it has begun, what is overtaken holds no lease: it may go on as somebody who came later. */
+function casesOf(action: Stopped, points: readonly string[]): StoppedCase[] {
+  const first = action === "overtaken" ? points.indexOf("journal.begin") + 1 : 0;
+  return points.slice(first).map((_, index) => ({ action, call: first + index }));
 }
 
 /** The calls that the action makes when nobody disturbs it. */
@@ -84,6 +85,7 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
   const { given } = scratch;
   try {
     const { request, meanwhile } = await givenStopped(action, given);
+    const idle = await serversOf(given);
     const needsRouter = action === "deploy" || action === "rollback";
     const router = needsRouter ? await openNeighbourhood.router(given, services) : null;
     const process = new StartedProcess(given, {
@@ -109,10 +111,15 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
       const said = await process.said();
       await process.exited();
       const after = await portraitOf(given, observed.router);
+      await untilUndone(given, other);
+      if (meanwhile !== request) {
+        // Its own server, which the very call may start that it was stopped before, ends with its operation.
+        before.set(SERVERS, idle);
+        after.set(SERVERS, await serversOf(given));
+      }
       const found = [
         ...differencesOf(before, after),
         ...wrongWith(said, meanwhile === request ? answer.operation_id : null),
-        ...(await untilUndone(given, other)),
         ...(await violationsOf({ ...observed, episodes: () => keysOf(given) })),
       ];
       return found.map((one) => `${action} stopped before ${point} (call ${call}): ${one}`);
@@ -149,7 +156,7 @@ async function givenStopped(action: Stopped, given: GivenDeployer) {
 async function untilUndone(
   { world }: GivenDeployer,
   { worker }: ReturnType<typeof processWith>,
-): Promise<string[]> {
+): Promise<void> {
   const left = "select operation_id from ml_operations where status in ('planned', 'carrying_out')";
   const due = "update ml_outbox set next_attempt_at = clock_timestamp() where delivered_at is null";
   await pollUntil(
@@ -160,7 +167,6 @@ async function untilUndone(
     },
     { deadlineMs: SETTLED_MS, what: "end of what the stopped process had begun", intervalMs: 200 },
   );
-  return [];
 }
 
 async function completed(
@@ -186,8 +192,10 @@ async function portraitOf(
       JSON.stringify(await router.observe(name, { signal: AbortSignal.timeout(10_000) })),
     );
   }
-  return portrait.set("servers", (await given.server.list()).sort().join("\n"));
+  return portrait.set(SERVERS, await serversOf(given));
 }
+
+const serversOf = async ({ server }: GivenDeployer) => (await server.list()).sort().join("\n");
 
 /** Either it learns that the other was faster, or it reads the other's answer. */
 function wrongWith(said: Said, operationId: string | null): string[] {

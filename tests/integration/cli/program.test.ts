@@ -6,6 +6,7 @@ import { expect, inject, test } from "vitest";
 import { z } from "zod";
 import { doctorReportSchema } from "../../../src/cli/schemas.ts";
 import { program } from "../../support/given_cli.ts";
+import { givenDeployer, givenInProduction } from "../../support/given_deployer.ts";
 import { createWorld } from "../database/world.ts";
 
 const doctorDocument = z.object({ data: doctorReportSchema });
@@ -37,6 +38,19 @@ test("doctor finds a real Postgres migrated, and nobody at work", async () => {
   const found = (part: string) => data.checks.find((check) => check.part === part);
   expect(found("postgres")).toMatchObject({ state: "ok" });
   expect(found("worker")).toMatchObject({ state: "degraded", found: "none was ever seen" });
+});
+
+test("doctor finds what the reconciler would, a server that is gone included, and repairs nothing", async () => {
+  const given = await givenDeployer();
+  const { deployment } = await givenInProduction(given, "run1");
+  const { out } = await program(given.world.url, ["doctor", "--json"]);
+  const { data } = doctorDocument.parse(JSON.parse(out));
+  const drift = data.checks.find((check) => check.part === "drift");
+  expect(drift).toMatchObject({ state: "degraded", advice: "model-deployer reconcile" });
+  expect(drift?.found).toBe(
+    `${deployment} has absent and not ready with e2i_remission:v1, for 100 % of the traffic, and 1 more`,
+  );
+  expect(data.configuration).toMatchObject({ "telemetry.logLevel": "silent" });
 });
 
 test("what is wrong with the words or the environment is told on stderr, with exit code 2", async () => {

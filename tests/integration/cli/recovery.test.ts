@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import { reconciliationReportSchema, resumptionReportSchema } from "../../../src/cli/schemas.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { cli, jsonOf } from "../../support/given_cli.ts";
 import {
   deploy,
@@ -25,7 +26,9 @@ async function givenCutOff(given: GivenDeployer): Promise<string> {
 test("what differs is repaired and shown as a difference; what is left is told, with an exit code of its own", async () => {
   const given = await givenDeployer();
   const { deployment } = await givenInProduction(given, "run1");
-  expect((await cli(given, ["reconcile"])).out).toMatch(/^Looked at 1 endpoints, .*: nothing differs\n$/);
+  expect((await cli(given, ["reconcile"])).out).toMatch(
+    /^Looked at 1 endpoint, 1 server and 1 version: nothing differs\n$/,
+  );
   given.server.crash(deployment);
   const repaired = await cli(given, ["reconcile"]);
   expect(repaired).toMatchObject({ code: 0, err: "" });
@@ -71,4 +74,24 @@ test("one that cannot be completed is undone, and one that was refused stays so:
   );
   expect(refused).toMatchObject({ code: 3, data: { status: "refused", action: "promote" } });
   expect((await cli(given, ["resume-operation", "op_missing"])).code).toBe(3);
+});
+
+test("an action that is ended from outside gives its lease back, and names the operation that goes on", async () => {
+  const given = await givenDeployer();
+  const version = await register(given, "run1");
+  await promote(given, version, "staging");
+  given.wire.hang("server.start");
+  const ended = new AbortController();
+  const underWay = cli(given, ["apply", "deploy", version, "staging"], {}, ended.signal);
+  await pollUntil(async () => given.wire.calls.includes("server.start") || null, {
+    deadlineMs: 20_000,
+    what: "the server is being started",
+  });
+  ended.abort();
+  const { code, out, err } = await underWay;
+  expect({ code, out }, err).toEqual({ code: 130, out: "" });
+  const [row] = await given.world.sql("select operation_id as id from ml_operations where action = 'deploy'");
+  expect(err).toMatch(new RegExp(`^interrupted .*operation ${String(row?.["id"])} is left`));
+  expect(err).toContain(`model-deployer resume-operation ${String(row?.["id"])}`);
+  expect(await given.db.overview.leases()).toEqual([]);
 });

@@ -59,6 +59,43 @@ test("the role may neither change the history, nor delete more than a paired pre
   expect(await app("update schema_migrations set checksum = ''")).toBe(REFUSED);
 });
 
+test("who may approve and what production asks for, the role may read and not write; an administrator may", async () => {
+  const { db, url } = await createWorld();
+  const app = await as(url, APP);
+  const forged = "insert into ml_principals (principal, token_sha256) values ('mallory', repeat('0', 64))";
+  expect(await app(forged)).toBe(REFUSED);
+  expect(await app("update ml_principals set token_sha256 = repeat('0', 64)")).toBe(REFUSED);
+  const lowered = `insert into ml_gate_policies (policy_id, experiment_id, kind, minimum_shadow_hours,
+      minimum_shadow_requests, maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
+    values ('p', 'exp_1', 'standard', 24, 0, 1, 1000, 0, 'none', 'mallory')`;
+  expect(await app(lowered)).toBe(REFUSED);
+  for (const name of ["ml_principals", "ml_gate_policies"]) expect(await app(`table ${name}`)).toBe("done");
+  await db.principals.enrol("olga", "olga-has-a-long-secret");
+  expect(await db.principals.authenticate("olga-has-a-long-secret")).toEqual({ principal: "olga" });
+});
+
+test("a user who is a member of the role and no more can do all but administer, and is told who can", async () => {
+  const { url, sql } = await createWorld();
+  const user = `member_${crypto.randomUUID().replaceAll("-", "")}`;
+  await sql(`create role ${user} login password 'member-password' in role ${APP}`);
+  onTestFinished(async () => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(`drop role ${user}`).finally(() => client.end());
+  });
+  const own = new URL(url);
+  own.username = user;
+  own.password = "member-password";
+  const db = createDatabase({ url: own.href, holder: "member" });
+  onTestFinished(() => db.close());
+  await db.migrate({ installation: "standard" });
+  expect(await db.rights()).toEqual({ role: APP, degraded: null });
+  await openEndpointWith(db, 1);
+  const refused = db.principals.enrol("mallory", "mallory-has-a-long-secret");
+  await expect(refused).rejects.toMatchObject({ code: "service_refused" });
+  await expect(refused).rejects.toThrow("DATABASE_URL of the tables' owner");
+});
+
 test("row-level security is on for every table: who is granted one by mistake sees and adds nothing", async () => {
   const { db, url, sql } = await createWorld();
   await openEndpointWith(db, 1);

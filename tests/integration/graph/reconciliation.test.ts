@@ -54,6 +54,15 @@ test("a registry whose tag and aliases were changed by hand shows the truth agai
   });
 });
 
+test("of two versions at a stage the last one to come there has the alias, and nothing differs", async () => {
+  const given = await givenDeployer();
+  for (const run of ["run1", "run2"]) await promote(given, await register(given, run), "staging");
+  await given.worker.tick();
+  expect((await reconcile(given)).findings).toEqual([]);
+  const aliases = [1, 2].map((version) => given.registry.projectionOf(MODEL, version)?.aliases);
+  expect(aliases).toEqual([[], ["staging"]]);
+});
+
 test("a listener that has died is opened again, with the route that is wanted", async () => {
   const given = await givenDeployer();
   const { deployment } = await givenServing(given);

@@ -1,3 +1,4 @@
+import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { expect, test } from "vitest";
 import {
   act,
@@ -87,6 +88,25 @@ test("a cold rollback whose route is refused ends the server again, and the next
   expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [bad]: 100 } });
   expect(await rollback(given, bad)).toMatchObject({ rollback_successful: true });
   expect(await given.server.list()).toContain(old);
+});
+
+test("a cold rollback that was interrupted and overtaken by another one leaves the other one's server alone", async () => {
+  const given = await givenDeployer();
+  const { old, bad } = await givenDueToDrain(given);
+  expect((await given.worker.tick()).drained).toEqual([old]);
+  const asked = {
+    deployment_action: "rollback",
+    current_deployment_id: bad,
+    rollback_reason: "wrong scores",
+  };
+  given.wire.fail("server.start", { error: new ServiceUnavailableError("bentoml", "it is slow"), times: 1 });
+  expect((await errorOf(given.agent.execute({ ...asked, request_id: "first" }))).retryable).toBe(true);
+  const second = await anotherProcess(given).agent.execute({ ...asked, request_id: "second" });
+  expect(second).toMatchObject({ rollback_successful: true });
+  await given.world.sql("update ml_leases set expires_at = clock_timestamp() where not released");
+  expect((await given.worker.tick()).problems).toEqual([]);
+  expect(await given.server.list()).toContain(old);
+  expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [old]: 100 } });
 });
 
 test("a server that was brought back before it was its turn is not stopped", async () => {

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
+import { createWorld } from "../database/world.ts";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -141,6 +142,61 @@ console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceNam
     expect(memories).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
     expect(postgres).toMatch(/^configuration: .*embedded Postgres.*set DATABASE_URL/);
     expect(traces).toMatch(/^configuration: OTEL_EXPORTER_OTLP_ENDPOINT asks.*optional dependencies/);
+  });
+
+  it("has a command line that works from anywhere, and types its errors", async () => {
+    const bin = join(project, "node_modules", ".bin", "model-deployer");
+    const cli = async (words: string[], extra: Record<string, string> = {}) => {
+      const options = {
+        cwd: project,
+        env: childEnvironment(extra),
+        extendEnv: false,
+        reject: false,
+      } as const;
+      const { exitCode, stdout, stderr } = await execa(bin, words, { ...options, timeout: 60_000 });
+      return { exitCode, stdout, stderr };
+    };
+    expect(await cli(["--help"])).toMatchObject({ exitCode: 0, stderr: "" });
+    const world = await createWorld();
+    const home = {
+      MODEL_DEPLOYER_HOME: join(project, "home"),
+      MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
+    };
+    const services = { REDIS_URL: inject("redisUrl"), MLFLOW_TRACKING_URI: inject("mlflowUrl") };
+    const there = {
+      ...home,
+      ...services,
+      DATABASE_URL: world.url,
+      SUPABASE_URL: "http://127.0.0.1:9",
+      SUPABASE_KEY: "none",
+    };
+    expect(await cli(["status"], there)).toMatchObject({
+      exitCode: 0,
+      stdout: "no endpoint is open",
+      stderr: "",
+    });
+    const doctor = await cli(["doctor", "--json"], there);
+    expect(doctor).toMatchObject({ exitCode: 6, stderr: "" });
+    expect(JSON.parse(doctor.stdout)).toMatchObject({ command: "doctor" });
+    const nowhere = { ...there, DATABASE_URL: "postgres://nobody@127.0.0.1:9/none" };
+    const lost = await cli(["status", "--json"], nowhere);
+    expect(lost).toMatchObject({ exitCode: 6, stderr: "" });
+    expect(JSON.parse(lost.stdout)).toMatchObject({ error: { code: "service_unavailable" } });
+
+    const worker = execa(bin, ["worker", "--json"], {
+      cwd: project,
+      env: childEnvironment(there),
+      extendEnv: false,
+      reject: false,
+      timeout: 60_000,
+    });
+    const events: unknown[] = [];
+    for await (const line of worker) {
+      events.push(JSON.parse(line));
+      worker.kill("SIGTERM");
+    }
+    expect((await worker).exitCode).toBe(0);
+    expect(events).toMatchObject([{ event: "started" }, { event: "stopped" }]);
   });
 
   it("compiles and runs the README's test with mock state, without a service", async () => {

@@ -27,7 +27,7 @@ test("what is in force is shown without any secret, wherever it stands", () => {
     supabaseKey: "set, not shown",
     token: "set, not shown",
   });
-  expect(shown["telemetry"]).toContain("collector.example");
+  expect(shown["telemetry.otlpEndpoint"]).toContain("collector.example");
 });
 
 test("what is not set is said to be not set", () => {

@@ -57,6 +57,20 @@ test("the same version, size, steps and settings begin again as a new deployment
   expect(started?.rollout.judge_state).not.toBe(aborted.judge_state);
 });
 
+test("caution is counted from the steps that were asked for, not from those of the rollout that it retries", () => {
+  const steps = [5, 50, 100].map((weight) => ({ weight, bake_seconds: 120 }));
+  const asked_steps = [10, 50, 100].map((weight) => ({ weight, bake_seconds: 60 }));
+  const experience = { rollbacks: 1, completed_rollouts: 0 };
+  const plan = planOf(retry({ rollout: { ...aborted, steps, asked_steps }, experience }));
+  const [started] = changesOf(plan.on_success, "start_rollout");
+  expect(started?.rollout).toMatchObject({ steps, asked_steps });
+});
+
+test("one thing has happened, so one thing is told", () => {
+  const told = changesOf(planOf(retry()).on_success, "enqueue");
+  expect(told.filter(({ topic }) => topic === "episodic_memory")).toHaveLength(1);
+});
+
 test("its version returns to production in one transaction with the rollout, and the other one leaves", () => {
   expect(movesOf(planOf(retry()))).toEqual([
     "mv_1: production > archived (supersession)",
@@ -80,17 +94,23 @@ test.each([
   },
 );
 
-test("the approver reads why it ended", () => {
+test("the approver reads why it ended, and sees what the gate looked at", () => {
   const verdict: Verdict = {
     outcome: "fail",
-    reason: "candidate failed 9 of 9",
+    reason: "candidate failed 9 of 9.",
     candidate: { requests: 9, errors: 9 },
     baseline: { requests: 81, errors: 0 },
     e_value: 1000,
     latency: null,
   };
   const rollout = aRollout({ status: "rolled_back", verdict });
-  expect(planOf(retry({ rollout })).notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  const { notes, evidence } = planOf(retry({ rollout }));
+  expect(notes).toContain("rollout_2 was rolled back: candidate failed 9 of 9.");
+  expect(evidence).toMatchObject({
+    metrics: aVersion(2).metrics,
+    shadow: { requests: someEvidence().requests },
+    retried_rollout: { status: "rolled_back", verdict: { outcome: "fail", reason: verdict.reason } },
+  });
   expect(planOf(retry()).notes).toContain("rollout_2 was aborted: nothing was judged.");
 });
 

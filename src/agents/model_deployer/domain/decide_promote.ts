@@ -14,9 +14,10 @@ import { type FeatureShift, featureShift, featureShiftNotes } from "./feature_sh
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
-import { unmetProductionCriteria } from "./production_gate.ts";
+import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
+import { rolloutEvidence } from "./rollout_evidence.ts";
 import type { RollbackFacts } from "./decide_rollback.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
 import { supersedeRollout } from "./supersede_rollout.ts";
@@ -157,19 +158,18 @@ function gateNotes(policy: GatePolicy, shadow: ShadowEvidence | null): string[] 
   ];
 }
 
-/** Everything that the gate looked at, and what nobody but a person can judge. */
+/** Everything that the gate looked at, what nobody but a person can judge, and the rollout that the move would end. */
 function productionEvidence(
-  { metrics }: ModelVersion,
-  { experiment, policy, shadow }: PromoteFacts,
+  version: ModelVersion,
+  { experiment, policy, shadow, way_back: wayBack }: PromoteFacts,
   shift: FeatureShift | null,
 ): Plan["evidence"] {
-  const { minimum_auc = null, minimum_precision_at_k = null, maximum_fpr = null } = experiment ?? {};
+  const gate = experiment === null ? {} : gateEvidence({ version, experiment, policy, shadow });
+  const ended = wayBack?.open_rollout ?? null;
   return {
-    metrics,
-    success_criteria: { minimum_auc, minimum_precision_at_k, maximum_fpr },
-    gate_policy: policy,
-    shadow,
+    ...gate,
     feature_shift: shift === null ? null : { ...shift },
+    ...(ended === null ? {} : { ended_rollout: rolloutEvidence(ended) }),
   };
 }
 

@@ -4,12 +4,14 @@ import { planDeployment } from "./decide_deploy.ts";
 import { noRollout } from "./rollout_control.ts";
 import { refuse } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
+import { projectStage } from "./outbox_entries.ts";
 import type { Decision, Plan } from "./plan.ts";
 import type { DeployFacts } from "./planned_traffic.ts";
-import { unmetProductionCriteria } from "./production_gate.ts";
+import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, DeployRequest, RolloutControlRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
-import { announceMoves, setStage, type StageMove } from "./stage_moves.ts";
+import { rolloutEvidence } from "./rollout_evidence.ts";
+import { setStage, type StageMove } from "./stage_moves.ts";
 
 export interface RetryFacts extends DeployFacts {
   rollout: Rollout | null;
@@ -41,7 +43,8 @@ export function decideRetry(
     return noRollout(request);
   const obstacle = obstacleTo(rollout, version, facts);
   if (obstacle !== null) return refuse("conflict", obstacle);
-  const unmet = unmetProductionCriteria({ version, experiment, policy: facts.policy, shadow: facts.shadow });
+  const gate = { version, experiment, policy: facts.policy, shadow: facts.shadow };
+  const unmet = unmetProductionCriteria(gate);
   if (unmet.length > 0) {
     const why = unmet.map((one) => one.sentence).join(" ");
     const sentence = `${version.model_version_id} may not return to production. ${why}`;
@@ -49,7 +52,9 @@ export function decideRetry(
   }
   const planned = planDeployment(asDeployment(candidate, rollout), facts, version, context);
   if (planned.decision === "refusal") return planned;
-  return { decision: "plan", plan: asRetry(planned.plan, rollout, version, request, facts, context) };
+  const evidence = { ...gateEvidence(gate), retried_rollout: rolloutEvidence(rollout) };
+  const plan = { ...planned.plan, evidence };
+  return { decision: "plan", plan: asRetry(plan, rollout, version, request, facts, context) };
 }
 
 function obstacleTo(rollout: Rollout, version: ModelVersion, facts: RetryFacts): string | null {
@@ -79,7 +84,7 @@ function asDeployment(candidate: Deployment, rollout: Rollout): DeployRequest {
     cpu_limit,
     memory_limit,
     autoscaling,
-    rollout: { steps: rollout.steps, judge: rollout.judge },
+    rollout: { steps: rollout.asked_steps ?? rollout.steps, judge: rollout.judge },
   };
 }
 
@@ -95,7 +100,7 @@ function asRetry(
   const why = `retry of ${rollout.rollout_id}: ${reason}`;
   const moves = returnToProduction(version, production, why);
   const ended = `${rollout.rollout_id} was ${rollout.status === "aborted" ? "aborted" : "rolled back"}`;
-  const seen = rollout.verdict === null ? "nothing was judged" : rollout.verdict.reason;
+  const seen = rollout.verdict === null ? "nothing was judged" : rollout.verdict.reason.replace(/\.$/, "");
   const started = plan.on_success.map((change): Change =>
     change.change === "start_rollout" ? { ...change, reason: why } : change,
   );
@@ -107,7 +112,7 @@ function asRetry(
         setStage(move, context.requested_by, { retried: rollout.rollout_id, gate_policy: policy }),
       ),
       ...started,
-      ...announceMoves(moves, context, ["check_production_gate", "approve", "set_stage"]),
+      ...moves.map((move) => projectStage(context.operation_id, move.version.model_version_id)),
     ],
     approvals_needed:
       rollout.status === "rolled_back"

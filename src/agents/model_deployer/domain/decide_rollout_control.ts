@@ -1,5 +1,6 @@
 import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import { propose, refuse } from "./decisions.ts";
+import { rolloutEvidence } from "./rollout_evidence.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
 import type { GatePolicy } from "./entities.ts";
@@ -157,6 +158,7 @@ function promoteNow(
     approvals_needed: needed,
     generation: endpoint.generation,
     notes: promoteNowNotes(rollout, facts.policy, needed),
+    evidence: { rollout: rolloutEvidence(rollout), gate_policy: facts.policy },
   });
 }
 

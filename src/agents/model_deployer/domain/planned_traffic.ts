@@ -1,7 +1,7 @@
 import { carefully, cautionOf, type Experience, recentRollbacks } from "./caution.ts";
 import type { Deployment, Endpoint, GatePolicy, ModelVersion, WeightSet } from "./entities.ts";
 import type { DeployRequest } from "./requests.ts";
-import type { Rollout, VersionFigures } from "./rollout.ts";
+import type { Rollout, RolloutStep, VersionFigures } from "./rollout.ts";
 import { planRollout, type RolloutPlan } from "./rollout_plan.ts";
 import { allTo, serving, split } from "./weights.ts";
 
@@ -32,13 +32,15 @@ export interface PlannedTraffic {
   baseline: string | null;
   /** In steps, of which the first is less than all; null otherwise. */
   rollout: RolloutPlan | null;
+  /** The steps as they were asked for; empty where nothing is rolled out. */
+  asked_steps: RolloutStep[];
   /** The only step of one that takes the baseline's place at once; null otherwise. */
   at_once: RolloutPlan | null;
   /** Why the rollout is more careful than asked for, and by how much; null when it is not. */
   care: string | null;
 }
 
-const unhurried = { rollout: null, at_once: null, care: null };
+const unhurried = { rollout: null, asked_steps: [], at_once: null, care: null };
 
 export function planTraffic(
   request: DeployRequest,
@@ -69,20 +71,31 @@ export function planTraffic(
   if (baseline === null) {
     return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced: shadowEnds, baseline };
   }
+  return planReplacement(request, facts, { id, baseline, shadowEnds, mirror: mirrorAfter, now });
+}
+
+type Replaced = PlannedTraffic["replaced"];
+
+function planReplacement(
+  request: DeployRequest,
+  facts: DeployFacts,
+  by: { id: string; baseline: string; shadowEnds: Replaced; mirror: string | null; now: string },
+): PlannedTraffic {
+  const { id, baseline, shadowEnds, mirror, now } = by;
   const asked = planRollout(request.rollout);
   const recent = recentRollbacks(facts.deployments, now, facts.aborted).length;
   const caution = cautionOf(facts.experience, recent);
   const rollout = carefully(asked, caution);
   const firstWeight = rollout.steps[0]?.weight ?? 100;
+  const same = { mirror, baseline, asked_steps: asked.steps };
   if (firstWeight === 100) {
-    const replaced = [...shadowEnds, ...gone([baseline], facts.retention_seconds)];
-    return { ...unhurried, weights: allTo(id), mirror: mirrorAfter, replaced, baseline, at_once: rollout };
+    const replaced = [...shadowEnds, { deployment_id: baseline, keep_warm_seconds: facts.retention_seconds }];
+    return { ...unhurried, ...same, weights: allTo(id), replaced, at_once: rollout };
   }
   return {
+    ...same,
     weights: split(baseline, id, firstWeight),
-    mirror: mirrorAfter,
     replaced: shadowEnds,
-    baseline,
     rollout,
     at_once: null,
     care: rollout === asked ? null : describeCare(asked, rollout, facts, { recent, caution }),

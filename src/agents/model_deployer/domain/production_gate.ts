@@ -1,5 +1,5 @@
 import type { Experiment, GatePolicy, Metrics, ModelVersion, ShadowEvidence } from "./entities.ts";
-import type { UnmetCriterion } from "./plan.ts";
+import type { Plan, UnmetCriterion } from "./plan.ts";
 import { describeComparison, disagreementRate, nothingCompared } from "./shadow_comparison.ts";
 
 export interface GateFacts {
@@ -8,6 +8,17 @@ export interface GateFacts {
   policy: GatePolicy;
   /** Null when the version has no active shadow that the router mirrors to. */
   shadow: ShadowEvidence | null;
+}
+
+/** Everything that the gate looks at, by name, for whoever approves. */
+export function gateEvidence({ version, experiment, policy, shadow }: GateFacts): Plan["evidence"] {
+  const { minimum_auc, minimum_precision_at_k, maximum_fpr } = experiment;
+  return {
+    metrics: version.metrics,
+    success_criteria: { minimum_auc, minimum_precision_at_k, maximum_fpr },
+    gate_policy: policy,
+    shadow,
+  };
 }
 
 /** The names under which a metric is logged, the most specific first: the held-out test split counts before others. */

@@ -143,6 +143,8 @@ export const rolloutSchema = z.strictObject({
   baseline_deployment_id: z.string(),
   status: rolloutStatusSchema,
   steps: z.array(rolloutStepSchema).min(1),
+  /** The steps as they were asked for, which caution may have changed; null in old rows. A retry begins from them. */
+  asked_steps: z.array(rolloutStepSchema).min(1).nullable().default(null),
   /** Index of the step that is in force. */
   step_index: z.int().min(0),
   step_started_at: instantSchema,

@@ -26,6 +26,7 @@ export function startRollout(
     deployment_id: deployment.deployment_id,
     baseline_deployment_id: traffic.baseline,
     steps: plan.steps,
+    asked_steps: traffic.asked_steps,
     step_index: 0,
     step_started_at: context.now,
     inconclusive_looks: 0,

@@ -83,6 +83,7 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
     status: "running",
     steps: [{ weight: 10, bake_seconds: 60 }],
     step_index: 0,
+    asked_steps: [{ weight: 100, bake_seconds: 0 }],
     step_started_at: NOW,
     next_tick_at: NOW,
     inconclusive_looks: 0,

@@ -12,6 +12,7 @@ import {
   register,
 } from "../../../support/deployer.ts";
 import type { Deed } from "../protocol.ts";
+import type { Carrier } from "../scenario.ts";
 
 export const asked = (action: string, request: Record<string, unknown>): Deed => ({
   does: "request",
@@ -19,16 +20,18 @@ export const asked = (action: string, request: Record<string, unknown>): Deed =>
 });
 
 /** Whoever may approve does so as soon as something waits for it. */
-export async function approveWhatWaits(given: GivenDeployer): Promise<void> {
+export async function approveWhatWaits(given: Carrier): Promise<void> {
   const waiting = await given.world.sql(
     `select operation_id from ml_operations o where status = 'awaiting_approval'
-       and not exists (select from ml_approvals a where a.operation_id = o.operation_id)`,
+       and not exists (
+         select from ml_approvals a where a.operation_id = o.operation_id and a.expires_at > clock_timestamp()
+       )`,
   );
   for (const row of waiting) await approve(given, String(row["operation_id"]));
 }
 
 /** Asks once and has it approved, so that the process that is killed is the one that carries it out. */
-export async function approved(given: GivenDeployer, deed: Deed): Promise<Deed> {
+export async function approved(given: Carrier, deed: Deed): Promise<Deed> {
   if (deed.does === "request") {
     const request = { ...deed.request, deployment_action: String(deed.request["deployment_action"]) };
     const error = await errorOf(given.agent.execute(request));

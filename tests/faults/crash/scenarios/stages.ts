@@ -52,3 +52,17 @@ export const promoting: CrashScenario[] = [
     meanwhile: approveWhatWaits,
   },
 ];
+
+/** The approval that nobody has used yet runs out with the process that it was for; then it is given anew. */
+export const expiring: CrashScenario[] = promoting
+  .filter(({ name }) => name.includes("once it is approved"))
+  .map((scenario) => ({
+    ...scenario,
+    name: `${scenario.name}, and that has expired`,
+    afterDeath: async ({ world }) => {
+      await world.sql(
+        `update ml_approvals set granted_at = granted_at - interval '48 hours', expires_at = expires_at - interval '48 hours'
+         where used_at is null`,
+      );
+    },
+  }));
