@@ -7,6 +7,7 @@ export {
   type AgentFailure,
 } from "./agents/base/agent_state.ts";
 export { BaseAgent, type AgentRun, type AgentUpdate, type NodeUpdate } from "./agents/base/base_agent.ts";
+export { RunMemory, type MemoryCall, type MemoryKind, type MemorySource } from "./agents/base/memory.ts";
 export { SpanRecorder, spanSchema, type Span } from "./agents/base/spans.ts";
 export { ModelDeployerAgent } from "./agents/model_deployer/agent.ts";
 export {
@@ -14,6 +15,7 @@ export {
   type Capabilities,
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
+export { CheckedState } from "./agents/model_deployer/checked_state.ts";
 export type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
 export {
   deploymentManifestSchema,

@@ -1,22 +1,28 @@
 import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/langgraph";
 import type { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
+import type { MemorySource } from "../agents/base/memory.ts";
 import { contextSchema } from "../agents/model_deployer/state.ts";
 import { FeatureAnalyzerAgent } from "./feature_analyzer.ts";
 import { ObservabilityConnectorAgent } from "./observability_connector.ts";
-import { PredictionSynthesizerAgent } from "./prediction_synthesizer.ts";
+import { PredictionSynthesizerAgent, type SynthesizerMemory } from "./prediction_synthesizer.ts";
 import { PipelineState } from "./state.ts";
 
 export interface PipelineOptions {
   /** Needed where promotions wait for approvals. */
   checkpointer?: BaseCheckpointSaver;
+  /** What the deployer's neighbours remember with, such as its own `parts`; without it they remember nothing. */
+  memory?: MemorySource<SynthesizerMemory>;
 }
 
 /** The deployer between its neighbours. A failure of one stands in `errors`, and the others go on with the truth. */
-export function createPipelineGraph(deployer: ModelDeployerAgent, options: PipelineOptions = {}) {
+export function createPipelineGraph(
+  deployer: ModelDeployerAgent,
+  { memory, ...options }: PipelineOptions = {},
+) {
   return new StateGraph({ state: PipelineState, context: contextSchema })
     .addNode("feature_analyzer", new FeatureAnalyzerAgent().asNode())
     .addNode("model_deployer", deployer.asNode(), { subgraphs: [deployer.graph] })
-    .addNode("prediction_synthesizer", new PredictionSynthesizerAgent().asNode())
+    .addNode("prediction_synthesizer", new PredictionSynthesizerAgent(memory).asNode())
     .addNode("observability_connector", new ObservabilityConnectorAgent().asNode())
     .addEdge(START, "feature_analyzer")
     .addEdge("feature_analyzer", "model_deployer")

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
 import { type Span, spanSchema } from "../agents/base/spans.ts";
+import { readState } from "./read_state.ts";
 import type { ObservabilitySummary, StatusCounts } from "./state.ts";
 import { traced } from "./traced.ts";
 
@@ -22,7 +23,7 @@ export class ObservabilityConnectorAgent extends BaseAgent<unknown, Observation>
 
   protected run(spans: unknown, run: AgentRun): Promise<Observation> {
     return traced("summarize_spans", run, async () => ({
-      observability_summary: summarize(z.array(spanSchema).parse(spans)),
+      observability_summary: summarize(readState(z.array(spanSchema), spans)),
     }));
   }
 }

@@ -2,8 +2,10 @@ import { z } from "zod";
 import { agentFailureSchema } from "../agents/base/agent_state.ts";
 import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
 import { type DeploymentManifest, deploymentManifestSchema } from "../agents/model_deployer/domain/answer.ts";
-import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
+import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
+import type { WorkingMemory } from "../agents/model_deployer/ports.ts";
 import { predict } from "./prediction_client.ts";
+import { readState } from "./read_state.ts";
 import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./state.ts";
 import { traced } from "./traced.ts";
 
@@ -12,16 +14,31 @@ const inputSchema = z.object({
   prediction_request: z.unknown().optional(),
   status: z.unknown().optional(),
   errors: z.array(agentFailureSchema).default([]),
+  session_id: z.unknown().optional(),
+  deployment_plan: z.unknown().optional(),
+  operation_id: z.unknown().optional(),
 });
 type SynthesizerInput = z.infer<typeof inputSchema>;
+
+/** Where the deployer leaves a session's manifest. */
+export interface SynthesizerMemory {
+  workingMemory: Pick<WorkingMemory, "recallManifest">;
+}
 
 export interface Synthesis extends AgentUpdate {
   prediction: Prediction | null;
   warnings: string[];
 }
 
-/** Asks the endpoint that the deployer hands over; without one it does nothing and says why. */
-export class PredictionSynthesizerAgent extends BaseAgent<Record<string, unknown>, Synthesis> {
+/**
+ * Asks the endpoint that the deployer hands over, or handed over last in the same session; without one it does nothing
+ * and says why.
+ */
+export class PredictionSynthesizerAgent extends BaseAgent<
+  Record<string, unknown>,
+  Synthesis,
+  SynthesizerMemory
+> {
   readonly agent_name = "prediction_synthesizer";
   readonly tier = 4;
   readonly tier_name = "ml_predictions";
@@ -38,8 +55,10 @@ export class PredictionSynthesizerAgent extends BaseAgent<Record<string, unknown
   }
 
   /** @throws InvalidRequestError | ServiceUnavailableError | ServiceRefusedError */
-  protected async run(state: Record<string, unknown>, run: AgentRun): Promise<Synthesis> {
-    const input = inputSchema.parse(state);
+  protected async run(state: Record<string, unknown>, run: AgentRun<SynthesizerMemory>): Promise<Synthesis> {
+    const given = readState(inputSchema, state);
+    const recalled = await recall(given, run);
+    const input = recalled === null ? given : { ...given, deployment_manifest: recalled };
     const reason = whyNot(input);
     if (reason !== null) return { prediction: { outcome: "skipped", reason }, warnings: [reason] };
     const request = requestOf(input);
@@ -48,9 +67,43 @@ export class PredictionSynthesizerAgent extends BaseAgent<Record<string, unknown
     const { probabilities = null, confidence = null, ...rest } = answer;
     return {
       prediction: { outcome: "predicted", endpoint_url, probabilities, confidence, ...rest },
-      warnings: [],
+      warnings: recalled === null ? [] : [sentenceOn(recalled)],
     };
   }
+}
+
+/** The session's last manifest, where this run has something to ask and no manifest of its own. */
+async function recall(
+  given: SynthesizerInput,
+  run: AgentRun<SynthesizerMemory>,
+): Promise<DeploymentManifest | null> {
+  const session = given.session_id;
+  const asks = given.prediction_request !== undefined && given.prediction_request !== null;
+  if (!asks || typeof session !== "string" || !mayRecall(given)) return null;
+  return run.memory.use("working_memory", "does not say which endpoint the session has", (memory, options) =>
+    traced("recall_manifest", run, async () => {
+      const remembered = await memory.workingMemory.recallManifest(session, options);
+      const parsed = deploymentManifestSchema.nullable().safeParse(remembered);
+      if (parsed.success) return parsed.data;
+      const message = `what is kept for ${session} is no manifest: ${z.prettifyError(parsed.error)}`;
+      throw new ServiceRefusedError("working memory", message, { cause: parsed.error });
+    }),
+  );
+}
+
+/** A failed deployment is told instead, and a dry run, which has a plan and no operation, sends nobody a request. */
+function mayRecall({
+  deployment_manifest,
+  status,
+  deployment_plan,
+  operation_id,
+}: SynthesizerInput): boolean {
+  const isDryRun = (deployment_plan ?? null) !== null && (operation_id ?? null) === null;
+  return (deployment_manifest ?? null) === null && status !== "failed" && !isDryRun;
+}
+
+function sentenceOn({ deployment_id, deployed_at }: DeploymentManifest): string {
+  return `The deployer handed over no deployment_manifest; the session's last one was used, of ${deployment_id} at ${deployed_at}.`;
 }
 
 /** Null where there is something to ask and somebody to answer. */

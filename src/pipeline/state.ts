@@ -1,6 +1,7 @@
-import { ReducedValue, StateSchema } from "@langchain/langgraph";
+import { ReducedValue } from "@langchain/langgraph";
 import { z } from "zod";
 import { agentStateFields, agentStatusSchema } from "../agents/base/agent_state.ts";
+import { CheckedState } from "../agents/model_deployer/checked_state.ts";
 import { ModelDeployerState, neighbourFields, requestFields } from "../agents/model_deployer/state.ts";
 
 /** What the caller knows of a model's features; `importance` is the mean absolute SHAP value. */
@@ -65,7 +66,7 @@ function shownAs(schema: z.ZodType, description: string) {
 }
 
 /** The state of the four agents. What a caller hands over is parsed by the agent that reads it. */
-export const PipelineState = new StateSchema({
+export const PipelineState = new CheckedState({
   ...agentStateFields,
   status: new ReducedValue(agentStatusSchema.default("pending"), { reducer: worseStatus }),
   ...neighbourFields,

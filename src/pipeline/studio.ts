@@ -1,4 +1,4 @@
-import type { BaseCheckpointSaver } from "@langchain/langgraph";
+import { type BaseCheckpointSaver, StateSchema } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
@@ -23,8 +23,30 @@ const inPipeline = createModelDeployerGraph(async () => {
   return createCapabilities(parts, settings);
 });
 
-export const model_deployer = overProductionThreads(deployer.graph);
-export const pipeline = overProductionThreads(createPipelineGraph(new ModelDeployerAgent(inPipeline)));
+export const model_deployer = overProductionThreads(withContextForm(deployer.graph));
+export const pipeline = overProductionThreads(
+  withContextForm(
+    createPipelineGraph(new ModelDeployerAgent(inPipeline), {
+      memory: async () => (await deployer.open()).parts,
+    }),
+  ),
+);
+
+/**
+ * A development server that finds `getJsonSchema` on a graph's state asks nothing else, and so hands on no schema of the
+ * context (langgraph-api 2.0.0, graph/parser/index.mjs). Where that method is not to be found it asks LangGraph, which
+ * knows both. What is called is there as before.
+ */
+function withContextForm<Graph extends { builder: object }>(graph: Graph): Graph {
+  const { builder } = graph;
+  for (const name of ["_schemaRuntimeDefinition", "_outputRuntimeDefinition"]) {
+    const state: unknown = Reflect.get(builder, name);
+    if (!StateSchema.isInstance(state)) continue;
+    const has = (schema: object, key: PropertyKey) => key !== "getJsonSchema" && Reflect.has(schema, key);
+    Reflect.set(builder, name, new Proxy(state, { has }));
+  }
+  return graph;
+}
 
 /** A development server puts a checkpointer of its own in place of the graph's; this one takes that one in. */
 function overProductionThreads<Graph extends { checkpointer?: unknown }>(graph: Graph): Graph {

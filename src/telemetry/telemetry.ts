@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { ANSWERS, PROGRESS } from "../agents/base/diagnostics.ts";
+import { ANSWERS, DEGRADED, PROGRESS } from "../agents/base/diagnostics.ts";
 import type { Figures } from "../database/repositories/figures.ts";
 import type { TickReport } from "../worker/worker.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
@@ -50,13 +50,18 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
     observeWorker: async (figures) => {
       const metrics = metricsPort === null ? null : await createWorkerMetrics(figures);
       const server = metrics === null ? null : await serveMetrics(metrics, metricsPort ?? 0, bindHost);
+      const onDegraded = (told: unknown) => metrics?.degraded(partSchema.parse(told).part);
+      subscribe(DEGRADED, onDegraded);
       return {
         onTick: (report) => {
           metrics?.record(report);
           logTick(logger, report);
         },
         metricsUrl: server?.url ?? null,
-        close: async () => server?.close(),
+        close: async () => {
+          unsubscribe(DEGRADED, onDegraded);
+          await server?.close();
+        },
       };
     },
     close: async () => {
@@ -66,6 +71,7 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
   };
 }
 
+const partSchema = z.looseObject({ part: z.string() });
 const messageSchema = z.looseObject({ message: z.string() });
 
 /** What agents tell of their runs, whoever runs them. */

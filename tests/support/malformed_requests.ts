@@ -21,6 +21,7 @@ export type Spoiling =
   | { kind: "unknown field inside"; path: Path; field: string }
   | { kind: "weights that do not rise"; weights: number[] }
   | { kind: "raising accessor"; field: string }
+  | { kind: "shared field"; field: string; value: string }
   | { kind: "no object"; value: string };
 
 export interface Malformed {
@@ -120,6 +121,23 @@ export const malformedRequests: fc.Arbitrary<Malformed> = actions.chain((action)
   spoilingOf(action).map((spoiling) => ({ action, spoiling })),
 );
 
+/** What the agents of a pipeline share, which is a list of texts or of objects. */
+const sharedSpoiling = fc
+  .tuple(
+    fc.constantFrom("errors", "warnings", "spans"),
+    fc.constantFrom(...Object.keys(hostileValues).filter((name) => name !== "many_texts")),
+  )
+  .map(([field, value]): Spoiling => ({ kind: "shared field", field, value }));
+
+/** A state that must be refused: for its request, or for what stands beside it. */
+export const malformedStates: fc.Arbitrary<Malformed> = fc.oneof(
+  { weight: 7, arbitrary: malformedRequests },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(actions, sharedSpoiling).map(([action, spoiling]) => ({ action, spoiling })),
+  },
+);
+
 export interface MalformedInput {
   /** A state; not always an object, whatever the types say. */
   input: unknown;
@@ -156,6 +174,11 @@ export function build({ action, spoiling }: Malformed): MalformedInput {
       return { input: state, told: ["rollout.steps"] };
     case "raising accessor":
       return { input: raisingAt(state, spoiling.field), told: ["no such luck"] };
+    case "shared field":
+      return {
+        input: { ...state, [spoiling.field]: hostileValues[spoiling.value]?.make() },
+        told: [spoiling.field],
+      };
     case "no object":
       return { input: noObjects[spoiling.value], told: [] };
     default:

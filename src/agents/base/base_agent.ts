@@ -4,15 +4,24 @@ import { AgentError, SlaExceededError, UnexpectedAgentError } from "./agent_erro
 import type { AgentFailure } from "./agent_state.ts";
 import { publishAnswer } from "./diagnostics.ts";
 import { Deadline } from "./deadline.ts";
+import { type MemorySource, RunMemory } from "./memory.ts";
 import { type Span, SpanRecorder } from "./spans.ts";
 import { activeTraceId, inSpan } from "./tracing.ts";
 
-/** What one run of an agent may use: the caller's LangGraph configuration and the deadline that the SLA sets. */
-export interface AgentRun {
+/** What one run of an agent may use: the caller's LangGraph configuration, the SLA's deadline, and the agent's memory. */
+export interface AgentRun<Memory extends object = object> {
   /** Its signal ends the graph, a little after `signal`: what the work has to say by then is not cut off. */
   config: RunnableConfig;
   /** Aborted when the caller gives up or the work's deadline is over. */
   signal: AbortSignal;
+  /** A part of it that is down is named in the answer's warnings, and the run goes on. */
+  memory: RunMemory<Memory>;
+}
+
+/** What a run has to show beside its answer, however it ends. */
+interface Shown {
+  recorder: SpanRecorder;
+  degraded: string[];
 }
 
 /** Parts of the SLA: when the work's deadline ends, and when it is answered for even if it does not heed that. */
@@ -21,19 +30,22 @@ const ANSWERED_BY = 0.985;
 
 export interface AgentUpdate {
   status?: "pending" | "in_progress" | "completed" | "failed" | "cancelled";
+  warnings?: string[];
 }
 
 export type NodeUpdate<Update> = Partial<Update> & {
   spans: Span[];
   errors?: AgentFailure[];
   status?: AgentUpdate["status"];
+  warnings?: AgentUpdate["warnings"];
 };
 
 /**
- * One agent of the pipeline: who it is, how long it may take, its spans and its errors. A subclass says what it does
- * in `run`; the names of the properties are the pipeline's own.
+ * One agent of the pipeline: who it is, how long it may take, what it remembers with, its spans and its errors. A
+ * subclass says what it does in `run`; the names of the properties are the pipeline's own. `Memory` holds the memory's
+ * ports that this agent uses, each by a name of its choice.
  */
-export abstract class BaseAgent<Input, Update extends AgentUpdate> {
+export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extends object = object> {
   abstract readonly agent_name: string;
   /** 0 (ML foundation) to 5. */
   abstract readonly tier: number;
@@ -41,8 +53,14 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
   abstract readonly agent_type: string;
   /** Seconds within which `execute` answers or raises. */
   abstract readonly sla_seconds: number;
+  readonly #memory: MemorySource<Memory> | null;
 
-  protected abstract run(input: Input, run: AgentRun): Promise<Update>;
+  /** Without a memory the agent remembers nothing, which is not a degraded part. */
+  constructor(memory: MemorySource<Memory> | null = null) {
+    this.#memory = memory;
+  }
+
+  protected abstract run(input: Input, run: AgentRun<Memory>): Promise<Update>;
   /** Picks what this agent reads out of a state that other agents share. */
   protected abstract pick(state: Record<string, unknown>): Input;
 
@@ -56,11 +74,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
    * @throws AgentError always a typed one; an interrupt passes through untouched.
    */
   async execute(input: Input, config: RunnableConfig = {}): Promise<Update & { spans: Span[] }> {
-    return this.#observed(async () => {
-      const recorder = this.#recorder();
-      const update = await this.#traced(input, config, recorder);
-      return { ...update, spans: recorder.spans };
-    });
+    return this.#observed(() => this.#answered(input, config, this.#shown()));
   }
 
   /**
@@ -69,18 +83,19 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
    */
   asNode(): (state: Record<string, unknown>, config: RunnableConfig) => Promise<NodeUpdate<Update>> {
     return async (state, config) => {
-      let recorder: SpanRecorder | undefined;
+      let shown: Shown | undefined;
       try {
         return await this.#observed(async () => {
-          recorder = this.#recorder();
-          const update = await this.#traced(this.pick(state), config, recorder);
-          return { ...update, spans: recorder.spans };
+          shown = this.#shown();
+          return this.#answered(this.pick(state), config, shown);
         });
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
+        const { recorder, degraded = [] } = shown ?? {};
         const failed: NodeUpdate<Update> = {
           ...this.noAnswer(),
           ...this.#failure(error),
+          ...(degraded.length > 0 && { warnings: degraded }),
           spans: recorder?.spans ?? [],
         };
         return failed;
@@ -89,8 +104,17 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
   }
 
   /** The pipeline's spans carry the id of the trace that is under way, so that both lead to the same run. */
-  #recorder(): SpanRecorder {
-    return new SpanRecorder({ agent_name: this.agent_name, tier: this.tier }, activeTraceId());
+  #shown(): Shown {
+    const { agent_name, tier } = this;
+    return { recorder: new SpanRecorder({ agent_name, tier }, activeTraceId()), degraded: [] };
+  }
+
+  async #answered(input: Input, config: RunnableConfig, shown: Shown): Promise<Update & { spans: Span[] }> {
+    const update = await this.#traced(input, config, shown);
+    const { recorder, degraded } = shown;
+    const spans = recorder.spans;
+    if (degraded.length === 0) return { ...update, spans };
+    return { ...update, warnings: [...(update.warnings ?? []), ...degraded], spans };
   }
 
   /** One run in a span of OpenTelemetry, and told to whoever listens. */
@@ -130,7 +154,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
     return { status: "failed", errors: [failure] };
   }
 
-  async #traced(input: Input, config: RunnableConfig, recorder: SpanRecorder): Promise<Update> {
+  async #traced(input: Input, config: RunnableConfig, { recorder, degraded }: Shown): Promise<Update> {
     const slaMs = this.sla_seconds * 1000;
     const deadline = new Deadline(slaMs * WORK_UNTIL);
     const sla = AbortSignal.timeout(Math.ceil(slaMs * ANSWERED_BY));
@@ -138,10 +162,12 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate> {
     const given = config.callbacks;
     const callbacks =
       Array.isArray(given) || given === undefined ? [...(given ?? []), recorder] : given.copy([recorder]);
+    const signal = AbortSignal.any([...asked, deadline.signal]);
     const work = deadline.cover(() =>
       this.run(input, {
         config: { ...config, signal: AbortSignal.any([...asked, sla]), callbacks },
-        signal: AbortSignal.any([...asked, deadline.signal]),
+        signal,
+        memory: new RunMemory(this.#memory, signal, degraded),
       }),
     );
     return raceSla(work, sla, this).catch((error: unknown) => {

@@ -3,9 +3,11 @@ import { channel } from "node:diagnostics_channel";
 /** Channels of `node:diagnostics_channel`; nothing is made of what is told there unless somebody listens. */
 export const PROGRESS = "model-deployer.progress";
 export const ANSWERS = "model-deployer.answers";
+export const DEGRADED = "model-deployer.degraded";
 
 const progress = channel(PROGRESS);
 const answers = channel(ANSWERS);
+const degraded = channel(DEGRADED);
 
 /** What a node tells while it works: the custom stream event, with `operation_id`. */
 export function publishProgress(told: { message: string; operation_id: string | null }): void {
@@ -21,4 +23,9 @@ export function publishAnswer(told: {
   operation_id: string | null;
 }): void {
   if (answers.hasSubscribers) answers.publish(told);
+}
+
+/** A part that did not answer, and that the run went on without; `part` is one of a few names, `message` the whole sentence. */
+export function publishDegraded(told: { part: string; message: string }): void {
+  if (degraded.hasSubscribers) degraded.publish(told);
 }

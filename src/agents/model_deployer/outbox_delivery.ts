@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AgentError } from "../base/agent_error.ts";
 import { withoutCredentials } from "../base/credentials.ts";
+import { publishDegraded } from "../base/diagnostics.ts";
 import { episodeSchema } from "./domain/episode.ts";
 import type { Parts } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
@@ -52,7 +53,9 @@ export class OutboxDelivery {
         if (!(error instanceof AgentError) && !options.signal.aborted) throw error;
         const reason = withoutCredentials(error instanceof Error ? error.message : String(error));
         await outbox.failed(entry.entry_id, reason);
-        degraded.add(`${entry.topic.replaceAll("_", " ")} is caught up later: ${reason}`);
+        const message = `${entry.topic.replaceAll("_", " ")} is caught up later: ${reason}`;
+        publishDegraded({ part: entry.topic, message });
+        degraded.add(message);
       }
     }
     return [...degraded];

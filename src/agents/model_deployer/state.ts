@@ -1,6 +1,6 @@
-import { StateSchema } from "@langchain/langgraph";
 import { z } from "zod";
 import { agentStateFields } from "../base/agent_state.ts";
+import { CheckedState } from "./checked_state.ts";
 import { type Answer, answerSchema } from "./domain/answer.ts";
 import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
 import { planDifferenceSchema } from "./domain/plan_difference.ts";
@@ -121,7 +121,7 @@ export type ApprovalQuestion = z.infer<typeof approvalQuestionSchema>;
 
 const answerFields = answerSchema.shape;
 
-export const ModelDeployerState = new StateSchema({
+export const ModelDeployerState = new CheckedState({
   ...agentStateFields,
   ...neighbourFields,
   ...requestFields,

@@ -1,6 +1,7 @@
 import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry } from "cockatiel";
 import { Pool } from "undici";
 import { z } from "zod";
+import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { Circuit } from "../../platform/circuit.ts";
@@ -143,13 +144,18 @@ export class EnvoyAdmin {
   }
 
   async #call(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
-    return this.#circuit.run(`answer ${path}`, signal, () => this.#send(method, path, signal));
+    const [what] = path.split("?");
+    const attributes = { "http.request.method": method, endpoint_name: this.#endpointName };
+    const send = () => this.#send(method, path, signal);
+    return this.#circuit.run(`answer ${path}`, signal, () =>
+      inSpan(`Envoy ${method} ${what}`, attributes, send, "client"),
+    );
   }
 
   async #send(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);
     try {
-      const answer = await this.#pool.request({ method, path, signal: bounded });
+      const answer = await this.#pool.request({ method, path, headers: traceHeaders(), signal: bounded });
       const text = await answer.body.text();
       if (answer.statusCode === 200) return text;
       throw new ServiceRefusedError(

@@ -5,11 +5,12 @@ import {
   createModelDeployerGraph,
   type ModelDeployerGraph,
 } from "../../../src/agents/model_deployer/graph.ts";
+import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/graph.ts";
 import { type GivenDeployer, liveThread } from "../../support/deployer.ts";
 import {
   build,
   type Malformed,
-  malformedRequests,
+  malformedStates,
   type MalformedInput,
 } from "../../support/malformed_requests.ts";
 import { checkProperty, hold } from "../checked_property.ts";
@@ -27,7 +28,7 @@ const WAY_OUT =
 export const malformedRequestsRow: FaultRow = {
   name: NAME,
   fault:
-    "Requests that are spoilt in every way are handed to the agent, to its node and to its graph: each is refused typed, with the wrong value and the way out, no call leaves the process and no row is written.",
+    "Requests that are spoilt in every way are handed to the agent, to its node, to its graph and to the pipeline's: each is refused typed, with the wrong value and the way out, no call leaves the process and no row is written.",
   run: async (options) => {
     const scratch = await openScratchDeployer(options.services);
     const { given } = scratch;
@@ -38,7 +39,7 @@ export const malformedRequestsRow: FaultRow = {
       const checked = await checkProperty(
         {
           row: NAME,
-          arbitrary: malformedRequests,
+          arbitrary: malformedStates,
           runs: RUNS[options.extent],
           shown: (malformed) => JSON.stringify(malformed).slice(0, 300),
           predicate: async (malformed) => {
@@ -61,16 +62,24 @@ export const malformedRequestsRow: FaultRow = {
   },
 };
 
-type Way = "execute" | "node" | "graph";
+type Way = "execute" | "node" | "graph" | "pipeline";
 
-/** A pipeline's state may hold other agents' fields; and what raises when it is read ends in LangGraph, before any node. */
+/**
+ * A pipeline's state may hold other agents' fields, and nothing at all goes on with a thread. What the agents share is
+ * none of the request, and the graphs refuse it, the pipeline's too, which else goes on with the truth.
+ */
 function waysOf({ spoiling }: Malformed): readonly Way[] {
   switch (spoiling.kind) {
     case "unknown field":
       return ["execute"];
+    case "shared field":
+      return ["graph", "pipeline"];
     case "raising accessor":
-    case "no object":
-      return ["execute", "node"];
+      return ["execute", "node", "graph", "pipeline"];
+    case "no object": {
+      const isNothing = ["null", "undefined"].includes(spoiling.value);
+      return isNothing ? ["execute", "node"] : ["execute", "node", "graph", "pipeline"];
+    }
     default:
       return ["execute", "node", "graph"];
   }
@@ -92,12 +101,14 @@ const failedUpdate = z.object({
 /** The agent as it stands before callers who are not held to its types. */
 class Asked {
   readonly #given: GivenDeployer;
+  readonly #pipeline: PipelineGraph;
   #graph: ModelDeployerGraph;
   #asked = 0;
 
   constructor(given: GivenDeployer) {
     this.#given = given;
     this.#graph = this.#newGraph();
+    this.#pipeline = createPipelineGraph(given.agent);
   }
 
   async refusalOf(way: Way, input: unknown): Promise<{ code: string; message: string }> {
@@ -124,6 +135,8 @@ class Asked {
         this.#asked += 1;
         if (this.#asked % GRAPH_LASTS === 0) this.#graph = this.#newGraph();
         return call(this.#graph, "invoke", [input, liveThread()]);
+      case "pipeline":
+        return call(this.#pipeline, "invoke", [input, { context: { effects: "live" } }]);
     }
   }
 

@@ -23,6 +23,7 @@ interface ReceivedRequest {
   request_id: string;
   url: string;
   body: string;
+  traceparent: string | undefined;
 }
 
 interface ModelServerDouble {
@@ -48,7 +49,9 @@ async function startServer(deploymentId: string, behaviour: ServerBehaviour): Pr
   let holds = behaviour.hold ?? false;
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const body = await text(incoming);
-    received.push({ request_id: String(incoming.headers["x-request-id"]), url: incoming.url ?? "", body });
+    const traceparent = incoming.headersDistinct["traceparent"]?.join();
+    const request_id = String(incoming.headers["x-request-id"]);
+    received.push({ request_id, url: incoming.url ?? "", body, traceparent });
     if (behaviour.reset === true) return void incoming.socket.destroy();
     if (holds) await new Promise<void>((resolve) => waiting.push(resolve));
     outgoing.writeHead(behaviour.status ?? 200, { "x-deployment-id": "forged" }).end(deploymentId);

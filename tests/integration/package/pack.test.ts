@@ -126,14 +126,22 @@ console.log(JSON.stringify({ status, code: errors?.[0]?.code, typed, stop }));
 
   it("names what is missing where npm left the optional engines out", async () => {
     await writeFile(
-      join(project, "memories.mjs"),
-      `import { createMemoryClient } from "./node_modules/model-deployer/dist/memory/supabase_client.js";
-const client = createMemoryClient({ databaseUrl: "postgres://nobody@127.0.0.1:9/none" });
-console.log(await client.client().catch((error) => error.code + ": " + error.message));
+      join(project, "engines.mjs"),
+      `const dist = (path) => import("./node_modules/model-deployer/dist/" + path);
+const { createMemoryClient } = await dist("memory/supabase_client.js");
+const { locatePostgres } = await dist("platform/postgres_binaries.js");
+const { startTracing } = await dist("telemetry/tracing.js");
+const said = (work) => work.catch((error) => error.code + ": " + error.message);
+const memories = createMemoryClient({ databaseUrl: "postgres://nobody@127.0.0.1:9/none" });
+console.log(await said(memories.client()));
+console.log(await said(locatePostgres()));
+console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceName: "none" })));
 `,
     );
-    const output = await run(process.execPath, ["memories.mjs"], project);
-    expect(output).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
+    const [memories, postgres, traces] = (await run(process.execPath, ["engines.mjs"], project)).split("\n");
+    expect(memories).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
+    expect(postgres).toMatch(/^configuration: .*embedded Postgres.*set DATABASE_URL/);
+    expect(traces).toMatch(/^configuration: OTEL_EXPORTER_OTLP_ENDPOINT asks.*optional dependencies/);
   });
 
   it("has a command line that works from anywhere, and types its errors", async () => {
@@ -194,6 +202,12 @@ console.log(await client.client().catch((error) => error.code + ": " + error.mes
   it("compiles and runs the README's test with mock state, without a service", async () => {
     await copyFile(join(root, "examples", "mock_state.ts"), join(project, "mock_state.ts"));
     expect(await compileAndRun("mock_state")).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  it("compiles and runs an agent of somebody else's with a memory, without a service", async () => {
+    await copyFile(join(root, "examples", "own_agent.ts"), join(project, "own_agent.ts"));
+    const sentence = "episodic memory does not tell what happened to the endpoint: supabase is down";
+    expect(await compileAndRun("own_agent")).toBe(sentence);
   });
 
   it("lets an adapter of somebody else's prove itself by the contract suite", async () => {

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +11,7 @@ import { expect, inject, onTestFinished } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
+import { freePort } from "./standing_server.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({ scripts: z.object({ studio: z.string() }) });
@@ -94,16 +94,6 @@ async function installedCli(): Promise<string> {
   // Another run may have been first, and its folder is as good.
   await rename(made, target).catch(() => rm(made, { recursive: true, force: true }));
   return cli;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : expect.fail("no port is free");
 }
 
 /** With the processes that it has started itself. */

@@ -96,6 +96,9 @@ describe("observability_connector", () => {
 
   it("takes no span of a shape that it does not know", async () => {
     const update = await new ObservabilityConnectorAgent().asNode()({ spans: [{ status: "failed" }] }, {});
-    expect(update).toMatchObject({ status: "failed", errors: [{ agent_name: "observability_connector" }] });
+    expect(update).toMatchObject({
+      status: "failed",
+      errors: [{ agent_name: "observability_connector", code: "invalid_request" }],
+    });
   });
 });

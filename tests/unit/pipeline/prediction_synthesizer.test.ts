@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { InMemoryWorkingMemory } from "../../../src/testing/in_memory/memories.ts";
 import { PredictionSynthesizerAgent } from "../../../src/pipeline/prediction_synthesizer.ts";
 import { blackHole, json, StubServer, text } from "../mlflow/stub_server.ts";
 import { aManifest, endpointAnswer, predictionRequest } from "./given.ts";
@@ -110,9 +111,74 @@ describe("prediction_synthesizer", () => {
     expect(asked()).toEqual([]);
   });
 
+  it.each([
+    ["errors", "all is lost"],
+    ["deployment_manifest", "http://here"],
+  ])("refuses %s of a kind that it does not know", async (field, value) => {
+    const update = await synthesize(state({ [field]: value }), {});
+    expect(update.errors).toMatchObject([{ code: "invalid_request", retryable: false }]);
+    expect(update.errors?.[0]?.message).toContain(field);
+    expect(asked()).toEqual([]);
+  });
+
   it("refuses a request that the endpoint's contract does not know", async () => {
     const update = await synthesize(state({ prediction_request: { entity: "patient_7" } }), {});
     expect(update.errors).toMatchObject([{ code: "invalid_request" }]);
     expect(asked()).toEqual([]);
+  });
+});
+
+describe("prediction_synthesizer in a session", () => {
+  const session_id = "sess_abcdefgh12345678";
+  const none = { deployment_manifest: null, session_id };
+
+  async function remembering(manifest: Record<string, unknown>) {
+    const workingMemory = new InMemoryWorkingMemory();
+    await workingMemory.rememberManifest(session_id, manifest, { signal: AbortSignal.timeout(5_000) });
+    return { workingMemory, node: new PredictionSynthesizerAgent({ workingMemory }).asNode() };
+  }
+
+  it("asks the endpoint that was handed over last where this run hands over none, and says so", async () => {
+    endpoint.answerInTurn(text("ok"), json(endpointAnswer));
+    const { node } = await remembering(aManifest({ endpoint_url }));
+    const update = await node(state(none), {});
+    expect(update.prediction).toMatchObject({ outcome: "predicted", endpoint_url });
+    expect(update.warnings?.join()).toContain("the session's last one was used, of dep_1");
+    expect(update.spans.map((span) => span.operation)).toEqual(["recall_manifest", "predict"]);
+  });
+
+  it("is degraded while working memory is down: it answers, and names what it could not ask", async () => {
+    const { node, workingMemory } = await remembering(aManifest({ endpoint_url }));
+    workingMemory.down();
+    const update = await node(state(none), {});
+    expect(update.errors).toBeUndefined();
+    expect(update.prediction).toMatchObject({ outcome: "skipped" });
+    expect(update.warnings).toEqual([
+      "No prediction was made: the deployer handed over no deployment_manifest.",
+      "working memory does not say which endpoint the session has: redis is down",
+    ]);
+    expect(asked()).toEqual([]);
+  });
+
+  it("does not take for a manifest what is none", async () => {
+    const { node } = await remembering({ deployment_id: "dep_1" });
+    const update = await node(state(none), {});
+    expect(update.warnings?.join()).toContain(`what is kept for ${session_id} is no manifest`);
+  });
+
+  it.each([
+    ["this run has a manifest", { session_id }],
+    ["the deployer failed", { ...none, status: "failed" }],
+    ["the run only plans", { ...none, deployment_plan: {}, operation_id: null }],
+    ["nothing is to be asked", { ...none, prediction_request: undefined }],
+    ["there is no session", { deployment_manifest: null }],
+  ])("recalls nothing where %s", async (_, overrides) => {
+    endpoint.answerWith(json(endpointAnswer));
+    const { node } = await remembering(
+      aManifest({ endpoint_url: "http://127.0.0.1:9", deployment_id: "old" }),
+    );
+    const update = await node(state(overrides), {});
+    expect(update.spans.map((span) => span.operation)).not.toContain("recall_manifest");
+    expect(update.warnings?.join() ?? "").not.toContain("old");
   });
 });

@@ -4,6 +4,8 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Figures } from "../../../src/database/repositories/figures.ts";
 import { createWorkerMetrics } from "../../../src/telemetry/metrics.ts";
 import { serveMetrics } from "../../../src/telemetry/metrics_server.ts";
+import { createTelemetry } from "../../../src/telemetry/telemetry.ts";
+import { createTestDeployer, deployState, pipelineIds, seedVersion } from "../../../src/testing/index.ts";
 
 const figures: Figures = {
   rollouts: [{ labels: ["running"], count: 2 }],
@@ -66,6 +68,34 @@ test("Prometheus gets what the database says and what this worker did", async ()
   }
   expect((await fetch(server.url.replace("/metrics", "/healthz"))).status).toBe(200);
   expect((await fetch(server.url.replace("/metrics", "/other"))).status).toBe(404);
+});
+
+test("each part that an answer went on without is counted, as often as the answer names it", async () => {
+  const telemetry = await createTelemetry({
+    otlpEndpoint: null,
+    serviceName: "tests",
+    logLevel: "silent",
+    metricsPort: 0,
+    bindHost: "127.0.0.1",
+  });
+  const observation = await telemetry.observeWorker(async () => figures);
+  onTestFinished(() => observation.close());
+  const counted = async () => {
+    const text = await (await fetch(observation.metricsUrl ?? expect.fail("nothing is served"))).text();
+    return text.split("\n").filter((line) => line.startsWith("model_deployer_degraded_total"));
+  };
+  const deployer = await createTestDeployer();
+  await seedVersion(deployer, { model_version_id: "mv_1", stage: "staging" });
+  expect(await counted()).toEqual([]);
+  deployer.workingMemory.down();
+  deployer.episodicMemory.down();
+  const request = { ...deployState({ model_version_id: "mv_1" }), ...pipelineIds };
+  const { degraded } = await deployer.agent.execute(request);
+  expect(degraded).toHaveLength(2);
+  expect((await counted()).toSorted()).toEqual([
+    'model_deployer_degraded_total{part="episodic_memory"} 1',
+    'model_deployer_degraded_total{part="working_memory"} 1',
+  ]);
 });
 
 test("a database that is away shows as that, and nothing that it said before is repeated", async () => {

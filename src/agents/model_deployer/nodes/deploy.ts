@@ -1,4 +1,6 @@
 import { AgentError } from "../../base/agent_error.ts";
+import { publishDegraded } from "../../base/diagnostics.ts";
+import { RunMemory } from "../../base/memory.ts";
 import { type Experience, recentRollbacks } from "../domain/caution.ts";
 import { decideDeploy } from "../domain/decide_deploy.ts";
 import type { Deployment } from "../domain/entities.ts";
@@ -71,29 +73,25 @@ async function figuresOf(
   try {
     return await endpoints.figures(name, options);
   } catch (error) {
-    if (error instanceof AgentError) return null;
-    throw error;
+    if (!(error instanceof AgentError)) throw error;
+    publishDegraded({ part: "router", message: `the router gives no figures of ${name}: ${error.message}` });
+    return null;
   }
 }
 
-/** A plan waits so long for what is remembered, and then does without. */
-const MEMORY_MS = 2000;
-
-/** Null when the memory gives no answer. */
+/** Null when the memory gives no answer; the plan's notes say so. */
 async function experienceOf(
-  memory: ProceduralMemory,
+  procedural: ProceduralMemory,
   modelName: string,
   { signal }: CallOptions,
 ): Promise<Experience | null> {
-  const bounded = { signal: AbortSignal.any([signal, AbortSignal.timeout(MEMORY_MS)]) };
-  try {
+  const memory = new RunMemory({ procedural }, signal);
+  const without = "does not say how often rollouts of the model went back";
+  return memory.use("procedural_memory", without, async ({ procedural: remembered }, options) => {
     const [rollbacks, rollouts] = await Promise.all([
-      memory.experience(`rollback:${modelName}`, bounded),
-      memory.experience(`rollout:${modelName}`, bounded),
+      remembered.experience(`rollback:${modelName}`, options),
+      remembered.experience(`rollout:${modelName}`, options),
     ]);
     return { rollbacks: rollbacks.usage_count, completed_rollouts: rollouts.success_count };
-  } catch (error) {
-    if (error instanceof AgentError) return null;
-    throw error;
-  }
+  });
 }

@@ -1,5 +1,7 @@
 import { AgentError } from "../../base/agent_error.ts";
 import { Deadline } from "../../base/deadline.ts";
+import { publishDegraded } from "../../base/diagnostics.ts";
+import { RunMemory } from "../../base/memory.ts";
 import type { Capabilities } from "../capabilities.ts";
 import type { Parts } from "../parts.ts";
 import type { ModelDeployerStateValue, ModelDeployerUpdate } from "../state.ts";
@@ -31,22 +33,21 @@ async function deliver({ delivery }: Pick<Capabilities, "delivery">, signal: Abo
     return await delivery.deliver(ENTRIES, { signal });
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return [`the outbox is delivered later: ${error.message}`];
+    const message = `the outbox is delivered later: ${error.message}`;
+    publishDegraded({ part: "outbox", message });
+    return [message];
   }
 }
 
 async function rememberManifest(
-  parts: Parts,
-  state: ModelDeployerStateValue,
+  { workingMemory }: Pick<Parts, "workingMemory">,
+  { session_id: session, deployment_manifest: manifest }: ModelDeployerStateValue,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { session_id: session, deployment_manifest: manifest } = state;
   if (typeof session !== "string" || manifest === null || manifest === undefined) return [];
-  try {
-    await parts.workingMemory.rememberManifest(session, { ...manifest }, { signal });
-    return [];
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    return [`working memory does not hold the manifest: ${error.message}`];
-  }
+  const memory = new RunMemory({ workingMemory }, signal);
+  await memory.use("working_memory", "does not hold the manifest", ({ workingMemory: working }, options) =>
+    working.rememberManifest(session, { ...manifest }, options),
+  );
+  return memory.degraded;
 }

@@ -1,0 +1,47 @@
+import { StateSchema, type StateSchemaFields } from "@langchain/langgraph";
+import { z } from "zod";
+import { InvalidRequestError } from "./errors.ts";
+import { shown } from "./nodes/shown.ts";
+
+/** What LangGraph raises for a field: a plain error, whose message ends in the issues that the field's schema found. */
+const REFUSED_FIELD = /^Validation failed for field "(.+?)": (.+)$/s;
+const issuesSchema = z.array(
+  z.looseObject({ message: z.string(), path: z.array(z.union([z.string(), z.number()])).default([]) }),
+);
+const SHOWN_PROBLEMS = 5;
+
+/**
+ * A state whose fields refuse what they do not take by a typed error. LangGraph asks it before the first node runs and
+ * before anything is kept, so that a thread stands where it stood.
+ */
+export class CheckedState<Fields extends StateSchemaFields> extends StateSchema<Fields> {
+  /** @throws InvalidRequestError with the field, its value and what was expected */
+  override async validateInput<T>(data: T): Promise<T> {
+    if (typeof data !== "object" || Array.isArray(data)) {
+      throw new InvalidRequestError(`The state is ${shown(data)}; hand over an object of plain JSON values.`);
+    }
+    try {
+      return await super.validateInput(data);
+    } catch (error) {
+      throw refusalOf(data ?? {}, error);
+    }
+  }
+}
+
+function refusalOf(data: object, cause: unknown): InvalidRequestError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const [, field, issues] = REFUSED_FIELD.exec(said) ?? [];
+  if (field === undefined || issues === undefined) {
+    const message = `The state cannot be read: ${said.slice(0, 200)}. Hand over plain JSON values.`;
+    return new InvalidRequestError(message, { cause });
+  }
+  const problems = issuesSchema
+    .parse(JSON.parse(issues))
+    .map(({ path, message }) => `${[field, ...path].join(".")}: ${message}`);
+  const told = problems.slice(0, SHOWN_PROBLEMS).join("; ");
+  const message = `The state is not valid: ${told} (given ${shown(Reflect.get(data, field))}).`;
+  return new InvalidRequestError(message, {
+    cause,
+    details: { problems: problems.slice(0, SHOWN_PROBLEMS) },
+  });
+}

@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import type { Deployment } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { ServerRecords } from "../../../src/mlops/bentoml/server_record.ts";
+import { childEnvironment, startProcess, stopProcess } from "../../../src/platform/managed_process.ts";
+
+/** Says what a server of BentoML says of itself before it has a sample to predict. */
+const script = `
+  const { TAG: bento_tag, DEPLOYMENT: deployment_id, PORT } = process.env;
+  const answers = { "/readyz": {}, "/info": { bento_tag, deployment_id }, "/sample": { sample: null, source: null } };
+  require("node:http").createServer(({ url }, answer) => {
+    answer.writeHead(url in answers ? 200 : 404).end(JSON.stringify(answers[url] ?? {}));
+  }).listen(Number(PORT), "127.0.0.1");
+`;
+
+/** Whoever observes the deployment in `home` finds a server that is ready; it makes no predictions, and ends with the test. */
+export async function standsIn(
+  home: string,
+  { deployment_id, bento_tag }: Pick<Deployment, "deployment_id" | "bento_tag">,
+): Promise<void> {
+  const runDirectory = join(home, "run");
+  const port = await freePort();
+  const started_at = new Date().toISOString();
+  const name = `bento-${deployment_id}`;
+  onTestFinished(() => stopProcess(runDirectory, name, { graceMs: 1_000, leaderSignal: "SIGTERM" }));
+  await startProcess({
+    name,
+    runDirectory,
+    command: process.execPath,
+    args: ["-e", script],
+    env: childEnvironment({ TAG: bento_tag, DEPLOYMENT: deployment_id, PORT: String(port) }),
+  });
+  await new ServerRecords(join(runDirectory, "servers")).claim({
+    deployment_id,
+    bento_tag,
+    port,
+    started_at,
+  });
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : expect.fail("no port is free");
+}

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { maskedConfiguration } from "../../../src/cli/masked_configuration.ts";
+import { readConfiguration } from "../../../src/configuration.ts";
+
+const SECRET = "planted-5ecret-value";
+const inUrl = (scheme: string) => `${scheme}://deployer:${SECRET}@collector.example:1/base`;
+
+/** One secret in every variable that takes one. */
+const planted = {
+  DATABASE_URL: `${inUrl("postgresql")}?sslpassword=${SECRET}`,
+  REDIS_URL: inUrl("redis"),
+  MLFLOW_TRACKING_URI: inUrl("https"),
+  MLFLOW_TRACKING_USERNAME: "deployer",
+  MLFLOW_TRACKING_PASSWORD: SECRET,
+  SUPABASE_URL: inUrl("https"),
+  SUPABASE_KEY: SECRET,
+  MODEL_DEPLOYER_TOKEN: SECRET,
+  MODEL_DEPLOYER_CHECKPOINTS_URL: inUrl("postgres"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: inUrl("https"),
+};
+
+test("what is in force is shown without any secret, wherever it stands", () => {
+  const shown = maskedConfiguration(readConfiguration(planted));
+  expect(JSON.stringify(shown)).not.toContain(SECRET);
+  expect(shown).toMatchObject({
+    databaseUrl: "postgresql://deployer:***@collector.example:1/base?sslpassword=***",
+    supabaseKey: "set, not shown",
+    token: "set, not shown",
+  });
+  expect(shown["telemetry.otlpEndpoint"]).toContain("collector.example");
+});
+
+test("what is not set is said to be not set", () => {
+  expect(maskedConfiguration(readConfiguration({}))).toMatchObject({
+    databaseUrl: "not set",
+    token: "not set",
+  });
+});
