@@ -32,6 +32,8 @@ export interface RowResult {
   lost: number;
   /** One sentence for each invariant that did not hold, with the case it was seen in and how to run that again. */
   violations: string[];
+  /** Of a row that kills processes: moments before and after an I/O that it found, and those that it killed at. */
+  crash_points?: { found: number; killed: number };
   /** Figures that a reader may want beside the table, such as the number of crash points found. */
   notes: string[];
 }

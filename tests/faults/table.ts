@@ -20,9 +20,16 @@ export function tableOf(finished: readonly Finished[], seed: number): string {
   const rows = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
   const total = finished.reduce((sum, { result }) => sum + result.cases, 0);
   const held = finished.filter(holds).length;
-  return [...rows, `${held} of ${finished.length} rows hold, ${total} cases, seed ${seed}`]
-    .map((line) => line.trimEnd())
-    .join("\n");
+  const minutes = finished.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
+  const summary = `${held} of ${finished.length} rows hold, ${total} cases in ${minutes.toFixed(1)} min, seed ${seed}`;
+  return [...rows, ...crashPointsOf(finished), summary].map((line) => line.trimEnd()).join("\n");
+}
+
+function crashPointsOf(finished: readonly Finished[]): string[] {
+  const points = finished.flatMap(({ result }) => result.crash_points ?? []);
+  if (points.length === 0) return [];
+  const sum = (of: "found" | "killed") => points.reduce((total, one) => total + one[of], 0);
+  return [`${sum("found")} crash points found, killed at ${sum("killed")} of them`];
 }
 
 function cellsOf({ row, result, seconds, command }: Finished): string[] {

@@ -7,7 +7,7 @@ import type { CrashScenario, Resumption } from "./scenario.ts";
 /** Of each scenario in a selection, and pairs of the whole row. */
 const POINTS_IN_SELECTION = 4;
 /** Whoever meets a dead one's lease may wait for it. */
-const WITH_OTHERS_IN_SELECTION = 1;
+const WITH_OTHERS = { selection: 1, whole: 8 };
 const PAIRS_IN_SELECTION = 1;
 const PAIRS_IN_WHOLE = 8;
 const STAGES = 2;
@@ -23,7 +23,20 @@ export function crashRow(
   return {
     name,
     fault: `SIGKILL before and after each I/O of ${what}; carried on by a worker and by the caller, it comes out the same`,
-    run: (options) => runScenarios(scenarios, { ...options, casesOf, ...(router && { router }) }),
+    run: async (options) => {
+      const found = { found: 0, killed: 0 };
+      const counted = (expected: Expected) => {
+        found.found += expected.points.length;
+        found.killed += options.extent === "whole" ? expected.points.length : POINTS_IN_SELECTION;
+        return casesOf(expected, options);
+      };
+      const result = await runScenarios(scenarios, {
+        ...options,
+        casesOf: counted,
+        ...(router && { router }),
+      });
+      return { ...result, crash_points: found };
+    },
   };
 }
 
@@ -112,7 +125,7 @@ function casesOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
 
 function casesWithOthersOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
   const every = expected.points.map((_, index) => index + 1);
-  const chosen = extent === "whole" ? every : sampleOf(every, WITH_OTHERS_IN_SELECTION, randomFrom(seed));
+  const chosen = sampleOf(every, WITH_OTHERS[extent], randomFrom(seed));
   return chosen.map((at): Case => async (stage) => [
     await stage.crashWithOthers(at, at % 4 < 2 ? "request" : "worker", expected),
   ]);
