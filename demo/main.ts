@@ -152,20 +152,19 @@ async function printHistory(
     ]),
   );
   for (const event of await deployer.database.history.list(experimentId)) {
-    const at = event.occurred_at.slice(11, 23);
+    const head = `${event.occurred_at.slice(11, 23)}  ${event.kind.replace("rollout_", "rollout ").padEnd(20)}`;
+    const by = `by ${event.changed_by}: ${event.reason}`;
     if (event.weights !== null) {
       const shares = Object.entries(event.weights).map(
         ([id, weight]) => `${versions.get(id) ?? engineer.nameOf(id)} ${weight} %`,
       );
       story.detail(
-        `${at}  traffic       ${event.endpoint_name} generation ${event.generation}: ${shares.join(", ") || "none"}`,
+        `${head}${event.endpoint_name} generation ${event.generation}: ${shares.join(", ") || "none"}`,
       );
-    } else {
-      const name = versions.get(event.model_version_id ?? "") ?? "";
-      story.detail(
-        `${at}  ${event.kind.padEnd(14)}${name} ${event.from_stage ?? "none"} -> ${event.to_stage} by ${event.changed_by}: ${event.reason}`,
-      );
+      continue;
     }
+    const moved = event.to_stage === null ? "" : ` ${event.from_stage ?? "none"} -> ${event.to_stage}`;
+    story.detail(`${head}${versions.get(event.model_version_id ?? "") ?? ""}${moved} ${by}`);
   }
   const production = await deployer.database.modelVersions.getProduction(experimentId);
   story.good(
