@@ -1,5 +1,6 @@
 import { judge, newJudgeState, observe } from "../src/agents/model_deployer/domain/canary_judge.ts";
 import {
+  LATENCY_BOUNDS_MS,
   RUN_OF_FAILURES,
   type Tally,
   type VersionFigures,
@@ -10,8 +11,9 @@ import { option, printTable, say } from "./support/report.ts";
 
 /**
  * How often a candidate that is no worse is failed all the same, and how soon one that is worse is found: the judge at its
- * usual settings beside a z-test of two proportions at the same number of looks. Requests are drawn one by one, so that
- * runs of failures come in their order; everything is drawn from one seed.
+ * usual settings, which looks at errors, runs of failures and latency at once, beside a z-test of two proportions at the
+ * same number of looks. Requests are drawn one by one, so that runs of failures come in their order; everything is drawn
+ * from one seed. Latencies are lognormal.
  *
  * usage: node bench/judge.ts [--runs=400] [--seconds=600] [--requests=100] [--seed=1]
  */
@@ -23,6 +25,8 @@ const CANARY_SHARE = 0.1;
 const BASELINE_RATE = 0.01;
 /** Requests before the rollout, by which the judge knows the baseline. */
 const PAST = 2000;
+const MEDIAN_MS = 20;
+const LATENCY_SPREAD = 0.8;
 /** Two-sided at 5 %, as it is usually configured. */
 const Z = 1.96;
 
@@ -45,11 +49,15 @@ function randomFrom(seed: number): () => number {
 /** One side's counters as a router keeps them. */
 class Counters {
   readonly tally: Tally = { requests: 0, errors: 0 };
+  readonly #latency = LATENCY_BOUNDS_MS.map(() => 0).concat(0);
   #runs = 0;
   #inARow = 0;
 
-  answer(isFailure: boolean): void {
+  answer(isFailure: boolean, ms: number): void {
     this.tally.requests += 1;
+    const bound = LATENCY_BOUNDS_MS.findIndex((most) => ms <= most);
+    const bin = bound === -1 ? LATENCY_BOUNDS_MS.length : bound;
+    this.#latency[bin] = (this.#latency[bin] ?? 0) + 1;
     if (!isFailure) this.#inARow = 0;
     else {
       this.tally.errors += 1;
@@ -60,7 +68,8 @@ class Counters {
 
   figures(deployment_id: string): VersionFigures {
     const unknown = { p50_ms: null, p99_ms: null };
-    return { deployment_id, epoch: "1", ...this.tally, ...unknown, failure_runs: this.#runs };
+    const latency_counts = [...this.#latency];
+    return { deployment_id, epoch: "1", ...this.tally, ...unknown, failure_runs: this.#runs, latency_counts };
   }
 }
 
@@ -71,12 +80,27 @@ function zOf(candidate: Tally, baseline: Tally): number {
   return (candidate.errors / candidate.requests - baseline.errors / baseline.requests) / Math.sqrt(spread);
 }
 
+/** By Box and Muller. */
+function millisecondsFrom(random: () => number): number {
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return MEDIAN_MS * Math.exp(LATENCY_SPREAD * normal);
+}
+
+interface Candidate {
+  error_rate: number;
+  /** Its latencies are so many times the baseline's. */
+  slowness: number;
+}
+
 /** The second in which each of them first says that the candidate is worse. */
-function runOnce(candidateRate: number, seed: number): Found {
+function runOnce({ error_rate, slowness }: Candidate, seed: number): Found {
   const random = randomFrom(seed);
+  const clock = randomFrom(seed + 1);
   const candidate = new Counters();
   const baseline = new Counters();
-  for (let past = 0; past < PAST; past += 1) baseline.answer(random() < BASELINE_RATE);
+  for (let past = 0; past < PAST; past += 1) {
+    baseline.answer(random() < BASELINE_RATE, millisecondsFrom(clock));
+  }
   const before = { ...baseline.tally };
   const look = () => [candidate.figures("candidate"), baseline.figures("baseline")];
   const sides = { candidate_id: "candidate", baseline_id: "baseline" };
@@ -84,8 +108,9 @@ function runOnce(candidateRate: number, seed: number): Found {
   const found: Found = { judge: null, zTest: null };
   for (let second = 1; second <= SECONDS; second += 1) {
     for (let request = 0; request < REQUESTS; request += 1) {
-      if (random() < CANARY_SHARE) candidate.answer(random() < candidateRate);
-      else baseline.answer(random() < BASELINE_RATE);
+      const ms = millisecondsFrom(clock);
+      if (random() < CANARY_SHARE) candidate.answer(random() < error_rate, ms * slowness);
+      else baseline.answer(random() < BASELINE_RATE, ms);
     }
     state = observe(state, look(), sides, defaultJudgeSettings);
     if (judge(state, defaultJudgeSettings).outcome === "fail") found.judge ??= second;
@@ -112,11 +137,17 @@ say(
   `${RUNS} runs of ${SECONDS} s, ${REQUESTS} requests/s, ${100 * CANARY_SHARE} % to the candidate, ` +
     `baseline fails ${100 * BASELINE_RATE} %, a look each second, alpha ${defaultJudgeSettings.alpha}`,
 );
-const rows = [0.01, 0.03, 0.05, 0.1, 0.5].map((rate) => {
-  const found = Array.from({ length: RUNS }, (_, run) => runOnce(rate, SEED * 1_000_003 + run * 7919));
+const seeds = Array.from({ length: RUNS }, (_, run) => SEED * 1_000_003 + run * 7919);
+const byErrors = [0.01, 0.03, 0.05, 0.1, 0.5].map((rate) => {
+  const found = seeds.map((seed) => runOnce({ error_rate: rate, slowness: 1 }, seed));
   const judged = found.map((one) => one.judge);
   const tested = found.map((one) => one.zTest);
   const what = rate === BASELINE_RATE ? "1 %, no worse: false alarms" : `${100 * rate} %: found`;
   return [what, share(judged), ...times(judged), share(tested), ...times(tested)];
 });
-printTable(["candidate fails", "judge", "median", "p95", "z-test", "median", "p95"], rows);
+printTable(["candidate fails", "judge", "median", "p95", "z-test", "median", "p95"], byErrors);
+const byLatency = [1.5, 2, 3, 5].map((slowness) => {
+  const judged = seeds.map((seed) => runOnce({ error_rate: BASELINE_RATE, slowness }, seed).judge);
+  return [`${slowness} times as slow: found`, share(judged), ...times(judged)];
+});
+printTable(["candidate is", "judge", "median", "p95"], byLatency);
