@@ -10,6 +10,7 @@ import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.
 import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
 import { readConfiguration } from "../../src/configuration.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
+import { InMemoryEpisodicMemory } from "../../src/testing/in_memory/memories.ts";
 import type { GivenDeployer } from "./given_deployer.ts";
 
 export interface Printed {
@@ -72,6 +73,7 @@ async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
     worker,
     parts,
     settings,
+    episodicMemoryOf: (agentName) => new InMemoryEpisodicMemory({ agentName, beside: given.episodicMemory }),
     graph: createModelDeployerGraph(capabilities),
     telemetry,
     observeWorker: () => telemetry.observeWorker(() => database.figures()),
