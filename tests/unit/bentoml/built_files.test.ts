@@ -7,7 +7,7 @@ import { assertBuiltFiles } from "../../../src/mlops/bentoml/built_files.ts";
 import type { StoredBento } from "../../../src/mlops/bentoml/bento_store.ts";
 import { expectedDigest } from "../../../src/testing/contracts/model_registry/bench.ts";
 
-const FILES = { MLmodel: "flavors: {}\n", "code/scores.py": "limit = 3\n", "data/weights.bin": "abc" };
+const FILES = { MLmodel: "flavors: {}\n", "code/scores.py": "limit = 4\n", "data/weights.bin": "abcd" };
 
 let bento: StoredBento;
 
