@@ -134,7 +134,6 @@ function thread() {
   return {
     configurable: { thread_id: randomUUID() },
     context: { effects: "live" },
-    durability: "sync",
   } as const;
 }
 

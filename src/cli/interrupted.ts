@@ -12,9 +12,15 @@ export function unlessInterrupted(
   signal: AbortSignal,
   operationId: string | null = null,
 ): unknown {
-  const saysMore = error instanceof InterruptedError || (error instanceof AgentError && !error.retryable);
-  if (!signal.aborted || saysMore) return error;
+  if (!signal.aborted || error instanceof InterruptedError || !mayComeOfAnEnd(error)) return error;
   const left = operationId === null ? "" : `; operation ${operationId} is left where its journal says`;
   const details = operationId === null ? {} : { operation_id: operationId };
   return new InterruptedError(`Ended from outside before it was done${left}.`, { cause: error, details });
+}
+
+/** A mistake or a final refusal would have come without it too. */
+function mayComeOfAnEnd(error: unknown): boolean {
+  return error instanceof AgentError
+    ? error.retryable
+    : error instanceof Error && error.name === "AbortError";
 }

@@ -22,19 +22,28 @@ const rowSchema = episodeSchema.extend({
 
 const columns = Object.keys(rowSchema.shape).join(",");
 
+export interface EpisodicMemoryOptions {
+  /** Whose episodes are written and read, by the name that the pipeline knows the agent by; `model_deployer` unless given. */
+  agentName?: string | undefined;
+  /** Without one the column `embedding` stays null. */
+  embedder?: Embedder | undefined;
+}
+
 /**
- * Episodes in the table `episodic_memories`. Instants come back in UTC with milliseconds.
+ * One agent's episodes in the table `episodic_memories`, which all agents of the pipeline share. Instants come back in
+ * UTC with milliseconds.
  *
  * @throws ServiceUnavailableError when the service does not answer
  * @throws ServiceRefusedError when it refuses: a field of more than 256 KiB, a NUL character, a missing table
  */
 export class SupabaseEpisodicMemory implements EpisodicMemory {
   readonly #memory: MemoryClient;
+  readonly #agentName: string;
   readonly #embedder: Embedder | null;
 
-  /** Without an embedder the column `embedding` stays null. */
-  constructor(memory: MemoryClient, options: { embedder?: Embedder | undefined } = {}) {
+  constructor(memory: MemoryClient, options: EpisodicMemoryOptions = {}) {
     this.#memory = memory;
+    this.#agentName = options.agentName ?? "model_deployer";
     this.#embedder = options.embedder ?? null;
   }
 
@@ -42,12 +51,12 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
     const client = await this.#memory.client();
     const embedding =
       this.#embedder === null ? null : await embed(this.#embedder, episode.description, options);
-    const row = { ...episode, agent_name: "model_deployer" };
+    const row = { ...episode, agent_name: this.#agentName };
     const upsert = (columns: Record<string, unknown>) =>
       callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
         client
           .from("episodic_memories")
-          .upsert({ ...row, ...columns }, { onConflict: "dedupe_key", ignoreDuplicates: true })
+          .upsert({ ...row, ...columns }, { onConflict: "agent_name,dedupe_key", ignoreDuplicates: true })
           .abortSignal(signal),
       );
     if (embedding === null) return void (await upsert({}));
@@ -67,7 +76,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
     let query = client
       .from("episodic_memories")
       .select(columns)
-      .eq("agent_name", "model_deployer")
+      .eq("agent_name", this.#agentName)
       .eq("event_type", "agent_action");
     if (filter.endpoint_name !== undefined) query = query.eq("endpoint_name", filter.endpoint_name);
     if (filter.experiment_id !== undefined) query = query.eq("experiment_id", filter.experiment_id);
@@ -96,7 +105,7 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
         options.signal,
         (signal) =>
           client
-            .rpc("similar_episodic_memories", { wanted, how_many: limit })
+            .rpc("similar_episodic_memories", { wanted, how_many: limit, of_agent: this.#agentName })
             .select(columns)
             .abortSignal(signal),
       );

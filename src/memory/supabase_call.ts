@@ -17,8 +17,10 @@ export function memoryCircuit(): Circuit {
   return new Circuit({ service: "supabase", halfOpenAfterMs: 5_000 });
 }
 
-/** The file that makes what the memories need, named in errors for whoever owns the Supabase project. */
-export const SCHEMA_FILE = "src/memory/migrations/0001_memories.sql";
+/** Holds the files that make what the memories need, named in errors for whoever owns the Supabase project. */
+const SCHEMA_FOLDER = "src/memory/migrations";
+/** Postgres knows no constraint of the kind that the statement counts on. */
+const NO_SUCH_CONSTRAINT = "42P10";
 
 /**
  * Runs one request and gives back its data. None is repeated here: what the outbox brings comes again by itself.
@@ -50,11 +52,11 @@ function failure(what: string, status: number, error: NonNullable<SupabaseReply[
   if (status === 0 || status === 408 || status === 429 || status >= 500) {
     return new ServiceUnavailableError("supabase", `could not ${what}: ${said}`, options);
   }
-  if (status === 404) {
+  if (status === 404 || error.code === NO_SUCH_CONSTRAINT) {
     return new ServiceRefusedError(
       "supabase",
-      `could not ${what}: ${said}; the memory tables are not there or are older: run ${SCHEMA_FILE} on that database`,
-      { ...options, details: { ...options.details, file_to_run: SCHEMA_FILE } },
+      `could not ${what}: ${said}; the memory tables are not there or are older: run the files in ${SCHEMA_FOLDER} on that database, in their order`,
+      { ...options, details: { ...options.details, files_to_run: SCHEMA_FOLDER } },
     );
   }
   if (status === 401 || status === 403) {

@@ -30,7 +30,8 @@ export function createPipelineGraph(
     .addEdge("model_deployer", "observability_connector")
     .addEdge("prediction_synthesizer", END)
     .addEdge("observability_connector", END)
-    .compile({ name: "pipeline", ...options });
+    .compile({ name: "pipeline", ...options })
+    .withConfig({ durability: "sync" });
 }
 
 export type PipelineGraph = ReturnType<typeof createPipelineGraph>;

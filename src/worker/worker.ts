@@ -175,7 +175,6 @@ export class Worker {
           {
             configurable: { thread_id: rollout_id },
             context: { effects: "live" },
-            durability: "sync",
             signal,
           },
         );

@@ -50,6 +50,7 @@ test("nothing is violated after a life without faults, nor in the middle of a ro
 /** Past every trigger, and every constraint that stands in the way. */
 const UNGUARDED = `drop index ml_model_registry_one_production;
   alter table ml_endpoints drop constraint ml_endpoints_weights_sum_to_100;
+  alter table ml_traffic_history drop constraint ml_traffic_history_version_weights_sum_to_100;
   set local session_replication_role = replica`;
 
 const DRAINED = "(select min(deployment_id) from ml_deployments where drained_at is not null)";

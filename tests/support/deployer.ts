@@ -61,9 +61,14 @@ export async function deployerIn(world: World, options: DeployerOptions = {}): P
   return deployerOver(world, world.db, options.fakes ?? createInMemoryOutside(), options.settings);
 }
 
-/** Another process: its own connections and lease holder, the same outside. */
-export function anotherProcess(given: GivenDeployer, overrides: Partial<Settings> = {}): GivenDeployer {
-  return deployerOver(given.world, given.world.another(`process-${randomUUID()}`), given, overrides);
+/** Another process: its own connections and lease holder, the same outside; behind a wire of its own unless told. */
+export function anotherProcess(
+  given: GivenDeployer,
+  overrides: Partial<Settings> = {},
+  wire = new Wire(),
+): GivenDeployer {
+  const db = given.world.another(`process-${randomUUID()}`);
+  return deployerOver(given.world, db, given, overrides, wire);
 }
 
 function deployerOver(
@@ -71,8 +76,8 @@ function deployerOver(
   db: DeployerDatabase,
   fakes: InMemoryOutside,
   settings: Partial<Settings> = {},
+  wire = new Wire(),
 ): GivenDeployer {
-  const wire = new Wire();
   const { registry, packager, server, router, predictionLogs } = fakes;
   const { workingMemory, episodicMemory, proceduralMemory } = fakes;
   const memories = { workingMemory, episodicMemory, proceduralMemory };

@@ -10,7 +10,8 @@ import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.
 import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
 import { readConfiguration } from "../../src/configuration.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
-import type { GivenDeployer } from "./given_deployer.ts";
+import { InMemoryEpisodicMemory } from "../../src/testing/in_memory/memories.ts";
+import { anotherProcess, type GivenDeployer } from "./given_deployer.ts";
 
 export interface Printed {
   code: number;
@@ -62,16 +63,18 @@ export async function jsonOf<S extends z.ZodType>(
 
 const databaseOf = ({ world }: GivenDeployer) => world.another(`cli-${randomUUID()}`);
 
+/** A process that ends with its command, and closes its connections then, whatever is still under way. */
 async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
-  const { agent, worker, capabilities, world } = given;
+  const ofCommand = anotherProcess(given, given.capabilities.settings, given.wire);
+  const { agent, worker, capabilities, world, db: database } = ofCommand;
   const { parts, settings } = capabilities;
-  const database = databaseOf(given);
   const telemetry = await createTelemetry(readConfiguration({}).telemetry);
   return {
     agent,
     worker,
     parts,
     settings,
+    episodicMemoryOf: (agentName) => new InMemoryEpisodicMemory({ agentName, beside: given.episodicMemory }),
     graph: createModelDeployerGraph(capabilities),
     telemetry,
     observeWorker: () => telemetry.observeWorker(() => database.figures()),
@@ -80,7 +83,7 @@ async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
     degraded: [],
     database,
     addresses: { databaseUrl: world.url, redisUrl: "", mlflowUrl: "" },
-    close: async () => undefined,
+    close: () => database.close(),
   };
 }
 

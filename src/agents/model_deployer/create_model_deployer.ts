@@ -23,7 +23,7 @@ import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
-import type { CallOptions, Embedder } from "./ports.ts";
+import type { CallOptions, Embedder, EpisodicMemory } from "./ports.ts";
 import type { ReconciliationReport } from "./reconciliation_report.ts";
 import { type ResumeOptions, type Resumption, resumeOperation } from "./resume_operation.ts";
 
@@ -51,6 +51,8 @@ export interface ModelDeployer {
   /** Carries one operation that was left to its end, or undoes it, and says which. */
   resume(operationId: string, options: ResumeOptions): Promise<Resumption>;
   parts: Parts;
+  /** The episodic memory of another agent of the pipeline, in the same service; the deployer's own is in `parts`. */
+  episodicMemoryOf(agentName: string): EpisodicMemory;
   settings: Settings;
   database: DeployerDatabase;
   telemetry: Telemetry;
@@ -102,6 +104,7 @@ export async function createModelDeployer(
     reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
     resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,
+    episodicMemoryOf: (agentName) => memory.episodicMemoryOf(agentName),
     settings,
     database,
     telemetry,
@@ -179,7 +182,11 @@ async function createMemories(
   { supabaseUrl, supabaseKey }: Configuration,
   { databaseUrl, redisUrl }: ModelDeployer["addresses"],
   { embedder }: ModelDeployerOptions,
-): Promise<{ ports: MemoryPorts; close(): Promise<void> }> {
+): Promise<{
+  ports: MemoryPorts;
+  episodicMemoryOf(agentName: string): EpisodicMemory;
+  close(): Promise<void>;
+}> {
   if (supabaseUrl === null) await migrateMemory(databaseUrl, { signal: AbortSignal.timeout(30_000) });
   const client = createMemoryClient({
     databaseUrl,
@@ -194,6 +201,7 @@ async function createMemories(
   };
   return {
     ports,
+    episodicMemoryOf: (agentName) => new SupabaseEpisodicMemory(client, { agentName, embedder }),
     close: async () => {
       await workingMemory.close();
       await client.close();

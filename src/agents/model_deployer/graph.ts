@@ -11,7 +11,8 @@ export interface GraphOptions {
 
 /**
  * Validate, branch on `deployment_action`, act, report. Errors are raised typed; an approval interrupts the run where
- * there is a checkpointer to wait with.
+ * there is a checkpointer to wait with, which keeps each step before the next one begins unless a run asks for other
+ * `durability`.
  */
 export function createModelDeployerGraph(capabilities: CapabilitySource, options: GraphOptions = {}) {
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
@@ -32,7 +33,8 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addEdge("control_rollout", "report")
     .addEdge("advance", "report")
     .addEdge("report", END)
-    .compile({ name: "model_deployer", ...options });
+    .compile({ name: "model_deployer", ...options })
+    .withConfig({ durability: "sync" });
 }
 
 export type ModelDeployerGraph = ReturnType<typeof createModelDeployerGraph>;

@@ -111,7 +111,8 @@ export type ServerObservation =
 export interface ModelServer {
   /**
    * Starts one server for the deployment, or adopts the running one, and waits until it is ready.
-   * @throws EndpointCreationError with the cause out of the server's log; nothing is left running.
+   * @throws EndpointCreationError with the cause out of the server's log, or when the bento's artifacts are not the
+   * files that it was built from; nothing is left running.
    */
   start(
     input: { deployment_id: string; bento_tag: string; resources: Resources },

@@ -114,5 +114,5 @@ export class RegistryManager {
 
 function byArrival(one: ModelVersion, other: ModelVersion): number {
   const [at, otherAt] = [one.promoted_at ?? one.registered_at, other.promoted_at ?? other.registered_at];
-  return at === otherAt ? one.version - other.version : at < otherAt ? -1 : 1;
+  return Date.parse(at) - Date.parse(otherAt) || one.version - other.version;
 }

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { constants, copyFile, link, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
+import { digestOfFile, digestOfFiles, type HashedFile } from "../artifact_digest.ts";
 
 export interface ArtifactFile {
   /** Relative to the artifact's folder, with `/` on every system. */
@@ -40,15 +38,18 @@ export async function listArtifact(directory: string): Promise<ArtifactFile[]> {
   return files.filter((file) => file !== null).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** sha256 over the sorted lines `<sha256 of file>  <relative path>`. */
-export async function digestArtifact(directory: string): Promise<string> {
-  const lines: string[] = [];
-  for (const file of await listArtifact(directory)) {
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(join(directory, file.path)), hash);
-    lines.push(`${hash.digest("hex")}  ${file.path}\n`);
+/** The files of an artifact with what is in them. @throws EndpointCreationError as `listArtifact` */
+export async function hashArtifact(directory: string): Promise<HashedFile[]> {
+  const hashed: HashedFile[] = [];
+  for (const { path } of await listArtifact(directory)) {
+    hashed.push({ path, sha256: await digestOfFile(join(directory, path)) });
   }
-  return createHash("sha256").update(lines.join("")).digest("hex");
+  return hashed;
+}
+
+/** The digest of the files that lie in a folder now, by which a registered artifact is pinned. */
+export async function digestArtifact(directory: string): Promise<string> {
+  return digestOfFiles(await hashArtifact(directory));
 }
 
 /** Puts the artifact's files under `target`, as hard links where the file system allows it. */

@@ -5,6 +5,7 @@ import type { Resources } from "../../agents/model_deployer/domain/entities.ts";
 import type { CallOptions, ModelServer, ServerObservation } from "../../agents/model_deployer/ports.ts";
 import { ensureModelEnvironment } from "../../platform/python_environment.ts";
 import { BentoStore, type StoredBento } from "./bento_store.ts";
+import { assertBuiltFiles } from "./built_files.ts";
 import { parseBentoTag } from "./bento_tag.ts";
 import { becomesFree, findFreePort } from "./free_port.ts";
 import { ReadinessProbe } from "./readiness_probe.ts";
@@ -151,6 +152,7 @@ export class BentoMLServer implements ModelServer {
       );
     }
     if (running) await this.#processes.stop(deployment_id);
+    await assertBuiltFiles(bento);
     const environment = await ensureModelEnvironment({
       cacheDirectory: this.#options.cacheDirectory,
       requirements: bento.settings.requirements,

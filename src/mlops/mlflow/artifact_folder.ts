@@ -1,28 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { digestOfFile, digestOfFiles, type HashedFile } from "../artifact_digest.ts";
 
 const INCOMING = ".incoming-";
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
-
-/** A file of an artifact: its path inside with forward slashes, and the sha256 of its bytes in hex. */
-export interface HashedFile {
-  path: string;
-  sha256: string;
-}
-
-/**
- * sha256 in hex over the lines `<sha256>  <path>\n`, sorted by their bytes; the same as
- * `find . -type f -printf '%P\0' | xargs -0 sha256sum | LC_ALL=C sort | sha256sum` in the folder.
- */
-export function digestOfFiles(files: readonly HashedFile[]): string {
-  const lines = files
-    .map(({ path, sha256 }) => Buffer.from(`${sha256}  ${path}\n`))
-    .sort((a, b) => a.compare(b));
-  return createHash("sha256").update(Buffer.concat(lines)).digest("hex");
-}
 
 /** The digest of the files that lie in a folder now. Links and other special files count by their name only. */
 export async function digestOfFolder(folder: string): Promise<string> {
@@ -34,12 +16,6 @@ export async function digestOfFolder(folder: string): Promise<string> {
     files.push({ path, sha256: entry.isFile() ? await digestOfFile(file) : "special" });
   }
   return digestOfFiles(files);
-}
-
-async function digestOfFile(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
-  return hash.digest("hex");
 }
 
 /** A new folder that `settle` turns into a content-addressed one; whoever made it removes it on failure. */

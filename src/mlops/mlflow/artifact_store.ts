@@ -8,7 +8,8 @@ import {
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
 import type { FetchedArtifact } from "../../agents/model_deployer/ports.ts";
-import { digestOfFiles, openIncomingFolder, settleFolder, type HashedFile } from "./artifact_folder.ts";
+import { digestOfFiles, type HashedFile } from "../artifact_digest.ts";
+import { openIncomingFolder, settleFolder } from "./artifact_folder.ts";
 import { ArtifactLocator, type LocatedArtifact } from "./artifact_locator.ts";
 import { isSafeFileName } from "./artifact_uri.ts";
 import type { MLflowClient } from "./mlflow_client.ts";

@@ -8,6 +8,8 @@ export interface ServerSubject {
   broken_tag: string;
   /** What the error of the broken one must name. */
   broken_reason: RegExp;
+  /** A bento of which the model was changed after it was built. */
+  changed_tag: string;
   /** Ends the server's processes without a word. */
   kill(deploymentId: string): Promise<void>;
   close(): Promise<void>;
@@ -53,6 +55,14 @@ export function describeModelServer(name: string, open: () => Promise<ServerSubj
       expect(await observe("dep_one")).toEqual({ state: "absent" });
       expect(await subject.server.list()).toEqual([]);
       await stop("dep_one");
+    });
+
+    it("starts nothing from files that are not those which the bento was built from", async () => {
+      const attempt = start("dep_changed", subject.changed_tag);
+      await expect(attempt).rejects.toMatchObject({ code: "endpoint_creation_failed" });
+      await expect(attempt).rejects.toThrow(/its model has the digest \w+, and was built from \w+/);
+      expect(await observe("dep_changed")).toEqual({ state: "absent" });
+      expect(await subject.server.list()).toEqual([]);
     });
 
     it("refuses a bento that is not in the store", async () => {

@@ -82,10 +82,22 @@ export class InMemoryWorkingMemory implements WorkingMemory {
 }
 
 export class InMemoryEpisodicMemory implements EpisodicMemory {
-  readonly #switch = new Switch("supabase");
-  readonly #episodes = new Map<string, Episode>();
+  readonly #switch: Switch;
+  readonly #ofAgents: Map<string, Map<string, Episode>>;
+  readonly #episodes: Map<string, Episode>;
 
-  /** All that is stored, oldest stored first. */
+  /** Whose episodes, `model_deployer`'s unless told; `beside` is another agent's memory in the same service. */
+  constructor({
+    agentName = "model_deployer",
+    beside,
+  }: { agentName?: string | undefined; beside?: InMemoryEpisodicMemory } = {}) {
+    this.#switch = beside === undefined ? new Switch("supabase") : beside.#switch;
+    this.#ofAgents = beside === undefined ? new Map<string, Map<string, Episode>>() : beside.#ofAgents;
+    this.#episodes = this.#ofAgents.get(agentName) ?? new Map<string, Episode>();
+    this.#ofAgents.set(agentName, this.#episodes);
+  }
+
+  /** All that this agent has stored, oldest stored first. */
   get episodes(): Episode[] {
     return [...this.#episodes.values()].map((episode) => structuredClone(episode));
   }

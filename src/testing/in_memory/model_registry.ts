@@ -17,7 +17,7 @@ import type {
   StageProjection,
   TrainedRun,
 } from "../../agents/model_deployer/ports.ts";
-import { digestOfFiles } from "../../mlops/mlflow/artifact_folder.ts";
+import { digestOfFiles } from "../../mlops/artifact_digest.ts";
 import { parseArtifactUri } from "../../mlops/mlflow/artifact_uri.ts";
 import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/names.ts";
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";

@@ -10,7 +10,11 @@ import { describeProceduralMemory } from "../../../src/testing/contracts/memory/
 import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
 
 describeWorkingMemory("in memory", () => new InMemoryWorkingMemory());
-describeEpisodicMemory("in memory", () => new InMemoryEpisodicMemory());
+const service = new InMemoryEpisodicMemory();
+describeEpisodicMemory(
+  "in memory",
+  (agentName) => new InMemoryEpisodicMemory({ agentName, beside: service }),
+);
 describeProceduralMemory("in memory", () => new InMemoryProceduralMemory());
 
 describe("a memory that is down", () => {

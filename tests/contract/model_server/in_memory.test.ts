@@ -2,7 +2,7 @@ import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_pack
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
 import { describeModelServer } from "../../../src/testing/contracts/model_server.ts";
 
-const tags = ["e2i_classifier:v1", "e2i_regressor:v1", "e2i_broken:v1"] as const;
+const tags = ["e2i_classifier:v1", "e2i_regressor:v1", "e2i_broken:v1", "e2i_changed:v1"] as const;
 
 describeModelServer("in memory", async () => {
   const packager = new InMemoryModelPackager();
@@ -21,11 +21,13 @@ describeModelServer("in memory", async () => {
     );
   }
   server.breakModel(tags[2], "ModuleNotFoundError: No module named 'scorecard_rules'");
+  server.breakModel(tags[3], "its model has the digest b, and was built from a");
   return {
     server,
     bento_tags: [tags[0], tags[1]],
     broken_tag: tags[2],
     broken_reason: /ModuleNotFoundError: No module named 'scorecard_rules'/,
+    changed_tag: tags[3],
     kill: async (deploymentId) => {
       server.crash(deploymentId);
     },

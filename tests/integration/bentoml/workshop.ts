@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,8 @@ export interface Workshop {
   model(name: string): string;
   /** Packages a trained model as `e2i_<name>:v1`, the preprocessing's name in the tag too, and returns the tag. */
   pack(name: string, preprocessing?: string): Promise<string>;
+  /** Puts another file in place of one of the packaged model's; returns the tag. */
+  change(bentoTag: string): Promise<string>;
   /** Kills the server's parent and its workers. */
   killServer(deploymentId: string): Promise<void>;
   /** Ends all servers and removes the folder. */
@@ -72,6 +74,15 @@ export async function openWorkshop(): Promise<Workshop> {
       };
       await packager.packageModel(input, { signal: signal() });
       return bento_tag;
+    },
+    change: async (bentoTag) => {
+      const [name = "", version = ""] = bentoTag.split(":");
+      const description = join(home, "bentos", name, version, "src", "model", "MLmodel");
+      const text = await readFile(description, "utf8");
+      // The bento's files are links to the artifact's, which stay as they are.
+      await rm(description);
+      await writeFile(description, `${text}# changed\n`);
+      return bentoTag;
     },
     killServer: async (deploymentId) => {
       const ids = await processesWith(

@@ -153,13 +153,46 @@ test.each(["ml_stage_history", "ml_traffic_history", "ml_operation_steps", "ml_g
   },
 );
 
-test.each(["[100]", '"d1"', "null", '{"d1": "100"}', '{"d1": null}', '{"d1": true}'])(
-  "the weights cannot be %s",
+const NOT_A_WEIGHT_SET = [
+  ...["[100]", '"d1"', "null", '{"d1": "100"}', '{"d1": null}', '{"d1": true}'],
+  ...['{"d1": 99}', '{"d1": 101}', '{"d1": 60, "d2": 60}', '{"d1": 50.5, "d2": 49.5}', '{"d1": 0}'],
+  '{"d1": 150, "d2": -50}',
+];
+
+test.each(NOT_A_WEIGHT_SET)("the weights cannot be %s", async (weights) => {
+  const { db, sql } = await createWorld();
+  await openEndpointWith(db, 2);
+  await expect(sql("update ml_endpoints set generation = 1, weights = $1", [weights])).rejects.toThrow(
+    /ml_endpoints_weights_sum_to_100|cannot call jsonb_object_keys/,
+  );
+});
+
+test.each(NOT_A_WEIGHT_SET.filter((weights) => weights.includes(":")))(
+  "neither an endpoint nor the history can be written with the weights %s",
   async (weights) => {
     const { db, sql } = await createWorld();
-    await openEndpointWith(db, 1);
-    await expect(sql("update ml_endpoints set generation = 1, weights = $1", [weights])).rejects.toThrow(
-      /ml_endpoints_weights_sum_to_100|cannot call jsonb_object_keys/,
+    await openEndpointWith(db, 2);
+    const refused = (constraint: string) => ({ code: "23514", constraint });
+    const endpoint =
+      "insert into ml_endpoints (endpoint_name, experiment_id, endpoint_url, weights) values ('x', 'exp', 'u', $1)";
+    await expect(sql(endpoint, [weights])).rejects.toMatchObject(refused("ml_endpoints_weights_sum_to_100"));
+    const traffic = (deployments: string, versions: string) =>
+      sql(
+        `insert into ml_traffic_history (experiment_id, endpoint_name, generation, deployment_weights, version_weights,
+           wanted_at, changed_by, reason) values ('exp', 'e2i_exp', 9, $1, $2, now(), 'ana', 'a test')`,
+        [deployments, versions],
+      );
+    await expect(traffic(weights, "{}")).rejects.toMatchObject(
+      refused("ml_traffic_history_deployment_weights_sum_to_100"),
+    );
+    await expect(traffic("{}", weights)).rejects.toMatchObject(
+      refused("ml_traffic_history_version_weights_sum_to_100"),
+    );
+    await traffic('{"d1": 60, "d2": 40}', '{"mv_1": 100}');
+    const rollout = `insert into ml_rollout_history (kind, rollout_id, experiment_id, endpoint_name, step_index, weights,
+       changed_by, reason) values ('rollout_paused', 'r', 'exp', 'e2i_exp', 0, $1, 'ana', 'a test')`;
+    await expect(sql(rollout, [weights])).rejects.toMatchObject(
+      refused("ml_rollout_history_weights_sum_to_100"),
     );
   },
 );

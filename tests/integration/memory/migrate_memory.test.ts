@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
 
-const FILES = ["0001_memories.sql", "0002_similar_episodes.sql"];
+const FILES = ["0001_memories.sql", "0002_similar_episodes.sql", "0003_episodes_of_agents.sql"];
 
 describe("the migration of the memory tables", () => {
   const options = () => ({ signal: AbortSignal.timeout(30_000) });

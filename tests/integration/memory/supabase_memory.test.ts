@@ -29,7 +29,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-describeEpisodicMemory("the development default", () => new SupabaseEpisodicMemory(memory));
+describeEpisodicMemory(
+  "the development default",
+  (agentName) => new SupabaseEpisodicMemory(memory, { agentName }),
+);
 describeProceduralMemory("the development default", () => new SupabaseProceduralMemory(memory));
 
 /** Letters as directions: texts of the same letters are near. */
@@ -46,7 +49,7 @@ const embedder: Embedder = {
 
 describeEpisodicMemory(
   "the development default with an embedder",
-  () => new SupabaseEpisodicMemory(memory, { embedder }),
+  (agentName) => new SupabaseEpisodicMemory(memory, { agentName, embedder }),
 );
 
 describe("an embedding", () => {
@@ -66,7 +69,7 @@ describe("an embedding", () => {
 
   it("finds what shares no word with the question where vectors are compared, and nothing elsewhere", async () => {
     const [found] = await database.query(
-      "select to_regprocedure('public.similar_episodic_memories(real[], integer)') is not null as compares",
+      "select to_regprocedure('public.similar_episodic_memories(real[], integer, text)') is not null as compares",
     );
     const memories = new SupabaseEpisodicMemory(memory, { embedder });
     const episode = exampleEpisode({ description: "qqqqxxxxqqqq" });
@@ -138,19 +141,6 @@ describe("the tables", () => {
     ]);
   });
 
-  it("do not read episodes of other agents", async () => {
-    const endpoint_name = uniqueName("endpoint");
-    await database.query(
-      `insert into episodic_memories
-         (dedupe_key, event_type, event_subtype, description, outcome_type, occurred_at, endpoint_name, agent_name)
-       values ($1, 'agent_action', 'synthesis', 'another agent''s', 'success', now(), $2, 'prediction_synthesizer')`,
-      [uniqueName("episode"), endpoint_name],
-    );
-    expect(
-      await new SupabaseEpisodicMemory(memory).recent({ endpoint_name, limit: 5 }, callOptions()),
-    ).toEqual([]);
-  });
-
   it.each(["delete from episodic_memories", "update episodic_memories set description = ''"])(
     "refuse the service role: %s",
     async (statement) => {
@@ -188,13 +178,13 @@ describe("the default", () => {
     expect(memory.kind).toBe("development default");
   });
 
-  it("names the file to run while the tables are missing, and works once they are there", async () => {
+  it("names the files to run while the tables are missing, and works once they are there", async () => {
     const empty = await createScratchDatabase(inject("databaseUrl"));
     const client = createMemoryClient({ databaseUrl: empty.url });
     try {
       const missing = {
         code: "service_refused",
-        details: { file_to_run: "src/memory/migrations/0001_memories.sql" },
+        details: { files_to_run: "src/memory/migrations" },
       };
       const episodic = new SupabaseEpisodicMemory(client);
       const procedural = new SupabaseProceduralMemory(client);
@@ -227,9 +217,9 @@ describe("the default", () => {
 
 const { SUPABASE_URL, SUPABASE_KEY } = process.env;
 describe.skipIf(SUPABASE_URL === undefined || SUPABASE_URL === "")("the Supabase at SUPABASE_URL", () => {
-  const project = () =>
-    createMemoryClient({ supabaseUrl: SUPABASE_URL, supabaseKey: SUPABASE_KEY, databaseUrl: "" });
-  describeEpisodicMemory("Supabase", () => new SupabaseEpisodicMemory(project()));
+  const settings = { supabaseUrl: SUPABASE_URL, supabaseKey: SUPABASE_KEY, databaseUrl: "" };
+  const project = () => createMemoryClient(settings);
+  describeEpisodicMemory("Supabase", (agentName) => new SupabaseEpisodicMemory(project(), { agentName }));
   describeProceduralMemory("Supabase", () => new SupabaseProceduralMemory(project()));
 
   it("shows nothing to a caller without the key", async () => {

@@ -31,7 +31,6 @@ test("a thread's state stays small over a whole lifecycle, and does not grow for
   const thread = {
     configurable: { thread_id },
     context: { effects: "live" },
-    durability: "sync" as const,
   };
   const ask = (deployment_action: string, request: object) =>
     pipeline.invoke({ deployment_action, ...request }, thread);

@@ -32,7 +32,6 @@ function newThread() {
   return {
     configurable: { thread_id: randomUUID() },
     context: { effects: "live" },
-    durability: "sync",
   } as const;
 }
 

@@ -20,7 +20,6 @@ test("a production thread can be opened and read; what is replayed from it is ke
   const state = await pipeline.invoke(input, {
     ...thread,
     context: { effects: "live" },
-    durability: "sync",
   });
   const kept: string[] = [];
   for await (const { config } of pipeline.getStateHistory(thread))

@@ -28,8 +28,10 @@ describe("callSupabase", () => {
     await expect(answer(status, { message: "no", code })).rejects.toMatchObject({ code: expected, details });
   });
 
-  it("names the way out for a missing table and a wrong key", async () => {
-    await expect(answer(404, { message: "no table" })).rejects.toThrow("migrations/0001_memories.sql");
+  it("names the way out for a missing table, an older one and a wrong key", async () => {
+    const files = "run the files in src/memory/migrations";
+    await expect(answer(404, { message: "no table" })).rejects.toThrow(files);
+    await expect(answer(400, { message: "no constraint", code: "42P10" })).rejects.toThrow(files);
     await expect(answer(401, { message: "no" })).rejects.toThrow("SUPABASE_KEY");
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import { apply, claim, openEndpointWith } from "./acts.ts";
-import { deploymentOf, NOW, planOf, setStatus } from "./fixtures.ts";
+import { deploymentOf, NOW, planOf, setStatus, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
 export function describeDeployments(open: OpenDatabase): void {
@@ -80,6 +80,20 @@ export function describeDeployments(open: OpenDatabase): void {
     await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
     await apply(db, setStatus("d3", "rolled_back", "active"));
     expect(await due()).toEqual([]);
+  });
+
+  test("a server that the route names is not claimed to be stopped, and one that is claimed gets no route", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 3);
+    const due = async () =>
+      (await db.deployments.claimForDraining({ limit: 10, claim_seconds: 60 })).map((d) => d.deployment_id);
+    await apply(db, want(0, { d1: 100 }, "d2"));
+    await apply(db, ...["d1", "d2", "d3"].map((id) => setStatus(id, "pending", "draining", 0)));
+    expect(await due()).toEqual(["d3"]);
+    await expect(apply(db, want(1, { d1: 90, d3: 10 }))).rejects.toThrow("is being stopped");
+    await expect(apply(db, want(1, { d1: 100 }, "d3"))).rejects.toThrow("is being stopped");
+    await db.deployments.giveUpDraining("d3", { retry_seconds: 60 });
+    await apply(db, want(1, { d1: 90, d3: 10 }));
   });
 
   test("an active deployment is not marked as drained", async () => {

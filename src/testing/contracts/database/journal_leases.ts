@@ -7,7 +7,7 @@ import type { OpenDatabase } from "./harness.ts";
 const error = { code: "conflict", message: "No.", details: {} };
 
 export function describeJournalLeases(open: OpenDatabase): void {
-  test("what a stale lease writes is refused at begin, record and finish", async () => {
+  test("what a stale lease writes is refused at begin, record and finish, and as a repair", async () => {
     const { db, another } = await open();
     await openEndpointWith(db, 1);
     const { operation_id: id } = await claim(db);
@@ -22,6 +22,7 @@ export function describeJournalLeases(open: OpenDatabase): void {
     await expect(db.journal.finish(id, { status: "succeeded", result: {} }, changes, lease)).rejects.toThrow(
       ConflictError,
     );
+    await expect(db.reconciliation.repair(changes, lease, "reconciler")).rejects.toThrow(ConflictError);
     expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 0 });
     expect(await db.operations.get(id)).toMatchObject({ status: "planned" });
   });

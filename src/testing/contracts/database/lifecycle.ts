@@ -49,6 +49,10 @@ export function describeLifecycle(open: OpenDatabase): void {
         found: { stage: "staging", stage_revision: 1 },
       },
     });
+    await expect(apply(db, move(1, "development", "shadow", 1))).rejects.toMatchObject({
+      code: "conflict",
+      details: { expected: { stage: "development", stage_revision: 1 }, found: { stage: "staging" } },
+    });
     await expect(apply(db, move(9, "staging", "shadow", 0))).rejects.toThrow(NotFoundError);
   });
 

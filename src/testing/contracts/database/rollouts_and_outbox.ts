@@ -62,6 +62,20 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     await expect(db.rollouts.hold(moveOf({ rollout_id: "r9" }))).rejects.toThrow(NotFoundError);
   });
 
+  test("what was decided at a step that the rollout has left is a conflict, and changes nothing", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    await apply(db, moveOf({ step_index: 1 }));
+    const late = {
+      code: "conflict",
+      details: { expected: { step_index: 0 }, found: { status: "running", step_index: 1 } },
+    };
+    await expect(db.rollouts.hold(moveOf({ inconclusive_looks: 7 }))).rejects.toMatchObject(late);
+    await expect(apply(db, moveOf({ inconclusive_looks: 7 }))).rejects.toMatchObject(late);
+    expect(await db.rollouts.get("r1")).toMatchObject({ step_index: 1, inconclusive_looks: 1 });
+  });
+
   test("a due rollout is given to one of eight workers, and again when its claim has passed", async () => {
     const { db, another, passTime } = await open();
     await openEndpointWith(db, 2);

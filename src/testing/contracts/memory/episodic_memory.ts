@@ -2,8 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { EpisodicMemory } from "../../../agents/model_deployer/ports.ts";
 import { callOptions, exampleEpisode, uniqueName } from "./examples.ts";
 
-/** What every episodic memory keeps to. */
-export function describeEpisodicMemory(name: string, open: () => EpisodicMemory): void {
+/**
+ * What every episodic memory keeps to.
+ * @param open gives the named agent's memory, `model_deployer`'s without a name; all that it gives share one service
+ */
+export function describeEpisodicMemory(name: string, open: (agentName?: string) => EpisodicMemory): void {
   describe(`${name} as episodic memory`, () => {
     it("gives an episode back as it was stored", async () => {
       const memory = open();
@@ -46,6 +49,23 @@ export function describeEpisodicMemory(name: string, open: () => EpisodicMemory)
       const episode = exampleEpisode({ endpoint_name });
       await Promise.all(Array.from({ length: 8 }, () => memory.store(episode, callOptions())));
       expect(await memory.recent({ endpoint_name, limit: 10 }, callOptions())).toHaveLength(1);
+    });
+
+    it("keeps an agent's episodes apart from another's, under the same dedupe key too", async () => {
+      const [ours, theirs] = [open(), open("drift_monitor")];
+      const word = uniqueName("word");
+      const episode = exampleEpisode({
+        endpoint_name: uniqueName("endpoint"),
+        description: `The ${word} rose`,
+      });
+      const other = { ...episode, description: `The ${word} fell` };
+      await ours.store(episode, callOptions());
+      await theirs.store(other, callOptions());
+      const filter = { endpoint_name: episode.endpoint_name ?? "", limit: 10 };
+      expect(await ours.recent(filter, callOptions())).toEqual([episode]);
+      expect(await theirs.recent(filter, callOptions())).toEqual([other]);
+      expect(await ours.similar(word, { limit: 1 }, callOptions())).toEqual([episode]);
+      expect(await theirs.similar(word, { limit: 1 }, callOptions())).toEqual([other]);
     });
 
     it("reads the newest first and no more than asked for", async () => {
