@@ -117,6 +117,15 @@ export const endpointStatusSchema = z.strictObject({
   lease: z.strictObject({ holder: z.string(), since: instantSchema, expires_at: instantSchema }).nullable(),
   servers: z.array(serverViewSchema),
   operations: z.array(operationViewSchema),
+  /** The change of traffic that was acknowledged last, with what the versions had answered then; null before the first. */
+  last_change: z
+    .strictObject({
+      occurred_at: instantSchema,
+      changed_by: z.string(),
+      reason: z.string(),
+      metrics: metricsSchema,
+    })
+    .nullable(),
   /** Whether the router does what the database wants. */
   router: z.enum(["in_force", "differs", "absent", "unknown"]),
 });

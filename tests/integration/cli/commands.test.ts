@@ -167,6 +167,7 @@ test("controls act on an endpoint's rollout; a rollback takes its candidate, and
   expect((await cli(given, ["status"])).out).toContain("quiet, please");
   expect((await cli(given, ["resume", ENDPOINT, "--reason", "go on"])).code).toBe(0);
   expect((await errorOf(given, "promote-now", ENDPOINT, "--reason", "hurry")).code).toBe("approval_required");
+  given.router.sendTraffic(ENDPOINT, 1000, { [candidate]: { error_rate: 0.31 } });
   const back = await jsonOf(given, applyReportSchema, "rollback", ENDPOINT, "--reason", "wrong scores");
   expect(back.data).toMatchObject({ rollback_successful: true, active_deployment_id: old });
   const { data } = await jsonOf(
@@ -185,6 +186,12 @@ test("controls act on an endpoint's rollout; a rollback takes its candidate, and
     "rollout_rolled_back",
   ]);
   expect(data.episodes[0]?.description).toContain("wrong scores");
+  const figures = /candidate failed 31 of 100, baseline 0 of 900/;
+  expect((await cli(given, ["history", ENDPOINT])).out).toMatch(figures);
+  const { out } = await cli(given, ["status"]);
+  expect(out).toMatch(
+    /changed {3}\S+ \S+ by \w+: rollback of \w+: wrong scores\n {12}candidate failed 31 of 100/,
+  );
   expect((await given.db.deployments.get(candidate))?.rollback_reason).toBe("wrong scores");
 });
 

@@ -4,6 +4,7 @@ import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
+import { type Moment, momentOf } from "./live_figures.ts";
 import { deploymentId } from "./names.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
@@ -67,13 +68,14 @@ export function planDeployment(
   const atOnce = traffic.baseline !== null && (traffic.weights[id] ?? 0) > LARGEST_FIRST_STEP;
   const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
   const notes = notesOn(traffic, facts);
+  const moment = momentBefore(deployment, traffic, facts);
   return propose({
     summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.${traffic.care === null ? "" : ` More careful than asked for: ${traffic.care}`}`,
     lease_name: name,
     intent: [{ change: "insert_deployment", deployment }],
-    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
+    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic, moment),
     on_success: [
-      ...outcome(deployment, traffic, facts, context),
+      ...outcome(deployment, traffic, facts, context, moment),
       ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
@@ -90,6 +92,16 @@ export function planDeployment(
     generation: facts.endpoint?.generation ?? 0,
     evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
   });
+}
+
+/** What is replaced had answered so much; the new deployment nothing yet. */
+function momentBefore(
+  { deployment_id }: Deployment,
+  traffic: PlannedTraffic,
+  { figures }: DeployFacts,
+): Moment {
+  const live = figures === null ? { missing: "the router gave none" } : { figures };
+  return momentOf(live, { candidate_id: deployment_id, baseline_id: traffic.baseline ?? "" }, null);
 }
 
 function notesOn(traffic: PlannedTraffic, { experience, figures }: DeployFacts): string[] {
@@ -115,6 +127,7 @@ function outcome(
   traffic: PlannedTraffic,
   facts: DeployFacts,
   context: DecisionContext,
+  moment: Moment,
 ): Change[] {
   const id = deployment.deployment_id;
   const replaced = traffic.replaced.map((one) =>
@@ -126,7 +139,7 @@ function outcome(
   return [
     ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
     ...replaced,
-    ...(started === null ? [] : [started]),
+    ...(started === null ? [] : [{ ...started, ...moment }]),
   ];
 }
 

@@ -4,6 +4,7 @@ import { rolloutEvidence } from "./rollout_evidence.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
 import type { GatePolicy } from "./entities.ts";
+import { judgedNow, missingNotes, momentOfRollout } from "./live_figures.ts";
 import type { Decision } from "./plan.ts";
 import { LOOK_SECONDS, secondsAfter, watchAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
@@ -29,7 +30,7 @@ export const decidePromoteNow = controlled(promoteNow);
 
 function pause(
   standing: Standing,
-  _: RolloutControlFacts,
+  { live }: RolloutControlFacts,
   reason: string,
   context: DecisionContext,
 ): Decision {
@@ -45,7 +46,7 @@ function pause(
   const change = moved(rollout, {
     status: "paused",
     pause: paused,
-    event: { kind: "rollout_paused", reason },
+    event: { kind: "rollout_paused", reason, ...momentOfRollout(rollout, live) },
   });
   return propose({
     summary: `Pause ${rollout.rollout_id} of ${rollout.endpoint_name} at ${share} for ${rollout.deployment_id}.`,
@@ -55,14 +56,14 @@ function pause(
     on_success: [told(standing, `paused at ${share}: ${reason}`, context)],
     draft: answer(standing, "paused"),
     generation: standing.endpoint.generation,
-    notes: ["The judge goes on watching, and rolls back what turns bad."],
+    notes: ["The judge goes on watching, and rolls back what turns bad.", ...missingNotes(live)],
   });
 }
 
 /** The time that it was paused for does not count as time that its step was watched. */
 function resume(
   standing: Standing,
-  _: RolloutControlFacts,
+  { live }: RolloutControlFacts,
   reason: string,
   context: DecisionContext,
 ): Decision {
@@ -77,7 +78,7 @@ function resume(
     step_started_at: secondsAfter(rollout.step_started_at, Math.max(0, pausedSeconds)),
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
     inconclusive_looks: 0,
-    event: { kind: "rollout_resumed", reason },
+    event: { kind: "rollout_resumed", reason, ...momentOfRollout(rollout, live) },
   });
   return propose({
     summary: `Resume ${rollout.rollout_id} of ${rollout.endpoint_name} at step ${rollout.step_index + 1} of ${rollout.steps.length}.`,
@@ -106,9 +107,9 @@ function abort(
       `${rollout.rollout_id} has lost its baseline: nothing else served before.`,
     );
   }
-  const warm = facts.previous_is_ready;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
-  return planRollback(turn, reason, context, null, "aborted");
+  const { previous_is_ready: warm, live } = facts;
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm, live };
+  return planRollback(turn, reason, context, judgedNow(rollout, live), "aborted");
 }
 
 function promoteNow(
@@ -128,6 +129,7 @@ function promoteNow(
   }
   const needed = approvalsNeeded(facts.policy, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
+  const moment = momentOfRollout(rollout, facts.live);
   return propose({
     summary: `All traffic of ${rollout.endpoint_name} to ${candidate.bento_tag} now, past ${left} steps of ${rollout.rollout_id}.`,
     lease_name: rollout.endpoint_name,
@@ -137,6 +139,7 @@ function promoteNow(
       weights: allTo(candidate.deployment_id),
       mirror_deployment_id: endpoint.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, promoted at once: ${reason}`,
+      moment,
     }),
     on_success: [
       moved(rollout, {
@@ -146,7 +149,7 @@ function promoteNow(
         ...watchAfter(facts.retention_seconds, context),
         inconclusive_looks: 0,
         pause: null,
-        event: { kind: "rollout_promoted", reason },
+        event: { kind: "rollout_promoted", reason, ...moment },
       }),
       setStatus(rollout.deployment_id, ["deploying"], "active"),
       setStatus(rollout.baseline_deployment_id, ["active"], "draining", {
