@@ -139,42 +139,6 @@ test("a rollback while the old one is warm is one change of weights and starts n
   });
 });
 
-test("a rollback by hand keeps what both versions had answered at that moment, with nobody having looked", async () => {
-  const given = await givenDeployer();
-  const { deployment } = await givenRollout(given);
-  await completeRollout(given);
-  given.router.sendTraffic(ENDPOINT, 200, { [deployment]: { error_rate: 0.25 } });
-  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(1000) });
-  const candidate = figures.find((one) => one.deployment_id === deployment);
-  await rollback(given, deployment);
-  const history = await given.db.history.list(EXPERIMENT);
-  const { requests = 0, errors = 0 } = candidate ?? {};
-  expect(errors).toBeGreaterThan(0);
-  expect(history.findLast((one) => one.kind === "traffic")).toMatchObject({
-    metrics: { candidate_requests: requests, candidate_errors: errors },
-    evidence: { live_figures: { candidate: { requests, errors } } },
-  });
-  expect(history.findLast((one) => one.kind === "rollback")?.evidence).toMatchObject({
-    live_figures: { candidate: { requests, errors } },
-  });
-});
-
-test("a rollback does not wait for figures that do not come, and the answer and the history name them", async () => {
-  const given = await givenDeployer();
-  const { first, deployment } = await givenRollout(given);
-  given.wire.hang("router.figures");
-  const state = await rollback(given, deployment);
-  expect(state.warnings?.join()).toContain("no live figures of this moment: router.figures gave no answer");
-  expect(await weightsOf(given)).toEqual({ [first.deployment]: 100 });
-  const history = await given.db.history.list(EXPERIMENT);
-  for (const kind of ["traffic", "rollout_rolled_back"]) {
-    expect(history.findLast((one) => one.kind === kind)?.evidence).toMatchObject({
-      live_figures: null,
-      live_figures_missing: "router.figures gave no answer in time",
-    });
-  }
-});
-
 test("a rollback to one that was stopped serves its bento again first", async () => {
   const given = await givenDeployer({ settings: { retention_seconds: 0 } });
   const { first, deployment } = await givenRollout(given);

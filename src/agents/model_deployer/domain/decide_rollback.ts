@@ -5,6 +5,7 @@ import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { judgedNow, type LiveFigures, missingNotes, type Moment, momentOf } from "./live_figures.ts";
 import { manifestOf } from "./manifest.ts";
 import type { Decision, PlannedStep, Step } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { announceRollback } from "./rollback_announcements.ts";
@@ -112,6 +113,11 @@ export function planRollback(
     on_failure: goOn(rollout, judged, context.now),
     draft: rollbackAnswer(turn),
     generation: endpoint.generation,
+    names: namesOf({
+      deployments: [current, previous],
+      versions: [turn.currentVersion, turn.previousVersion],
+      rollouts: [rollout],
+    }),
   });
 }
 

@@ -3,9 +3,11 @@ import { propose, refuse } from "./decisions.ts";
 import { rolloutEvidence } from "./rollout_evidence.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
+import type { Change } from "./changes.ts";
 import type { GatePolicy } from "./entities.ts";
 import { judgedNow, missingNotes, momentOfRollout } from "./live_figures.ts";
 import type { Decision } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { LOOK_SECONDS, secondsAfter, watchAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
@@ -57,6 +59,7 @@ function pause(
     draft: answer(standing, "paused"),
     generation: standing.endpoint.generation,
     notes: ["The judge goes on watching, and rolls back what turns bad.", ...missingNotes(live)],
+    names: namesOf({ deployments: [standing.candidate], rollouts: [rollout] }),
   });
 }
 
@@ -88,6 +91,7 @@ function resume(
     on_success: [told(standing, `resumed: ${reason}`, context)],
     draft: answer(standing, "running"),
     generation: standing.endpoint.generation,
+    names: namesOf({ deployments: [standing.candidate], rollouts: [rollout] }),
   });
 }
 
@@ -129,7 +133,6 @@ function promoteNow(
   }
   const needed = approvalsNeeded(facts.policy, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
-  const moment = momentOfRollout(rollout, facts.live);
   return propose({
     summary: `All traffic of ${rollout.endpoint_name} to ${candidate.bento_tag} now, past ${left} steps of ${rollout.rollout_id}.`,
     lease_name: rollout.endpoint_name,
@@ -139,30 +142,39 @@ function promoteNow(
       weights: allTo(candidate.deployment_id),
       mirror_deployment_id: endpoint.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, promoted at once: ${reason}`,
-      moment,
+      moment: momentOfRollout(rollout, facts.live),
     }),
-    on_success: [
-      moved(rollout, {
-        status: "completed",
-        step_index: rollout.steps.length - 1,
-        step_started_at: context.now,
-        ...watchAfter(facts.retention_seconds, context),
-        inconclusive_looks: 0,
-        pause: null,
-        event: { kind: "rollout_promoted", reason, ...moment },
-      }),
-      setStatus(rollout.deployment_id, ["deploying"], "active"),
-      setStatus(rollout.baseline_deployment_id, ["active"], "draining", {
-        keepWarmSeconds: facts.retention_seconds,
-      }),
-      told(standing, `all traffic at once: ${reason}`, context),
-    ],
+    on_success: promotion(standing, facts, reason, context),
     draft: promotedAnswer(standing),
     approvals_needed: needed,
     generation: endpoint.generation,
     notes: promoteNowNotes(rollout, facts.policy, needed),
     evidence: { rollout: rolloutEvidence(rollout), gate_policy: facts.policy },
+    names: namesOf({ deployments: [candidate, facts.previous], rollouts: [rollout] }),
   });
+}
+
+function promotion(
+  standing: Standing,
+  { live, retention_seconds: keepWarmSeconds }: RolloutControlFacts,
+  reason: string,
+  context: DecisionContext,
+): Change[] {
+  const { rollout } = standing;
+  return [
+    moved(rollout, {
+      status: "completed",
+      step_index: rollout.steps.length - 1,
+      step_started_at: context.now,
+      ...watchAfter(keepWarmSeconds, context),
+      inconclusive_looks: 0,
+      pause: null,
+      event: { kind: "rollout_promoted", reason, ...momentOfRollout(rollout, live) },
+    }),
+    setStatus(rollout.deployment_id, ["deploying"], "active"),
+    setStatus(rollout.baseline_deployment_id, ["active"], "draining", { keepWarmSeconds }),
+    told(standing, `all traffic at once: ${reason}`, context),
+  ];
 }
 
 function promoteNowNotes({ verdict, status }: Rollout, policy: GatePolicy, needed: number): string[] {

@@ -4,7 +4,7 @@ import { judgedNow } from "./live_figures.ts";
 import type { Plan } from "./plan.ts";
 import type { DecisionContext } from "./requests.ts";
 
-type Ending = Pick<Plan, "intent" | "steps" | "on_success" | "on_failure" | "notes">;
+type Ending = Pick<Plan, "intent" | "steps" | "on_success" | "on_failure" | "notes" | "names">;
 
 /**
  * Ends an open rollout because a newer version goes to production: traffic goes back to the baseline, which serves until
@@ -26,7 +26,7 @@ export function supersedeRollout(
   const reason = `superseded by ${by.model_version_id}`;
   const decision = planRollback(turn, reason, context, judgedNow(rollout, live), "aborted");
   if (decision.decision === "refusal") return null;
-  const { intent, steps, on_success, on_failure } = decision.plan;
+  const { intent, steps, on_success, on_failure, names } = decision.plan;
   const note = `${rollout.rollout_id} of ${current.bento_tag} ends, and ${previous.bento_tag} serves until the newer version is deployed.`;
-  return { intent, steps, on_success, on_failure, notes: [note] };
+  return { intent, steps, on_success, on_failure, notes: [note], names };
 }
