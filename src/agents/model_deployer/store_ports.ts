@@ -11,6 +11,7 @@ import type {
   Stage,
 } from "./domain/entities.ts";
 import type { Busy, RunningServer } from "./domain/reconciliation.ts";
+import type { Restarts } from "./domain/server_restarts.ts";
 import type { Plan, Refusal, Step } from "./domain/plan.ts";
 import type { Rollout, VersionFigures } from "./domain/rollout.ts";
 import type { ShadowComparison } from "./domain/shadow_comparison.ts";
@@ -184,7 +185,7 @@ export interface StoredEndpointFacts {
   busy: Busy | null;
   candidate_id: string | null;
   /** On the route, or kept warm after production; each with its version. */
-  served: { deployment: Deployment; version: ModelVersion }[];
+  served: { deployment: Deployment; version: ModelVersion; restarts: Restarts | null }[];
 }
 
 /** A page by name or id: what comes behind `after`, at most `limit`; null begins. */

@@ -139,6 +139,16 @@ const moveRollout = z.strictObject({
   event: z.strictObject({ kind: rolloutEventSchema, reason: z.string(), ...decidedBy }).optional(),
 });
 
+/** How often a server could not be started again, and how long it is left alone; no failures say that it answers. */
+const noteRestart = z.strictObject({
+  change: z.literal("note_restart"),
+  deployment_id: z.string(),
+  failures: z.int().min(0),
+  /** Null without a failure. */
+  wait_seconds: z.number().min(0).nullable(),
+  last_error: z.string().nullable(),
+});
+
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });
 
 const enqueue = z.strictObject({
@@ -157,6 +167,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   setDeploymentStatus,
   dateDeployment,
   markDrained,
+  noteRestart,
   wantRoute,
   observeRoute,
   startRollout,
