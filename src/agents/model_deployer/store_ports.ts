@@ -286,9 +286,9 @@ export interface HistoryEvent {
   from_weights: Record<string, number> | null;
   changed_by: string;
   reason: string;
-  /** At that moment: the version's own of a move between stages, the judge's figures of a change of traffic. */
+  /** At that moment: the version's own of a move between stages; of traffic and rollouts what callers got, as `Moment` says. */
   metrics: Metrics;
-  /** What decided: policy and shadow of a promotion; a traffic change's verdict, and its versions' `model_metrics`. */
+  /** What decided: policy and shadow of a promotion; else the verdict, `live_figures`, and of traffic its `model_metrics`. */
   evidence: Record<string, unknown>;
 }
 
