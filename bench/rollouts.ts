@@ -1,37 +1,30 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import pg from "pg";
-import { createCapabilities } from "../src/agents/model_deployer/capabilities.ts";
-import { createModelDeployerGraph } from "../src/agents/model_deployer/graph.ts";
 import type { Configuration } from "../src/configuration.ts";
 import { createDatabase } from "../src/database/index.ts";
 import { startLocalServices } from "../src/platform/local_services.ts";
-import {
-  InMemoryEpisodicMemory,
-  InMemoryProceduralMemory,
-  InMemoryWorkingMemory,
-} from "../src/testing/in_memory/memories.ts";
-import { InMemoryModelPackager } from "../src/testing/in_memory/model_packager.ts";
-import { InMemoryModelRegistry } from "../src/testing/in_memory/model_registry.ts";
-import { InMemoryPredictionLogs } from "../src/testing/in_memory/prediction_logs.ts";
-import { Worker } from "../src/worker/worker.ts";
-import { PretendRouter, PretendServer } from "./rollouts/pretend.ts";
 import { seedRollouts } from "./rollouts/seed.ts";
+import { workerOver } from "./rollouts/worker.ts";
 import { median, percentile } from "./support/figures.ts";
 import { type Opened, runInHome } from "./support/home.ts";
-import { option, printMachine, printTable, say } from "./support/report.ts";
+import { option, printMachine, printTable, say, share } from "./support/report.ts";
 
 /**
  * One worker over 100, 1,000 and 10,000 rollouts that are all under way at once: a real Postgres, servers and a router that
  * answer at once. Each number of rollouts has a database of its own and a worker of its own, in one process.
  *
- * usage: node bench/rollouts.ts [--seconds=20] [--least=100] [--most=10000] [--sample=1000]
+ * With `--moving`, that share of them has a step due at each look: it takes its steps and is completed, or goes back. These
+ * moves are printed apart.
+ *
+ * usage: node bench/rollouts.ts [--seconds=20] [--least=100] [--most=10000] [--sample=1000] [--moving=0.05]
  */
 const SECONDS = option("seconds", 20);
 const MOST = option("most", 10_000);
 const LEAST = option("least", 100);
 /** Looks between two samples of the memory. */
 const SAMPLE_LOOKS = option("sample", 1000);
+const MOVING = share("moving", 0);
 
 interface Measured {
   rollouts: number;
@@ -41,6 +34,10 @@ interface Measured {
   /** Overdue by, in seconds, of every rollout when the time was over. */
   lag: number[];
   memory: Sample[];
+  /** How long each move took, ms. */
+  moves: number[];
+  /** What moved: changes of traffic, and rollouts by what became of them. */
+  moved: { changes: number; completed: number; rolled_back: number };
 }
 
 /** After a full collection, so that what is left is what is held. */
@@ -96,10 +93,21 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
   await database.migrate({ installation: "standard" });
   const sql = new pg.Client({ connectionString: url.href });
   await sql.connect();
-  await seedRollouts(sql, rollouts);
-  const worker = workerOver(database);
+  const moving = Math.round(rollouts * MOVING);
+  await seedRollouts(sql, rollouts, moving);
   const begun = performance.now();
-  const found: Measured = { rollouts, ticks: [], looks: 0, queries: 0, lag: [], memory: [] };
+  const moved = { changes: 0, completed: 0, rolled_back: 0 };
+  const found: Measured = {
+    rollouts,
+    ticks: [],
+    looks: 0,
+    queries: 0,
+    lag: [],
+    memory: [],
+    moves: [],
+    moved,
+  };
+  const worker = workerOver(database, moving, (ms) => found.moves.push(ms));
   const sent = queries;
   let last = begun;
   await worker.run({
@@ -114,36 +122,24 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
     },
   });
   found.queries = queries - sent;
-  const { rows } = await sql.query<{ lag: number }>(
-    "select greatest(0, extract(epoch from clock_timestamp() - next_tick_at))::float8 as lag from ml_rollouts",
-  );
-  found.lag = rows.map(({ lag }) => lag);
+  await readEnd(sql, found);
   await sql.end();
   await database.close();
   return found;
 }
 
-function workerOver(database: ReturnType<typeof createDatabase>): Worker {
-  const parts = {
-    database,
-    registry: new InMemoryModelRegistry({ runs: [] }),
-    packager: new InMemoryModelPackager(),
-    server: new PretendServer(),
-    router: new PretendRouter(),
-    predictionLogs: new InMemoryPredictionLogs(),
-    workingMemory: new InMemoryWorkingMemory(),
-    episodicMemory: new InMemoryEpisodicMemory(),
-    proceduralMemory: new InMemoryProceduralMemory(),
-  };
-  const capabilities = createCapabilities(parts, {
-    requested_by: "bench",
-    lease_seconds: 30,
-    patience_seconds: 20,
-    retention_seconds: 3600,
-    reconcile_seconds: 3600,
-    default_effects: "live",
-  });
-  return new Worker(capabilities, createModelDeployerGraph(capabilities));
+/** What the database says when the time is over. */
+async function readEnd(sql: pg.Client, found: Measured): Promise<void> {
+  const { rows } = await sql.query<{ lag: number }>(
+    "select greatest(0, extract(epoch from clock_timestamp() - next_tick_at))::float8 as lag from ml_rollouts",
+  );
+  found.lag = rows.map(({ lag }) => lag);
+  const { rows: counted } = await sql.query<Measured["moved"]>(
+    `select (select count(*)::int from ml_traffic_history where generation > 2) as changes,
+       count(*) filter (where status = 'completed')::int as completed,
+       count(*) filter (where status = 'rolled_back')::int as rolled_back from ml_rollouts`,
+  );
+  found.moved = counted[0] ?? found.moved;
 }
 
 /** Least squares over the later half, when caches and pools are full: MB for each 1,000 looks. */
@@ -183,9 +179,26 @@ function report(measured: readonly Measured[]): void {
   say();
   const heading = ["rollouts", "ticks", "looks/tick", "tick ms", "ms/look", "queries/tick", "queries/look"];
   printTable([...heading, "looks/s", "lag p50 s", "lag p99 s"], rows);
+  if (MOVING > 0) reportMoves(measured);
   const sizes = ["heap MB first", "last", "rss MB first", "last"];
   printTable(["rollouts", "samples", ...sizes, "heap MB/1,000 looks", "rss MB/1,000 looks"], held);
   printMachine();
+}
+
+/** The looks that moved something, which are among those above. */
+function reportMoves(measured: readonly Measured[]): void {
+  const rows = measured.map(({ rollouts, moves, moved }) => [
+    String(rollouts),
+    String(moves.length),
+    String(moved.changes),
+    String(moved.completed),
+    String(moved.rolled_back),
+    moves.length / SECONDS,
+    percentile(moves, 50),
+    percentile(moves, 99),
+  ]);
+  const heading = ["rollouts", "moves", "changes of traffic", "completed", "rolled back"];
+  printTable([...heading, "moves/s", "ms/move p50", "ms/move p99"], rows);
 }
 
 await runInHome(measure);

@@ -26,9 +26,20 @@ export class PretendServer implements ModelServer {
   }
 }
 
-/** Every endpoint has answered a hundred requests a second since the bench began, without a failure. */
+/** Of the rollouts that move, one in so many goes back. */
+const ONE_BAD_IN = 4;
+
+/**
+ * Every endpoint has answered a hundred requests a second since the bench began, without a failure. The candidates of the
+ * first `moving` have as many of their own, enough for a step at each look, and one in four of them fails every other one.
+ */
 export class PretendRouter implements TrafficRouter {
   readonly #begun = performance.now();
+  readonly #moving: number;
+
+  constructor(moving: number) {
+    this.#moving = moving;
+  }
 
   async open(): Promise<{ endpoint_url: string }> {
     return { endpoint_url: `http://${host}:1` };
@@ -44,18 +55,21 @@ export class PretendRouter implements TrafficRouter {
 
   async figures(endpointName: string): Promise<VersionFigures[]> {
     const seconds = (performance.now() - this.#begun) / 1000;
-    const of = (deployment_id: string, requests: number): VersionFigures => ({
+    const of = (deployment_id: string, requests: number, errors = 0): VersionFigures => ({
       deployment_id,
       epoch: "1",
       requests,
-      errors: 0,
+      errors,
       p50_ms: 5,
       p99_ms: 9,
       failure_runs: 0,
       latency_counts: LATENCY_BOUNDS_MS.map((bound) => (bound === 10 ? requests : 0)),
     });
-    const number = endpointName.slice("endpoint_".length);
-    return [of(`old_${number}`, Math.floor(seconds * 90)), of(`new_${number}`, Math.floor(seconds * 10))];
+    const number = Number(endpointName.slice("endpoint_".length));
+    const isMoving = number <= this.#moving;
+    const answered = Math.floor(seconds * (isMoving ? 100 : 10));
+    const failed = isMoving && number % ONE_BAD_IN === 0 ? Math.floor(answered / 2) : 0;
+    return [of(`old_${number}`, Math.floor(seconds * 90)), of(`new_${number}`, answered, failed)];
   }
 
   async close(): Promise<void> {

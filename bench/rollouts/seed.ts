@@ -7,8 +7,14 @@ const steps = [
   { weight: 100, bake_seconds: 0 },
 ];
 
-/** So many endpoints, each with an old version, a new one, and a rollout at its first step that is due now. */
-export async function seedRollouts(client: pg.Client, rollouts: number): Promise<void> {
+/** A step that is due at each look which has enough answers. */
+const movingSteps = [20, 40, 60, 80, 100].map((weight) => ({ weight, bake_seconds: 0 }));
+
+/**
+ * So many endpoints, each with an old version, a new one, and a rollout at its first step that is due now;
+ * the first `moving` of them have another step due at each look.
+ */
+export async function seedRollouts(client: pg.Client, rollouts: number, moving: number): Promise<void> {
   const each = `generate_series(1, ${rollouts}) as n`;
   await client.query("begin");
   for (const statement of [
@@ -39,9 +45,16 @@ export async function seedRollouts(client: pg.Client, rollouts: number): Promise
   await client.query(
     `insert into ml_rollouts (rollout_id, endpoint_name, experiment_id, deployment_id, baseline_deployment_id, status, steps,
        step_index, step_started_at, next_tick_at, inconclusive_looks, judge, judge_state)
-     select 'rollout_' || n, 'endpoint_' || n, 'exp_' || n, 'new_' || n, 'old_' || n, 'running', $1, 0, clock_timestamp(),
+     select 'rollout_' || n, 'endpoint_' || n, 'exp_' || n, 'new_' || n, 'old_' || n, 'running',
+       case when n <= $4 then $5::jsonb else $1::jsonb end, 0, clock_timestamp(),
        clock_timestamp(), 0, $2, $3 from ${each}`,
-    [JSON.stringify(steps), JSON.stringify(defaultJudgeSettings), JSON.stringify(newJudgeState([]))],
+    [
+      JSON.stringify(steps),
+      JSON.stringify(defaultJudgeSettings),
+      JSON.stringify(newJudgeState([])),
+      moving,
+      JSON.stringify(movingSteps),
+    ],
   );
   await client.query("commit");
   await client.query("analyze");

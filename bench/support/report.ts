@@ -30,6 +30,14 @@ export function printMachine(): void {
   );
 }
 
+/** `--name=value` on the command line as a fraction, or what is usual. */
+export function share(name: string, usual: number): number {
+  const given = process.argv.find((one) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const parsed = Number(given ?? usual);
+  if (parsed >= 0 && parsed <= 1) return parsed;
+  throw new RangeError(`--${name}=${given}: give a fraction, 0 to 1`);
+}
+
 /** `--name=value` on the command line as a whole number, or what is usual. */
 export function option(name: string, usual: number): number {
   const given = process.argv.find((one) => one.startsWith(`--${name}=`))?.slice(name.length + 3);

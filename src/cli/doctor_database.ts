@@ -11,7 +11,7 @@ import { countMissing } from "../database/migrate.ts";
 import type { findLocalServices } from "../platform/local_services.ts";
 import { BentoMLServer } from "../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
-import { count } from "./count.ts";
+import { count } from "../agents/model_deployer/domain/count.ts";
 import { check, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "./schemas.ts";
 

@@ -10,7 +10,15 @@ export type ErrorView = z.infer<typeof errorViewSchema>;
 export function errorView(error: unknown): ErrorView {
   if (!(error instanceof AgentError)) {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { code: "unexpected", message, retryable: false, unmet: [], operation_id: null, problems: [] };
+    return {
+      code: "unexpected",
+      message,
+      retryable: false,
+      refused: false,
+      unmet: [],
+      operation_id: null,
+      problems: [],
+    };
   }
   const unmet = unmetCriterionSchema.array().safeParse(error.details["unmet"]);
   const operation: unknown = error.details["operation_id"];
@@ -19,6 +27,7 @@ export function errorView(error: unknown): ErrorView {
     code: error.code,
     message: error.message,
     retryable: error.retryable,
+    refused: unmet.success,
     unmet: unmet.success ? unmet.data : [],
     operation_id: typeof operation === "string" ? operation : null,
     problems: Array.isArray(problems) ? problems.map(String) : [],
@@ -37,7 +46,7 @@ export function errorLines(view: ErrorView, paint: Paint): string[] {
   ];
 }
 
-function wayOut({ code, operation_id: id, retryable }: ErrorView): string[] {
+function wayOut({ code, operation_id: id, retryable, refused }: ErrorView): string[] {
   if (code === "approval_required" && id !== null) {
     return [
       `somebody else approves it:  model-deployer approve ${id}`,
@@ -51,5 +60,5 @@ function wayOut({ code, operation_id: id, retryable }: ErrorView): string[] {
   }
   if (code === "service_unavailable")
     return ["see which part is down and what to do:  model-deployer doctor"];
-  return retryable ? ["the same command may succeed when it is given again"] : [];
+  return retryable && !refused ? ["the same command may succeed when it is given again"] : [];
 }

@@ -41,9 +41,10 @@ async function endpointStatus(
 ): Promise<EndpointStatus> {
   const { database } = observer;
   const name = endpoint.endpoint_name;
-  const [deployments, rollout, router] = await Promise.all([
+  const [deployments, rollout, last_change, router] = await Promise.all([
     database.deployments.listForEndpoint(name),
     database.history.lastRollout(name),
+    database.overview.lastTrafficChange(name),
     routerState(observer, endpoint),
   ]);
   const { endpoint_url, experiment_id, generation, observed_generation } = endpoint;
@@ -63,6 +64,7 @@ async function endpointStatus(
       lease === undefined ? null : { holder: lease.holder, since: lease.since, expires_at: lease.expires_at },
     servers: await Promise.all(deployments.filter(hasServer).map((one) => serverView(observer, one))),
     operations: operations.filter((one) => one.lease_name === name),
+    last_change,
     router,
   };
 }

@@ -1,3 +1,4 @@
+import { figuresText } from "./figures_text.ts";
 import type { HistoryReport } from "./schemas.ts";
 import type { Paint } from "./terminal.ts";
 
@@ -40,14 +41,29 @@ function eventLines(
     const shares = Object.entries(event.weights)
       .filter(([, weight]) => weight > 0)
       .map(([id, weight]) => `${weight} % ${nameOf(id)}`);
-    return [`${head} ${event.endpoint_name ?? ""} ${shares.join(", ") || "no traffic"}  ${by}`];
+    return [
+      `${head} ${event.endpoint_name ?? ""} ${shares.join(", ") || "no traffic"}  ${by}`,
+      ...figureLines(event, paint),
+    ];
   }
   const version = event.model_version_id === null ? "" : nameOf(event.model_version_id);
-  if (event.to_stage === null) return [`${head} ${version}  ${by}`];
+  if (event.to_stage === null) return [`${head} ${version}  ${by}`, ...figureLines(event, paint)];
   const metrics = Object.entries(event.metrics).map(([name, value]) => `${name} ${value}`);
   const moved = event.from_stage === null ? event.to_stage : `${event.from_stage} → ${event.to_stage}`;
   return [
     `${head} ${version} ${moved}  ${by}`,
-    ...(metrics.length === 0 ? [] : [paint.dim(`  ${" ".repeat(35)}${metrics.join(", ")}`)]),
+    ...(metrics.length === 0 ? [] : [detail(metrics.join(", "), paint)]),
+  ];
+}
+
+const detail = (text: string, paint: Paint): string => paint.dim(`  ${" ".repeat(35)}${text}`);
+
+/** What the versions had answered at that moment, or why that is not known. */
+function figureLines({ metrics, evidence }: HistoryReport["events"][number], paint: Paint): string[] {
+  const figures = figuresText(metrics);
+  const missing = evidence["live_figures_missing"];
+  return [
+    ...(figures === null ? [] : [detail(figures, paint)]),
+    ...(typeof missing === "string" ? [detail(`no live figures: ${missing}`, paint)] : []),
   ];
 }

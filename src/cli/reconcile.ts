@@ -3,7 +3,7 @@ import { exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
 import { type Invocation, report, type Report } from "./runner.ts";
 import { type ReconciliationView, reconciliationReportSchema } from "./schemas.ts";
-import { count } from "./count.ts";
+import { count } from "../agents/model_deployer/domain/count.ts";
 import type { Paint } from "./terminal.ts";
 
 export function addReconcile(program: CommandUnknownOpts, execute: Execute): void {

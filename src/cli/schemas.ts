@@ -30,6 +30,8 @@ export const errorViewSchema = z.strictObject({
   code: z.string(),
   message: z.string(),
   retryable: z.boolean(),
+  /** It was decided against, and the message names the way out; false where something got in its way. */
+  refused: z.boolean(),
   unmet: z.array(unmetCriterionSchema),
   operation_id: z.string().nullable(),
   problems: z.array(z.string()),
@@ -42,6 +44,8 @@ export const planReportSchema = z.strictObject({
   approvals_needed: z.int(),
   generation: z.int(),
   notes: z.array(z.string()),
+  /** What the differences' ids are called by a person; a terminal shows those instead. */
+  names: z.record(z.string(), z.string()),
 });
 
 export const applyReportSchema = z.strictObject({
@@ -117,6 +121,15 @@ export const endpointStatusSchema = z.strictObject({
   lease: z.strictObject({ holder: z.string(), since: instantSchema, expires_at: instantSchema }).nullable(),
   servers: z.array(serverViewSchema),
   operations: z.array(operationViewSchema),
+  /** The change of traffic that was acknowledged last, with what the versions had answered then; null before the first. */
+  last_change: z
+    .strictObject({
+      occurred_at: instantSchema,
+      changed_by: z.string(),
+      reason: z.string(),
+      metrics: metricsSchema,
+    })
+    .nullable(),
   /** Whether the router does what the database wants. */
   router: z.enum(["in_force", "differs", "absent", "unknown"]),
 });

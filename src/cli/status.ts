@@ -50,17 +50,19 @@ async function watchStatus(
     else if (lines.join("\n") !== last) terminal.out(lines);
     last = lines.join("\n");
   };
-  let wasOpen = false;
   while (!signal.aborted) {
     const status = await known(observer, endpoint);
     show(status);
-    const isOpen = status.endpoints.some(hasOpenRollout);
-    if (wasOpen && !isOpen) break;
-    wasOpen ||= isOpen;
+    if (isOver(status)) break;
     await delay(interval * 1000, undefined, { signal }).catch(() => undefined);
   }
   update.done();
   return exitCodes.done;
+}
+
+/** Every rollout that there was has ended, be it before the first look. Where none has begun, one is waited for. */
+function isOver({ endpoints }: StatusReport): boolean {
+  return endpoints.some((one) => one.rollout !== null) && !endpoints.some(hasOpenRollout);
 }
 
 function hasOpenRollout({ rollout }: StatusReport["endpoints"][number]): boolean {

@@ -1,4 +1,5 @@
 import { barLine, duration } from "./bars.ts";
+import { figuresText } from "./figures_text.ts";
 import type { EndpointStatus, StatusReport } from "./schemas.ts";
 import type { Paint } from "./terminal.ts";
 
@@ -30,6 +31,7 @@ function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint, colu
     ...(endpoint.traffic.length === 0 ? [paint.dim("  no version has traffic")] : []),
     ...(mirror === null ? [] : [`${label("mirror")}${mirror.bento_tag} ${paint.dim(mirror.deployment_id)}`]),
     ...(rollout === null ? [] : rolloutLines(rollout, now, paint)),
+    ...(rollout !== null && isOpen(rollout) ? [] : changeLines(endpoint, paint)),
     ...endpoint.servers.map((one) => serverLine(one, now, paint)),
     ...(lease === null
       ? []
@@ -45,8 +47,7 @@ type RolloutView = NonNullable<EndpointStatus["rollout"]>;
 
 function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[] {
   const { status, steps, step_index, pause, verdict, candidate, baseline } = rollout;
-  const isOpen = status === "running" || status === "paused";
-  if (!isOpen) return endedLines(rollout, paint);
+  if (!isOpen(rollout)) return endedLines(rollout, paint);
   const path = steps.map((step, index) =>
     index === step_index ? paint.bold(`${step.weight} %`) : `${step.weight} %`,
   );
@@ -60,6 +61,19 @@ function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[]
       : [`${label("")}by ${pause.by} for ${duration(secondsBetween(pause.since, now))}: ${pause.reason}`]),
     `${label("samples")}candidate ${counted(candidate)}, baseline ${counted(baseline)}`,
     ...(verdict === null ? [] : [`${label("verdict")}${verdictText(verdict, paint)}`]),
+  ];
+}
+
+const isOpen = ({ status }: RolloutView): boolean => status === "running" || status === "paused";
+
+/** Who moved the traffic last and why, with what the versions had answered by then. */
+function changeLines({ last_change: last }: EndpointStatus, paint: Paint): string[] {
+  if (last === null) return [];
+  const figures = figuresText(last.metrics);
+  const at = paint.dim(last.occurred_at.slice(0, 19).replace("T", " "));
+  return [
+    `${label("changed")}${at} by ${last.changed_by}: ${last.reason}`,
+    ...(figures === null ? [] : [`${label("")}${figures}`]),
   ];
 }
 

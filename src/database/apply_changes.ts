@@ -10,6 +10,7 @@ import {
 import { observeRoute, openEndpoint, wantRoute } from "./changes/endpoint_changes.ts";
 import { insertModelVersion, setStage } from "./changes/model_version_changes.ts";
 import { enqueue } from "./changes/outbox_changes.ts";
+import { noteRestart } from "./changes/restart_changes.ts";
 import { moveRollout, startRollout } from "./changes/rollout_changes.ts";
 import type { Queries } from "./pool.ts";
 
@@ -46,6 +47,8 @@ function applyChange(tx: Queries, change: Change, context: ChangeContext): Promi
       return dateDeployment(tx, change);
     case "mark_drained":
       return markDrained(tx, change);
+    case "note_restart":
+      return noteRestart(tx, change);
     case "want_route":
       return wantRoute(tx, change, context);
     case "observe_route":

@@ -107,9 +107,17 @@ export function questionOf(state: unknown): ApprovalQuestion {
   return approvalQuestionSchema.parse(state.__interrupt__[0]?.value);
 }
 
-/** One whose database has a clock to turn. */
-export type Timed = Acting &
-  Pick<DeployerUnderTest, "router"> & { passTime(by: Duration): void | Promise<void> };
+/** Who can have requests sent to an endpoint, of which some deployments may fail a fraction. */
+export interface TrafficSource {
+  sendTraffic(
+    endpointName: string,
+    requests: number,
+    behaviours?: Record<string, { error_rate?: number }>,
+  ): void | Promise<void>;
+}
+
+/** One whose database has a clock to turn, and whose endpoints get requests. */
+export type Timed = Acting & { router: TrafficSource; passTime(by: Duration): void | Promise<void> };
 
 /** Registers the run, moves it to shadow and gives it a day under mirrored traffic. @returns the version's id */
 export async function readyForProduction(deployer: Timed, run: string): Promise<string> {
@@ -117,7 +125,7 @@ export async function readyForProduction(deployer: Timed, run: string): Promise<
   await promote(deployer, version, "staging");
   await promote(deployer, version, "shadow");
   await deploy(deployer, version, "shadow");
-  deployer.router.sendTraffic(ENDPOINT, 1000);
+  await deployer.router.sendTraffic(ENDPOINT, 1000);
   await deployer.passTime({ hours: 24 });
   return version;
 }

@@ -17,6 +17,7 @@ export {
   register,
   type Request,
   type Timed,
+  type TrafficSource,
 } from "./acts.ts";
 export { assembleDeployer, type AssembledDeployer, TEST_SETTINGS } from "./assemble.ts";
 export { type Duration, TestClock } from "./clock.ts";

@@ -19,12 +19,20 @@ import {
   questionOf,
   readyForProduction,
   register,
+  type TrafficSource,
 } from "../../src/testing/index.ts";
 
 type JudgeRequest = { when_inconclusive?: "pause" | "roll_back"; maximum_inconclusive_looks?: number };
 
-/** The database may be a real one or one in memory; either way somebody can let time go by in it. */
-export type StoryTeller = DeployerUnderTest & { passTime(by: Duration): void | Promise<void> };
+/** All parts may be real ones or in memory; either way somebody can let time go by in the database, and send requests. */
+export interface StoryTeller extends Pick<DeployerUnderTest, "graph" | "agent" | "database" | "worker"> {
+  router: TrafficSource;
+  passTime(by: Duration): void | Promise<void>;
+  /** What the registry calls the runs `run1` to `run3`; so, unless told. */
+  runOf?: (name: string) => string;
+}
+
+const runOf = (given: StoryTeller, name: string): string => given.runOf?.(name) ?? name;
 
 /** One team, one endpoint, one new model: what a scenario is told in. */
 export class Story {
@@ -37,7 +45,7 @@ export class Story {
   #operation = "";
 
   static async withAModelInProduction(given: StoryTeller): Promise<Story> {
-    const { deployment } = await inProduction(given, "run1");
+    const { deployment } = await inProduction(given, runOf(given, "run1"));
     return new Story(given, deployment);
   }
 
@@ -47,14 +55,14 @@ export class Story {
   }
 
   async givenANewModelInShadow(): Promise<void> {
-    this.#candidate = await register(this.#given, "run2");
+    this.#candidate = await register(this.#given, runOf(this.#given, "run2"));
     await promote(this.#given, this.#candidate, "staging");
     await promote(this.#given, this.#candidate, "shadow");
     await deploy(this.#given, this.#candidate, "shadow");
   }
 
   async givenLiveTraffic(requests: number): Promise<void> {
-    this.#given.router.sendTraffic(ENDPOINT, requests);
+    await this.#given.router.sendTraffic(ENDPOINT, requests);
     await this.#given.worker.tick();
   }
 
@@ -118,7 +126,7 @@ export class Story {
   }
 
   async givenAnEvenNewerModelThatIsReady(): Promise<void> {
-    this.#newer = await readyForProduction(this.#given, "run3");
+    this.#newer = await readyForProduction(this.#given, runOf(this.#given, "run3"));
   }
 
   /** @returns the refusal, and null when it got there with an approval */
@@ -148,7 +156,7 @@ export class Story {
   /** So many requests come, of which the new model fails a part, and the worker looks. */
   async whenTheWorkerLooksAfter(requests: number, failing = 0): Promise<void> {
     const candidate = this.#manifest?.deployment_id ?? expect.fail("nothing is rolled out");
-    this.#given.router.sendTraffic(ENDPOINT, requests, { [candidate]: { error_rate: failing } });
+    await this.#given.router.sendTraffic(ENDPOINT, requests, { [candidate]: { error_rate: failing } });
     await this.#given.passTime({ minutes: 1 });
     expect((await this.#given.worker.tick()).problems).toEqual([]);
   }

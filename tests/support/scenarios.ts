@@ -3,6 +3,12 @@ import { Story, type StoryTeller } from "./given_story.ts";
 
 /** The life of a new model, as its team would tell it. */
 export function describeScenarios(tell: () => Promise<StoryTeller>): void {
+  describeNewModels(tell);
+  describeSteeredRollouts(tell);
+}
+
+/** From the shadow to all traffic, or back. */
+export function describeNewModels(tell: () => Promise<StoryTeller>): void {
   test("a new model earns production: a day in shadow, an approval, and a rollout that is watched", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInShadow();
@@ -48,7 +54,10 @@ export function describeScenarios(tell: () => Promise<StoryTeller>): void {
     const history = await story.historyOfTheNewModel();
     expect(history.at(-1)).toMatch(/^production > archived: .*candidate failed 25 of 50 \(50\.00 %\)/);
   });
+}
 
+/** What people do with a rollout, and what it waits for. */
+function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
   test("a paused rollout takes no step and is guarded all the same; resumed, it goes on", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInProduction();

@@ -5,6 +5,7 @@ import {
 } from "../../src/agents/model_deployer/errors.ts";
 import {
   deployAtOnce,
+  type DeployerUnderTest,
   inProduction,
   promoteState,
   promoteWithApproval,
@@ -15,7 +16,7 @@ import {
 import type { StoryTeller } from "./given_story.ts";
 
 /** The three tests that the specification names. */
-export function describeSpecification(open: () => Promise<StoryTeller>): void {
+export function describeSpecification(open: () => Promise<DeployerUnderTest & StoryTeller>): void {
   test("test_promotion_path_validation", async () => {
     const given = await open();
     const state = promoteState({

@@ -20,6 +20,7 @@ const DATED: Record<string, string[]> = {
   ml_rollouts: ["step_started_at", "next_tick_at", "claimed_until"],
   ml_unpaired_predictions: ["read_at"],
   ml_outbox: ["next_attempt_at"],
+  ml_server_restarts: ["next_try_at"],
 };
 
 function earlier(by: Duration): string {

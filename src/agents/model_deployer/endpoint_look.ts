@@ -22,10 +22,10 @@ export async function lookAtEndpoint(
   const [route, servers] = await Promise.all([
     asked(unchecked, name, undefined, () => router.observe(name, options)),
     Promise.all(
-      served.map(async ({ deployment, version }): Promise<WantedServer> => {
+      served.map(async ({ deployment, version, restarts }): Promise<WantedServer> => {
         const id = deployment.deployment_id;
         const state = await asked(unchecked, id, null, () => server.observe(id, options));
-        return { deployment, version, state };
+        return { deployment, version, state, restarts };
       }),
     ),
   ]);

@@ -1,4 +1,6 @@
+import { AgentError } from "../base/agent_error.ts";
 import type { Endpoint, ShadowEvidence } from "./domain/entities.ts";
+import type { LiveFigures } from "./domain/live_figures.ts";
 import type { StepOf } from "./domain/plan.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 import { serving } from "./domain/weights.ts";
@@ -9,6 +11,9 @@ import { ShadowComparer } from "./shadow_comparer.ts";
 
 /** A prediction answered so long ago counts as an answer now: a server may as well die right after it. */
 const STILL_READY_MS = 250;
+
+/** No longer than a server takes to answer that it is ready, which is asked meanwhile. */
+const LIVE_FIGURES_MS = 100;
 
 /** Opens and closes endpoints, and brings the router to the route that the database wants. */
 export class EndpointManager {
@@ -64,6 +69,17 @@ export class EndpointManager {
 
   async figures(endpointName: string, options: CallOptions): Promise<VersionFigures[]> {
     return this.#router.figures(endpointName, options);
+  }
+
+  /** What the router has counted by now, or why it does not say so within a moment: for moves that wait for nothing. */
+  async liveFigures(endpointName: string, { signal }: CallOptions): Promise<LiveFigures> {
+    try {
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(LIVE_FIGURES_MS)]);
+      return { figures: await this.#router.figures(endpointName, { signal: bounded }) };
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return { missing: error.message };
+    }
   }
 
   /** Adds what the router has counted, and the servers have logged, for the endpoint's shadow since the last time. */

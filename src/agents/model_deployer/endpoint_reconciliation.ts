@@ -1,6 +1,8 @@
 import { AgentError } from "../base/agent_error.ts";
+import type { Change } from "./domain/changes.ts";
 import type { PlannedStep } from "./domain/plan.ts";
 import type { EndpointDrift } from "./domain/reconciliation.ts";
+import { failedAgain } from "./domain/server_restarts.ts";
 import { lookAtEndpoint } from "./endpoint_look.ts";
 import { withLease } from "./held_lease.ts";
 import type { Parts, Settings } from "./parts.ts";
@@ -39,8 +41,8 @@ export class EndpointReconciliation {
       report.in_use.push(`${name}: ${stored.busy.by}`);
       return;
     }
-    const { drifts, steps } = await this.#look(stored, report, options);
-    if (steps.length === 0) {
+    const { drifts, steps, recovered } = await this.#look(stored, report, options);
+    if (steps.length === 0 && recovered.length === 0) {
       report.findings.push(...drifts.map((drift) => findingOf(drift, drift.left)));
       return;
     }
@@ -59,32 +61,52 @@ export class EndpointReconciliation {
     const { reconciliation } = this.#parts.database;
     const before = await reconciliation.endpointUnder(lease);
     if (before === null) return [];
-    const { drifts, steps } = await this.#look(before, report, options);
+    const { drifts, steps, recovered } = await this.#look(before, report, options);
+    if (recovered.length > 0) await this.#apply(recovered, lease);
     if (steps.length === 0) return drifts.map((drift) => findingOf(drift, drift.left));
-    const failure = await this.#carryOut(steps, lease, options);
+    const failure = await this.#carryOut(steps, before, lease, options);
     const after = await reconciliation.endpointUnder(lease);
-    const still = after === null ? [] : (await this.#look(after, report, options)).drifts;
+    const now = after === null ? null : await this.#look(after, report, options);
+    if (now !== null && now.recovered.length > 0) await this.#apply(now.recovered, lease);
+    const still = now?.drifts ?? [];
     return drifts.map((drift) => {
-      const remains = still.some(({ part, subject }) => part === drift.part && subject === drift.subject);
-      return findingOf(drift, remains ? (drift.left ?? failure ?? "it is not repaired yet") : null);
+      const again = still.find(({ part, subject }) => part === drift.part && subject === drift.subject);
+      if (again === undefined) return findingOf(drift, null);
+      return findingOf(drift, drift.left ?? again.left ?? failure ?? "it is not repaired yet");
     });
   }
 
   /** A sentence when a step failed; the steps before it stand. */
-  async #carryOut(steps: PlannedStep[], lease: Lease, options: CallOptions): Promise<string | null> {
-    try {
-      for (const step of steps) {
+  async #carryOut(
+    steps: PlannedStep[],
+    stored: StoredEndpointFacts,
+    lease: Lease,
+    options: CallOptions,
+  ): Promise<string | null> {
+    for (const [index, step] of steps.entries()) {
+      try {
         options.signal.throwIfAborted();
         const { changes } = await this.#executor.execute(step.do, options);
         const all = [...changes, ...step.then];
-        if (all.length === 0) continue;
-        await this.#parts.database.reconciliation.repair(all, lease, this.#settings.requested_by);
+        if (all.length > 0) await this.#apply(all, lease);
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        const server = serverOf(steps, index);
+        if (server !== null && !options.signal.aborted) await this.#putOff(server, stored, error, lease);
+        return error.message;
       }
-      return null;
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      return error.message;
     }
+    return null;
+  }
+
+  /** What can't be started is tried again later each time, by whoever looks then. */
+  async #putOff(id: string, { served }: StoredEndpointFacts, error: AgentError, lease: Lease): Promise<void> {
+    const before = served.find(({ deployment }) => deployment.deployment_id === id)?.restarts ?? null;
+    await this.#apply([failedAgain(id, before, error.message)], lease);
+  }
+
+  async #apply(changes: Change[], lease: Lease): Promise<void> {
+    await this.#parts.database.reconciliation.repair(changes, lease, this.#settings.requested_by);
   }
 
   #look(
@@ -94,4 +116,11 @@ export class EndpointReconciliation {
   ): Promise<EndpointDrift> {
     return lookAtEndpoint(stored, this.#parts, unchecked, options);
   }
+}
+
+/** The server that a failed step was to start, be it by packaging its bento first; null for steps of the route. */
+function serverOf(steps: PlannedStep[], index: number): string | null {
+  const failed = steps[index]?.do;
+  const start = failed?.step === "package_model" ? steps[index + 1]?.do : failed;
+  return start?.step === "start_server" ? start.deployment_id : null;
 }

@@ -97,6 +97,8 @@ export const planViewSchema = z.strictObject({
   approvals_needed: z.int(),
   generation: z.int(),
   notes: z.array(z.string()),
+  /** What the differences' ids are called by a person, such as `e2i_remission v3`. */
+  names: z.record(z.string(), z.string()).default({}),
 });
 /** A plan as a person reads it. */
 export type PlanView = z.infer<typeof planViewSchema>;

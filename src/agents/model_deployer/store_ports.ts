@@ -11,6 +11,7 @@ import type {
   Stage,
 } from "./domain/entities.ts";
 import type { Busy, RunningServer } from "./domain/reconciliation.ts";
+import type { Restarts } from "./domain/server_restarts.ts";
 import type { Plan, Refusal, Step } from "./domain/plan.ts";
 import type { Rollout, VersionFigures } from "./domain/rollout.ts";
 import type { ShadowComparison } from "./domain/shadow_comparison.ts";
@@ -184,7 +185,7 @@ export interface StoredEndpointFacts {
   busy: Busy | null;
   candidate_id: string | null;
   /** On the route, or kept warm after production; each with its version. */
-  served: { deployment: Deployment; version: ModelVersion }[];
+  served: { deployment: Deployment; version: ModelVersion; restarts: Restarts | null }[];
 }
 
 /** A page by name or id: what comes behind `after`, at most `limit`; null begins. */
@@ -285,9 +286,9 @@ export interface HistoryEvent {
   from_weights: Record<string, number> | null;
   changed_by: string;
   reason: string;
-  /** At that moment: the version's own of a move between stages, the judge's figures of a change of traffic. */
+  /** At that moment: the version's own of a move between stages; of traffic and rollouts what callers got, as `Moment` says. */
   metrics: Metrics;
-  /** What decided: policy and shadow of a promotion; a traffic change's verdict, and its versions' `model_metrics`. */
+  /** What decided: policy and shadow of a promotion; else the verdict, `live_figures`, and of traffic its `model_metrics`. */
   evidence: Record<string, unknown>;
 }
 

@@ -9,7 +9,7 @@ import type { ChangeContext } from "./context.ts";
 /** @throws ConflictError when the endpoint has an open rollout already. */
 export async function startRollout(
   tx: Queries,
-  { rollout, reason }: ChangeOf<"start_rollout">,
+  { rollout, reason, metrics, evidence }: ChangeOf<"start_rollout">,
   context: ChangeContext,
 ): Promise<void> {
   const row = {
@@ -33,7 +33,7 @@ export async function startRollout(
   const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
   const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
   const kind = rollout.status === "completed" ? "rollout_completed" : "rollout_started";
-  await writeEvent(tx, rollout_id, { kind, reason: started }, context);
+  await writeEvent(tx, rollout_id, { kind, reason: started, metrics, evidence }, context);
 }
 
 /** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
@@ -80,8 +80,9 @@ async function writeEvent(
   await tx.query(
     anyRow,
     `insert into ml_rollout_history
-       (rollout_id, experiment_id, endpoint_name, kind, step_index, weights, verdict, changed_by, reason, operation_id)
-     select r.rollout_id, r.experiment_id, r.endpoint_name, $2, r.step_index, e.weights, r.verdict, $3, $4, $5
+       (rollout_id, experiment_id, endpoint_name, kind, step_index, weights, verdict, changed_by, reason, operation_id,
+        metrics, evidence)
+     select r.rollout_id, r.experiment_id, r.endpoint_name, $2, r.step_index, e.weights, r.verdict, $3, $4, $5, $6, $7
      from ml_rollouts r join ml_endpoints e using (endpoint_name) where r.rollout_id = $1`,
     [
       rolloutId,
@@ -89,6 +90,8 @@ async function writeEvent(
       context?.requested_by ?? "model_deployer",
       event.reason,
       context?.operation_id ?? null,
+      json(event.metrics ?? {}),
+      json(event.evidence ?? {}),
     ],
   );
 }

@@ -75,7 +75,8 @@ export class PostgresHistory implements History {
          from ml_traffic_history where experiment_id = $1
          union all
          select h.kind, h.occurred_at, h.experiment_id, d.model_version_id, null, null, h.endpoint_name, null, null,
-           null, h.rollout_id, h.changed_by, h.reason, '{}', jsonb_build_object('verdict', h.verdict), 2, h.history_id
+           null, h.rollout_id, h.changed_by, h.reason, h.metrics, jsonb_build_object('verdict', h.verdict) || h.evidence, 2,
+           h.history_id
          from ml_rollout_history h join ml_rollouts r using (rollout_id)
            join ml_deployments d on d.deployment_id = r.deployment_id
          where h.experiment_id = $1

@@ -3,6 +3,7 @@ import {
   type Experiment,
   experimentSchema,
   instantSchema,
+  metricsSchema,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { anyRow, type Database } from "../pool.ts";
 
@@ -35,6 +36,14 @@ export type OutboxBacklog = z.infer<typeof outboxRow>;
 
 const workerRow = z.strictObject({ worker: z.string(), seen_at: instantSchema, seconds_ago: z.number() });
 export type SeenWorker = z.infer<typeof workerRow>;
+
+const changeRow = z.strictObject({
+  occurred_at: instantSchema,
+  changed_by: z.string(),
+  reason: z.string(),
+  metrics: metricsSchema,
+});
+export type TrafficChange = z.infer<typeof changeRow>;
 
 /** What an operator wants to see that no action needs to know. */
 export class PostgresOverview {
@@ -80,6 +89,17 @@ export class PostgresOverview {
       experimentSchema,
       `select ${columns} from ml_experiments order by experiment_id`,
     );
+  }
+
+  /** The one that the router has acknowledged last, with its figures of that moment. */
+  async lastTrafficChange(endpointName: string): Promise<TrafficChange | null> {
+    const [change] = await this.#database.query(
+      changeRow,
+      `select occurred_at, changed_by, reason, metrics from ml_traffic_history
+       where endpoint_name = $1 order by occurred_at desc, generation desc limit 1`,
+      [endpointName],
+    );
+    return change ?? null;
   }
 
   /** Those that have not ended, the last seen first. */

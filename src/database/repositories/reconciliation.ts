@@ -3,6 +3,7 @@ import type { Change } from "../../agents/model_deployer/domain/changes.ts";
 import {
   deploymentSchema,
   endpointSchema,
+  instantSchema,
   modelVersionSchema,
   type ModelVersion,
 } from "../../agents/model_deployer/domain/entities.ts";
@@ -23,12 +24,23 @@ const busyRow: z.ZodType<Busy | null> = z
   .strictObject({ kind: z.enum(["held", "interrupted"]), by: z.string() })
   .nullable();
 
+const restartsSchema = z.strictObject({
+  failures: z.int(),
+  last_error: z.string().nullable(),
+  next_try_at: instantSchema,
+  is_due: z.boolean(),
+});
+
 const endpointRow: z.ZodType<StoredEndpointFacts> = z.strictObject({
   endpoint: fromJsonb(endpointSchema),
   busy: busyRow,
   candidate_id: z.string().nullable(),
   served: z.array(
-    z.strictObject({ deployment: fromJsonb(deploymentSchema), version: fromJsonb(modelVersionSchema) }),
+    z.strictObject({
+      deployment: fromJsonb(deploymentSchema),
+      version: fromJsonb(modelVersionSchema),
+      restarts: fromJsonb(restartsSchema).nullable(),
+    }),
   ),
 });
 
@@ -52,6 +64,10 @@ const SERVED = `select coalesce(jsonb_agg(jsonb_build_object('deployment', to_js
     select to_jsonb(x) from (
       select ${modelVersionColumns} from ml_model_registry v where v.model_version_id = one.model_version_id
     ) x
+  ), 'restarts', (
+    select jsonb_build_object('failures', s.failures, 'last_error', s.last_error, 'next_try_at', s.next_try_at,
+      'is_due', s.next_try_at <= clock_timestamp())
+    from ml_server_restarts s where s.deployment_id = one.deployment_id and s.failures > 0
   )) order by one.deployment_id), '[]')
   from (
     select ${deploymentColumns} from ml_deployments d where d.endpoint_name = e.endpoint_name and (

@@ -9,6 +9,7 @@ import { describeLifecycle } from "./database/lifecycle.ts";
 import { describeRefusals } from "./database/refusals.ts";
 import { describeRollbackFacts } from "./database/rollback_facts.ts";
 import { describeRolloutsAndOutbox } from "./database/rollouts_and_outbox.ts";
+import { describeServerRestarts } from "./database/server_restarts.ts";
 import { describeShadowComparisons } from "./database/shadow_comparisons.ts";
 import { describeTraffic } from "./database/traffic.ts";
 import { type PrepareDatabase, withExperiment } from "./database/harness.ts";
@@ -46,6 +47,9 @@ export function describeDatabase(name: string, prepare: PrepareDatabase): void {
     });
     describe("rollouts and outbox", () => {
       describeRolloutsAndOutbox(open);
+    });
+    describe("server restarts", () => {
+      describeServerRestarts(open);
     });
     describe("shadow comparisons", () => {
       describeShadowComparisons(open);

@@ -4,11 +4,10 @@ import {
   applyReportSchema,
   errorViewSchema,
   historyReportSchema,
-  planReportSchema,
   resumptionReportSchema,
   statusReportSchema,
 } from "../../../src/cli/schemas.ts";
-import { cli, jsonOf, normalised } from "../../support/given_cli.ts";
+import { cli, jsonOf } from "../../support/given_cli.ts";
 import {
   APPROVER_TOKEN,
   deploy,
@@ -39,43 +38,6 @@ async function errorOf(given: GivenDeployer, ...words: string[]) {
   expect(document.exit_code).toBe(code);
   return document.error;
 }
-
-test("a plan is a difference, and nothing happens", async () => {
-  const { given, old, candidate } = await givenRollout();
-  const printed = await cli(given, ["plan", "abort", ENDPOINT, "--reason", "enough"]);
-  expect(printed).toMatchObject({ code: 0, err: "" });
-  expect(normalised(printed.out)).toMatchInlineSnapshot(`
-    "Abort the rollout and take e2i_remission back from e2i_remission:v2 to e2i_remission:v1.
-      stage       <mv 1>
-                  - production
-                  + archived
-      stage       <mv 2>
-                  - archived
-                  + production
-      alias       <mv 1>
-                  - production
-      alias       <mv 2>
-                  + production
-      traffic     e2i_remission
-                  - 90 % <deploy 1>, 10 % <deploy 2>
-                  + 100 % <deploy 1>
-      deployment  <deploy 2>
-                  - active or deploying
-                  + rolled_back, warm for 300 s
-      rollout     <rollout 1>
-                  - running, step 1
-                  + aborted, step 1
-    "
-  `);
-  const { data } = await jsonOf(given, planReportSchema, "plan", "abort", ENDPOINT, "--reason", "enough");
-  expect(data.differences).toContainEqual({
-    subject: "traffic",
-    name: ENDPOINT,
-    before: `90 % ${old}, 10 % ${candidate}`,
-    after: `100 % ${old}`,
-  });
-  expect((await given.db.endpoints.get(ENDPOINT))?.weights).toEqual({ [old]: 90, [candidate]: 10 });
-});
 
 test("status shows the rollout as bars with the judge's numbers, the same as data, and no control characters", async () => {
   const { given, candidate } = await givenRollout();
@@ -167,6 +129,7 @@ test("controls act on an endpoint's rollout; a rollback takes its candidate, and
   expect((await cli(given, ["status"])).out).toContain("quiet, please");
   expect((await cli(given, ["resume", ENDPOINT, "--reason", "go on"])).code).toBe(0);
   expect((await errorOf(given, "promote-now", ENDPOINT, "--reason", "hurry")).code).toBe("approval_required");
+  given.router.sendTraffic(ENDPOINT, 1000, { [candidate]: { error_rate: 0.31 } });
   const back = await jsonOf(given, applyReportSchema, "rollback", ENDPOINT, "--reason", "wrong scores");
   expect(back.data).toMatchObject({ rollback_successful: true, active_deployment_id: old });
   const { data } = await jsonOf(
@@ -185,6 +148,12 @@ test("controls act on an endpoint's rollout; a rollback takes its candidate, and
     "rollout_rolled_back",
   ]);
   expect(data.episodes[0]?.description).toContain("wrong scores");
+  const figures = /candidate failed 31 of 100, baseline 0 of 900/;
+  expect((await cli(given, ["history", ENDPOINT])).out).toMatch(figures);
+  const { out } = await cli(given, ["status"]);
+  expect(out).toMatch(
+    /changed {3}\S+ \S+ by \w+: rollback of \w+: wrong scores\n {12}candidate failed 31 of 100/,
+  );
   expect((await given.db.deployments.get(candidate))?.rollback_reason).toBe("wrong scores");
 });
 

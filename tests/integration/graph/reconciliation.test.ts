@@ -165,13 +165,17 @@ test("what does not answer is named, and taken for no drift", async () => {
   expect(unchecked.map((sentence) => sentence.split(":")[0])).toEqual([ENDPOINT, version]);
 });
 
-test("a repair that fails is not reported as done, and is tried again", async () => {
+test("a repair that fails is not reported as done, and is tried again when its wait is over", async () => {
   const given = await givenDeployer();
   const { deployment } = await givenServing(given);
   given.server.crash(deployment);
   given.wire.fail("server.start", { times: 1 });
   const { findings } = await reconcile(given);
-  expect(findings).toMatchObject([{ outcome: "left", why: "server.start does not answer" }]);
+  expect(findings).toMatchObject([{ outcome: "left" }]);
+  expect(findings[0]?.why).toMatch(
+    /^it could not be started once \(server\.start does not answer\); next try at /,
+  );
+  await given.world.passTime({ seconds: 30 });
   await expectRepaired(given, `servers ${deployment}`);
 });
 

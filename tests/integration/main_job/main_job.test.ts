@@ -123,4 +123,7 @@ test("a version goes from its run to production and back, and every part agrees"
     "archived",
     "production",
   ]);
+  const moved = history.findLast((event) => event.kind === "traffic");
+  const baseline = { deployment_id: firstDeployment };
+  expect(moved?.evidence).toMatchObject({ live_figures: { baseline } });
 }, 600_000);

@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, inject } from "vitest";
 import { z } from "zod";
 import {
@@ -12,22 +11,16 @@ import {
 import { answerSchema } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
 import { readConfiguration } from "../../../src/configuration.ts";
-import { readRequirements } from "../../../src/mlops/bentoml/artifact_folder.ts";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
-import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
 import { stopHome } from "../../../src/platform/stop_home.ts";
 import { createTestDatabase } from "../../support/databases.ts";
 import type { ScratchDatabase } from "../../support/scratch_database.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
+import { prepareServing, runOf, type TrainedModels, trainModels } from "./trained_models.ts";
 
-const trainedSchema = z.object({
-  runs: z.array(z.object({ name: z.string(), run_id: z.string() })),
-  rows: z.object({ usual: z.array(z.record(z.string(), z.number())) }),
-});
 let home: string;
 let database: ScratchDatabase;
 export let deployer: ModelDeployer;
-let trained: z.infer<typeof trainedSchema>;
+let trained: TrainedModels;
 const approverToken = randomBytes(24).toString("hex");
 export const experiment = `main_job_${randomUUID().slice(0, 8)}`;
 
@@ -41,13 +34,8 @@ beforeAll(async () => {
   };
   const places = { MODEL_DEPLOYER_HOME: home, MODEL_DEPLOYER_CACHE: inject("cacheDirectory") };
   deployer = await createModelDeployer(readConfiguration({ ...urls, ...places }), { installation: "demo" });
-  const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
-  const { stdout } = await execa(python, ["demo/train.py", inject("mlflowUrl")], {
-    env: childEnvironment(),
-    extendEnv: false,
-  });
-  trained = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
-  await prepareServing();
+  trained = await trainModels();
+  await prepareServing(deployer.parts.registry, runOf(trained, "v1"));
   await deployer.database.principals.enrol("omar", approverToken);
   const { experiments } = deployer.database;
   const described = { experiment_name: experiment, prediction_target: "benign" };
@@ -110,7 +98,7 @@ export async function aliases(modelName: string): Promise<Record<string, string>
 }
 
 export async function register(name: string) {
-  const run = trained.runs.find((one) => one.name === name)?.run_id ?? "";
+  const run = runOf(trained, name);
   const { version_record: record } = await act("register", { experiment_id: experiment, mlflow_run_id: run });
   if (record === null) throw new TypeError("register gave no record");
   return record;
@@ -144,22 +132,6 @@ export async function deploy(request: Record<string, unknown>) {
     { deadlineMs: 300_000, what: "the worker has carried the deployment on" },
   );
   return { ...answer, ...answerSchema.parse(operation.result) };
-}
-
-/** Made here, so that the first deployment is not the one that waits for packages. */
-async function prepareServing(): Promise<void> {
-  const cacheDirectory = inject("cacheDirectory");
-  const signal = AbortSignal.timeout(500_000);
-  const { uv } = await ensureToolsEnvironment({ cacheDirectory });
-  const artifact = await deployer.parts.registry.fetchArtifact(`runs:/${trained.runs[0]?.run_id}/model`, {
-    signal,
-  });
-  await ensureModelEnvironment({
-    cacheDirectory,
-    requirements: await readRequirements(artifact.path),
-    uv,
-    signal,
-  });
 }
 
 export async function toShadow(versionId: string): Promise<string> {

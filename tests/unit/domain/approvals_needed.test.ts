@@ -34,6 +34,7 @@ const wayBack = {
   previous_version: aVersion(1, { stage: "archived" }),
   previous_is_ready: true,
   open_rollout: open,
+  live: { figures: [] },
 };
 
 function promote(policy: GatePolicy, to: "production" | "archived", ends = false): Decision {

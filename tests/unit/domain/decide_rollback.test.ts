@@ -3,6 +3,7 @@ import {
   decideRollback,
   type RollbackFacts,
 } from "../../../src/agents/model_deployer/domain/decide_rollback.ts";
+import { newJudgeState } from "../../../src/agents/model_deployer/domain/canary_judge.ts";
 import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import {
   announcementsOf,
@@ -21,6 +22,7 @@ import {
   aVersion,
   context,
   ENDPOINT,
+  figuresOf,
   later,
   NOW,
 } from "../../support/given_facts.ts";
@@ -36,6 +38,7 @@ function decide(facts: Partial<RollbackFacts> = {}) {
     previous_version: first,
     previous_is_ready: true,
     open_rollout: null,
+    live: { figures: [] },
     ...facts,
   };
   const request = {
@@ -106,6 +109,50 @@ test("in the middle of a rollout: the candidate goes, the baseline never left, t
   expect(changesOf(plan.on_success, "move_rollout")).toMatchObject([
     { ...held, status: "rolled_back", expected_status: ["paused"] },
   ]);
+});
+
+const answered = { figures: [figuresOf("d2", [31, 412]), figuresOf("d1", [1, 3801])] };
+
+test("the history gets what the versions had answered when somebody rolled back, with no judge to see it", () => {
+  const plan = planOf(decide({ live: answered }));
+  expect(routeOf(plan).metrics).toEqual({
+    candidate_requests: 412,
+    candidate_errors: 31,
+    candidate_p50_ms: 1,
+    candidate_p99_ms: 2,
+    baseline_requests: 3801,
+    baseline_errors: 1,
+    baseline_p50_ms: 1,
+    baseline_p99_ms: 2,
+  });
+  const live_figures = { candidate: { deployment_id: "d2", requests: 412 }, baseline: { errors: 1 } };
+  expect(routeOf(plan).evidence).toMatchObject({ live_figures });
+  const [archived] = changesOf(plan.on_success, "set_stage");
+  expect(archived).toMatchObject({ metrics: { test_auc: 0.9 }, evidence: { live_figures } });
+});
+
+test("of a rollout that somebody rolls back, the history has what was answered since its last look too", () => {
+  const judge_state = newJudgeState([figuresOf("d1", [0, 3000])], "d1");
+  const plan = planOf(decide({ ...midway({ judge_state }), live: answered }));
+  const counted = {
+    candidate_requests: 412,
+    candidate_errors: 31,
+    baseline_requests: 801,
+    baseline_errors: 1,
+  };
+  expect(routeOf(plan).metrics).toMatchObject(counted);
+  const [ended] = changesOf(plan.on_success, "move_rollout");
+  expect(ended?.verdict).toMatchObject({ candidate: { requests: 412, errors: 31 } });
+  expect(ended?.event).toMatchObject({ kind: "rollout_rolled_back", metrics: counted });
+});
+
+test("figures that were not had hold nothing up, and are named as missing", () => {
+  const plan = planOf(decide({ ...midway({}), live: { missing: "Envoy did not answer" } }));
+  expect(stepsOf(plan)).toEqual(["want_route", "apply_route"]);
+  expect(routeOf(plan).metrics).toEqual({});
+  const evidence = { live_figures: null, live_figures_missing: "Envoy did not answer" };
+  expect(routeOf(plan).evidence).toEqual(evidence);
+  expect(plan.draft.notes.join()).toContain("no live figures of this moment: Envoy did not answer");
 });
 
 test.each<[string, Partial<Rollout>, Rollout["status"]]>([

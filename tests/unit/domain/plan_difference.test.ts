@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { planned, propose } from "../../../src/agents/model_deployer/domain/decisions.ts";
 import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";
 import { planDifferences } from "../../../src/agents/model_deployer/domain/plan_difference.ts";
+import { namesOf } from "../../../src/agents/model_deployer/domain/plan_names.ts";
 import { emptyAnswer } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { setStatus, switchRoute } from "../../../src/agents/model_deployer/domain/route_switch.ts";
 import { planOf } from "../../support/decided.ts";
 import { planOfMove } from "../../support/given_advance.ts";
-import { anEndpoint, ENDPOINT } from "../../support/given_facts.ts";
+import { aDeployment, anEndpoint, ENDPOINT } from "../../support/given_facts.ts";
 
 const aPlan = (parts: Partial<Plan>): Plan =>
   planOf(propose({ summary: "A plan.", lease_name: ENDPOINT, draft: emptyAnswer, generation: 7, ...parts }));
@@ -32,6 +33,29 @@ test("a rollback reads in one order: stage, alias, traffic, deployment, rollout"
     "deployment d2: active or deploying > rolled_back, warm for 300 s",
     "rollout rollout_2: running, step 1 > rolled_back, step 1",
   ]);
+});
+
+test("what a rollback moves is called by its versions, and two of the same version keep their ids", () => {
+  expect(planOfMove({ candidate: [60, 60] }).names).toEqual({
+    d1: "e2i_remission v1",
+    d2: "e2i_remission v2",
+    mv_1: "e2i_remission v1",
+    mv_2: "e2i_remission v2",
+    rollout_2: "e2i_remission v2",
+  });
+  const deployments = [aDeployment(1), aDeployment(2, { bento_tag: "e2i_remission:v1" })];
+  expect(namesOf({ deployments })).toEqual({
+    d1: "e2i_remission v1 (d1)",
+    d2: "e2i_remission v1 (d2)",
+  });
+  const shadowed = [
+    aDeployment(1),
+    aDeployment(2, { bento_tag: "e2i_remission:v1", target_stage: "shadow" }),
+  ];
+  expect(namesOf({ deployments: shadowed })).toEqual({
+    d1: "e2i_remission v1",
+    d2: "e2i_remission v1 (shadow)",
+  });
 });
 
 test("what changes twice is told once, from the first before to the last after", () => {

@@ -15,6 +15,7 @@ function supersede(facts: Partial<RollbackFacts> = {}) {
     previous_version: aVersion(1, { stage: "archived" }),
     previous_is_ready: true,
     open_rollout: aRollout(),
+    live: { figures: [] },
     ...facts,
   };
   return supersedeRollout(known, newer, context);

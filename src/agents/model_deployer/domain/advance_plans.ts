@@ -2,6 +2,7 @@ import { emptyAnswer } from "./answer.ts";
 import type { Change, ChangeOf } from "./changes.ts";
 import { planned, propose } from "./decisions.ts";
 import type { ModelVersion } from "./entities.ts";
+import { type Moment, momentOf, sidesOf } from "./live_figures.ts";
 import { type EpisodeParts, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision } from "./plan.ts";
 import {
@@ -62,6 +63,7 @@ export function takeStep(look: Look, step: RolloutStep): Decision {
       mirror_deployment_id: before.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, step ${stepIndex + 1}: ${verdict.reason}`,
       verdict,
+      moment: momentOfLook(look),
     }),
     on_success: [
       ...(isLast ? completion(look, begun) : [holdRollout(look, begun)]),
@@ -106,7 +108,7 @@ function completion(look: Look, to: Partial<ChangeOf<"move_rollout">>): Change[]
       ...to,
       status: "completed",
       ...watchAfter(keepWarmSeconds, context),
-      event: { kind: "rollout_completed", reason: look.verdict.reason },
+      event: { kind: "rollout_completed", reason: look.verdict.reason, ...momentOfLook(look) },
     }),
     setStatus(candidate, ["deploying"], "active"),
     setStatus(baseline, ["active"], "draining", { keepWarmSeconds }),
@@ -134,7 +136,7 @@ export function pauseRollout(look: Look): Decision {
   const { rollout_id, deployment_id: candidate, endpoint_name: name } = rollout;
   const { reason } = look.verdict;
   const pause = { by: "the judge", reason, since: look.context.now };
-  const event = { kind: "rollout_paused" as const, reason };
+  const event = { kind: "rollout_paused" as const, reason, ...momentOfLook(look) };
   return propose({
     summary: `${name}: pause ${rollout_id} at step ${rollout.step_index + 1}.`,
     lease_name: name,
@@ -178,6 +180,9 @@ export function serveBaselineAgain(look: Look, version: ModelVersion): Decision 
     generation,
   });
 }
+
+const momentOfLook = ({ facts, verdict }: Look): Moment =>
+  momentOf({ figures: facts.figures }, sidesOf(facts.rollout), verdict);
 
 function tell(
   { facts, context }: Look,

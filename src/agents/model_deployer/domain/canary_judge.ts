@@ -16,6 +16,12 @@ export interface JudgedSides {
   baseline_id: string;
 }
 
+/** What a look came to. */
+export interface Judged {
+  state: JudgeState;
+  verdict: Verdict;
+}
+
 type Growth = Tally & { failure_runs: number; latency: number[] };
 
 const nothing: Tally = { requests: 0, errors: 0 };

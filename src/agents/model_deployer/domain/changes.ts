@@ -76,6 +76,12 @@ const dateDeployment = z.strictObject({
 /** Says that a replaced deployment's server is stopped: sets `drained_at`. */
 const markDrained = z.strictObject({ change: z.literal("mark_drained"), deployment_id: z.string() });
 
+/** What a move was decided by: figures by name, and the evidence behind them. */
+const decidedBy = {
+  metrics: metricsSchema.optional(),
+  evidence: z.record(z.string(), z.json()).optional(),
+};
+
 const wantRoute = z.strictObject({
   change: z.literal("want_route"),
   endpoint_name: z.string(),
@@ -83,9 +89,7 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
-  /** What it was decided by: figures by name, and the evidence behind them. */
-  metrics: metricsSchema.optional(),
-  evidence: z.record(z.string(), z.json()).optional(),
+  ...decidedBy,
 });
 
 const observeRoute = z.strictObject({
@@ -99,6 +103,7 @@ const startRollout = z.strictObject({
   rollout: rolloutSchema,
   /** Why, for the history; it says `rollout_completed` of one that begins completed. */
   reason: z.string().optional(),
+  ...decidedBy,
 });
 
 export const rolloutEventSchema = z.enum([
@@ -131,7 +136,17 @@ const moveRollout = z.strictObject({
   /** Null ends a pause; without it, a pause stays as it is. */
   pause: pauseSchema.nullable().optional(),
   /** Written into the rollout's history; without it nothing is. */
-  event: z.strictObject({ kind: rolloutEventSchema, reason: z.string() }).optional(),
+  event: z.strictObject({ kind: rolloutEventSchema, reason: z.string(), ...decidedBy }).optional(),
+});
+
+/** How often a server could not be started again, and how long it is left alone; no failures say that it answers. */
+const noteRestart = z.strictObject({
+  change: z.literal("note_restart"),
+  deployment_id: z.string(),
+  failures: z.int().min(0),
+  /** Null without a failure. */
+  wait_seconds: z.number().min(0).nullable(),
+  last_error: z.string().nullable(),
 });
 
 const spendApproval = z.strictObject({ change: z.literal("spend_approval"), approval_id: z.string() });
@@ -152,6 +167,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   setDeploymentStatus,
   dateDeployment,
   markDrained,
+  noteRestart,
   wantRoute,
   observeRoute,
   startRollout,

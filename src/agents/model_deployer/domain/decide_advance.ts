@@ -121,8 +121,9 @@ function rollBack({ facts, context, state, verdict }: Look, how: string): Advanc
       why: `${rollout.rollout_id} has lost its endpoint or one of its deployments: ${verdict.reason}`,
     };
   }
-  const warm = facts.previous_is_ready;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
+  const { previous_is_ready: warm, figures } = facts;
+  const live = { figures };
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm, live };
   const decision = planRollback(turn, `${how}: ${verdict.reason}`, context, { state, verdict });
   return { advance: "move", decision, verdict, problem: null };
 }

@@ -4,6 +4,7 @@ import { planned, propose } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "./stage_moves.ts";
@@ -47,6 +48,10 @@ export function decideArchive(
     approvals_needed: approvalsNeeded(facts.policy, "archival"),
     generation: endpoint?.generation ?? 0,
     notes: [...facts.notes, ...approvalNotes(facts.policy, "archival")],
+    names: namesOf({
+      deployments: facts.serving.map((one) => one.deployment),
+      versions: [version, restored],
+    }),
   });
 }
 

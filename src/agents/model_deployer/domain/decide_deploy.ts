@@ -2,11 +2,14 @@ import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import { emptyAnswer } from "./answer.ts";
 import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
+import { count } from "./count.ts";
 import { missing, propose, refuse } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
-import { deploymentId } from "./names.ts";
+import { type Moment, momentOf } from "./live_figures.ts";
+import { deploymentId, rolloutId } from "./names.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision, Plan } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { deploymentSteps, draftManifest, newDeployment } from "./planned_deployment.ts";
 import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_traffic.ts";
 import type { DecisionContext, DeployRequest } from "./requests.ts";
@@ -45,7 +48,7 @@ function refuseFlapping(
   if (until === null) return null;
   return refuse(
     "conflict",
-    `${endpoint?.endpoint_name ?? "The endpoint"} was rolled back ${recent.length} times within an hour, last from ${recent[0]?.bento_tag}; ` +
+    `${endpoint?.endpoint_name ?? "The endpoint"} was rolled back ${count(recent.length, "time")} within an hour, last from ${recent[0]?.bento_tag}; ` +
       `it takes the next rollout at ${until}, or one that goes out at once with an approval.`,
   );
 }
@@ -67,13 +70,14 @@ export function planDeployment(
   const atOnce = traffic.baseline !== null && (traffic.weights[id] ?? 0) > LARGEST_FIRST_STEP;
   const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
   const notes = notesOn(traffic, facts);
+  const moment = momentBefore(deployment, traffic, facts);
   return propose({
-    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.${traffic.care === null ? "" : ` More careful than asked for: ${traffic.care}`}`,
+    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
     lease_name: name,
     intent: [{ change: "insert_deployment", deployment }],
-    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic),
+    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic, moment),
     on_success: [
-      ...outcome(deployment, traffic, facts, context),
+      ...outcome(deployment, traffic, facts, context, moment),
       ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
@@ -89,7 +93,33 @@ export function planDeployment(
     approvals_needed: atOnce ? approvalsNeeded(facts.policy, "immediate_deployment") : 0,
     generation: facts.endpoint?.generation ?? 0,
     evidence: atOnce ? { metrics: version.metrics, weights: traffic.weights } : {},
+    names: namesOnEndpoint(deployment, facts, context),
   });
+}
+
+/** Of the new deployment and its rollout, and of what is on the endpoint now. */
+function namesOnEndpoint(
+  deployment: Deployment,
+  { endpoint, deployments }: DeployFacts,
+  { operation_id }: DecisionContext,
+): Plan["names"] {
+  const { weights, mirror_deployment_id: mirror } = endpoint ?? noRoute;
+  const { deployment_id } = deployment;
+  const there = deployments.filter(({ deployment_id: id }) => id in weights || id === mirror);
+  return namesOf({
+    deployments: [...there, deployment],
+    rollouts: [{ rollout_id: rolloutId(operation_id), deployment_id }],
+  });
+}
+
+/** What is replaced had answered so much; the new deployment nothing yet. */
+function momentBefore(
+  { deployment_id }: Deployment,
+  traffic: PlannedTraffic,
+  { figures }: DeployFacts,
+): Moment {
+  const live = figures === null ? { missing: "the router gave none" } : { figures };
+  return momentOf(live, { candidate_id: deployment_id, baseline_id: traffic.baseline ?? "" }, null);
 }
 
 function notesOn(traffic: PlannedTraffic, { experience, figures }: DeployFacts): string[] {
@@ -115,6 +145,7 @@ function outcome(
   traffic: PlannedTraffic,
   facts: DeployFacts,
   context: DecisionContext,
+  moment: Moment,
 ): Change[] {
   const id = deployment.deployment_id;
   const replaced = traffic.replaced.map((one) =>
@@ -126,7 +157,7 @@ function outcome(
   return [
     ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
     ...replaced,
-    ...(started === null ? [] : [started]),
+    ...(started === null ? [] : [{ ...started, ...moment }]),
   ];
 }
 

@@ -14,6 +14,7 @@ import { type FeatureShift, featureShift, featureShiftNotes } from "./feature_sh
 import { refusePromotionPath } from "./lifecycle.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
@@ -112,11 +113,6 @@ function plan(
   ];
   const shift = featureShift(version, facts.production);
   const evidence = toProduction ? productionEvidence(version, facts, shift) : {};
-  const procedure = [
-    "check_lifecycle",
-    ...(toProduction ? ["check_production_gate", "approve"] : []),
-    "set_stage",
-  ];
   const ended = toProduction ? endingOf(facts, version, context) : null;
   const asked = ended === null ? PROMOTION : SUPERSEDING_PROMOTION;
   const notes = [
@@ -137,14 +133,20 @@ function plan(
     on_success: [
       ...(ended?.on_success ?? []),
       ...moves.map((move) => setStage(move, context.requested_by, evidence)),
-      ...announceMoves(moves, context, procedure),
+      ...announceMoves(moves, context, procedureTo(target)),
     ],
     draft: promotionAnswer(version, target, reason, context, notes),
     approvals_needed: toProduction ? approvalsNeeded(policy, ...asked) : 0,
     generation: facts.endpoint?.generation ?? 0,
     notes,
     evidence,
+    names: { ...ended?.names, ...namesOf({ versions: [version, superseded] }) },
   });
+}
+
+function procedureTo(target: PromoteRequest["target_stage"]): string[] {
+  const gate = target === "production" ? ["check_production_gate", "approve"] : [];
+  return ["check_lifecycle", ...gate, "set_stage"];
 }
 
 function gateNotes(policy: GatePolicy, shadow: ShadowEvidence | null): string[] {

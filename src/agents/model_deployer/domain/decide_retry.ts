@@ -6,6 +6,7 @@ import { refuse } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
 import { projectStage } from "./outbox_entries.ts";
 import type { Decision, Plan } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import type { DeployFacts } from "./planned_traffic.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, DeployRequest, RolloutControlRequest } from "./requests.ts";
@@ -118,6 +119,7 @@ function asRetry(
       rollout.status === "rolled_back"
         ? Math.max(1, approvalsNeeded(policy, "retry"))
         : approvalsNeeded(policy, "retry"),
+    names: { ...plan.names, ...namesOf({ versions: [version, production] }) },
     notes: [...plan.notes, `${ended}: ${seen}.`, ...approvalNotes(policy, "retry")],
   };
 }

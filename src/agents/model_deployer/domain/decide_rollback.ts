@@ -1,12 +1,15 @@
 import { type Answer, type DeploymentManifest, emptyAnswer } from "./answer.ts";
+import type { Judged } from "./canary_judge.ts";
 import { missing, planned, propose, refuse } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { judgedNow, type LiveFigures, missingNotes, type Moment, momentOf } from "./live_figures.ts";
 import { manifestOf } from "./manifest.ts";
 import type { Decision, PlannedStep, Step } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { packageOf, startOf } from "./planned_deployment.ts";
 import type { DecisionContext, RollbackRequest } from "./requests.ts";
 import { announceRollback } from "./rollback_announcements.ts";
-import { endRollout, type Ending, goOn, holdStill, type Judged } from "./rollback_of_rollout.ts";
+import { endRollout, type Ending, goOn, holdStill } from "./rollback_of_rollout.ts";
 import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
@@ -22,6 +25,7 @@ export interface RollbackFacts {
   /** The previous one's server answers now, with the expected tag. */
   previous_is_ready: boolean;
   open_rollout: Rollout | null;
+  live: LiveFigures;
 }
 
 export interface Turn {
@@ -32,6 +36,7 @@ export interface Turn {
   previousVersion: ModelVersion;
   rollout: Rollout | null;
   warm: boolean;
+  live: LiveFigures;
 }
 
 /** How long the bad version's server stays, so that somebody can look at it. */
@@ -56,8 +61,9 @@ export function decideRollback(
     );
   }
   const warm = facts.previous_is_ready;
-  const turn: Turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
-  return planRollback(turn, request.rollback_reason, context, null);
+  const { live } = facts;
+  const turn: Turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm, live };
+  return planRollback(turn, request.rollback_reason, context, judgedNow(rollout, live));
 }
 
 function obstacleTo(current: Deployment, open: Rollout | null): string | null {
@@ -74,7 +80,7 @@ function obstacleTo(current: Deployment, open: Rollout | null): string | null {
   return null;
 }
 
-/** `judged` is what a rollout's judge saw, when it is the judge that rolls back. */
+/** @param judged what is seen of the rollout that goes back; null where none does, or its figures are not known */
 export function planRollback(
   turn: Turn,
   reason: string,
@@ -84,39 +90,51 @@ export function planRollback(
 ): Decision {
   const { current, previous, endpoint, rollout } = turn;
   const verdict = judged?.verdict ?? rollout?.verdict ?? null;
+  const sides = { candidate_id: current.deployment_id, baseline_id: previous.deployment_id };
+  const moment = momentOf(turn.live, sides, verdict);
   return propose({
     summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${turn.warm ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
     intent: holdStill(rollout, judged),
-    steps: rollbackSteps(turn, reason, verdict),
+    steps: rollbackSteps(turn, reason, verdict, moment),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
         keepWarmSeconds: KEEP_BAD_SECONDS,
         rollbackReason: reason,
       }),
       ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
-      ...stageMoves(turn, reason).map((move) => setStage(move, context.requested_by, { verdict })),
-      ...endRollout(rollout, judged, ending, reason),
+      ...stageMoves(turn, reason).map((move) =>
+        setStage(move, context.requested_by, { verdict, ...moment.evidence }),
+      ),
+      ...endRollout(rollout, judged, ending, { reason, ...moment }),
       ...announceRollback(turn, reason, context, judged, ending),
     ],
     on_failure: goOn(rollout, judged, context.now),
     draft: rollbackAnswer(turn),
     generation: endpoint.generation,
+    names: namesOf({
+      deployments: [current, previous],
+      versions: [turn.currentVersion, turn.previousVersion],
+      rollouts: [rollout],
+    }),
   });
 }
 
 function rollbackAnswer(turn: Turn): Answer {
-  const { previous, warm } = turn;
+  const { previous, warm, live } = turn;
   return {
     ...emptyAnswer,
     model_version_id: previous.model_version_id,
     rollback_successful: true,
     active_deployment_id: previous.deployment_id,
     deployment_manifest: restoredManifest(turn),
-    notes: warm
-      ? []
-      : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`],
+    notes: [
+      ...(warm
+        ? []
+        : [`The server of ${previous.deployment_id} was not running and was started again from its bento.`]),
+      ...missingNotes(live),
+    ],
   };
 }
 
@@ -140,6 +158,7 @@ function rollbackSteps(
   { endpoint, current, previous, previousVersion, warm }: Turn,
   reason: string,
   verdict: Verdict | null,
+  moment: Moment,
 ): PlannedStep[] {
   const serveAgain: PlannedStep[] = [
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
@@ -154,6 +173,7 @@ function rollbackSteps(
       mirror_deployment_id: mirrorAfter(endpoint, current),
       reason: `rollback of ${current.deployment_id}: ${reason}`,
       verdict,
+      moment,
     }),
   ];
 }

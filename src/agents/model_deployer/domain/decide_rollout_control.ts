@@ -3,8 +3,11 @@ import { propose, refuse } from "./decisions.ts";
 import { rolloutEvidence } from "./rollout_evidence.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
+import type { Change } from "./changes.ts";
 import type { GatePolicy } from "./entities.ts";
+import { judgedNow, missingNotes, momentOfRollout } from "./live_figures.ts";
 import type { Decision } from "./plan.ts";
+import { namesOf } from "./plan_names.ts";
 import { LOOK_SECONDS, secondsAfter, watchAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
@@ -29,7 +32,7 @@ export const decidePromoteNow = controlled(promoteNow);
 
 function pause(
   standing: Standing,
-  _: RolloutControlFacts,
+  { live }: RolloutControlFacts,
   reason: string,
   context: DecisionContext,
 ): Decision {
@@ -45,7 +48,7 @@ function pause(
   const change = moved(rollout, {
     status: "paused",
     pause: paused,
-    event: { kind: "rollout_paused", reason },
+    event: { kind: "rollout_paused", reason, ...momentOfRollout(rollout, live) },
   });
   return propose({
     summary: `Pause ${rollout.rollout_id} of ${rollout.endpoint_name} at ${share} for ${rollout.deployment_id}.`,
@@ -55,14 +58,15 @@ function pause(
     on_success: [told(standing, `paused at ${share}: ${reason}`, context)],
     draft: answer(standing, "paused"),
     generation: standing.endpoint.generation,
-    notes: ["The judge goes on watching, and rolls back what turns bad."],
+    notes: ["The judge goes on watching, and rolls back what turns bad.", ...missingNotes(live)],
+    names: namesOf({ deployments: [standing.candidate], rollouts: [rollout] }),
   });
 }
 
 /** The time that it was paused for does not count as time that its step was watched. */
 function resume(
   standing: Standing,
-  _: RolloutControlFacts,
+  { live }: RolloutControlFacts,
   reason: string,
   context: DecisionContext,
 ): Decision {
@@ -77,7 +81,7 @@ function resume(
     step_started_at: secondsAfter(rollout.step_started_at, Math.max(0, pausedSeconds)),
     next_tick_at: secondsAfter(context.now, LOOK_SECONDS),
     inconclusive_looks: 0,
-    event: { kind: "rollout_resumed", reason },
+    event: { kind: "rollout_resumed", reason, ...momentOfRollout(rollout, live) },
   });
   return propose({
     summary: `Resume ${rollout.rollout_id} of ${rollout.endpoint_name} at step ${rollout.step_index + 1} of ${rollout.steps.length}.`,
@@ -87,6 +91,7 @@ function resume(
     on_success: [told(standing, `resumed: ${reason}`, context)],
     draft: answer(standing, "running"),
     generation: standing.endpoint.generation,
+    names: namesOf({ deployments: [standing.candidate], rollouts: [rollout] }),
   });
 }
 
@@ -106,9 +111,9 @@ function abort(
       `${rollout.rollout_id} has lost its baseline: nothing else served before.`,
     );
   }
-  const warm = facts.previous_is_ready;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
-  return planRollback(turn, reason, context, null, "aborted");
+  const { previous_is_ready: warm, live } = facts;
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm, live };
+  return planRollback(turn, reason, context, judgedNow(rollout, live), "aborted");
 }
 
 function promoteNow(
@@ -137,29 +142,39 @@ function promoteNow(
       weights: allTo(candidate.deployment_id),
       mirror_deployment_id: endpoint.mirror_deployment_id,
       reason: `rollout ${rollout.rollout_id}, promoted at once: ${reason}`,
+      moment: momentOfRollout(rollout, facts.live),
     }),
-    on_success: [
-      moved(rollout, {
-        status: "completed",
-        step_index: rollout.steps.length - 1,
-        step_started_at: context.now,
-        ...watchAfter(facts.retention_seconds, context),
-        inconclusive_looks: 0,
-        pause: null,
-        event: { kind: "rollout_promoted", reason },
-      }),
-      setStatus(rollout.deployment_id, ["deploying"], "active"),
-      setStatus(rollout.baseline_deployment_id, ["active"], "draining", {
-        keepWarmSeconds: facts.retention_seconds,
-      }),
-      told(standing, `all traffic at once: ${reason}`, context),
-    ],
+    on_success: promotion(standing, facts, reason, context),
     draft: promotedAnswer(standing),
     approvals_needed: needed,
     generation: endpoint.generation,
     notes: promoteNowNotes(rollout, facts.policy, needed),
     evidence: { rollout: rolloutEvidence(rollout), gate_policy: facts.policy },
+    names: namesOf({ deployments: [candidate, facts.previous], rollouts: [rollout] }),
   });
+}
+
+function promotion(
+  standing: Standing,
+  { live, retention_seconds: keepWarmSeconds }: RolloutControlFacts,
+  reason: string,
+  context: DecisionContext,
+): Change[] {
+  const { rollout } = standing;
+  return [
+    moved(rollout, {
+      status: "completed",
+      step_index: rollout.steps.length - 1,
+      step_started_at: context.now,
+      ...watchAfter(keepWarmSeconds, context),
+      inconclusive_looks: 0,
+      pause: null,
+      event: { kind: "rollout_promoted", reason, ...momentOfRollout(rollout, live) },
+    }),
+    setStatus(rollout.deployment_id, ["deploying"], "active"),
+    setStatus(rollout.baseline_deployment_id, ["active"], "draining", { keepWarmSeconds }),
+    told(standing, `all traffic at once: ${reason}`, context),
+  ];
 }
 
 function promoteNowNotes({ verdict, status }: Rollout, policy: GatePolicy, needed: number): string[] {

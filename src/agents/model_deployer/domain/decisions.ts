@@ -25,6 +25,7 @@ export function planWith(parts: PlanParts): Plan {
     generation: 0,
     notes: [],
     evidence: {},
+    names: {},
     ...parts,
   };
 }

@@ -121,6 +121,8 @@ export const planSchema = z.strictObject({
   notes: z.array(z.string()),
   /** What speaks for the plan, by name, for whoever approves it; plans that were stored without it have none. */
   evidence: z.record(z.string(), z.json()).default({}),
+  /** What a person calls the versions, deployments and rollouts that it moves, by id; older plans name none. */
+  names: z.record(z.string(), z.string()).default({}),
 });
 export type Plan = z.infer<typeof planSchema>;
 

@@ -121,6 +121,7 @@ function ofChange(change: Change): PlanDifference[] {
     case "observe_route":
     case "date_deployment":
     case "mark_drained":
+    case "note_restart":
     case "spend_approval":
     case "enqueue":
       return [];

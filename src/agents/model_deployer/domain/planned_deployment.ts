@@ -2,6 +2,7 @@ import type { DeploymentManifest } from "./answer.ts";
 import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
+import type { Moment } from "./live_figures.ts";
 import { manifestBasics } from "./manifest.ts";
 import { bentoTag, deploymentId, endpointName, rolloutId } from "./names.ts";
 import type { PlannedStep, StepOf } from "./plan.ts";
@@ -67,6 +68,7 @@ export function deploymentSteps(
   deployment: Deployment,
   before: RouteSwitch["before"],
   traffic: PlannedTraffic,
+  moment: Moment,
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
   return [
@@ -82,6 +84,7 @@ export function deploymentSteps(
       weights: traffic.weights,
       mirror_deployment_id: traffic.mirror,
       reason: `deploy ${id}`,
+      moment,
     }),
   ];
 }

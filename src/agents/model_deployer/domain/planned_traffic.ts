@@ -1,4 +1,5 @@
 import { carefully, cautionOf, type Experience, recentRollbacks } from "./caution.ts";
+import { count } from "./count.ts";
 import type { Deployment, Endpoint, GatePolicy, ModelVersion, WeightSet } from "./entities.ts";
 import type { DeployRequest } from "./requests.ts";
 import type { Rollout, RolloutStep, VersionFigures } from "./rollout.ts";
@@ -111,9 +112,9 @@ function describeCare(
   const remembered =
     experience === null
       ? ""
-      : `${version?.model_name ?? "its model family"} was rolled back ${experience.rollbacks} times and completed ${experience.completed_rollouts} rollouts, `;
+      : `${version?.model_name ?? "its model family"} was rolled back ${count(experience.rollbacks, "time")} and completed ${count(experience.completed_rollouts, "rollout")}, `;
   return (
-    `${remembered}${recent} rollbacks here within the hour: the first step is ${rollout.steps[0]?.weight} % instead of ` +
+    `${remembered}${count(recent, "rollback")} here within the hour: the first step is ${rollout.steps[0]?.weight} % instead of ` +
     `${asked.steps[0]?.weight} %, and each bake is ${1 + caution} times as long.`
   );
 }

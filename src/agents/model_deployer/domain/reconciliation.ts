@@ -1,8 +1,10 @@
+import type { ChangeOf } from "./changes.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { planned } from "./decisions.ts";
 import type { PlannedStep } from "./plan.ts";
 import { packageOf, startOf } from "./planned_deployment.ts";
 import type { Route } from "./rollout.ts";
+import { answersAgain, type Restarts, waitsFor } from "./server_restarts.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 
 /** A difference between what the database says and what is, before anything is done about it. */
@@ -34,6 +36,8 @@ export interface WantedServer {
   version: ModelVersion;
   /** Null when it could not be asked. */
   state: ServerState | null;
+  /** Null unless it could not be started again the last time. */
+  restarts: Restarts | null;
 }
 
 export interface EndpointFacts {
@@ -50,23 +54,31 @@ export interface EndpointDrift {
   drifts: Drift[];
   /** What repairs all that is not left; in this order, under the endpoint's lease. */
   steps: PlannedStep[];
+  /** That servers which could not be started answer again. */
+  recovered: ChangeOf<"note_restart">[];
 }
 
 /** What differs at one endpoint, and the steps that bring it back. Never lowers a generation. Pure. */
 export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
   const dead = facts.servers.filter(isDead);
   const drifts = [...dead.map((server) => deadServer(server, facts)), ...routeDrifts(facts)];
-  if (drifts.length === 0) return { drifts, steps: [] };
+  const recovered = facts.servers
+    .filter((server) => server.restarts !== null && server.state?.state === "ready" && !isDead(server))
+    .map(({ deployment }) => answersAgain(deployment.deployment_id));
+  if (drifts.length === 0) return { drifts, steps: [], recovered };
   if (facts.busy !== null) {
     const { kind, by } = facts.busy;
     const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
-    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [] };
+    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], recovered: [] };
   }
-  const restarted = dead.filter((server) => server.deployment.deployment_id !== facts.candidate_id);
+  const restarted = dead.filter(
+    ({ deployment, restarts }) =>
+      deployment.deployment_id !== facts.candidate_id && waitsFor(restarts) === null,
+  );
   const again = (servers: WantedServer[]) => servers.flatMap((server) => startAgain(server, facts.endpoint));
   const onRoute = restarted.filter(({ deployment }) => isRouted(deployment.deployment_id, facts.endpoint));
   const warm = restarted.filter((server) => !onRoute.includes(server));
-  return { drifts, steps: [...again(onRoute), ...routeSteps(facts, onRoute), ...again(warm)] };
+  return { drifts, steps: [...again(onRoute), ...routeSteps(facts, onRoute), ...again(warm)], recovered };
 }
 
 function isDead({ state, deployment }: WantedServer): boolean {
@@ -74,14 +86,14 @@ function isDead({ state, deployment }: WantedServer): boolean {
   return state.state !== "ready" || state.bento_tag !== deployment.bento_tag;
 }
 
-function deadServer({ deployment, state }: WantedServer, facts: EndpointFacts): Drift {
+function deadServer({ deployment, state, restarts }: WantedServer, facts: EndpointFacts): Drift {
   const isCandidate = deployment.deployment_id === facts.candidate_id;
   return {
     part: "servers",
     subject: deployment.deployment_id,
     found: stateText(state),
     wanted: `ready with ${deployment.bento_tag}, ${purposeOf(deployment.deployment_id, facts.endpoint)}`,
-    left: isCandidate ? "it is the candidate of a rollout, which rolls it back" : null,
+    left: isCandidate ? "it is the candidate of a rollout, which rolls it back" : waitsFor(restarts),
   };
 }
 

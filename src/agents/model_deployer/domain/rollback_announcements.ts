@@ -1,8 +1,9 @@
+import type { Judged } from "./canary_judge.ts";
 import type { Change } from "./changes.ts";
 import type { Turn } from "./decide_rollback.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { DecisionContext } from "./requests.ts";
-import type { Ending, Judged } from "./rollback_of_rollout.ts";
+import type { Ending } from "./rollback_of_rollout.ts";
 
 /** A person who stops a rollout says nothing about how the model family fares; a rollback does. */
 export function announceRollback(

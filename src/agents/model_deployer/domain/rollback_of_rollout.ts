@@ -1,12 +1,8 @@
+import type { Judged } from "./canary_judge.ts";
 import type { Change, ChangeOf } from "./changes.ts";
-import type { JudgeState, Rollout, Verdict } from "./rollout.ts";
+import type { Moment } from "./live_figures.ts";
+import type { Rollout } from "./rollout.ts";
 import { moved } from "./rollout_move.ts";
-
-/** What a rollout's judge saw when it is the judge that rolls back. */
-export interface Judged {
-  state: JudgeState;
-  verdict: Verdict;
-}
 
 /** What becomes of the rollout: found bad, or stopped by a person. */
 export type Ending = "rolled_back" | "aborted";
@@ -27,10 +23,10 @@ export function endRollout(
   rollout: Rollout | null,
   judged: Judged | null,
   ending: Ending,
-  reason: string,
+  why: { reason: string } & Moment,
 ): Change[] {
   if (rollout === null) return [];
-  const event = { kind: `rollout_${ending}` as const, reason };
+  const event = { kind: `rollout_${ending}` as const, ...why };
   const expected_status = [stillStatus(rollout)];
   return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
 }

@@ -70,7 +70,6 @@ export function nothingToDo(standing: Standing, note: string): Decision {
     lease_name: leaseOf(rollout),
     draft,
     generation: endpoint.generation,
-    notes: [note],
   });
 }
 

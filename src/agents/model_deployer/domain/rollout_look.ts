@@ -1,9 +1,10 @@
 import { judge, observe } from "./canary_judge.ts";
 import type { RollbackFacts } from "./decide_rollback.ts";
+import { sidesOf } from "./live_figures.ts";
 import type { DecisionContext } from "./requests.ts";
 import type { JudgeState, Rollout, Verdict, VersionFigures } from "./rollout.ts";
 
-export interface AdvanceFacts extends RollbackFacts {
+export interface AdvanceFacts extends Omit<RollbackFacts, "live"> {
   rollout: Rollout;
   figures: VersionFigures[];
   /** The candidate's server answers now, with the expected tag. */
@@ -21,8 +22,7 @@ export interface Look {
 
 export function lookAt(facts: AdvanceFacts, context: DecisionContext): Look {
   const { rollout } = facts;
-  const sides = { candidate_id: rollout.deployment_id, baseline_id: rollout.baseline_deployment_id };
-  const state = observe(rollout.judge_state, facts.figures, sides, rollout.judge);
+  const state = observe(rollout.judge_state, facts.figures, sidesOf(rollout), rollout.judge);
   const judged = judge(state, rollout.judge);
   const verdict = facts.candidate_is_ready
     ? judged

@@ -3,6 +3,7 @@ import type { ChangeOf } from "./changes.ts";
 import { planned } from "./decisions.ts";
 import type { DeploymentStatus, Endpoint, WeightSet } from "./entities.ts";
 import type { PlannedStep, StepOf } from "./plan.ts";
+import type { Moment } from "./live_figures.ts";
 import type { Verdict } from "./rollout.ts";
 
 export interface RouteSwitch {
@@ -14,6 +15,8 @@ export interface RouteSwitch {
   reason: string;
   /** What a judge saw of the versions on the route, if one did. */
   verdict?: Verdict | null;
+  /** What the versions had answered when it was decided. */
+  moment?: Moment;
 }
 
 /** The route of an endpoint that is not open yet. */
@@ -21,7 +24,7 @@ export const noRoute: RouteSwitch["before"] = { generation: 0, weights: {}, mirr
 
 /** First what is wanted, in the database; then the router; one atomic set, never a weight at a time. */
 export function switchRoute(change: RouteSwitch): PlannedStep[] {
-  const { endpoint_name, before, weights, mirror_deployment_id, reason, verdict = null } = change;
+  const { endpoint_name, before, weights, mirror_deployment_id, reason } = change;
   const wanted = before.generation + 1;
   return [
     planned(
@@ -32,7 +35,7 @@ export function switchRoute(change: RouteSwitch): PlannedStep[] {
         weights,
         mirror_deployment_id,
         reason,
-        ...(verdict === null ? {} : judgedBy(verdict)),
+        ...decidedBy(change),
       },
       {
         undo: [
@@ -52,19 +55,14 @@ export function switchRoute(change: RouteSwitch): PlannedStep[] {
   ];
 }
 
-/** The verdict as the history keeps it: its numbers by name, and all of it. */
-function judgedBy(verdict: Verdict): Pick<StepOf<"want_route">, "metrics" | "evidence"> {
-  const { candidate, baseline, e_value } = verdict;
-  return {
-    metrics: {
-      candidate_requests: candidate.requests,
-      candidate_errors: candidate.errors,
-      baseline_requests: baseline.requests,
-      baseline_errors: baseline.errors,
-      ...(e_value === null ? {} : { e_value }),
-    },
-    evidence: { verdict: z.json().parse(verdict) },
-  };
+/** What the history keeps of it: figures by name, and the evidence behind them. */
+function decidedBy({
+  verdict = null,
+  moment,
+}: RouteSwitch): Pick<StepOf<"want_route">, "metrics" | "evidence"> {
+  const judged = verdict === null ? {} : { verdict: z.json().parse(verdict) };
+  if (moment === undefined) return verdict === null ? {} : { evidence: judged };
+  return { metrics: moment.metrics, evidence: { ...judged, ...moment.evidence } };
 }
 
 /** `keepWarmSeconds` goes with `draining` and `rolled_back`. */

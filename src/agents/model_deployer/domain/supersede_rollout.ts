@@ -1,9 +1,10 @@
 import { planRollback, type RollbackFacts } from "./decide_rollback.ts";
 import type { ModelVersion } from "./entities.ts";
+import { judgedNow } from "./live_figures.ts";
 import type { Plan } from "./plan.ts";
 import type { DecisionContext } from "./requests.ts";
 
-type Ending = Pick<Plan, "intent" | "steps" | "on_success" | "on_failure" | "notes">;
+type Ending = Pick<Plan, "intent" | "steps" | "on_success" | "on_failure" | "notes" | "names">;
 
 /**
  * Ends an open rollout because a newer version goes to production: traffic goes back to the baseline, which serves until
@@ -20,12 +21,12 @@ export function supersedeRollout(
   const isKnown = current !== null && endpoint !== null && previous !== null && rollout !== null;
   if (!isKnown || previousVersion === null || candidateVersion === null) return null;
   const currentVersion: ModelVersion = { ...candidateVersion, stage: "archived" };
-  const warm = facts.previous_is_ready;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm };
+  const { previous_is_ready: warm, live } = facts;
+  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, warm, live };
   const reason = `superseded by ${by.model_version_id}`;
-  const decision = planRollback(turn, reason, context, null, "aborted");
+  const decision = planRollback(turn, reason, context, judgedNow(rollout, live), "aborted");
   if (decision.decision === "refusal") return null;
-  const { intent, steps, on_success, on_failure } = decision.plan;
+  const { intent, steps, on_success, on_failure, names } = decision.plan;
   const note = `${rollout.rollout_id} of ${current.bento_tag} ends, and ${previous.bento_tag} serves until the newer version is deployed.`;
-  return { intent, steps, on_success, on_failure, notes: [note] };
+  return { intent, steps, on_success, on_failure, notes: [note], names };
 }

@@ -9,7 +9,7 @@ import type { Planner } from "../operation_runner.ts";
 import type { Parts, Settings } from "../parts.ts";
 import type { CallOptions } from "../ports.ts";
 import { plannerFor } from "./planner.ts";
-import { gatherRollback } from "./rollback.ts";
+import { gatherWayBack } from "./rollback.ts";
 
 /** Looks at a rollout: takes the next step, completes it or rolls it back. Holding is written by `look`, not planned. */
 export function advancePlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
@@ -48,7 +48,7 @@ export async function look(
   options: CallOptions,
 ): Promise<Advance> {
   const [rollback, figures] = await Promise.all([
-    gatherRollback(parts.database, endpoints, rollout.deployment_id, options),
+    gatherWayBack(parts.database, endpoints, rollout.deployment_id, options),
     endpoints.figures(rollout.endpoint_name, options),
   ]);
   const candidate_is_ready =

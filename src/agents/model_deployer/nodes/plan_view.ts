@@ -4,7 +4,7 @@ import type { PlanView } from "../state.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
 export function viewOf(plan: Plan): PlanView {
-  const { summary, approvals_needed, generation, notes } = plan;
+  const { summary, approvals_needed, generation, notes, names } = plan;
   return {
     summary,
     steps: plan.steps.map((planned) => planned.do.step),
@@ -12,6 +12,7 @@ export function viewOf(plan: Plan): PlanView {
     approvals_needed,
     generation,
     notes,
+    names,
   };
 }
 

@@ -76,6 +76,27 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     expect(await db.rollouts.get("r1")).toMatchObject({ step_index: 1, inconclusive_looks: 1 });
   });
 
+  test("what a rollout's event was decided by is kept with it, beside the judge's verdict", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    const begun = { metrics: { baseline_requests: 9 }, evidence: { live_figures: { candidate: null } } };
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1"), ...begun });
+    const moment = { metrics: { candidate_errors: 31 }, evidence: { live_figures: null } };
+    const event = { kind: "rollout_paused" as const, reason: "quiet, please", ...moment };
+    await apply(db, moveOf({ status: "paused", event }));
+    await apply(
+      db,
+      moveOf({ expected_status: ["paused"], event: { kind: "rollout_resumed", reason: "on" } }),
+    );
+    const events = (await db.history.list("exp")).filter(({ rollout_id }) => rollout_id !== null);
+    expect(events).toMatchObject([
+      { kind: "rollout_started", metrics: begun.metrics, evidence: { verdict: null, ...begun.evidence } },
+      { kind: "rollout_paused", metrics: moment.metrics, evidence: { live_figures: null } },
+      { kind: "rollout_resumed", metrics: {} },
+    ]);
+    expect(events[1]?.evidence["verdict"]).toMatchObject({ outcome: "inconclusive" });
+  });
+
   test("a due rollout is given to one of eight workers, and again when its claim has passed", async () => {
     const { db, another, passTime } = await open();
     await openEndpointWith(db, 2);

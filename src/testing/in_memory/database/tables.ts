@@ -59,6 +59,13 @@ export interface LeaseRow {
   released: boolean;
 }
 
+export interface RestartsRow {
+  deployment_id: string;
+  failures: number;
+  last_error: string | null;
+  next_try_at: string | null;
+}
+
 export type OutboxRow = OutboxEntry & {
   next_attempt_at: string;
   delivered_at: string | null;
@@ -140,6 +147,7 @@ export class Tables {
     "ml_unpaired_predictions",
     (row) => `${row.shadow_id}/${row.side}/${row.request_id}`,
   );
+  readonly restarts = this.#table<RestartsRow>("ml_server_restarts", (row) => row.deployment_id);
   readonly outbox = this.#table<OutboxRow>("ml_outbox", (row) => row.dedupe_key);
 
   constructor(options: { clock: TestClock; installation: "standard" | "demo" }) {

@@ -3,6 +3,7 @@ import { jsonObject } from "../table.ts";
 import { spendApproval } from "./approval_changes.ts";
 import type { ChangeContext } from "./context.ts";
 import { dateDeployment, insertDeployment, markDrained, setDeploymentStatus } from "./deployment_changes.ts";
+import { noteRestart } from "./restart_changes.ts";
 import { moveRollout, startRollout } from "./rollout_changes.ts";
 import { observeRoute, openEndpoint, wantRoute } from "./route_changes.ts";
 import { insertModelVersion, setStage } from "./version_changes.ts";
@@ -33,6 +34,8 @@ function applyChange(change: Change, context: ChangeContext): void {
       return dateDeployment(change, context.tables);
     case "mark_drained":
       return markDrained(change, context.tables);
+    case "note_restart":
+      return noteRestart(change, context.tables);
     case "want_route":
       return wantRoute(change, context);
     case "observe_route":

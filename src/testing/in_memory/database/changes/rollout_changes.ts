@@ -6,7 +6,7 @@ import type { ChangeContext } from "./context.ts";
 
 /** @throws ConflictError when the endpoint has an open rollout already. */
 export function startRollout(
-  { rollout, reason }: ChangeOf<"start_rollout">,
+  { rollout, reason, metrics, evidence }: ChangeOf<"start_rollout">,
   { tables, requested_by }: ChangeContext,
 ): void {
   check(rollout.deployment_id !== rollout.baseline_deployment_id, "ml_rollouts_check1");
@@ -20,7 +20,7 @@ export function startRollout(
   const steps = rollout.steps.map(({ weight }) => `${weight} %`).join(", ");
   const started = reason ?? `${rollout.deployment_id} in steps of ${steps}`;
   const kind = rollout.status === "completed" ? "rollout_completed" : "rollout_started";
-  writeEvent(tables, row, { kind, reason: started }, requested_by);
+  writeEvent(tables, row, { kind, reason: started, metrics, evidence }, requested_by);
 }
 
 /** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
@@ -58,7 +58,7 @@ export function moveRollout(
 function writeEvent(
   { rolloutEvents, deployments, clock }: Tables,
   { rollout_id, experiment_id, endpoint_name, deployment_id, verdict }: RolloutRow,
-  { kind, reason }: NonNullable<ChangeOf<"move_rollout">["event"]>,
+  { kind, reason, metrics = {}, evidence = {} }: NonNullable<ChangeOf<"move_rollout">["event"]>,
   changed_by: string,
 ): void {
   rolloutEvents.insert({
@@ -76,8 +76,8 @@ function writeEvent(
     rollout_id,
     changed_by,
     reason,
-    metrics: {},
-    evidence: { verdict },
+    metrics,
+    evidence: { verdict, ...evidence },
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Change } from "../../../../agents/model_deployer/domain/changes.ts";
 import type { ModelVersion } from "../../../../agents/model_deployer/domain/entities.ts";
 import type { Busy, RunningServer } from "../../../../agents/model_deployer/domain/reconciliation.ts";
+import type { Restarts } from "../../../../agents/model_deployer/domain/server_restarts.ts";
 import type {
   Lease,
   Page,
@@ -78,8 +79,17 @@ export class InMemoryReconciliation implements Reconciliation {
       served: served.map((one) => ({
         deployment: publicDeployment(one),
         version: versions.require(one.model_version_id),
+        restarts: this.#restarts(one.deployment_id),
       })),
     };
+  }
+
+  #restarts(deploymentId: string): Restarts | null {
+    const { restarts, clock } = this.#tables;
+    const row = restarts.get(deploymentId);
+    if (row === null || row.next_try_at === null) return null;
+    const { failures, last_error, next_try_at } = row;
+    return { failures, last_error, next_try_at, is_due: clock.hasPassed(next_try_at) };
   }
 
   #isServed(row: DeploymentRow, endpoint: EndpointRow): boolean {

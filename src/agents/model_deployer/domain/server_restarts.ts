@@ -1,0 +1,46 @@
+import type { ChangeOf } from "./changes.ts";
+
+/** How often in a row a server could not be started again, and when it is tried next. */
+export interface Restarts {
+  failures: number;
+  last_error: string | null;
+  /** By the database's clock. */
+  next_try_at: string;
+  is_due: boolean;
+}
+
+const FIRST_WAIT_SECONDS = 30;
+const LONGEST_WAIT_SECONDS = 900;
+
+/** Seconds until the next try: twice as long after each failure in a row, up to a quarter of an hour. */
+export function waitAfter(failures: number): number {
+  return Math.min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (failures - 1));
+}
+
+export function failedAgain(
+  deploymentId: string,
+  before: Restarts | null,
+  reason: string,
+): ChangeOf<"note_restart"> {
+  const failures = (before?.failures ?? 0) + 1;
+  return {
+    change: "note_restart",
+    deployment_id: deploymentId,
+    failures,
+    wait_seconds: waitAfter(failures),
+    last_error: reason,
+  };
+}
+
+export function answersAgain(deploymentId: string): ChangeOf<"note_restart"> {
+  const none = { failures: 0, wait_seconds: null, last_error: null };
+  return { change: "note_restart", deployment_id: deploymentId, ...none };
+}
+
+/** Why a server is left alone for now; null when it may be tried. */
+export function waitsFor(restarts: Restarts | null): string | null {
+  if (restarts === null || restarts.is_due) return null;
+  const { failures, last_error, next_try_at } = restarts;
+  const times = failures === 1 ? "once" : `${failures} times in a row`;
+  return `it could not be started ${times} (${last_error ?? "no reason is known"}); next try at ${next_try_at}`;
+}

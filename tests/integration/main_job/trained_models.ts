@@ -1,0 +1,43 @@
+import { execa } from "execa";
+import { inject } from "vitest";
+import { z } from "zod";
+import type { ModelRegistry } from "../../../src/agents/model_deployer/ports.ts";
+import { readRequirements } from "../../../src/mlops/bentoml/artifact_folder.ts";
+import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+
+const rowsSchema = z.array(z.record(z.string(), z.number()));
+const trainedSchema = z.object({
+  runs: z.array(z.object({ name: z.string(), run_id: z.string() })),
+  /** Of the largest, `v3` answers none; every model answers the usual ones. */
+  rows: z.object({ usual: rowsSchema, largest: rowsSchema }),
+});
+export type TrainedModels = z.infer<typeof trainedSchema>;
+
+/** The demo's three models, trained anew and logged to the tests' MLflow. */
+export async function trainModels(): Promise<TrainedModels> {
+  const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
+  const { stdout } = await execa(python, ["demo/train.py", inject("mlflowUrl")], {
+    env: childEnvironment(),
+    extendEnv: false,
+  });
+  return trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
+}
+
+export function runOf({ runs }: TrainedModels, name: string): string {
+  return runs.find((one) => one.name === name)?.run_id ?? "";
+}
+
+/** Made here, so that the first deployment is not the one that waits for packages. */
+export async function prepareServing(registry: ModelRegistry, runId: string): Promise<void> {
+  const cacheDirectory = inject("cacheDirectory");
+  const signal = AbortSignal.timeout(500_000);
+  const { uv } = await ensureToolsEnvironment({ cacheDirectory });
+  const artifact = await registry.fetchArtifact(`runs:/${runId}/model`, { signal });
+  await ensureModelEnvironment({
+    cacheDirectory,
+    requirements: await readRequirements(artifact.path),
+    uv,
+    signal,
+  });
+}

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { waitAfter } from "../../../src/agents/model_deployer/domain/server_restarts.ts";
+import { EndpointCreationError } from "../../../src/agents/model_deployer/errors.ts";
+import { createTestDeployer, inProduction, type TestDeployer } from "../../../src/testing/index.ts";
+
+const signal = new AbortController().signal;
+
+/** What becomes of the dead server, and how often it was tried by then. */
+async function reconcile({ capabilities, wire }: TestDeployer, deployment: string) {
+  const { findings } = await capabilities.reconciler.reconcile({ signal });
+  const finding = findings.find(({ part, subject }) => part === "servers" && subject === deployment);
+  return { why: finding?.why ?? null, tries: wire.calls.filter((call) => call === "server.start").length };
+}
+
+async function givenDeadServer() {
+  const deployer = await createTestDeployer();
+  const { deployment } = await inProduction(deployer, "run1");
+  await deployer.worker.tick();
+  deployer.server.crash(deployment);
+  deployer.wire.fail("server.start", { error: new EndpointCreationError("no memory is left") });
+  return { deployer, deployment };
+}
+
+test("a server that cannot be started is tried later each time, and the report says when", async () => {
+  const { deployer, deployment } = await givenDeadServer();
+  const first = await reconcile(deployer, deployment);
+  expect(first.why).toMatch(/could not be started once \(no memory is left\); next try at 20\d\d-/);
+  const soon = await reconcile(deployer, deployment);
+  expect(soon).toEqual(first);
+  deployer.passTime({ seconds: 30 });
+  const second = await reconcile(deployer, deployment);
+  expect(second.tries).toBe(first.tries + 1);
+  expect(second.why).toContain("2 times in a row");
+  deployer.passTime({ seconds: 59 });
+  expect((await reconcile(deployer, deployment)).tries).toBe(second.tries);
+  deployer.passTime({ seconds: 1 });
+  expect((await reconcile(deployer, deployment)).tries).toBe(second.tries + 1);
+});
+
+test("one that answers again, whoever has started it, is tried at once when it dies the next time", async () => {
+  const { deployer, deployment } = await givenDeadServer();
+  await reconcile(deployer, deployment);
+  deployer.wire.mend();
+  deployer.passTime({ seconds: 30 });
+  expect((await reconcile(deployer, deployment)).why).toBeNull();
+  deployer.server.crash(deployment);
+  deployer.wire.fail("server.start", { error: new EndpointCreationError("no memory is left") });
+  expect((await reconcile(deployer, deployment)).why).toContain("could not be started once");
+});
+
+test("the wait doubles from half a minute up to a quarter of an hour", () => {
+  expect([1, 2, 3, 4, 5, 6, 7, 60].map(waitAfter)).toEqual([30, 60, 120, 240, 480, 900, 900, 900]);
+});
