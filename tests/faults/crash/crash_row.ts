@@ -13,12 +13,15 @@ const PAIRS_IN_WHOLE = 8;
 const STAGES = 2;
 const PROGRESS_EVERY = 100;
 
-/** A row that kills a process at every point before and after each I/O of the scenarios, and carries on what it left. */
+/**
+ * A row that kills a process at every point before and after each I/O of the scenarios, and carries on what it left.
+ * `most` bounds the points of each scenario, where another row kills at all of them.
+ */
 export function crashRow(
   name: string,
   what: string,
   scenarios: readonly CrashScenario[],
-  router?: "envoy",
+  { router, most = Infinity }: { router?: "envoy"; most?: number } = {},
 ): FaultRow {
   return {
     name,
@@ -26,9 +29,10 @@ export function crashRow(
     run: async (options) => {
       const found = { found: 0, killed: 0 };
       const counted = (expected: Expected) => {
-        found.found += expected.points.length;
-        found.killed += options.extent === "whole" ? expected.points.length : POINTS_IN_SELECTION;
-        return casesOf(expected, options);
+        const all = expected.points.length;
+        found.found += all;
+        found.killed += Math.min(all, options.extent === "whole" ? most : POINTS_IN_SELECTION);
+        return casesOf(expected, options, most);
       };
       const result = await runScenarios(scenarios, {
         ...options,
@@ -101,10 +105,10 @@ async function runScenario(
   }
 }
 
-function casesOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
+function casesOf(expected: Expected, { extent, seed }: RowOptions, most: number): Case[] {
   const random = randomFrom(seed);
   const every = expected.points.map((_, index) => index + 1);
-  const chosen = extent === "whole" ? every : sampleOf(every, POINTS_IN_SELECTION, random);
+  const chosen = sampleOf(every, extent === "whole" ? most : POINTS_IN_SELECTION, random);
   const pairs = Array.from({ length: extent === "whole" ? PAIRS_IN_WHOLE : PAIRS_IN_SELECTION }, () => {
     const first = 1 + Math.floor(random() * every.length);
     const second = 1 + Math.floor(random() * (every.length - first + 20));

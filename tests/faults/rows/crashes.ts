@@ -13,7 +13,11 @@ export const crashRows: readonly FaultRow[] = [
   crashRow("crash-undo", "deployments that fail and are undone", undoing),
   crashRow("crash-roll-back", "rollbacks", rollingBack),
   crashRow("crash-worker", "a worker's round", working),
-  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring),
+  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring, {
+    most: 30,
+  }),
   crashRowWithOthers("crash-second-caller", [...registering, ...promoting, ...deploying, ...rollingBack]),
-  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, "envoy"),
+  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, {
+    router: "envoy",
+  }),
 ];
