@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
-import { rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
+import { hasRolloutEnded, rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
 import { anyRow, type Queries } from "../pool.ts";
 import { idRow, json } from "../rows.ts";
@@ -67,7 +67,11 @@ export async function moveRollout(
       json(pause),
     ],
   );
-  if (moved.length === 0) throw await lostRollout(tx, change);
+  if (moved.length === 0) {
+    const state = await stateOf(tx, change.rollout_id);
+    if (change.unless_ended === true && state !== null && hasRolloutEnded(state)) return;
+    throw lostRollout(change, state);
+  }
   if (change.event !== undefined) await writeEvent(tx, change.rollout_id, change.event, context);
 }
 
@@ -98,17 +102,20 @@ async function writeEvent(
 
 const stateRow = z.strictObject({ status: rolloutStatusSchema, step_index: z.int() });
 
-async function lostRollout(
-  tx: Queries,
-  change: ChangeOf<"move_rollout">,
-): Promise<ConflictError | NotFoundError> {
-  const { rollout_id: id, expected_status: status, expected_step_index: step_index } = change;
+type State = z.infer<typeof stateRow>;
+
+async function stateOf(tx: Queries, rolloutId: string): Promise<State | null> {
   const [found] = await tx.query(
     stateRow,
     "select status, step_index from ml_rollouts where rollout_id = $1",
-    [id],
+    [rolloutId],
   );
-  if (found === undefined) return new NotFoundError(`Rollout ${id} does not exist`);
+  return found ?? null;
+}
+
+function lostRollout(change: ChangeOf<"move_rollout">, found: State | null): ConflictError | NotFoundError {
+  const { rollout_id: id, expected_status: status, expected_step_index: step_index } = change;
+  if (found === null) return new NotFoundError(`Rollout ${id} does not exist`);
   return new ConflictError(
     `Rollout ${id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}`,
     { details: { rollout_id: id, expected: { status, step_index }, found } },

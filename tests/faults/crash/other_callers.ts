@@ -23,6 +23,9 @@ const FAIR = [
   ...["production_criteria_not_met", "server_not_ready", "not_found"],
 ];
 
+/** A rollback goes before whoever is under way, and another run has a lease of its own. */
+const WAIT_FOR_NOBODY = ["rollback", "register"];
+
 /** Between a death and its resumption, while the dead one's lease still holds. */
 export async function callOthers(given: GivenDeployer, deed: Deed): Promise<Meddling> {
   if (deed.does !== "request") return { wrong: [], changed: false };
@@ -42,8 +45,7 @@ export async function callOthers(given: GivenDeployer, deed: Deed): Promise<Medd
   );
   const { error } = await ask(given, { ...other, request_id: "of-the-second-caller" });
   if (error !== null && !FAIR.includes(error)) wrong.push(`a second caller is told ${error}`);
-  // A rollback waits for nobody.
-  if (error === null && held !== undefined && request["deployment_action"] !== "rollback")
+  if (error === null && held !== undefined && !WAIT_FOR_NOBODY.includes(String(request["deployment_action"])))
     wrong.push(`a second caller won while the dead process held ${String(held["name"])}`);
   return { wrong, changed: error === null };
 }

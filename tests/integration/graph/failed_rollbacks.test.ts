@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EndpointCreationError } from "../../../src/agents/model_deployer/errors.ts";
-import { errorOf } from "../../support/given_deployer.ts";
+import { anotherProcess, errorOf } from "../../support/given_deployer.ts";
 import { control, givenRollout, look, rolloutOf, weights } from "../../support/given_rollout.ts";
 
 test("a paused rollout can be aborted, and stays paused when its rollback fails", async () => {
@@ -34,4 +34,22 @@ test.each([
   await look(given);
   const candidate = status === "running" ? 50 : 10;
   expect(await weights(given)).toEqual({ [given.old]: 100 - candidate, [given.candidate]: candidate });
+});
+
+test("a rollback that was interrupted ends, though somebody else has aborted the rollout since", async () => {
+  const given = await givenRollout();
+  given.wire.fail("router.apply", { times: 1 });
+  const request = {
+    deployment_action: "rollback",
+    current_deployment_id: given.candidate,
+    rollback_reason: "wrong scores",
+  };
+  const left = await errorOf(given.agent.execute(request));
+  expect(left).toMatchObject({ retryable: true });
+  await control(anotherProcess(given), "abort");
+  await look(given);
+  const unfinished = "select operation_id from ml_operations where status in ('planned', 'carrying_out')";
+  expect(await given.world.sql(unfinished)).toEqual([]);
+  expect(await rolloutOf(given)).toMatchObject({ status: "aborted", next_tick_at: null });
+  expect(await weights(given)).toEqual({ [given.old]: 100 });
 });

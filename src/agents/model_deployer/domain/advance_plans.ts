@@ -175,7 +175,12 @@ export function serveBaselineAgain(look: Look, version: ModelVersion): Decision 
         raw_content: { rollout_id: rollout.rollout_id, deployment_id },
       }),
     ],
-    on_failure: [holdRollout(look, { next_tick_at: secondsAfter(look.context.now, RETRY_SECONDS) })],
+    on_failure: [
+      holdRollout(look, {
+        next_tick_at: secondsAfter(look.context.now, RETRY_SECONDS),
+        unless_ended: true,
+      }),
+    ],
     draft: { ...emptyAnswer, active_deployment_id: deployment_id },
     generation,
   });

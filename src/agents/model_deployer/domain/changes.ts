@@ -123,6 +123,8 @@ const moveRollout = z.strictObject({
   rollout_id: z.string(),
   expected_step_index: z.int().min(0),
   expected_status: z.array(rolloutStatusSchema).min(1),
+  /** Leaves a rollout as it is that has come to its end meanwhile, instead of losing to whoever ended it. */
+  unless_ended: z.boolean().optional(),
   status: rolloutStatusSchema,
   step_index: z.int().min(0),
   /** Null keeps the present step's start, as a held step does. */

@@ -32,7 +32,7 @@ export function endRollout(
 }
 
 /**
- * After a rollback that failed: what somebody had paused stays so, and is watched again. One that is paused by nobody was
+ * After a rollback that failed, unless another one has ended the rollout by then: what somebody had paused stays so, and is watched again. One that is paused by nobody was
  * held still by an earlier rollback that came to no end, and had been running.
  */
 export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
@@ -40,7 +40,8 @@ export function goOn(rollout: Rollout | null, judged: Judged | null, now: string
   const wasHeldStill = rollout.status === "paused" && rollout.pause === null;
   const status = wasHeldStill ? "running" : rollout.status;
   const next_tick_at = rollout.next_tick_at ?? now;
-  return [moveRolloutTo(rollout, judged, { expected_status: [stillStatus(rollout)], status, next_tick_at })];
+  const expected_status = [stillStatus(rollout)];
+  return [moveRolloutTo(rollout, judged, { expected_status, unless_ended: true, status, next_tick_at })];
 }
 
 function moveRolloutTo(

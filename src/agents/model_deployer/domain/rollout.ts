@@ -132,6 +132,10 @@ export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
 
+/** Nothing begins it again but a retry, as another rollout. */
+export const hasRolloutEnded = ({ status }: { status: z.infer<typeof rolloutStatusSchema> }): boolean =>
+  status === "completed" || status === "rolled_back" || status === "aborted";
+
 /** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
 export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
 

@@ -76,6 +76,18 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     expect(await db.rollouts.get("r1")).toMatchObject({ step_index: 1, inconclusive_looks: 1 });
   });
 
+  test("a change that asks for it leaves a rollout alone that has ended, and loses to one that has only moved", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    const late = moveOf({ next_tick_at: NOW, unless_ended: true });
+    await apply(db, moveOf({ status: "paused", next_tick_at: null }));
+    await expect(apply(db, late)).rejects.toMatchObject({ code: "conflict" });
+    await apply(db, moveOf({ expected_status: ["paused"], status: "aborted", next_tick_at: null }));
+    await apply(db, late);
+    expect(await db.rollouts.get("r1")).toMatchObject({ status: "aborted", next_tick_at: null });
+  });
+
   test("what a rollout's event was decided by is kept with it, beside the judge's verdict", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);

@@ -1,4 +1,5 @@
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
+import { hasRolloutEnded } from "../../../../agents/model_deployer/domain/rollout.ts";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
 import { check } from "../table.ts";
 import type { RolloutRow, Tables } from "../tables.ts";
@@ -33,6 +34,7 @@ export function moveRollout(
   const found = rollouts.get(change.rollout_id);
   if (found === null) throw new NotFoundError(`Rollout ${change.rollout_id} does not exist`);
   if (found.step_index !== change.expected_step_index || !change.expected_status.includes(found.status)) {
+    if (change.unless_ended === true && hasRolloutEnded(found)) return;
     throw lostRollout(found, change);
   }
   const moved: RolloutRow = {
