@@ -21,11 +21,20 @@ export class CheckedState<Fields extends StateSchemaFields> extends StateSchema<
       throw new InvalidRequestError(`The state is ${shown(data)}; hand over an object of plain JSON values.`);
     }
     try {
-      return await super.validateInput(data);
+      const checked = await super.validateInput(data);
+      readThrough(checked, new Set());
+      return checked;
     } catch (error) {
       throw refusalOf(data ?? {}, error);
     }
   }
+}
+
+/** Raises what reading a value raises, which a checkpointer would else be the first to do. */
+function readThrough(value: unknown, seen: Set<object>): void {
+  if (typeof value !== "object" || value === null || seen.has(value)) return;
+  seen.add(value);
+  for (const part of Object.values(value)) readThrough(part, seen);
 }
 
 function refusalOf(data: object, cause: unknown): InvalidRequestError {

@@ -80,6 +80,7 @@ test.each(names)("%s refuses a state that is none or cannot be read", async (nam
     [7, "The state is 7"],
     [[], "The state is []"],
     [raising, "The state cannot be read: no such luck"],
+    [{ experiment_id: raising }, "The state cannot be read: no such luck"],
   ] as const) {
     const error = await refusalOf(graph, input);
     expect(error).toMatchObject({ code: "invalid_request" });
