@@ -1,7 +1,7 @@
 import { AgentError } from "../agents/base/agent_error.ts";
 import type { Deployment, Endpoint } from "../agents/model_deployer/domain/entities.ts";
 import { secondsAfter } from "../agents/model_deployer/domain/planned_deployment.ts";
-import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen, type Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { HeldLease, OpenOperation, OutboxBacklog } from "../database/repositories/overview.ts";
 import type { Observer } from "../observer.ts";
 import type { EndpointStatus, StatusReport } from "./schemas.ts";
@@ -74,7 +74,7 @@ function traffic(
   deployments: Deployment[],
   rollout: Rollout | null,
 ): EndpointStatus["traffic"] {
-  const isOpen = rollout?.status === "running" || rollout?.status === "paused";
+  const isOpen = rollout !== null && isRolloutOpen(rollout);
   const roleOf = (id: string): EndpointStatus["traffic"][number]["role"] => {
     if (isOpen && id === rollout.deployment_id) return "candidate";
     return isOpen && id === rollout.baseline_deployment_id ? "baseline" : "serving";

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { createLogUpdate } from "log-update";
+import { isRolloutOpen } from "../agents/model_deployer/domain/rollout.ts";
 import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { Observer } from "../observer.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
@@ -66,7 +67,7 @@ function isOver({ endpoints }: StatusReport): boolean {
 }
 
 function hasOpenRollout({ rollout }: StatusReport["endpoints"][number]): boolean {
-  return rollout?.status === "running" || rollout?.status === "paused";
+  return rollout !== null && isRolloutOpen(rollout);
 }
 
 async function known(observer: Observer, endpoint: string | null): Promise<StatusReport> {

@@ -1,3 +1,4 @@
+import { isRolloutOpen } from "../agents/model_deployer/domain/rollout.ts";
 import { barLine, duration } from "./bars.ts";
 import { figuresText } from "./figures_text.ts";
 import type { EndpointStatus, StatusReport } from "./schemas.ts";
@@ -31,7 +32,7 @@ function endpointLines(endpoint: EndpointStatus, now: string, paint: Paint, colu
     ...(endpoint.traffic.length === 0 ? [paint.dim("  no version has traffic")] : []),
     ...(mirror === null ? [] : [`${label("mirror")}${mirror.bento_tag} ${paint.dim(mirror.deployment_id)}`]),
     ...(rollout === null ? [] : rolloutLines(rollout, now, paint)),
-    ...(rollout !== null && isOpen(rollout) ? [] : changeLines(endpoint, paint)),
+    ...(rollout !== null && isRolloutOpen(rollout) ? [] : changeLines(endpoint, paint)),
     ...endpoint.servers.map((one) => serverLine(one, now, paint)),
     ...(lease === null
       ? []
@@ -47,7 +48,7 @@ type RolloutView = NonNullable<EndpointStatus["rollout"]>;
 
 function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[] {
   const { status, steps, step_index, pause, verdict, candidate, baseline } = rollout;
-  if (!isOpen(rollout)) return endedLines(rollout, paint);
+  if (!isRolloutOpen(rollout)) return endedLines(rollout, paint);
   const path = steps.map((step, index) =>
     index === step_index ? paint.bold(`${step.weight} %`) : `${step.weight} %`,
   );
@@ -63,8 +64,6 @@ function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[]
     ...(verdict === null ? [] : [`${label("verdict")}${verdictText(verdict, paint)}`]),
   ];
 }
-
-const isOpen = ({ status }: RolloutView): boolean => status === "running" || status === "paused";
 
 /** Who moved the traffic last and why, with what the versions had answered by then. */
 function changeLines({ last_change: last }: EndpointStatus, paint: Paint): string[] {

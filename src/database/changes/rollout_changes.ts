@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
-import { hasRolloutEnded, rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen, rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
 import { anyRow, type Queries } from "../pool.ts";
 import { idRow, json } from "../rows.ts";
@@ -69,7 +69,7 @@ export async function moveRollout(
   );
   if (moved.length === 0) {
     const state = await stateOf(tx, change.rollout_id);
-    if (change.unless_ended === true && state !== null && hasRolloutEnded(state)) return;
+    if (change.unless_ended === true && state !== null && !isRolloutOpen(state)) return;
     throw lostRollout(change, state);
   }
   if (change.event !== undefined) await writeEvent(tx, change.rollout_id, change.event, context);

@@ -10,7 +10,7 @@ import { namesOf } from "./plan_names.ts";
 import type { DeployFacts } from "./planned_traffic.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, DeployRequest, RolloutControlRequest } from "./requests.ts";
-import type { Rollout } from "./rollout.ts";
+import { isRolloutOpen, type Rollout } from "./rollout.ts";
 import { rolloutEvidence } from "./rollout_evidence.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
 
@@ -60,8 +60,7 @@ export function decideRetry(
 
 function obstacleTo(rollout: Rollout, version: ModelVersion, facts: RetryFacts): string | null {
   const { rollout_id: id, status, endpoint_name: name } = rollout;
-  if (status === "running" || status === "paused")
-    return `${id} is ${status}; only one that has ended is retried.`;
+  if (isRolloutOpen(rollout)) return `${id} is ${status}; only one that has ended is retried.`;
   if (status === "completed") return `${id} is completed; there is nothing to retry.`;
   if (facts.last?.rollout_id !== id) {
     return `${id} is not the last rollout of ${name}, ${facts.last?.rollout_id} is; promote and deploy ${version.model_version_id} anew.`;

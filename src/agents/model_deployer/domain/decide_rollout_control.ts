@@ -10,7 +10,7 @@ import type { Decision } from "./plan.ts";
 import { namesOf } from "./plan_names.ts";
 import { LOOK_SECONDS, secondsAfter, watchAfter } from "./planned_deployment.ts";
 import type { DecisionContext } from "./requests.ts";
-import type { Rollout } from "./rollout.ts";
+import { isRolloutOpen, type Rollout } from "./rollout.ts";
 import {
   answer,
   controlled,
@@ -103,7 +103,7 @@ function abort(
 ): Decision {
   const { rollout, candidate: current, endpoint } = standing;
   if (rollout.status === "aborted") return nothingToDo(standing, "It was aborted.");
-  if (rollout.status !== "running" && rollout.status !== "paused") return hasEnded(rollout, "aborted");
+  if (!isRolloutOpen(rollout)) return hasEnded(rollout, "aborted");
   const { previous, previous_version: previousVersion, current_version: currentVersion } = facts;
   if (previous === null || previousVersion === null || currentVersion === null) {
     return refuse(
@@ -124,7 +124,7 @@ function promoteNow(
 ): Decision {
   const { rollout, candidate, endpoint } = standing;
   if (rollout.status === "completed") return nothingToDo(standing, "It has all traffic.");
-  if (rollout.status !== "running" && rollout.status !== "paused") return hasEnded(rollout, "promoted");
+  if (!isRolloutOpen(rollout)) return hasEnded(rollout, "promoted");
   if (!facts.candidate_is_ready) {
     return refuse(
       "conflict",

@@ -132,9 +132,9 @@ export type Verdict = z.infer<typeof verdictSchema>;
 
 export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "rolled_back", "aborted"]);
 
-/** Nothing begins it again but a retry, as another rollout. */
-export const hasRolloutEnded = ({ status }: { status: z.infer<typeof rolloutStatusSchema> }): boolean =>
-  status === "completed" || status === "rolled_back" || status === "aborted";
+/** It may still move. One that has ended begins again by a retry only, as another rollout. */
+export const isRolloutOpen = ({ status }: { status: z.infer<typeof rolloutStatusSchema> }): boolean =>
+  status === "running" || status === "paused";
 
 /** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
 export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });

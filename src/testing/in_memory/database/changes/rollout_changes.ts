@@ -1,5 +1,5 @@
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
-import { hasRolloutEnded } from "../../../../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen } from "../../../../agents/model_deployer/domain/rollout.ts";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
 import { check } from "../table.ts";
 import type { RolloutRow, Tables } from "../tables.ts";
@@ -34,7 +34,7 @@ export function moveRollout(
   const found = rollouts.get(change.rollout_id);
   if (found === null) throw new NotFoundError(`Rollout ${change.rollout_id} does not exist`);
   if (found.step_index !== change.expected_step_index || !change.expected_status.includes(found.status)) {
-    if (change.unless_ended === true && hasRolloutEnded(found)) return;
+    if (change.unless_ended === true && !isRolloutOpen(found)) return;
     throw lostRollout(found, change);
   }
   const moved: RolloutRow = {
@@ -83,14 +83,13 @@ function writeEvent(
   });
 }
 
-export const isOpen = ({ status }: RolloutRow): boolean => status === "running" || status === "paused";
-
 function requireKeepable({ rollouts }: Tables, row: RolloutRow): void {
   check(row.step_index <= row.steps.length, "ml_rollouts_check");
   const other = rollouts.first(
-    (one) => isOpen(one) && one.endpoint_name === row.endpoint_name && one.rollout_id !== row.rollout_id,
+    (one) =>
+      isRolloutOpen(one) && one.endpoint_name === row.endpoint_name && one.rollout_id !== row.rollout_id,
   );
-  if (isOpen(row) && other !== null) {
+  if (isRolloutOpen(row) && other !== null) {
     throw new ConflictError(
       `Somebody else was first: ${row.endpoint_name} has the open rollout ${other.rollout_id} already`,
       { details: { constraint: "ml_rollouts_one_open" } },

@@ -4,7 +4,7 @@ import {
   type ShadowEvidence,
   shadowEvidenceSchema,
 } from "../../../../agents/model_deployer/domain/entities.ts";
-import type { Rollout } from "../../../../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen, type Rollout } from "../../../../agents/model_deployer/domain/rollout.ts";
 import type {
   DatabaseClock,
   Endpoints,
@@ -15,7 +15,6 @@ import type {
   StoredRollbackFacts,
 } from "../../../../agents/model_deployer/store_ports.ts";
 import { microsOf } from "../../../clock.ts";
-import { isOpen } from "../changes/rollout_changes.ts";
 import { inOrder } from "../order.ts";
 import type { EndpointRow, RolloutRow, Tables } from "../tables.ts";
 import { previousProduction } from "./deployments.ts";
@@ -102,7 +101,7 @@ export class InMemoryRollbackFacts implements RollbackFactsReader {
     const { stopping_until: _claim, ...current } = row;
     const endpoint = endpoints.get(current.endpoint_name);
     const previous = previousProduction(this.#tables, current);
-    const open = rollouts.first((one) => isOpen(one) && one.endpoint_name === current.endpoint_name);
+    const open = rollouts.first((one) => isRolloutOpen(one) && one.endpoint_name === current.endpoint_name);
     return {
       current,
       current_version: versions.get(current.model_version_id),

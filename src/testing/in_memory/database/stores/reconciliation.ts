@@ -1,6 +1,7 @@
 import type { Change } from "../../../../agents/model_deployer/domain/changes.ts";
 import type { ModelVersion } from "../../../../agents/model_deployer/domain/entities.ts";
 import type { Busy, RunningServer } from "../../../../agents/model_deployer/domain/reconciliation.ts";
+import { isRolloutOpen } from "../../../../agents/model_deployer/domain/rollout.ts";
 import type { Restarts } from "../../../../agents/model_deployer/domain/server_restarts.ts";
 import type {
   Lease,
@@ -68,10 +69,7 @@ export class InMemoryReconciliation implements Reconciliation {
     const served = deployments.where(
       (one) => one.endpoint_name === row.endpoint_name && this.#isServed(one, row),
     );
-    const open = rollouts.first(
-      (one) =>
-        one.endpoint_name === row.endpoint_name && (one.status === "running" || one.status === "paused"),
-    );
+    const open = rollouts.first((one) => one.endpoint_name === row.endpoint_name && isRolloutOpen(one));
     return {
       endpoint: publicEndpoint(row),
       busy: this.#busy(row.endpoint_name, token),

@@ -1,7 +1,7 @@
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
-import type { Rollout } from "../../../../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen, type Rollout } from "../../../../agents/model_deployer/domain/rollout.ts";
 import type { Rollouts } from "../../../../agents/model_deployer/store_ports.ts";
-import { isOpen, moveRollout } from "../changes/rollout_changes.ts";
+import { moveRollout } from "../changes/rollout_changes.ts";
 import { inOrder } from "../order.ts";
 import type { RolloutRow, Tables } from "../tables.ts";
 import { publicRollout } from "./readers.ts";
@@ -19,7 +19,9 @@ export class InMemoryRollouts implements Rollouts {
   }
 
   async getOpen(endpointName: string): Promise<Rollout | null> {
-    const row = this.#tables.rollouts.first((one) => isOpen(one) && one.endpoint_name === endpointName);
+    const row = this.#tables.rollouts.first(
+      (one) => isRolloutOpen(one) && one.endpoint_name === endpointName,
+    );
     return row === null ? null : publicRollout(row);
   }
 
