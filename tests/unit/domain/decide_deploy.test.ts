@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { decideDeploy } from "../../../src/agents/model_deployer/domain/decide_deploy.ts";
 import type { DeployFacts } from "../../../src/agents/model_deployer/domain/planned_traffic.ts";
 import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
 import {
@@ -11,45 +10,15 @@ import {
   statusesOf,
   stepsOf,
 } from "../../support/decided.ts";
+import { decideOn } from "../../support/decided_deployment.ts";
 import {
   aDeployment,
   anEndpoint,
-  aPolicy,
   aRollout,
   aVersion,
-  context,
   ENDPOINT,
   figuresOf,
 } from "../../support/given_facts.ts";
-
-type Stage = DeployRequest["target_stage"];
-
-function decide(stage: Stage, facts: Partial<DeployFacts> = {}, request: Partial<DeployRequest> = {}) {
-  const asked: DeployRequest = {
-    action: "deploy",
-    model_version_id: "mv_2",
-    target_stage: stage,
-    replicas: 2,
-    cpu_limit: "500m",
-    memory_limit: "1Gi",
-    autoscaling: { min: 1, max: 3, target_cpu: 60 },
-    rollout: "linear",
-    ...request,
-  };
-  const known: DeployFacts = {
-    version: aVersion(2, { stage }),
-    endpoint: null,
-    deployments: [],
-    aborted: [],
-    open_rollout: null,
-    figures: [],
-    policy: aPolicy(),
-    experience: { rollbacks: 0, completed_rollouts: 0 },
-    retention_seconds: 3600,
-    ...facts,
-  };
-  return decideDeploy(asked, known, context);
-}
 
 const serves = { endpoint: anEndpoint(), deployments: [aDeployment(1)] };
 const shadowed = {
@@ -58,7 +27,7 @@ const shadowed = {
 };
 
 test("first in production: served and answering before it gets all traffic, with the way back beside it", () => {
-  const plan = planOf(decide("production"));
+  const plan = planOf(decideOn("production"));
   expect(stepsOf(plan)).toEqual([
     "open_endpoint",
     "package_model",
@@ -79,7 +48,7 @@ test("first in production: served and answering before it gets all traffic, with
 });
 
 test("the row and the manifest carry what was asked for", () => {
-  const plan = planOf(decide("production"));
+  const plan = planOf(decideOn("production"));
   const asked = {
     replicas: 2,
     cpu_limit: "500m",
@@ -101,7 +70,7 @@ test("the row and the manifest carry what was asked for", () => {
 
 test("over another in production: the first step only, the old one active, a rollout that goes on", () => {
   const figures = [figuresOf("d1", [3, 900])];
-  const plan = planOf(decide("production", { ...serves, figures }));
+  const plan = planOf(decideOn("production", { ...serves, figures }));
   expect(routeOf(plan)).toMatchObject({ expected_generation: 7, weights: { d1: 90, deploy_new: 10 } });
   expect(statusesOf(plan.on_success)).toEqual([]);
   expect(changesOf(plan.on_success, "start_rollout")[0]?.rollout).toMatchObject({
@@ -129,20 +98,20 @@ test("over another in production: the first step only, the old one active, a rol
 });
 
 test("its own shadow ends when a version goes to production, another's goes on", () => {
-  const own = planOf(decide("production", shadowed));
+  const own = planOf(decideOn("production", shadowed));
   expect(routeOf(own).mirror_deployment_id).toBeNull();
   expect(statusesOf(own.on_success)).toEqual(["d9: active|deploying > draining (0)"]);
   const foreign = {
     ...shadowed,
     deployments: [aDeployment(9, { model_version_id: "mv_3" }), aDeployment(1)],
   };
-  const others = planOf(decide("production", foreign));
+  const others = planOf(decideOn("production", foreign));
   expect(routeOf(others).mirror_deployment_id).toBe("d9");
   expect(statusesOf(others.on_success)).toEqual([]);
 });
 
 test("a shadow changes no weight; it replaces the shadow before it", () => {
-  const plan = planOf(decide("shadow", shadowed));
+  const plan = planOf(decideOn("shadow", shadowed));
   expect(routeOf(plan)).toMatchObject({ weights: { d1: 100 }, mirror_deployment_id: "deploy_new" });
   expect(statusesOf(plan.on_success)).toEqual([
     "deploy_new: deploying > active",
@@ -151,7 +120,7 @@ test("a shadow changes no weight; it replaces the shadow before it", () => {
 });
 
 test("a shadow needs no production beside it", () => {
-  expect(routeOf(planOf(decide("shadow")))).toMatchObject({
+  expect(routeOf(planOf(decideOn("shadow")))).toMatchObject({
     weights: {},
     mirror_deployment_id: "deploy_new",
   });
@@ -159,7 +128,7 @@ test("a shadow needs no production beside it", () => {
 
 test("staging has its own endpoint, and its own version before it ends at once", () => {
   const endpoint = anEndpoint({ endpoint_name: `${ENDPOINT}_staging`, weights: { d5: 100 } });
-  const plan = planOf(decide("staging", { endpoint }));
+  const plan = planOf(decideOn("staging", { endpoint }));
   expect(plan.lease_name).toBe(`${ENDPOINT}_staging`);
   expect(routeOf(plan)).toMatchObject({ endpoint_name: `${ENDPOINT}_staging`, weights: { deploy_new: 100 } });
   expect(statusesOf(plan.on_success)).toEqual([
@@ -168,7 +137,9 @@ test("staging has its own endpoint, and its own version before it ends at once",
   ]);
 });
 
-test.each<[string, Stage, Partial<DeployFacts>, Partial<DeployRequest>, string, RegExp]>([
+test.each<
+  [string, DeployRequest["target_stage"], Partial<DeployFacts>, Partial<DeployRequest>, string, RegExp]
+>([
   ["an unknown version", "staging", { version: null }, {}, "not_found", /mv_2 does not exist/],
   [
     "a version at another stage",
@@ -187,13 +158,13 @@ test.each<[string, Stage, Partial<DeployFacts>, Partial<DeployRequest>, string, 
     /rollout_2 of d2 is running/,
   ],
 ])("%s is refused", (_what, stage, facts, request, code, sentence) => {
-  const refusal = refusalOf(decide(stage, facts, request));
+  const refusal = refusalOf(decideOn(stage, facts, request));
   expect(refusal.code).toBe(code);
   expect(refusal.sentence).toMatch(sentence);
 });
 
 test("a shadow may come while a rollout runs; its weights stay", () => {
   const endpoint = anEndpoint({ weights: { d1: 90, d2: 10 } });
-  const plan = planOf(decide("shadow", { endpoint, open_rollout: aRollout() }));
+  const plan = planOf(decideOn("shadow", { endpoint, open_rollout: aRollout() }));
   expect(routeOf(plan)).toMatchObject({ weights: { d1: 90, d2: 10 }, mirror_deployment_id: "deploy_new" });
 });

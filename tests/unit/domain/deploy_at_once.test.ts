@@ -1,53 +1,15 @@
 import { expect, test } from "vitest";
-import { decideDeploy } from "../../../src/agents/model_deployer/domain/decide_deploy.ts";
-import type { DeployFacts } from "../../../src/agents/model_deployer/domain/planned_traffic.ts";
 import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
 import { changesOf, planOf, routeOf, statusesOf } from "../../support/decided.ts";
-import {
-  aDeployment,
-  anEndpoint,
-  aPolicy,
-  aVersion,
-  context,
-  figuresOf,
-  later,
-} from "../../support/given_facts.ts";
-
-type Stage = DeployRequest["target_stage"];
-
-function decide(stage: Stage, facts: Partial<DeployFacts> = {}, request: Partial<DeployRequest> = {}) {
-  const asked: DeployRequest = {
-    action: "deploy",
-    model_version_id: "mv_2",
-    target_stage: stage,
-    replicas: 2,
-    cpu_limit: "500m",
-    memory_limit: "1Gi",
-    autoscaling: { min: 1, max: 3, target_cpu: 60 },
-    rollout: "linear",
-    ...request,
-  };
-  const known: DeployFacts = {
-    version: aVersion(2, { stage }),
-    endpoint: null,
-    deployments: [],
-    aborted: [],
-    open_rollout: null,
-    figures: [],
-    policy: aPolicy(),
-    experience: { rollbacks: 0, completed_rollouts: 0 },
-    retention_seconds: 3600,
-    ...facts,
-  };
-  return decideDeploy(asked, known, context);
-}
+import { decideOn } from "../../support/decided_deployment.ts";
+import { aDeployment, anEndpoint, figuresOf, later } from "../../support/given_facts.ts";
 
 const serves = { endpoint: anEndpoint(), deployments: [aDeployment(1)] };
 test.each<[string, DeployRequest["rollout"]]>([
   ["immediate", "immediate"],
   ["steps that begin with everything", { steps: [{ weight: 100, bake_seconds: 0 }] }],
 ])("all at once over another needs an approval, and the old one stays warm: %s", (_what, rollout) => {
-  const plan = planOf(decide("production", serves, { rollout }));
+  const plan = planOf(decideOn("production", serves, { rollout }));
   expect(plan.approvals_needed).toBe(1);
   expect(routeOf(plan).weights).toEqual({ deploy_new: 100 });
   expect(statusesOf(plan.on_success)).toEqual([
@@ -59,7 +21,7 @@ test.each<[string, DeployRequest["rollout"]]>([
 
 test("what went out at once over another is watched as a completed rollout while the old one is warm", () => {
   const facts = { ...serves, figures: [figuresOf("d1", [5, 500])] };
-  const plan = planOf(decide("production", facts, { rollout: "immediate" }));
+  const plan = planOf(decideOn("production", facts, { rollout: "immediate" }));
   expect(changesOf(plan.on_success, "start_rollout")).toMatchObject([
     {
       rollout: {
@@ -75,7 +37,7 @@ test("what went out at once over another is watched as a completed rollout while
     },
   ]);
   const unwatched = planOf(
-    decide("production", { ...facts, retention_seconds: 0 }, { rollout: "immediate" }),
+    decideOn("production", { ...facts, retention_seconds: 0 }, { rollout: "immediate" }),
   );
   expect(changesOf(unwatched.on_success, "start_rollout")).toMatchObject([
     { rollout: { status: "completed", next_tick_at: null, watched_until: null } },
@@ -85,16 +47,16 @@ test("what went out at once over another is watched as a completed rollout while
 test.each<DeployRequest["rollout"]>(["linear", "immediate"])(
   "a router that gives no figures is named, in the plan and in the answer: %s",
   (rollout) => {
-    const plan = planOf(decide("production", { ...serves, figures: null }, { rollout }));
+    const plan = planOf(decideOn("production", { ...serves, figures: null }, { rollout }));
     const note =
       "degraded: the router gave no figures, so the judge does not know what d1 answered before this deployment.";
     expect(plan.notes).toContain(note);
     expect(plan.draft.notes).toContain(note);
-    expect(planOf(decide("production", serves, { rollout })).notes).toEqual([]);
-    expect(planOf(decide("staging", { figures: null })).notes).toEqual([]);
+    expect(planOf(decideOn("production", serves, { rollout })).notes).toEqual([]);
+    expect(planOf(decideOn("staging", { figures: null })).notes).toEqual([]);
   },
 );
 
 test("all at once where nothing serves needs no approval of its own", () => {
-  expect(planOf(decide("production", {}, { rollout: "immediate" })).approvals_needed).toBe(0);
+  expect(planOf(decideOn("production", {}, { rollout: "immediate" })).approvals_needed).toBe(0);
 });

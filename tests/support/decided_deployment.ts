@@ -1,0 +1,37 @@
+import { decideDeploy } from "../../src/agents/model_deployer/domain/decide_deploy.ts";
+import type { Decision } from "../../src/agents/model_deployer/domain/plan.ts";
+import type { DeployFacts } from "../../src/agents/model_deployer/domain/planned_traffic.ts";
+import type { DeployRequest } from "../../src/agents/model_deployer/domain/requests.ts";
+import { aPolicy, aVersion, context } from "./given_facts.ts";
+
+/** What becomes of a request to deploy version 2, where nothing serves yet unless told. */
+export function decideOn(
+  stage: DeployRequest["target_stage"],
+  facts: Partial<DeployFacts> = {},
+  request: Partial<DeployRequest> = {},
+): Decision {
+  const asked: DeployRequest = {
+    action: "deploy",
+    model_version_id: "mv_2",
+    target_stage: stage,
+    replicas: 2,
+    cpu_limit: "500m",
+    memory_limit: "1Gi",
+    autoscaling: { min: 1, max: 3, target_cpu: 60 },
+    rollout: "linear",
+    ...request,
+  };
+  const known: DeployFacts = {
+    version: aVersion(2, { stage }),
+    endpoint: null,
+    deployments: [],
+    aborted: [],
+    open_rollout: null,
+    figures: [],
+    policy: aPolicy(),
+    experience: { rollbacks: 0, completed_rollouts: 0 },
+    retention_seconds: 3600,
+    ...facts,
+  };
+  return decideDeploy(asked, known, context);
+}
