@@ -2,7 +2,7 @@ import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/lan
 import { capabilitiesOf, type CapabilitySource } from "./capabilities.ts";
 import { actionSubgraph } from "./nodes/action_subgraph.ts";
 import { report } from "./nodes/report.ts";
-import { pickRequest, validatedUpdate } from "./nodes/validate_node.ts";
+import { validatedUpdate } from "./nodes/validate_node.ts";
 import { contextSchema, ModelDeployerState, type ModelDeployerStateValue } from "./state.ts";
 
 export interface GraphOptions {
@@ -16,7 +16,7 @@ export interface GraphOptions {
  */
 export function createModelDeployerGraph(capabilities: CapabilitySource, options: GraphOptions = {}) {
   return new StateGraph({ state: ModelDeployerState, context: contextSchema })
-    .addNode("validate_request", (state) => validatedUpdate(pickRequest(state)))
+    .addNode("validate_request", validatedUpdate)
     .addNode("register", actionSubgraph(capabilities))
     .addNode("promote", actionSubgraph(capabilities))
     .addNode("deploy", actionSubgraph(capabilities))

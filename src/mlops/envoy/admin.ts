@@ -36,7 +36,10 @@ const statsSchema = z.object({
     ]),
   ),
 });
-const serverInfoSchema = z.object({ state: z.string(), node: z.object({ id: z.string().min(1) }) });
+const serverInfoSchema = z.object({ state: z.string() });
+const bootstrapDumpSchema = z.object({
+  configs: z.tuple([z.object({ bootstrap: z.object({ node: z.object({ id: z.string().min(1) }) }) })]),
+});
 
 export interface Stats {
   /** Counters, gauges and texts by name. */
@@ -112,10 +115,14 @@ export class EnvoyAdmin {
     return found;
   }
 
-  /** `run` names this life of the process: it differs after each start. */
-  async serverInfo(signal: AbortSignal): Promise<{ state: string; run: string }> {
-    const { state, node } = await this.#read("/server_info", serverInfoSchema, signal);
-    return { state, run: node.id };
+  async state(signal: AbortSignal): Promise<string> {
+    return (await this.#read("/server_info", serverInfoSchema, signal)).state;
+  }
+
+  /** The name of this life of the process: it differs after each start. `/server_info` has it too, among 120 KB. */
+  async run(signal: AbortSignal): Promise<string> {
+    const dump = await this.#read("/config_dump?mask=bootstrap.node.id", bootstrapDumpSchema, signal);
+    return dump.configs[0].bootstrap.node.id;
   }
 
   /** Stops accepting connections and asks callers to close theirs; requests under way go on. */

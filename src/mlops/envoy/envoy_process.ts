@@ -66,7 +66,7 @@ export async function startEnvoy(
       runDirectory: folder.run,
       command: envoyPath,
       args: [
-        ...["--config-path", folder.bootstrap, "--service-node", randomUUID()],
+        ...["--config-path", folder.bootstrap, "--config-yaml", JSON.stringify({ node: { id: randomUUID() } })],
         ...["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
       ],
       env: childEnvironment(),
@@ -144,7 +144,7 @@ async function untilReady(
   try {
     while (!bounded.aborted) {
       try {
-        const { state } = await admin.serverInfo(bounded);
+        const state = await admin.state(bounded);
         if (state === "LIVE" && (await admin.route(bounded)) !== null) return;
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;

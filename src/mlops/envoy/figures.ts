@@ -10,13 +10,13 @@ import { envoyService, type EnvoyAdmin, type Histogram, type Stats } from "./adm
  * up to one second old. Runs of failures are what its outlier detection has seen, tries of one request counted each.
  */
 export async function readFigures(admin: EnvoyAdmin, signal: AbortSignal): Promise<VersionFigures[]> {
-  const { run } = await admin.serverInfo(signal);
+  const run = await admin.run(signal);
   const clusters = await admin.clusters(signal);
   const stats = await admin.stats(
     "^cluster\\..*\\.(upstream_rq_(completed|5xx|pending_overflow|time)|outlier_detection\\.ejections_detected_consecutive_5xx)$",
     signal,
   );
-  if ((await admin.serverInfo(signal)).run !== run) {
+  if ((await admin.run(signal)) !== run) {
     throw new ServiceUnavailableError(envoyService, "Envoy was restarted while its counters were read");
   }
   return clusters

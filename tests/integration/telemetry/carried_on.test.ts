@@ -92,7 +92,7 @@ test("the router's administration is told which trace asks", async () => {
   const { parents } = await listening(socket, () => ({ state: "LIVE", node: { id: "run1" } }));
   const admin = new EnvoyAdmin("churn", socket);
   onTestFinished(() => admin.disconnect());
-  const trace = await traced(() => admin.serverInfo(options.signal));
+  const trace = await traced(() => admin.state(options.signal));
   expect(parents).toEqual([expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`))]);
 });
 

@@ -1,16 +1,18 @@
 import { END, START, StateGraph } from "@langchain/langgraph";
 import { inSpan } from "../../base/tracing.ts";
+import {
+  ActionInput,
+  ActionOutput,
+  ActionState,
+  type ActionStateValue,
+  type ActionUpdate,
+} from "../action_state.ts";
 import { capabilitiesOf, type CapabilitySource } from "../capabilities.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Action, actionRequestSchema } from "../domain/requests.ts";
 import { DeadlineExceededError } from "../errors.ts";
 import { hasBegun, storedOutcome } from "../operation_outcome.ts";
-import {
-  contextSchema,
-  ModelDeployerState,
-  type ModelDeployerStateValue,
-  type ModelDeployerUpdate,
-} from "../state.ts";
+import { contextSchema } from "../state.ts";
 import { refusalError } from "../stored_errors.ts";
 import type { Operation } from "../store_ports.ts";
 import { answerUpdate, unfinishedUpdate } from "./answers.ts";
@@ -25,7 +27,12 @@ import { effectsOf, type NodeRuntime, patienceMs, signalOf, tell } from "./runti
  */
 export function actionSubgraph(capabilities: CapabilitySource) {
   const nodes = new ActionNodes(capabilities);
-  return new StateGraph({ state: ModelDeployerState, context: contextSchema })
+  return new StateGraph({
+    state: ActionState,
+    input: ActionInput,
+    output: ActionOutput,
+    context: contextSchema,
+  })
     .addNode("claim", (state, runtime: NodeRuntime) => nodes.traced("claim", state, runtime))
     .addNode("plan", (state, runtime: NodeRuntime) => nodes.traced("plan", state, runtime))
     .addNode("approve", (state, runtime: NodeRuntime) => nodes.traced("approve", state, runtime))
@@ -41,14 +48,14 @@ export function actionSubgraph(capabilities: CapabilitySource) {
 /** Waits for nobody, so that it is planned only where it is carried out; a dry run of it is still planned. */
 const STRAIGHT: readonly Action[] = ["rollback", "abort"];
 
-function afterClaim(state: ModelDeployerStateValue): "plan" | "carry_out" | typeof END {
+function afterClaim(state: ActionStateValue): "plan" | "carry_out" | typeof END {
   if (state.status === "completed") return END;
   const isClaimed = state.operation_id !== null && state.operation_id !== undefined;
   const straight = isClaimed && STRAIGHT.includes(requestOf(state).action);
   return straight || state.operation_status === "begun" ? "carry_out" : "plan";
 }
 
-function afterPlan(state: ModelDeployerStateValue): "approve" | "carry_out" | typeof END {
+function afterPlan(state: ActionStateValue): "approve" | "carry_out" | typeof END {
   if (state.status === "completed") return END;
   return state.operation_status === "awaiting_approval" ? "approve" : "carry_out";
 }
@@ -63,16 +70,16 @@ class ActionNodes {
   /** One node in a span of its own; it bears the operation's id as soon as there is one. */
   async traced(
     node: "claim" | "plan" | "approve" | "carryOut",
-    state: ModelDeployerStateValue,
+    state: ActionStateValue,
     runtime: NodeRuntime,
-  ): Promise<ModelDeployerUpdate> {
+  ): Promise<ActionUpdate> {
     const { operation_id: id, action_request: request } = state;
     const attributes = typeof id === "string" ? { operation_id: id } : {};
     return inSpan(`${request?.action ?? "unknown"}.${node}`, attributes, () => this[node](state, runtime));
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */
-  async claim(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+  async claim(state: ActionStateValue, runtime: NodeRuntime): Promise<ActionUpdate> {
     const { parts, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return { operation_id: null, operation_status: null };
     const operation = await claimOperation(parts.database, settings, state, runtime);
@@ -82,7 +89,7 @@ class ActionNodes {
     return { operation_id: operation.operation_id, operation_status };
   }
 
-  async plan(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+  async plan(state: ActionStateValue, runtime: NodeRuntime): Promise<ActionUpdate> {
     const { parts, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return this.#planOnly(state, runtime);
     const operation = await claimedOperation(parts.database, state);
@@ -97,7 +104,7 @@ class ActionNodes {
     };
   }
 
-  async approve(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+  async approve(state: ActionStateValue, runtime: NodeRuntime): Promise<ActionUpdate> {
     const { parts, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return {};
     const operation = await claimedOperation(parts.database, state);
@@ -107,7 +114,7 @@ class ActionNodes {
     return {};
   }
 
-  async carryOut(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+  async carryOut(state: ActionStateValue, runtime: NodeRuntime): Promise<ActionUpdate> {
     const { parts, planners, runner, settings } = await capabilitiesOf(this.#source);
     if (effectsOf(runtime, settings) === "dry-run") return this.#planOnly(state, runtime);
     const { operation_id } = await claimedOperation(parts.database, state);
@@ -144,7 +151,7 @@ class ActionNodes {
   }
 
   /** What would be done, as of now; an operation that the state names is left as it is. */
-  async #planOnly(state: ModelDeployerStateValue, runtime: NodeRuntime): Promise<ModelDeployerUpdate> {
+  async #planOnly(state: ActionStateValue, runtime: NodeRuntime): Promise<ActionUpdate> {
     const { parts, planners, settings } = await capabilitiesOf(this.#source);
     const now = await parts.database.clock.now();
     const context = { operation_id: "op_dry_run", requested_by: settings.requested_by, now };

@@ -1,10 +1,10 @@
+import type { ActionUpdate } from "../action_state.ts";
 import type { Answer } from "../domain/answer.ts";
 import { planSchema } from "../domain/plan.ts";
 import type { Database } from "../parts.ts";
-import type { ModelDeployerUpdate } from "../state.ts";
 
 /** What a finished operation puts into the state. */
-export function answerUpdate(operationId: string, answer: Answer, degraded: string[]): ModelDeployerUpdate {
+export function answerUpdate(operationId: string, answer: Answer, degraded: string[]): ActionUpdate {
   const {
     deployment_manifest,
     version_record,
@@ -28,10 +28,7 @@ export function answerUpdate(operationId: string, answer: Answer, degraded: stri
 }
 
 /** What the state gets when patience ended first: the manifest as the database knows it, and no word of success. */
-export async function unfinishedUpdate(
-  database: Database,
-  operationId: string,
-): Promise<ModelDeployerUpdate> {
+export async function unfinishedUpdate(database: Database, operationId: string): Promise<ActionUpdate> {
   const operation = await database.operations.get(operationId);
   const plan = planSchema.nullable().parse(operation?.plan ?? null);
   const draft = plan?.draft.deployment_manifest ?? null;

@@ -7,8 +7,8 @@ import {
   InvalidRequestError,
   NotFoundError,
 } from "../errors.ts";
+import type { ActionStateValue } from "../action_state.ts";
 import type { Database, Settings } from "../parts.ts";
-import type { ModelDeployerStateValue } from "../state.ts";
 import type { Operation } from "../store_ports.ts";
 import type { NodeRuntime } from "./runtime.ts";
 
@@ -20,7 +20,7 @@ import type { NodeRuntime } from "./runtime.ts";
 export async function claimOperation(
   { journal }: Pick<Database, "journal">,
   { requested_by }: Pick<Settings, "requested_by">,
-  state: ModelDeployerStateValue,
+  state: ActionStateValue,
   runtime: NodeRuntime,
 ): Promise<Operation> {
   const request = requestOf(state);
@@ -55,7 +55,7 @@ function servedThread(runtime: NodeRuntime): string | null {
  */
 export async function claimedOperation(
   { operations }: Pick<Database, "operations">,
-  state: ModelDeployerStateValue,
+  state: ActionStateValue,
 ): Promise<Operation> {
   const id = state.operation_id;
   if (typeof id !== "string") {
@@ -74,7 +74,7 @@ export async function claimedOperation(
   return operation;
 }
 
-export function requestOf(state: ModelDeployerStateValue): ActionRequest {
+export function requestOf(state: ActionStateValue): ActionRequest {
   const parsed = actionRequestSchema.safeParse(state.action_request);
   if (parsed.success) return parsed.data;
   throw new InvalidRequestError("The state holds no validated request; begin at the graph's first node.", {
