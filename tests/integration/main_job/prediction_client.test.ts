@@ -2,15 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type EndpointAnswer, predict } from "../../../src/pipeline/prediction_client.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import {
-  act,
-  deploy,
-  promoteToProduction,
-  register,
-  toShadow,
-  untilTheShadowHasShown,
-  usualRow,
-} from "./world.ts";
+import { act, readyForProduction, toProduction, usualRow } from "./world.ts";
 
 const CLIENTS = 3;
 
@@ -64,18 +56,11 @@ class Clients {
 }
 
 test("prediction_synthesizer's client loses no answer across a rollout and a rollback", async () => {
-  const first = await register("v1");
-  const url = await toShadow(first.model_version_id);
-  await untilTheShadowHasShown(url, first.model_version_id);
-  await promoteToProduction(first.model_version_id);
-  const served = await deploy({ model_version_id: first.model_version_id, target_stage: "production" });
-  const old = served.deployment_manifest?.deployment_id ?? expect.fail("nothing was deployed");
-  const second = await register("v2");
-  await toShadow(second.model_version_id);
-  await untilTheShadowHasShown(url, second.model_version_id);
-  await promoteToProduction(second.model_version_id);
+  const first = await readyForProduction("v1");
+  const old = await toProduction(first.versionId);
+  const second = await readyForProduction("v2");
 
-  const clients = new Clients(served.deployment_manifest?.endpoint_url ?? url);
+  const clients = new Clients(first.url);
   clients.start();
   await clients.answered("before", 30);
   clients.phase = "during";
@@ -83,12 +68,7 @@ test("prediction_synthesizer's client loses no answer across a rollout and a rol
     { weight: 50, bake_seconds: 600 },
     { weight: 100, bake_seconds: 0 },
   ];
-  const rolling = await deploy({
-    model_version_id: second.model_version_id,
-    target_stage: "production",
-    rollout: { steps },
-  });
-  const candidate = rolling.deployment_manifest?.deployment_id ?? expect.fail("nothing was rolled out");
+  const candidate = await toProduction(second.versionId, { steps });
   await clients.answered("half way", 60);
   const back = { current_deployment_id: candidate, rollback_reason: "a test says so" };
   clients.phase = "rolling back";
@@ -97,10 +77,7 @@ test("prediction_synthesizer's client loses no answer across a rollout and a rol
   await clients.stop();
 
   expect(clients.lost).toEqual([]);
-  const versions: Record<string, string> = {
-    [old]: String(first.version),
-    [candidate]: String(second.version),
-  };
+  const versions: Record<string, string> = { [old]: "1", [candidate]: "2" };
   for (const { answer } of clients.answers) {
     expect(answer.model_version).toBe(versions[answer.deployment_id ?? ""]);
     expect(answer.confidence).toBeGreaterThanOrEqual(0.5);

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, inject } from "vitest";
+import { afterAll, beforeAll, expect, inject } from "vitest";
 import { z } from "zod";
 import {
   createModelDeployer,
@@ -20,20 +20,23 @@ import { prepareServing, runOf, type TrainedModels, trainModels } from "./traine
 let home: string;
 let database: ScratchDatabase;
 export let deployer: ModelDeployer;
+/** What another program of this installation starts with. */
+export let environment: Record<string, string>;
 let trained: TrainedModels;
-const approverToken = randomBytes(24).toString("hex");
+export const approverToken = randomBytes(24).toString("hex");
 export const experiment = `main_job_${randomUUID().slice(0, 8)}`;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "model-deployer-main-job-"));
   database = await createTestDatabase();
-  const urls = {
+  environment = {
     DATABASE_URL: database.url,
     REDIS_URL: inject("redisUrl"),
     MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    MODEL_DEPLOYER_HOME: home,
+    MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   };
-  const places = { MODEL_DEPLOYER_HOME: home, MODEL_DEPLOYER_CACHE: inject("cacheDirectory") };
-  deployer = await createModelDeployer(readConfiguration({ ...urls, ...places }), { installation: "demo" });
+  deployer = await createModelDeployer(readConfiguration(environment), { installation: "demo" });
   trained = await trainModels();
   await prepareServing(deployer.parts.registry, runOf(trained, "v1"));
   await deployer.database.principals.enrol("omar", approverToken);
@@ -157,4 +160,22 @@ export async function promoteToProduction(versionId: string) {
   const operation_id = z.string().parse(waiting.details["operation_id"]);
   await deployer.database.approvals.grant({ token: approverToken, operation_id, reason: "looks right" });
   return act("promote", request);
+}
+
+/** Its shadow has shown enough, and somebody has approved it. */
+export async function readyForProduction(name: string): Promise<{ versionId: string; url: string }> {
+  const { model_version_id: versionId } = await register(name);
+  const url = await toShadow(versionId);
+  await untilTheShadowHasShown(url, versionId);
+  await promoteToProduction(versionId);
+  return { versionId, url };
+}
+
+/** The deployment that it gets there. */
+export async function toProduction(versionId: string, rollout?: Record<string, unknown>): Promise<string> {
+  const request = { model_version_id: versionId, target_stage: "production" };
+  const { deployment_manifest: manifest } = await deploy(
+    rollout === undefined ? request : { ...request, rollout },
+  );
+  return manifest?.deployment_id ?? expect.fail("nothing was deployed");
 }
