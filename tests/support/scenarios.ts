@@ -8,7 +8,7 @@ export function describeScenarios(tell: () => Promise<StoryTeller>): void {
 }
 
 /** From the shadow to all traffic, or back. */
-export function describeNewModels(tell: () => Promise<StoryTeller>): void {
+function describeNewModels(tell: () => Promise<StoryTeller>): void {
   test("a new model earns production: a day in shadow, an approval, and a rollout that is watched", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInShadow();

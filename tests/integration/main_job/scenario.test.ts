@@ -15,7 +15,7 @@ import {
 } from "../../../src/testing/index.ts";
 import { createTestDatabase } from "../../support/databases.ts";
 import type { StoryTeller } from "../../support/given_story.ts";
-import { describeNewModels } from "../../support/scenarios.ts";
+import { describeScenarios } from "../../support/scenarios.ts";
 import { openWorld } from "../../support/world.ts";
 import { Callers } from "./callers.ts";
 import { prepareServing, runOf, type TrainedModels, trainModels } from "./trained_models.ts";
@@ -23,7 +23,7 @@ import { prepareServing, runOf, type TrainedModels, trainModels } from "./traine
 /** The same scenarios on real MLflow, BentoML, Envoy and Postgres: requests are sent, and time is turned in the database. */
 
 /** `run2` answers as it should, but for what it is asked to fail. */
-const MODELS: Record<string, string> = { run1: "v1", run2: "v3" };
+const MODELS: Record<string, string> = { run1: "v1", run2: "v3", run3: "v2" };
 let trained: TrainedModels;
 
 beforeAll(async () => {
@@ -72,4 +72,4 @@ async function tell(): Promise<StoryTeller> {
   };
 }
 
-describeNewModels(tell);
+describeScenarios(tell);
