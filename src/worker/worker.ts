@@ -4,18 +4,18 @@ import { withoutCredentials } from "../agents/base/credentials.ts";
 import { inSpan } from "../agents/base/tracing.ts";
 import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
-import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import type { ReconciliationReport } from "../agents/model_deployer/reconciliation_report.ts";
 import { type Resumption, resumeOperation } from "../agents/model_deployer/resume_operation.ts";
-import { look } from "../agents/model_deployer/nodes/advance.ts";
 import type { Operation } from "../agents/model_deployer/store_ports.ts";
+import { advanceRollout, type Looked } from "./advance_rollout.ts";
 import { type Presence, tellPresence } from "./presence.ts";
+import { RolloutLooks } from "./rollout_looks.ts";
 
 export interface TickReport {
   /** What each due rollout came to. */
-  rollouts: { rollout_id: string; advance: Advance["advance"]; reason: string }[];
+  rollouts: Looked[];
   /** Operations that were carried to their end, and to which. */
   resumed: Resumption[];
   /** Deployments whose server was stopped. */
@@ -34,10 +34,9 @@ export interface WorkerOptions {
   onTick?: (report: TickReport) => void;
 }
 
-const CLAIM_SECONDS = 30;
 const BATCH = 20;
-/** Looks of one tick. While there are more due, the next tick follows at once. */
-const LOOKS = 100;
+/** For so long a tick waits for its looks; a server that has to be started for one of them holds up no other rollout. */
+const PATIENCE_MS = 1000;
 /** Endpoints whose evidence is collected in one round; the next round goes on behind them. */
 const COLLECTIONS = 50;
 /** How many operations are carried on at once beside the looks. */
@@ -47,12 +46,13 @@ const WORK_MS = 60_000;
 
 /**
  * Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining.
- * Only the looks at rollouts are waited for by the next tick of `run`; what may take long goes on beside them.
+ * The next tick of `run` waits for the looks at rollouts alone, and not for long; the rest goes on beside them.
  */
 export class Worker {
   readonly #capabilities: Capabilities;
   readonly #graph: ModelDeployerGraph;
   readonly #presence: Presence | null;
+  readonly #looks: RolloutLooks;
   readonly #beside = new Map<string, Promise<void>>();
   /** What is done beside the looks, each one at a time. */
   readonly #chores = new Map([
@@ -67,6 +67,7 @@ export class Worker {
     this.#capabilities = capabilities;
     this.#graph = graph;
     this.#presence = presence;
+    this.#looks = new RolloutLooks(capabilities.parts.database, (rollout, now) => this.#lookAt(rollout, now));
   }
 
   /** Ticks until the signal aborts, then waits for what is under way. Rejects only with an error that `onTick` raised. */
@@ -77,14 +78,14 @@ export class Worker {
     );
     try {
       while (!signal.aborted) {
-        const looks = await this.#lookAtRollouts();
+        const isMoreDue = await this.#lookAtRollouts(PATIENCE_MS);
         await this.#startResuming();
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
         onTick?.(this.#takeReport());
-        await delay(looks === LOOKS ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
+        await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
     } finally {
-      await Promise.all(this.#beside.values());
+      await Promise.all([this.#looks.settled(), ...this.#beside.values()]);
       ended.abort();
       await present;
     }
@@ -93,10 +94,19 @@ export class Worker {
 
   /** One round over everything that is due, to its end. A part that fails is named and does not stop the others. */
   async tick(): Promise<TickReport> {
-    await this.#lookAtRollouts();
+    await this.#lookAtRollouts(WORK_MS);
+    await this.#looks.settled();
     await this.#startResuming((work) => work);
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);
     return this.#takeReport();
+  }
+
+  async #lookAtRollouts(patienceMs: number): Promise<boolean> {
+    let isMoreDue = false;
+    await this.#attempt("rollouts", async () => {
+      isMoreDue = await this.#looks.round(patienceMs);
+    });
+    return isMoreDue;
   }
 
   #takeReport(): TickReport {
@@ -122,68 +132,24 @@ export class Worker {
     return started;
   }
 
-  /** How many there were to look at. */
-  async #lookAtRollouts(): Promise<number> {
-    const { rollouts, clock } = this.#capabilities.parts.database;
-    let looks = 0;
-    await this.#attempt("rollouts", async () => {
-      const due = await rollouts.claimDue({ limit: LOOKS, claim_seconds: CLAIM_SECONDS });
-      looks = due.length;
-      if (looks === 0) return;
-      const now = await clock.now();
-      await Promise.all(
-        due.map((rollout) => this.#attempt(rollout.rollout_id, () => this.#lookAt(rollout, now))),
-      );
-    });
-    return looks;
-  }
-
   async #lookAt(rollout: Rollout, now: string): Promise<void> {
-    try {
-      const { rollout_id } = rollout;
-      const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, now, signal));
-      this.#report.rollouts.push(await inSpan("worker.look", { rollout_id }, advance));
-    } catch (error) {
-      await this.#attempt(rollout.rollout_id, () =>
-        this.#capabilities.parts.database.rollouts.release(rollout.rollout_id),
-      );
-      throw error;
-    }
+    const { rollout_id } = rollout;
+    const release = () => this.#capabilities.parts.database.rollouts.release(rollout_id);
+    await this.#attempt(rollout_id, async () => {
+      try {
+        const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, now, signal));
+        const looked = await inSpan("worker.look", { rollout_id }, advance);
+        this.#report.rollouts.push(looked);
+      } catch (error) {
+        await this.#attempt(rollout_id, release);
+        throw error;
+      }
+    });
   }
 
-  async #advance(
-    rollout: Rollout,
-    now: string,
-    signal: AbortSignal,
-  ): Promise<TickReport["rollouts"][number]> {
-    const { parts, endpoints, settings } = this.#capabilities;
-    const { rollout_id } = rollout;
-    const context = { operation_id: "op_look", requested_by: settings.requested_by, now };
-    const advance = await look(parts, endpoints, settings, rollout, context, { signal });
-    switch (advance.advance) {
-      case "stuck":
-        this.#report.problems.push(`${advance.why}; roll it back or deploy another version.`);
-        return { rollout_id, advance: "stuck", reason: advance.why };
-      case "nothing":
-        return { rollout_id, advance: "nothing", reason: advance.why };
-      case "hold":
-        await parts.database.rollouts.hold(advance.change);
-        break;
-      case "move":
-        await this.#graph.invoke(
-          { deployment_action: "advance", rollout_id },
-          {
-            configurable: { thread_id: rollout_id },
-            context: { effects: "live" },
-            signal,
-          },
-        );
-        break;
-      default:
-        return advance satisfies never;
-    }
-    if (advance.problem !== null) this.#report.problems.push(advance.problem);
-    return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
+  #advance(rollout: Rollout, now: string, signal: AbortSignal): Promise<Looked> {
+    const onProblem = (problem: string) => this.#report.problems.push(problem);
+    return advanceRollout(this.#capabilities, this.#graph, rollout, now, { signal, onProblem });
   }
 
   /** `wait` decides whether the next one begins before the last one has ended. */

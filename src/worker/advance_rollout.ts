@@ -1,0 +1,51 @@
+import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
+import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
+import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
+import { look } from "../agents/model_deployer/nodes/advance.ts";
+
+/** What one look at a rollout came to. */
+export interface Looked {
+  rollout_id: string;
+  advance: Advance["advance"];
+  reason: string;
+}
+
+/**
+ * Looks at a rollout; what moves traffic is a run of the graph on the rollout's own thread.
+ *
+ * @param now the database's clock
+ * @param onProblem gets sentences about what a person has to see to
+ * @throws AgentError a typed one; the rollout is looked at again
+ */
+export async function advanceRollout(
+  { parts, endpoints, settings }: Capabilities,
+  graph: ModelDeployerGraph,
+  rollout: Rollout,
+  now: string,
+  { signal, onProblem }: { signal: AbortSignal; onProblem: (problem: string) => void },
+): Promise<Looked> {
+  const { rollout_id } = rollout;
+  const context = { operation_id: "op_look", requested_by: settings.requested_by, now };
+  const advance = await look(parts, endpoints, settings, rollout, context, { signal });
+  switch (advance.advance) {
+    case "stuck":
+      onProblem(`${advance.why}; roll it back or deploy another version.`);
+      return { rollout_id, advance: "stuck", reason: advance.why };
+    case "nothing":
+      return { rollout_id, advance: "nothing", reason: advance.why };
+    case "hold":
+      await parts.database.rollouts.hold(advance.change);
+      break;
+    case "move":
+      await graph.invoke(
+        { deployment_action: "advance", rollout_id },
+        { configurable: { thread_id: rollout_id }, context: { effects: "live" }, signal },
+      );
+      break;
+    default:
+      return advance satisfies never;
+  }
+  if (advance.problem !== null) onProblem(advance.problem);
+  return { rollout_id, advance: advance.advance, reason: advance.verdict.reason };
+}

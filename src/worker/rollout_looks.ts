@@ -1,0 +1,62 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import type { Database } from "../agents/model_deployer/parts.ts";
+
+/** Looks that are under way at once. */
+const LOOKS = 100;
+const CLAIM_SECONDS = 30;
+
+type Look = (rollout: Rollout, now: string) => Promise<void>;
+
+interface Due {
+  rollouts: Pick<Database["rollouts"], "claimDue">;
+  clock: Pick<Database["clock"], "now">;
+}
+
+/** The looks at rollouts that are due: side by side, and none of them for long held up by another one. */
+export class RolloutLooks {
+  readonly #database: Due;
+  readonly #look: Look;
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  /** @param look never rejects */
+  constructor(database: Due, look: Look) {
+    this.#database = database;
+    this.#look = look;
+  }
+
+  /**
+   * Looks at what is due, and returns when that is done or `patienceMs` are over; what takes longer goes on beside.
+   * @returns whether more may be due at once
+   */
+  async round(patienceMs: number): Promise<boolean> {
+    const free = LOOKS - this.#underWay.size;
+    if (free === 0) return false;
+    const due = await this.#database.rollouts.claimDue({ limit: free, claim_seconds: CLAIM_SECONDS });
+    if (due.length === 0) return false;
+    const now = await this.#database.clock.now();
+    const isNew = ({ rollout_id: id }: Rollout) => !this.#underWay.has(id);
+    const begun = due.filter(isNew).map((rollout) => this.#begin(rollout, now));
+    await settledWithin(patienceMs, begun);
+    return due.length === free;
+  }
+
+  /** All that is under way is over. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay.values());
+  }
+
+  #begin(rollout: Rollout, now: string): Promise<void> {
+    const { rollout_id: id } = rollout;
+    const look = this.#look(rollout, now).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, look);
+    return look;
+  }
+}
+
+async function settledWithin(ms: number, work: readonly Promise<void>[]): Promise<void> {
+  const over = new AbortController();
+  const patience = delay(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  await Promise.race([Promise.all(work), patience]);
+  over.abort();
+}
