@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { act, ENDPOINT, EXPERIMENT, type GivenDeployer } from "../../support/given_deployer.ts";
+import {
+  act,
+  ENDPOINT,
+  EXPERIMENT,
+  givenDeployer,
+  type GivenDeployer,
+  givenInProduction,
+  promoteWithApproval,
+} from "../../support/given_deployer.ts";
 import { control, givenRollout, look, weights } from "../../support/given_rollout.ts";
 
 const rollback = (given: GivenDeployer, deployment: string) =>
@@ -36,6 +44,22 @@ test("who pauses a rollout leaves the figures of that moment, and not of the jud
     candidate_errors: 31,
     baseline_requests: 900,
     baseline_errors: 0,
+  });
+});
+
+test("what is archived while it serves leaves what it had answered by then", async () => {
+  const given = await givenDeployer();
+  const { version, deployment } = await givenInProduction(given, "run1");
+  given.router.sendTraffic(ENDPOINT, 300, { [deployment]: { error_rate: 0.1 } });
+  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  const { requests = 0, errors = 0 } = figures.find((one) => one.deployment_id === deployment) ?? {};
+  await promoteWithApproval(given, version, "archived");
+  expect(errors).toBe(30);
+  const live_figures = { candidate: { deployment_id: deployment, requests, errors }, baseline: null };
+  expect(await lastEvent(given, "archival")).toMatchObject({ evidence: { live_figures } });
+  expect(await lastEvent(given, "traffic")).toMatchObject({
+    metrics: { candidate_requests: requests, candidate_errors: errors },
+    evidence: { live_figures },
   });
 });
 

@@ -57,6 +57,7 @@ function promote(policy: GatePolicy, to: "production" | "archived", ends = false
       serving: [],
       open_rollout: ends ? open : null,
       way_back: ends ? wayBack : null,
+      live: null,
       notes: [],
     },
     context,

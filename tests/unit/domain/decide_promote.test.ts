@@ -45,6 +45,7 @@ function decide(request: Partial<PromoteRequest> = {}, facts: Partial<PromoteFac
     serving: [],
     open_rollout: null,
     way_back: null,
+    live: null,
     notes: [],
     ...facts,
   };

@@ -2,6 +2,7 @@ import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import type { PromoteFacts } from "./decide_promote.ts";
 import { planned, propose } from "./decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
+import { type LiveFigures, missingNotes, type Moment, momentOf } from "./live_figures.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
 import { namesOf } from "./plan_names.ts";
@@ -28,14 +29,16 @@ export function decideArchive(
   const archival: StageMove = { version, to: "archived", kind: "archival", reason };
   const moves = restored === null ? [archival] : [archival, restoration(restored, version)];
   const removal =
-    endpoint === null || own === undefined ? nothingServes : removeTraffic(endpoint, own.deployment, reason);
+    endpoint === null || own === undefined
+      ? nothingServes
+      : removeTraffic(endpoint, own.deployment, reason, facts.live ?? notRead);
   const also = restored === null ? "" : `; ${restored.model_version_id} is at production again`;
   return propose({
     summary: `Archive ${version.model_version_id}${also}.`,
     lease_name: endpointName(version.experiment_id, "production"),
     steps: removal.steps,
     on_success: [
-      ...moves.map((move) => setStage(move, context.requested_by)),
+      ...moves.map((move) => setStage(move, context.requested_by, removal.evidence)),
       ...removal.on_success,
       ...announceMoves(moves.toReversed(), context, [
         "check_lifecycle",
@@ -44,7 +47,7 @@ export function decideArchive(
         "set_stage",
       ]),
     ],
-    draft: promotionAnswer(version, "archived", reason, context, facts.notes),
+    draft: promotionAnswer(version, "archived", reason, context, [...facts.notes, ...removal.notes]),
     approvals_needed: approvalsNeeded(facts.policy, "archival"),
     generation: endpoint?.generation ?? 0,
     notes: [...facts.notes, ...approvalNotes(facts.policy, "archival")],
@@ -60,18 +63,27 @@ function restoration(version: ModelVersion, archived: ModelVersion): StageMove {
   return { version, to: "production", kind: "rollback", reason };
 }
 
-type Removal = Pick<Plan, "steps" | "on_success">;
-const nothingServes: Removal = { steps: [], on_success: [] };
+interface Removal extends Pick<Plan, "steps" | "on_success" | "notes"> {
+  evidence: Moment["evidence"];
+}
+const nothingServes: Removal = { steps: [], on_success: [], notes: [], evidence: {} };
+const notRead: LiveFigures = { missing: "nobody asked the router for them" };
 
-function removeTraffic(endpoint: Endpoint, deployment: Deployment, reason: string): Removal {
-  const name = endpoint.endpoint_name;
-  const mirror = endpoint.mirror_deployment_id;
-  const close = mirror === null ? [planned({ step: "close_endpoint", endpoint_name: name })] : [];
-  const route = { endpoint_name: name, before: endpoint, weights: {}, mirror_deployment_id: mirror, reason };
+function removeTraffic(
+  endpoint: Endpoint,
+  deployment: Deployment,
+  reason: string,
+  live: LiveFigures,
+): Removal {
+  const { endpoint_name, mirror_deployment_id } = endpoint;
+  const id = deployment.deployment_id;
+  const moment = momentOf(live, { candidate_id: id, baseline_id: "" }, null);
+  const close = mirror_deployment_id === null ? [planned({ step: "close_endpoint", endpoint_name })] : [];
+  const route = { endpoint_name, before: endpoint, weights: {}, mirror_deployment_id, reason, moment };
   return {
     steps: [...switchRoute(route), ...close],
-    on_success: [
-      setStatus(deployment.deployment_id, ["active", "deploying"], "draining", { keepWarmSeconds: 0 }),
-    ],
+    on_success: [setStatus(id, ["active", "deploying"], "draining", { keepWarmSeconds: 0 })],
+    notes: missingNotes(live),
+    evidence: moment.evidence,
   };
 }

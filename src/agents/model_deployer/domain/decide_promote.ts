@@ -12,6 +12,7 @@ import type {
 } from "./entities.ts";
 import { type FeatureShift, featureShift, featureShiftNotes } from "./feature_shift.ts";
 import { refusePromotionPath } from "./lifecycle.ts";
+import type { LiveFigures } from "./live_figures.ts";
 import { endpointName } from "./names.ts";
 import type { Decision, Plan } from "./plan.ts";
 import { namesOf } from "./plan_names.ts";
@@ -38,6 +39,8 @@ export interface PromoteFacts {
   open_rollout: Rollout | null;
   /** The way back from the open rollout's candidate; null without one. */
   way_back: RollbackFacts | null;
+  /** Of what an archival takes the traffic from; null where nobody reads them. */
+  live: LiveFigures | null;
   /** Shadow figures could not be read, and why; the stored evidence counts. */
   notes: string[];
 }

@@ -48,14 +48,16 @@ async function gather(
       : null;
   const facts = { version, experiment, policy, production, endpoint, open_rollout, way_back };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
-    return { facts: { ...facts, shadow: null, serving: [], notes: [] }, failure: null };
+    return { facts: { ...facts, shadow: null, serving: [], live: null, notes: [] }, failure: null };
   }
-  const [shadow, servingNow] = await Promise.all([
+  const isArchival = request.target_stage === "archived" && endpoint !== null;
+  const [shadow, servingNow, live] = await Promise.all([
     gatherShadow(database, endpoints, version, endpoint, options),
     servingVersions(database, endpoint),
+    isArchival ? endpoints.liveFigures(name, options) : null,
   ]);
   const { evidence, notes, failure } = shadow;
-  return { facts: { ...facts, shadow: evidence, serving: servingNow, notes }, failure };
+  return { facts: { ...facts, shadow: evidence, serving: servingNow, live, notes }, failure };
 }
 
 const nothingKnown = {
@@ -67,6 +69,7 @@ const nothingKnown = {
   serving: [],
   open_rollout: null,
   way_back: null,
+  live: null,
   notes: [],
 };
 
