@@ -2,8 +2,8 @@
 --
 -- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
 -- predictions that no longer wait for their counterpart; it owns no table and may make none. Who may approve, and what
--- production asks for, it may only read: these are the owner's to write. Row-level security is on for every
--- table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
+-- production asks for, it may only read: these are the owner's to write; an experiment's criteria it may write once.
+-- Row-level security is on for every table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
 -- on as itself, and `rights` says so.
 do $$
 declare
@@ -34,7 +34,8 @@ begin
     continue when not exists (select from pg_roles where rolname = app);
     foreach verb in array array['select', 'insert', 'update', 'delete'] loop
       continue when verb = 'insert' and one.relname = 'ml_installation';
-      if verb <> 'select' and one.relname in ('ml_principals', 'ml_gate_policies') then
+      if verb <> 'select' and one.relname in ('ml_principals', 'ml_gate_policies')
+        or verb = 'update' and one.relname = 'ml_experiments' then
         -- Earlier versions granted it.
         if has_table_privilege(app, one.oid, verb) then
           execute format('revoke %s on %I.%I from %I', verb, place, one.relname, app);

@@ -69,6 +69,7 @@ test("who may approve and what production asks for, the role may read and not wr
       minimum_shadow_requests, maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
     values ('p', 'exp_1', 'standard', 24, 0, 1, 1000, 0, 'none', 'mallory')`;
   expect(await app(lowered)).toBe(REFUSED);
+  expect(await app("update ml_experiments set minimum_auc = 0")).toBe(REFUSED);
   for (const name of ["ml_principals", "ml_gate_policies"]) expect(await app(`table ${name}`)).toBe("done");
   await db.principals.enrol("olga", "olga-has-a-long-secret");
   expect(await db.principals.authenticate("olga-has-a-long-secret")).toEqual({ principal: "olga" });
