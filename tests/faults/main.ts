@@ -1,10 +1,10 @@
 import { mkdtemp } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { inspect, parseArgs } from "node:util";
 import { z } from "zod";
 import { startTestServices } from "../support/test_services.ts";
-import type { FaultRow } from "./fault_row.ts";
+import type { FaultRow, RowOptions, RowResult } from "./fault_row.ts";
 import { faultRows } from "./rows/index.ts";
 import { type Finished, holds, tableOf } from "./table.ts";
 
@@ -36,6 +36,22 @@ function chosenRows(names: readonly string[]): FaultRow[] {
   return faultRows.filter((row) => names.length === 0 || names.includes(row.name));
 }
 
+const strays: unknown[] = [];
+process.on("unhandledRejection", (reason) => strays.push(reason));
+
+/** A row that raises is red, and the others run all the same. */
+async function outcomeOf(row: FaultRow, options: RowOptions): Promise<RowResult> {
+  const raised = (error: unknown): RowResult => {
+    const violations = [`the row itself raised ${inspect(error)}`];
+    return { cases: 0, converged: 0, lost: 0, violations, notes: [] };
+  };
+  const result = await row.run(options).catch(raised);
+  const stray = strays
+    .splice(0)
+    .map((reason) => `nobody waited for a promise that raised ${inspect(reason)}`);
+  return { ...result, violations: [...result.violations, ...stray] };
+}
+
 const rows = chosenRows(values.row);
 const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
 const kept = process.env["MODEL_DEPLOYER_TEST_HOME"];
@@ -52,7 +68,7 @@ try {
   for (const row of rows) {
     onProgress(`${row.name}: ${row.fault}`);
     const began = performance.now();
-    const result = await row.run({
+    const result = await outcomeOf(row, {
       extent,
       seed,
       ...path,
