@@ -174,6 +174,11 @@ const nothingLeft: DatabaseRule[] = [
           and (select count(*) from ml_approvals u where u.operation_id = a.operation_id and u.used_at is not null)
             < (o.plan ->> 'approvals_needed')::int`,
   },
+  {
+    rule: "no approval is used after it has expired",
+    broken: `select approval_id || ', used at ' || used_at || ', expired at ' || expires_at as found
+      from ml_approvals where used_at > expires_at`,
+  },
 ];
 
 export const databaseRules: readonly DatabaseRule[] = [

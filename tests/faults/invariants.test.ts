@@ -76,6 +76,7 @@ const breaks: [rule: string, statement: string][] = [
   ["in the outbox is delivered", "update ml_outbox set delivered_at = null"],
   ["half made", "update ml_deployments set status = 'deploying'"],
   ["is spent by", "update ml_approvals set used_at = null"],
+  ["after it has expired", "update ml_approvals set used_at = expires_at + interval '1 second'"],
   ["the router does what", "update ml_endpoints set weights = '{}'"],
   ["every server is wanted", "update ml_deployments set status = 'failed', drain_due_at = null"],
   ["has a server", `update ml_endpoints set mirror_deployment_id = ${DRAINED}`],
