@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ModelServer, TrafficRouter } from "../../src/agents/model_deployer/ports.ts";
 import { databaseRules } from "./database_rules.ts";
+import { processViolationsOf } from "./process_rules.ts";
 import { SERVERS, serverRow } from "./server_rows.ts";
 
 /** What is looked at: the database past all of the product's code, and what runs outside. */
@@ -13,6 +14,8 @@ export interface Observed {
   registry?: { projectionOf(modelName: string, version: number): Projection | Promise<Projection> };
   /** Keys of all episodes that the memory holds; left out where none takes part. */
   episodes?: () => string[] | Promise<string[]>;
+  /** Where servers and routers run as processes; left out where none does. */
+  home?: string;
 }
 
 interface Projection {
@@ -37,6 +40,9 @@ export async function violationsOf(observed: Observed): Promise<string[]> {
     ...(await unlikeTheServers(observed)),
     ...(await unlikeTheRegistry(observed)),
     ...(await unlikeTheMemory(observed)),
+    ...(observed.home === undefined
+      ? []
+      : await processViolationsOf({ home: observed.home, sql: observed.sql })),
   ];
 }
 

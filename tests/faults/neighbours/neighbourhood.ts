@@ -153,7 +153,7 @@ async function openRouter(given: GivenDeployer, { cacheDirectory }: TestServices
     direct: { router: direct },
     exposed: { router: new EnvoyRouter({ home, envoyPath }) },
     envoy: { home, envoy_path: envoyPath },
-    observed: { router: direct },
+    observed: { router: direct, home },
     close: () =>
       closeAll([
         () => proxy.close(),

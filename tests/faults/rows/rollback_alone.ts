@@ -68,9 +68,10 @@ async function runCase(fault: Fault, options: RowOptions): Promise<{ seconds: nu
     await processWith(given, own).worker.tick();
     const observed = {
       sql: given.world.sql,
-      router: own.router ?? given.router,
+      router: given.router,
       server,
       registry: given.registry,
+      ...router.observed,
     };
     found.push(...(await violationsOf(observed)));
     return { seconds, found: found.map((one) => `${fault}: ${one}`) };

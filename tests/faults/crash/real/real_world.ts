@@ -18,7 +18,6 @@ import { createScratchDatabase, type ScratchDatabase } from "../../../support/sc
 import type { TestServices } from "../../../support/test_services.ts";
 import { openWorld, type OpenWorld } from "../../../support/world.ts";
 import { violationsOf } from "../../invariants.ts";
-import { processViolationsOf } from "../../process_rules.ts";
 import { RecordedFakes } from "../recorded_fakes.ts";
 import { RestorableDatabase } from "../restorable_database.ts";
 import { RestorableEnvoy } from "../restorable_envoy.ts";
@@ -127,7 +126,7 @@ export class RealWorld {
     await router.restore(moment.routerFiles);
   }
 
-  /** As `violationsOf` and `processViolationsOf`, and what a caller of each endpoint gets. */
+  /** As `violationsOf`, and what a caller of each endpoint gets. */
   async violations(): Promise<string[]> {
     const { world } = this.#parts;
     const { registry, router } = this.engine;
@@ -141,8 +140,8 @@ export class RealWorld {
         server,
         registry: { projectionOf: (name, version) => registry.describeVersion(name, version, options()) },
         episodes: () => episodicMemory.episodes.map((episode) => episode.dedupe_key),
+        home: this.tools.home,
       })),
-      ...(await processViolationsOf({ home: this.tools.home, sql: world.sql })),
       ...(await this.#wrongAnswers()),
     ];
   }
