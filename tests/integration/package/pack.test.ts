@@ -1,75 +1,19 @@
-import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa, ExecaError } from "execa";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { createWorld } from "../database/world.ts";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const packageSchema = z.object({
-  devDependencies: z.record(z.string(), z.string()),
-  peerDependencies: z.record(z.string(), z.string()),
-  peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean() })),
-});
-const packedSchema = z.array(
-  z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }),
-);
+import { createConsumer, root, run } from "./consumer.ts";
 
 const reportSchema = z.object({ success: z.boolean(), numPassedTests: z.int() });
 
 let project: string;
 let files: string[];
 
-async function run(command: string, args: string[], directory: string, extra: Record<string, string> = {}) {
-  const { stdout } = await execa(command, args, {
-    cwd: directory,
-    env: childEnvironment(extra),
-    extendEnv: false,
-    timeout: 130_000,
-  });
-  return stdout;
-}
-
-/** What a stalled download had got so far is in npm's cache, so that asking anew goes on from there. */
-async function runAnewWhereItStalls(command: string, args: string[], directory: string): Promise<void> {
-  for (const last of [false, false, true]) {
-    try {
-      await run(command, args, directory);
-      return;
-    } catch (error) {
-      if (last || !(error instanceof ExecaError) || !error.timedOut) throw error;
-    }
-  }
-}
-
-/** Packs, and installs what came of it beside TypeScript into an empty project, as somebody else would. */
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), "model-deployer-consumer-"));
-  const listing = await run(
-    "npm",
-    ["pack", "--json", "--loglevel", "error", "--pack-destination", project],
-    root,
-  );
-  const [packed] = packedSchema.parse(JSON.parse(listing.slice(listing.indexOf("["))));
-  if (packed === undefined) expect.fail("npm pack named no file");
-  files = packed.files.map(({ path }) => path);
-  await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  const { default: own } = await import("../../../package.json", { with: { type: "json" } });
-  const { devDependencies, peerDependencies, peerDependenciesMeta } = packageSchema.parse(own);
-  const peers = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name]?.optional !== true);
-  const wanted = [...peers, "typescript", "@types/node"];
-  const versions = wanted.map((name) => `${name}@${devDependencies[name]}`);
-  // A download that stalls is given up and asked for again long before the hook's time is over.
-  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
-  const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
-  await runAnewWhereItStalls(
-    "npm",
-    ["install", ...quietly, ...patiently, join(project, packed.filename), ...versions],
-    project,
-  );
+  ({ project, files } = await createConsumer());
 }, 600_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));

@@ -1,0 +1,78 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa, ExecaError } from "execa";
+import { expect } from "vitest";
+import { z } from "zod";
+import { childEnvironment } from "../../../src/platform/child_environment.ts";
+
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+const packageSchema = z.object({
+  devDependencies: z.record(z.string(), z.string()),
+  peerDependencies: z.record(z.string(), z.string()),
+  peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean() })),
+});
+const packedSchema = z.array(
+  z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }),
+);
+
+/** Somebody else's project: its folder, and the files that the package brought into it. */
+export interface Consumer {
+  project: string;
+  files: string[];
+}
+
+/** @returns what it wrote to its standard output */
+export async function run(
+  command: string,
+  args: string[],
+  directory: string,
+  extra: Record<string, string> = {},
+): Promise<string> {
+  const { stdout } = await execa(command, args, {
+    cwd: directory,
+    env: childEnvironment(extra),
+    extendEnv: false,
+    timeout: 130_000,
+  });
+  return stdout;
+}
+
+/** What a stalled download had got so far is in npm's cache, so that asking anew goes on from there. */
+async function runAnewWhereItStalls(command: string, args: string[], directory: string): Promise<void> {
+  for (const last of [false, false, true]) {
+    try {
+      await run(command, args, directory);
+      return;
+    } catch (error) {
+      if (last || !(error instanceof ExecaError) || !error.timedOut) throw error;
+    }
+  }
+}
+
+/** Packs, and installs what came of it beside TypeScript into an empty project, as somebody else would. */
+export async function createConsumer(): Promise<Consumer> {
+  const project = await mkdtemp(join(tmpdir(), "model-deployer-consumer-"));
+  const pack = ["pack", "--json", "--loglevel", "error", "--pack-destination", project];
+  const listing = await run("npm", pack, root);
+  const [packed] = packedSchema.parse(JSON.parse(listing.slice(listing.indexOf("["))));
+  if (packed === undefined) expect.fail("npm pack named no file");
+  await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  // A download that stalls is given up and asked for again long before the caller's time is over.
+  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
+  const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
+  const install = ["install", ...quietly, ...patiently, join(project, packed.filename), ...(await peers())];
+  await runAnewWhereItStalls("npm", install, project);
+  return { project, files: packed.files.map(({ path }) => path) };
+}
+
+/** What the package leaves to whoever installs it, and a compiler, at the versions of the project's own. */
+async function peers(): Promise<string[]> {
+  const { default: own } = await import("../../../package.json", { with: { type: "json" } });
+  const { devDependencies, peerDependencies, peerDependenciesMeta } = packageSchema.parse(own);
+  const required = Object.keys(peerDependencies).filter(
+    (name) => peerDependenciesMeta[name]?.optional !== true,
+  );
+  return [...required, "typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
+}
