@@ -41,7 +41,7 @@ export class OperationsJournal implements OperationJournal {
       `insert into ml_operations
          (operation_id, action_key, payload_hash, request_id, action, requested_by, request)
        values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict (action_key) do nothing returning ${operationColumns}`,
+       on conflict do nothing returning ${operationColumns}`,
       [
         operationId,
         key,

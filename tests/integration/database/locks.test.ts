@@ -27,3 +27,15 @@ test("nobody is granted the lease while a write under it is being committed", as
   expect(await preempt).toMatchObject({ holder: "process-b", token: 2 });
   expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 1 });
 });
+
+test("the same request from eight processes at one instant is one operation, and each of them gets it", async () => {
+  const { another, sql } = await createWorld();
+  const processes = Array.from({ length: 8 }, (_, index) => another(`process-${index}`));
+  const asked = { payload_hash: "0".repeat(64), action: "deploy", requested_by: "ana", request: {} } as const;
+  for (let round = 0; round < 100; round += 1) {
+    const request = { ...asked, request_id: `round-${round}` };
+    const claimed = await Promise.all(processes.map(({ journal }) => journal.claim(request)));
+    expect(new Set(claimed.map(({ operation_id: id }) => id)).size).toBe(1);
+  }
+  expect(await sql("select count(*)::int as count from ml_operations")).toEqual([{ count: 100 }]);
+});
