@@ -5,6 +5,7 @@ import { isRolloutOpen, type Rollout } from "../agents/model_deployer/domain/rol
 import type { HeldLease, OpenOperation, OutboxBacklog } from "../database/repositories/overview.ts";
 import type { Observer } from "../observer.ts";
 import type { EndpointStatus, StatusReport } from "./schemas.ts";
+import { rolloutThread } from "../worker/rollout_thread.ts";
 
 const OBSERVE_MS = 2000;
 /** An outbox entry that waits for longer than this is a part that does not take it. */
@@ -101,6 +102,7 @@ function rolloutView(rollout: Rollout): NonNullable<EndpointStatus["rollout"]> {
   const goesOn = status === "running" && step !== undefined && step_index + 1 < steps.length;
   return {
     rollout_id,
+    thread_id: rolloutThread(rollout_id),
     status,
     step_index,
     steps,

@@ -89,11 +89,14 @@ export class Invocation {
     );
   }
 
-  async withDeployer<T>(work: (deployer: ModelDeployer) => Promise<T>): Promise<T> {
+  async withDeployer<T>(
+    work: (deployer: ModelDeployer) => Promise<T>,
+    options: Pick<ModelDeployerOptions, "checkpointer"> = {},
+  ): Promise<T> {
     const configuration = await this.configuration();
     const deployer = await this.terminal.withProgress("connecting", (onProgress) =>
       untilAborted(this.signal, () =>
-        this.#open.openDeployer(configuration, { installation: "existing", onProgress }),
+        this.#open.openDeployer(configuration, { ...options, installation: "existing", onProgress }),
       ),
     );
     try {

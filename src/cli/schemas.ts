@@ -80,6 +80,7 @@ const trafficShareSchema = z.strictObject({
 
 const rolloutViewSchema = z.strictObject({
   rollout_id: z.string(),
+  thread_id: z.uuid(),
   status: rolloutStatusSchema,
   step_index: z.int(),
   steps: z.array(rolloutStepSchema),

@@ -1,5 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { ModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
+import { createCheckpoints } from "../pipeline/checkpoints.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
 import type { Invocation } from "./runner.ts";
@@ -14,11 +15,21 @@ export function addWorker(program: CommandUnknownOpts, execute: Execute): void {
       "take rollouts step by step, carry interrupted operations on, drain; until SIGTERM or Ctrl-C",
     )
     .option("--idle <milliseconds>", "between two rounds", Number, 250)
-    .action(({ idle }) =>
-      execute("worker", (invocation) =>
-        invocation.withDeployer((deployer) => work(invocation, deployer, idle)),
-      ),
-    );
+    .action(({ idle }) => execute("worker", (invocation) => keepingThreads(invocation, idle)));
+}
+
+/** Where checkpoints have a place, each step of a rollout is kept there, as a run on the rollout's own thread. */
+async function keepingThreads(invocation: Invocation, idleMs: number): Promise<ExitCode> {
+  const { checkpointsUrl } = await invocation.configuration();
+  const begin = (deployer: ModelDeployer) => work(invocation, deployer, idleMs);
+  if (checkpointsUrl === null) return invocation.withDeployer(begin);
+  const checkpointer = await createCheckpoints(checkpointsUrl);
+  try {
+    await checkpointer.setup();
+    return await invocation.withDeployer(begin, { checkpointer });
+  } finally {
+    await checkpointer.end();
+  }
 }
 
 /** Ends with the step that is under way, and leaves no lease behind. */

@@ -3,6 +3,7 @@ import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts"
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import { look } from "../agents/model_deployer/nodes/advance.ts";
+import { rolloutThread } from "./rollout_thread.ts";
 
 /** What one look at a rollout came to. */
 export interface Looked {
@@ -40,7 +41,7 @@ export async function advanceRollout(
     case "move":
       await graph.invoke(
         { deployment_action: "advance", rollout_id },
-        { configurable: { thread_id: rollout_id }, context: { effects: "live" }, signal },
+        { configurable: { thread_id: rolloutThread(rollout_id) }, context: { effects: "live" }, signal },
       );
       break;
     default:

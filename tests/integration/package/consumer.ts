@@ -2,10 +2,11 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execa, ExecaError } from "execa";
+import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
+import { npmEnvironment } from "../../support/npm_environment.ts";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({
@@ -34,21 +35,9 @@ export async function run(
     cwd: directory,
     env: childEnvironment(extra),
     extendEnv: false,
-    timeout: 130_000,
+    timeout: 280_000,
   });
   return stdout;
-}
-
-/** What a stalled download had got so far is in npm's cache, so that asking anew goes on from there. */
-async function runAnewWhereItStalls(command: string, args: string[], directory: string): Promise<void> {
-  for (const last of [false, false, true]) {
-    try {
-      await run(command, args, directory);
-      return;
-    } catch (error) {
-      if (last || !(error instanceof ExecaError) || !error.timedOut) throw error;
-    }
-  }
 }
 
 /** Packs, and installs what came of it beside TypeScript into an empty project, as somebody else would. */
@@ -63,7 +52,7 @@ export async function createConsumer(): Promise<Consumer> {
   const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
   const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
   const install = ["install", ...quietly, ...patiently, join(project, packed.filename), ...(await peers())];
-  await runAnewWhereItStalls("npm", install, project);
+  await run("npm", install, project, npmEnvironment());
   return { project, files: packed.files.map(({ path }) => path) };
 }
 

@@ -11,6 +11,7 @@ import { expect, inject, onTestFinished } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
+import { npmEnvironment } from "../../support/npm_environment.ts";
 import { freePort } from "./standing_server.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -90,7 +91,7 @@ async function installedCli(): Promise<string> {
   const quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error", "--prefer-offline"];
   const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
   const args = ["install", ...quietly, ...patiently, "--prefix", made, `@langchain/langgraph-cli@${wanted}`];
-  await execa("npm", args, { env: childEnvironment(), extendEnv: false, timeout: 250_000 });
+  await execa("npm", args, { env: npmEnvironment(), extendEnv: false, timeout: 250_000 });
   // Another run may have been first, and its folder is as good.
   await rename(made, target).catch(() => rm(made, { recursive: true, force: true }));
   return cli;
