@@ -80,6 +80,7 @@ const trafficShareSchema = z.strictObject({
 
 const rolloutViewSchema = z.strictObject({
   rollout_id: z.string(),
+  /** Of the graph runs that take its steps, where a worker keeps checkpoints. */
   thread_id: z.uuid(),
   status: rolloutStatusSchema,
   step_index: z.int(),
@@ -253,10 +254,7 @@ export const policyReportSchema = z.strictObject({
   experiment_id: z.string(),
   gate_policy: gatePolicySchema,
 });
-export const principalReportSchema = z.strictObject({
-  principal: z.string(),
-  /** Shown this once; the database keeps a hash of it. */
-  token: z.string(),
-});
+/** The token is shown this once; the database keeps a hash of it. */
+export const principalReportSchema = z.strictObject({ principal: z.string(), token: z.string() });
 export const versionsReportSchema = z.strictObject({ versions: z.array(modelVersionSchema) });
 export const deploymentsReportSchema = z.strictObject({ deployments: z.array(deploymentSchema) });
