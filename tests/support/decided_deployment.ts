@@ -2,7 +2,7 @@ import { decideDeploy } from "../../src/agents/model_deployer/domain/decide_depl
 import type { Decision } from "../../src/agents/model_deployer/domain/plan.ts";
 import type { DeployFacts } from "../../src/agents/model_deployer/domain/planned_traffic.ts";
 import type { DeployRequest } from "../../src/agents/model_deployer/domain/requests.ts";
-import { aPolicy, aVersion, context } from "./given_facts.ts";
+import { aVersion, context, deployFacts } from "./given_facts.ts";
 
 /** What becomes of a request to deploy version 2, where nothing serves yet unless told. */
 export function decideOn(
@@ -21,17 +21,6 @@ export function decideOn(
     rollout: "linear",
     ...request,
   };
-  const known: DeployFacts = {
-    version: aVersion(2, { stage }),
-    endpoint: null,
-    deployments: [],
-    aborted: [],
-    open_rollout: null,
-    figures: [],
-    policy: aPolicy(),
-    experience: { rollbacks: 0, completed_rollouts: 0 },
-    retention_seconds: 3600,
-    ...facts,
-  };
-  return decideDeploy(asked, known, context);
+  const idle = { version: aVersion(2, { stage }), endpoint: null, deployments: [] };
+  return decideDeploy(asked, deployFacts({ ...idle, ...facts }), context);
 }

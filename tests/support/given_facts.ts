@@ -7,6 +7,7 @@ import type {
   ShadowEvidence,
 } from "../../src/agents/model_deployer/domain/entities.ts";
 import { newJudgeState } from "../../src/agents/model_deployer/domain/canary_judge.ts";
+import type { DeployFacts } from "../../src/agents/model_deployer/domain/planned_traffic.ts";
 import type { DecisionContext } from "../../src/agents/model_deployer/domain/requests.ts";
 import {
   type Rollout,
@@ -112,6 +113,22 @@ export function anEndpoint(overrides: Partial<Endpoint> = {}): Endpoint {
     mirror_deployment_id: null,
     observed_generation: 7,
     observed_at: NOW,
+    ...overrides,
+  };
+}
+
+/** Version 2 is to be deployed where version 1 serves, and nothing has gone wrong yet. */
+export function deployFacts(overrides: Partial<DeployFacts> = {}): DeployFacts {
+  return {
+    version: aVersion(2),
+    endpoint: anEndpoint(),
+    deployments: [aDeployment(1)],
+    aborted: [],
+    open_rollout: null,
+    figures: [],
+    policy: aPolicy(),
+    experience: { rollbacks: 0, completed_rollouts: 0 },
+    retention_seconds: 3600,
     ...overrides,
   };
 }

@@ -21,6 +21,7 @@ import {
   aRollout,
   aVersion,
   context,
+  deployFacts,
   someEvidence,
 } from "../../support/given_facts.ts";
 
@@ -76,22 +77,10 @@ function deployAtOnce(policy: GatePolicy): Decision {
       autoscaling: { min: 1, max: 1, target_cpu: 60 },
       rollout: { steps: [60, 100].map((weight) => ({ weight, bake_seconds: 0 })) },
     },
-    { ...deployFacts(policy), open_rollout: null },
+    { ...deployFacts({ policy }), open_rollout: null },
     context,
   );
 }
-
-const deployFacts = (policy: GatePolicy) => ({
-  version: aVersion(2),
-  endpoint: anEndpoint(),
-  deployments: [aDeployment(1)],
-  open_rollout: null,
-  figures: [],
-  aborted: [],
-  policy,
-  experience: { rollbacks: 0, completed_rollouts: 0 },
-  retention_seconds: 3600,
-});
 
 const control = (action: "promote_now" | "retry"): RolloutControlRequest => ({
   action,
@@ -110,7 +99,7 @@ function retry(policy: GatePolicy, status: "aborted" | "rolled_back" = "aborted"
   return decideRetry(
     control("retry"),
     {
-      ...deployFacts(policy),
+      ...deployFacts({ policy }),
       version: aVersion(2, { stage: "archived" }),
       rollout,
       last: rollout,

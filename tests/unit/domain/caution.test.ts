@@ -11,33 +11,10 @@ import type { DeployFacts } from "../../../src/agents/model_deployer/domain/plan
 import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
 import { planRollout, refuseSteps } from "../../../src/agents/model_deployer/domain/rollout_plan.ts";
 import { changesOf, planOf, refusalOf, routeOf } from "../../support/decided.ts";
-import {
-  aDeployment,
-  anEndpoint,
-  aPolicy,
-  aVersion,
-  context,
-  later,
-  NOW,
-} from "../../support/given_facts.ts";
+import { aDeployment, context, deployFacts, later, NOW } from "../../support/given_facts.ts";
 
 const rolledBack = (number: number, secondsAgo: number) =>
   aDeployment(number, { status: "rolled_back", rolled_back_at: later(-secondsAgo) });
-
-function facts(overrides: Partial<DeployFacts> = {}): DeployFacts {
-  return {
-    version: aVersion(2),
-    endpoint: anEndpoint(),
-    deployments: [aDeployment(1)],
-    aborted: [],
-    open_rollout: null,
-    figures: [],
-    policy: aPolicy(),
-    experience: { rollbacks: 0, completed_rollouts: 0 },
-    retention_seconds: 3600,
-    ...overrides,
-  };
-}
 
 function request(rollout: DeployRequest["rollout"] = "linear"): DeployRequest {
   return {
@@ -53,7 +30,7 @@ function request(rollout: DeployRequest["rollout"] = "linear"): DeployRequest {
 }
 
 const decide = (given: Partial<DeployFacts>, rollout?: DeployRequest["rollout"]) =>
-  decideDeploy(request(rollout), facts(given), context);
+  decideDeploy(request(rollout), deployFacts(given), context);
 
 test("a model family that was rolled back begins smaller and is watched longer, and the plan says by how much", () => {
   const plan = planOf(decide({ experience: { rollbacks: 2, completed_rollouts: 1 } }));

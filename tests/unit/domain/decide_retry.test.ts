@@ -4,12 +4,12 @@ import type { Verdict } from "../../../src/agents/model_deployer/domain/rollout.
 import { changesOf, movesOf, planOf, refusalOf, routeOf } from "../../support/decided.ts";
 import {
   aDeployment,
-  anEndpoint,
   anExperiment,
   aPolicy,
   aRollout,
   aVersion,
   context,
+  deployFacts,
   ENDPOINT,
   someEvidence,
 } from "../../support/given_facts.ts";
@@ -19,6 +19,7 @@ const aborted = aRollout({ status: "aborted", next_tick_at: null });
 function retry(facts: Partial<RetryFacts> = {}) {
   const rollout = facts.rollout === undefined ? aborted : facts.rollout;
   const known: RetryFacts = {
+    ...deployFacts({ version: aVersion(2, { stage: "archived" }) }),
     rollout,
     last: rollout,
     candidate: aDeployment(2, { status: "rolled_back", replicas: 3 }),
@@ -26,15 +27,6 @@ function retry(facts: Partial<RetryFacts> = {}) {
     production: aVersion(1),
     baseline_version_id: "mv_1",
     shadow: someEvidence(),
-    version: aVersion(2, { stage: "archived" }),
-    endpoint: anEndpoint(),
-    deployments: [aDeployment(1)],
-    aborted: [],
-    open_rollout: null,
-    figures: [],
-    policy: aPolicy(),
-    experience: { rollbacks: 0, completed_rollouts: 0 },
-    retention_seconds: 3600,
     ...facts,
   };
   const request = {
