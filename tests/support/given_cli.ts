@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import type { ModelDeployer } from "../../src/agents/model_deployer/create_model_deployer.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { SCHEMA_VERSION } from "../../src/cli/schemas.ts";
+import { errorViewSchema, SCHEMA_VERSION } from "../../src/cli/schemas.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import { resumeOperation } from "../../src/agents/model_deployer/resume_operation.ts";
 import { readConfiguration } from "../../src/configuration.ts";
@@ -44,21 +44,33 @@ export async function cli(
   return { code, ...printed };
 }
 
+const headSchema = z.strictObject({ schema_version: z.literal(SCHEMA_VERSION), command: z.string() });
+const dataSchema = headSchema.extend({ data: z.unknown() });
+const errorSchema = headSchema.extend({ error: errorViewSchema, exit_code: z.int() });
+
 /** The one JSON document that the command printed. */
-export async function jsonOf<S extends z.ZodType>(
+export async function documentOf<S extends z.ZodType>(
   given: GivenDeployer,
   schema: S,
-  ...words: string[]
+  words: string[],
+  environment: Record<string, string> = {},
 ): Promise<{ code: number; data: z.output<S> }> {
-  const { code, out, err } = await cli(given, [...words, "--json"]);
+  const { code, out, err } = await cli(given, [...words, "--json"], environment);
   expect(err).toBe("");
   expect(JSON.parse(out)).not.toHaveProperty("error");
-  const document = z.strictObject({
-    schema_version: z.literal(SCHEMA_VERSION),
-    command: z.string(),
-    data: z.unknown(),
-  });
-  return { code, data: schema.parse(document.parse(JSON.parse(out)).data) };
+  return { code, data: schema.parse(dataSchema.parse(JSON.parse(out)).data) };
+}
+
+export const jsonOf = <S extends z.ZodType>(given: GivenDeployer, schema: S, ...words: string[]) =>
+  documentOf(given, schema, words);
+
+/** The error in the one JSON document that the command printed; its exit code is the one in there. */
+export async function jsonErrorOf(given: GivenDeployer, words: string[]) {
+  const { code, out, err } = await cli(given, [...words, "--json"]);
+  expect(err).toBe("");
+  const { error, exit_code } = errorSchema.parse(JSON.parse(out));
+  expect(exit_code).toBe(code);
+  return { code, error };
 }
 
 const databaseOf = ({ world }: GivenDeployer) => world.another(`cli-${randomUUID()}`);

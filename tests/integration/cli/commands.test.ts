@@ -2,18 +2,16 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import {
   applyReportSchema,
-  errorViewSchema,
   historyReportSchema,
   resumptionReportSchema,
   statusReportSchema,
 } from "../../../src/cli/schemas.ts";
-import { cli, jsonOf } from "../../support/given_cli.ts";
+import { cli, jsonErrorOf, jsonOf } from "../../support/given_cli.ts";
 import {
   APPROVER_TOKEN,
   deploy,
   ENDPOINT,
   givenDeployer,
-  type GivenDeployer,
   givenInProduction,
   givenReadyForProduction,
   promoteWithApproval,
@@ -30,13 +28,6 @@ async function givenRollout() {
   await promoteWithApproval(given, version);
   const { deployment_id: candidate } = await deploy(given, version, "production", { rollout });
   return { given, old, candidate, version };
-}
-
-async function errorOf(given: GivenDeployer, ...words: string[]) {
-  const { code, out } = await cli(given, [...words, "--json"]);
-  const document = z.object({ error: errorViewSchema, exit_code: z.int() }).parse(JSON.parse(out));
-  expect(document.exit_code).toBe(code);
-  return document.error;
 }
 
 test("status shows the rollout as bars with the judge's numbers, the same as data, and no control characters", async () => {
@@ -80,7 +71,7 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
   const given = await givenDeployer();
   const version = await givenReadyForProduction(given, "run1");
   const words = ["apply", "promote", version, "production", "--reason", "it is good"];
-  const asked = await errorOf(given, ...words);
+  const { error: asked } = await jsonErrorOf(given, words);
   expect(asked).toMatchObject({ code: "approval_required" });
   const told = await cli(given, words);
   expect(told.code).toBe(4);
@@ -107,7 +98,7 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
 test("a refusal lists all that is missing, and its exit code says what it is", async () => {
   const given = await givenDeployer();
   const version = await register(given, "run1");
-  const skipped = await errorOf(given, "apply", "promote", version, "production");
+  const { error: skipped } = await jsonErrorOf(given, ["apply", "promote", version, "production"]);
   expect(skipped).toMatchObject({ code: "invalid_promotion_path" });
   await cli(given, ["apply", "promote", version, "staging"]);
   await cli(given, ["apply", "promote", version, "shadow"]);
@@ -128,7 +119,8 @@ test("controls act on an endpoint's rollout; a rollback takes its candidate, and
   expect((await cli(given, ["pause", ENDPOINT, "--reason", "quiet, please"])).code).toBe(0);
   expect((await cli(given, ["status"])).out).toContain("quiet, please");
   expect((await cli(given, ["resume", ENDPOINT, "--reason", "go on"])).code).toBe(0);
-  expect((await errorOf(given, "promote-now", ENDPOINT, "--reason", "hurry")).code).toBe("approval_required");
+  const hurried = await jsonErrorOf(given, ["promote-now", ENDPOINT, "--reason", "hurry"]);
+  expect(hurried.error.code).toBe("approval_required");
   given.router.sendTraffic(ENDPOINT, 1000, { [candidate]: { error_rate: 0.31 } });
   const back = await jsonOf(given, applyReportSchema, "rollback", ENDPOINT, "--reason", "wrong scores");
   expect(back.data).toMatchObject({ rollback_successful: true, active_deployment_id: old });

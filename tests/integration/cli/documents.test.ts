@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import {
   applyReportSchema,
   approvalReportSchema,
   deploymentsReportSchema,
-  errorViewSchema,
   experimentReportSchema,
   experimentsReportSchema,
   historyReportSchema,
@@ -14,23 +13,15 @@ import {
   reconciliationReportSchema,
   resumptionReportSchema,
   revocationReportSchema,
-  SCHEMA_VERSION,
   statusReportSchema,
   versionsReportSchema,
 } from "../../../src/cli/schemas.ts";
-import { cli } from "../../support/given_cli.ts";
+import { cli, documentOf, jsonErrorOf } from "../../support/given_cli.ts";
 import { APPROVER_TOKEN, ENDPOINT, EXPERIMENT, type GivenDeployer } from "../../support/given_deployer.ts";
 import { givenRollout } from "../../support/given_rollout.ts";
 
 /** `worker` prints lines, one for each event, and `doctor` looks at the machine: they are asked as programs elsewhere. */
 const OF_ITS_OWN = ["worker", "doctor"];
-
-const errorSchema = z.strictObject({
-  schema_version: z.literal(SCHEMA_VERSION),
-  command: z.string(),
-  error: errorViewSchema,
-  exit_code: z.int(),
-});
 
 /** Somebody's scripts: what a command prints is read by its schema, and which commands were asked is remembered. */
 class Scripts {
@@ -42,28 +33,22 @@ class Scripts {
   }
 
   async read<T>(schema: z.ZodType<T>, words: string[], environment: Record<string, string> = {}): Promise<T> {
-    const { out, ...rest } = await this.#run(words, environment);
-    expect(rest, out).toEqual({ code: 0, err: "" });
-    const document = z.strictObject({
-      schema_version: z.literal(SCHEMA_VERSION),
-      command: z.string(),
-      data: schema,
-    });
-    return document.parse(JSON.parse(out)).data;
+    this.#note(words);
+    const { code, data } = await documentOf(this.#given, schema, words, environment);
+    expect(code, words.join(" ")).toBe(0);
+    return data;
   }
 
   /** @returns the operation that waits for an approval */
   async areToldToWait(words: string[]): Promise<string> {
-    const { out, ...rest } = await this.#run(words, {});
-    expect(rest, out).toEqual({ code: 4, err: "" });
-    const { error, exit_code } = errorSchema.parse(JSON.parse(out));
-    expect({ exit_code, code: error.code }).toEqual({ exit_code: 4, code: "approval_required" });
+    this.#note(words);
+    const { code, error } = await jsonErrorOf(this.#given, words);
+    expect({ code, error: error.code }).toEqual({ code: 4, error: "approval_required" });
     return error.operation_id ?? expect.fail("no operation waits");
   }
 
-  #run(words: string[], environment: Record<string, string>) {
-    this.asked.add(words[0] ?? "");
-    return cli(this.#given, [...words, "--json"], environment);
+  #note([command = ""]: string[]): void {
+    this.asked.add(command);
   }
 }
 
