@@ -3,6 +3,14 @@ import { tmpdir } from "node:os";
 
 const inheritedVariables = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
 
+/** Of this process's variables those whose names match. */
+export function variablesNamed(pattern: RegExp): Record<string, string> {
+  const named = Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined && pattern.test(name) ? [[name, value] as const] : [],
+  );
+  return Object.fromEntries(named);
+}
+
 /** The environment every child gets: PATH, HOME, LANG, TMPDIR and the like, plus what is named. */
 export function childEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   const inherited = inheritedVariables.flatMap((name) => {

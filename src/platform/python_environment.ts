@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { z } from "zod";
 import { EndpointCreationError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import { childEnvironment } from "./child_environment.ts";
+import { childEnvironment, variablesNamed } from "./child_environment.ts";
 import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
 
 export interface EnvironmentOptions {
@@ -204,11 +204,8 @@ const installVariables =
 
 /** What pip and uv need to reach an index through proxies, mirrors and own certificates, and nothing that moves the install. */
 function installEnvironment(): Record<string, string> {
-  const named = Object.entries(process.env).flatMap(([name, value]) =>
-    value !== undefined && installVariables.test(name) ? [[name, value] as const] : [],
-  );
   return {
-    ...childEnvironment(Object.fromEntries(named)),
+    ...childEnvironment(variablesNamed(installVariables)),
     // uv reads none of pip's settings, so that a mirror named for pip alone would be missed.
     ...mirrorForUv(),
     PIP_DISABLE_PIP_VERSION_CHECK: "1",

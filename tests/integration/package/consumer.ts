@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
-import { npmEnvironment } from "../../support/npm_environment.ts";
+import { npmInstall } from "../../support/npm_install.ts";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({
@@ -48,11 +48,7 @@ export async function createConsumer(): Promise<Consumer> {
   const [packed] = packedSchema.parse(JSON.parse(listing.slice(listing.indexOf("["))));
   if (packed === undefined) expect.fail("npm pack named no file");
   await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  // A download that stalls is given up and asked for again long before the caller's time is over.
-  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
-  const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
-  const install = ["install", ...quietly, ...patiently, join(project, packed.filename), ...(await peers())];
-  await run("npm", install, project, npmEnvironment());
+  await npmInstall(["--omit=optional", join(project, packed.filename), ...(await peers())], project);
   return { project, files: packed.files.map(({ path }) => path) };
 }
 

@@ -6,12 +6,11 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "@langchain/langgraph-sdk";
-import { execa } from "execa";
 import { expect, inject, onTestFinished } from "vitest";
 import { z } from "zod";
 import { childEnvironment } from "../../../src/platform/child_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { npmEnvironment } from "../../support/npm_environment.ts";
+import { npmInstall } from "../../support/npm_install.ts";
 import { freePort } from "./standing_server.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -88,10 +87,7 @@ async function installedCli(): Promise<string> {
   if (existsSync(cli)) return cli;
   await mkdir(inject("cacheDirectory"), { recursive: true });
   const made = await mkdtemp(`${target}.`);
-  const quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error", "--prefer-offline"];
-  const patiently = ["--fetch-timeout=20000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"];
-  const args = ["install", ...quietly, ...patiently, "--prefix", made, `@langchain/langgraph-cli@${wanted}`];
-  await execa("npm", args, { env: npmEnvironment(), extendEnv: false, timeout: 250_000 });
+  await npmInstall(["--prefix", made, `@langchain/langgraph-cli@${wanted}`], made);
   // Another run may have been first, and its folder is as good.
   await rename(made, target).catch(() => rm(made, { recursive: true, force: true }));
   return cli;
