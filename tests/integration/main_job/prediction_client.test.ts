@@ -57,10 +57,10 @@ class Clients {
 
 test("prediction_synthesizer's client loses no answer across a rollout and a rollback", async () => {
   const first = await readyForProduction("v1");
-  const old = await toProduction(first.versionId);
+  const { deployment_id: old, endpoint_url: url } = await toProduction(first.model_version_id);
   const second = await readyForProduction("v2");
 
-  const clients = new Clients(first.url);
+  const clients = new Clients(url);
   clients.start();
   await clients.answered("before", 30);
   clients.phase = "during";
@@ -68,7 +68,8 @@ test("prediction_synthesizer's client loses no answer across a rollout and a rol
     { weight: 50, bake_seconds: 600 },
     { weight: 100, bake_seconds: 0 },
   ];
-  const candidate = await toProduction(second.versionId, { steps });
+  const rolling = await toProduction(second.model_version_id, { rollout: { steps } });
+  const candidate = rolling.deployment_id;
   await clients.answered("half way", 60);
   const back = { current_deployment_id: candidate, rollback_reason: "a test says so" };
   clients.phase = "rolling back";
@@ -77,7 +78,10 @@ test("prediction_synthesizer's client loses no answer across a rollout and a rol
   await clients.stop();
 
   expect(clients.lost).toEqual([]);
-  const versions: Record<string, string> = { [old]: "1", [candidate]: "2" };
+  const versions: Record<string, string> = {
+    [old]: String(first.version),
+    [candidate]: String(second.version),
+  };
   for (const { answer } of clients.answers) {
     expect(answer.model_version).toBe(versions[answer.deployment_id ?? ""]);
     expect(answer.confidence).toBeGreaterThanOrEqual(0.5);

@@ -8,7 +8,7 @@ import {
   createModelDeployer,
   type ModelDeployer,
 } from "../../../src/agents/model_deployer/create_model_deployer.ts";
-import { answerSchema } from "../../../src/agents/model_deployer/domain/answer.ts";
+import { answerSchema, type DeploymentManifest } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
 import { readConfiguration } from "../../../src/configuration.ts";
 import { stopHome } from "../../../src/platform/stop_home.ts";
@@ -163,19 +163,19 @@ export async function promoteToProduction(versionId: string) {
 }
 
 /** Its shadow has shown enough, and somebody has approved it. */
-export async function readyForProduction(name: string): Promise<{ versionId: string; url: string }> {
-  const { model_version_id: versionId } = await register(name);
-  const url = await toShadow(versionId);
-  await untilTheShadowHasShown(url, versionId);
-  await promoteToProduction(versionId);
-  return { versionId, url };
+export async function readyForProduction(name: string) {
+  const record = await register(name);
+  const url = await toShadow(record.model_version_id);
+  await untilTheShadowHasShown(url, record.model_version_id);
+  await promoteToProduction(record.model_version_id);
+  return record;
 }
 
-/** The deployment that it gets there. */
-export async function toProduction(versionId: string, rollout?: Record<string, unknown>): Promise<string> {
-  const request = { model_version_id: versionId, target_stage: "production" };
-  const { deployment_manifest: manifest } = await deploy(
-    rollout === undefined ? request : { ...request, rollout },
-  );
-  return manifest?.deployment_id ?? expect.fail("nothing was deployed");
+/** The manifest of what it becomes there. */
+export async function toProduction(
+  versionId: string,
+  options: { rollout?: Record<string, unknown> } = {},
+): Promise<DeploymentManifest> {
+  const request = { model_version_id: versionId, target_stage: "production", ...options };
+  return (await deploy(request)).deployment_manifest ?? expect.fail("nothing was deployed");
 }
