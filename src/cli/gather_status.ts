@@ -4,8 +4,8 @@ import { secondsAfter } from "../agents/model_deployer/domain/planned_deployment
 import { isRolloutOpen, type Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { HeldLease, OpenOperation, OutboxBacklog } from "../database/repositories/overview.ts";
 import type { Observer } from "../observer.ts";
-import type { EndpointStatus, StatusReport } from "./schemas.ts";
 import { rolloutThread } from "../worker/rollout_thread.ts";
+import type { EndpointStatus, StatusReport } from "./schemas.ts";
 
 const OBSERVE_MS = 2000;
 /** An outbox entry that waits for longer than this is a part that does not take it. */

@@ -3,8 +3,8 @@
 -- The deployer works as a role of its own: it may read and add, change what is not append-only, and delete nothing but
 -- predictions that no longer wait for their counterpart; it owns no table and may make none. Who may approve, and what
 -- production asks for, it may only read: these are the owner's to write; an experiment's criteria it may write once.
--- Row-level security is on for every table, so that a role that is granted a table by mistake still sees no row. Where the role cannot be made, the owner goes
--- on as itself, and `rights` says so.
+-- Row-level security is on for every table, so that a role that is granted a table by mistake still sees no row. Where
+-- the role cannot be made, the owner goes on as itself, and `rights` says so.
 do $$
 declare
   app constant name := 'model_deployer_app';

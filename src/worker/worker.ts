@@ -94,7 +94,7 @@ export class Worker {
 
   /** One round over everything that is due, to its end. A part that fails is named and does not stop the others. */
   async tick(): Promise<TickReport> {
-    await this.#lookAtRollouts(WORK_MS);
+    await this.#lookAtRollouts(0);
     await this.#looks.settled();
     await this.#startResuming((work) => work);
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);

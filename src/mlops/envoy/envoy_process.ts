@@ -66,12 +66,8 @@ export async function startEnvoy(
       runDirectory: folder.run,
       command: envoyPath,
       args: [
-        ...[
-          "--config-path",
-          folder.bootstrap,
-          "--config-yaml",
-          JSON.stringify({ node: { id: randomUUID() } }),
-        ],
+        ...["--config-path", folder.bootstrap],
+        ...["--config-yaml", JSON.stringify({ node: { id: randomUUID() } })],
         ...["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
       ],
       env: childEnvironment(),

@@ -58,7 +58,7 @@ function promote(policy: GatePolicy, to: "production" | "archived", ends = false
       serving: [],
       open_rollout: ends ? open : null,
       way_back: ends ? wayBack : null,
-      live: null,
+      live: { figures: [] },
       notes: [],
     },
     context,

@@ -45,7 +45,7 @@ function decide(request: Partial<PromoteRequest> = {}, facts: Partial<PromoteFac
     serving: [],
     open_rollout: null,
     way_back: null,
-    live: null,
+    live: { figures: [] },
     notes: [],
     ...facts,
   };

@@ -31,7 +31,7 @@ export function decideArchive(
   const removal =
     endpoint === null || own === undefined
       ? nothingServes
-      : removeTraffic(endpoint, own.deployment, reason, facts.live ?? notRead);
+      : removeTraffic(endpoint, own.deployment, reason, facts.live);
   const also = restored === null ? "" : `; ${restored.model_version_id} is at production again`;
   return propose({
     summary: `Archive ${version.model_version_id}${also}.`,
@@ -67,7 +67,6 @@ interface Removal extends Pick<Plan, "steps" | "on_success" | "notes"> {
   evidence: Moment["evidence"];
 }
 const nothingServes: Removal = { steps: [], on_success: [], notes: [], evidence: {} };
-const notRead: LiveFigures = { missing: "nobody asked the router for them" };
 
 function removeTraffic(
   endpoint: Endpoint,

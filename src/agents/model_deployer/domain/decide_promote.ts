@@ -39,8 +39,8 @@ export interface PromoteFacts {
   open_rollout: Rollout | null;
   /** The way back from the open rollout's candidate; null without one. */
   way_back: RollbackFacts | null;
-  /** Of what an archival takes the traffic from; null where nobody reads them. */
-  live: LiveFigures | null;
+  /** Of what an archival takes the traffic from; read for no other move. */
+  live: LiveFigures;
   /** Shadow figures could not be read, and why; the stored evidence counts. */
   notes: string[];
 }

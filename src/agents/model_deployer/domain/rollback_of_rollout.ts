@@ -32,8 +32,9 @@ export function endRollout(
 }
 
 /**
- * After a rollback that failed, unless another one has ended the rollout by then: what somebody had paused stays so, and is watched again. One that is paused by nobody was
- * held still by an earlier rollback that came to no end, and had been running.
+ * After a rollback that failed, unless another one has ended the rollout by then: what somebody had paused stays so, and
+ * is watched again. One that is paused by nobody was held still by an earlier rollback that came to no end, and had been
+ * running.
  */
 export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
   if (rollout === null) return [];

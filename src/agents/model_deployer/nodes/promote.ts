@@ -48,17 +48,19 @@ async function gather(
       : null;
   const facts = { version, experiment, policy, production, endpoint, open_rollout, way_back };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
-    return { facts: { ...facts, shadow: null, serving: [], live: null, notes: [] }, failure: null };
+    return { facts: { ...facts, shadow: null, serving: [], live: notRead, notes: [] }, failure: null };
   }
   const isArchival = request.target_stage === "archived" && endpoint !== null;
   const [shadow, servingNow, live] = await Promise.all([
     gatherShadow(database, endpoints, version, endpoint, options),
     servingVersions(database, endpoint),
-    isArchival ? endpoints.liveFigures(name, options) : null,
+    isArchival ? endpoints.liveFigures(name, options) : notRead,
   ]);
   const { evidence, notes, failure } = shadow;
   return { facts: { ...facts, shadow: evidence, serving: servingNow, live, notes }, failure };
 }
+
+const notRead = { missing: "nobody asked the router for them" };
 
 const nothingKnown = {
   version: null,
@@ -69,7 +71,7 @@ const nothingKnown = {
   serving: [],
   open_rollout: null,
   way_back: null,
-  live: null,
+  live: notRead,
   notes: [],
 };
 
