@@ -49,6 +49,11 @@ export {
   type PlanView,
   type Progress,
 } from "./agents/model_deployer/state.ts";
+export {
+  BestEffortCheckpoints,
+  type BestEffortOptions,
+  type CheckpointsChange,
+} from "./pipeline/best_effort_checkpoints.ts";
 export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
 export type { DeployerDatabase, InstallationKind, MigrationResult } from "./database/index.ts";
 export type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";

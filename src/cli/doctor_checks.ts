@@ -8,7 +8,7 @@ import { findLocalServices } from "../platform/local_services.ts";
 import { findToolsEnvironment } from "../platform/python_environment.ts";
 import { inspectPython } from "../platform/python_interpreter.ts";
 import { maskedConfiguration } from "./masked_configuration.ts";
-import { checkDatabase } from "./doctor_database.ts";
+import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { adviceFor, check, CHECK_MS, down, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
 import type { Invocation } from "./runner.ts";
 import type { Check } from "./schemas.ts";
@@ -30,6 +30,7 @@ export async function checkAll(
       check("redis", () => checkRedis(configuration, local)),
       check("mlflow", () => checkMlflow(configuration, local)),
       check("supabase", () => checkSupabase(configuration)),
+      check("checkpoints", () => checkCheckpoints(configuration)),
     ]);
     return { checks, configuration: maskedConfiguration(configuration) };
   } catch (error) {

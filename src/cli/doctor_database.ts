@@ -25,7 +25,7 @@ export function checkDatabase(
 ): Promise<Check>[] {
   const url = configuration.databaseUrl ?? local.databaseUrl;
   if (url === undefined) return [check("postgres", () => Promise.resolve(notStarted("Postgres")))];
-  const asked = (look: (database: DeployerDatabase) => Promise<Finding>) => async () => {
+  const looked = (look: (database: DeployerDatabase) => Promise<Finding>) => async () => {
     const pool = { maximumConnections: 1, connectionTimeoutMs: 4000, statementTimeoutMs: 4000 };
     const database = createDatabase({ url, holder: `doctor:${randomUUID()}`, pool });
     try {
@@ -36,24 +36,32 @@ export function checkDatabase(
   };
   return [
     check("postgres", () => checkServer(url)),
-    check("rights", asked(checkRights)),
-    check("worker", asked(checkWorker)),
-    check("operations", asked(checkOperations)),
-    check("outbox", asked(checkOutbox)),
+    check("rights", looked(checkRights)),
+    check("worker", looked(checkWorker)),
+    check("operations", looked(checkOperations)),
+    check("outbox", looked(checkOutbox)),
     check(
       "drift",
-      asked((database) => checkDrift(database, configuration)),
+      looked((database) => checkDrift(database, configuration)),
     ),
   ];
 }
 
 const serverRow = z.object({ version: z.string(), role: z.string(), rolsuper: z.boolean() });
 
-async function checkServer(url: string): Promise<Finding> {
+async function asked<T>(url: string, ask: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 4000, query_timeout: 4000 });
   client.on("error", () => undefined); // the rejected query says the same
   try {
     await client.connect();
+    return await ask(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function checkServer(url: string): Promise<Finding> {
+  return asked(url, async (client) => {
     const { rows } = await client.query(
       `select current_setting('server_version') as version, current_user as role, rolsuper
        from pg_roles where rolname = current_user`,
@@ -66,9 +74,19 @@ async function checkServer(url: string): Promise<Finding> {
       `${found}; ${missing} migrations are missing`,
       "the next command that needs them applies them",
     );
-  } finally {
-    await client.end();
-  }
+  });
+}
+
+const tableRow = z.object({ has_table: z.boolean() });
+
+/** Where a worker keeps its steps as threads. */
+export async function checkCheckpoints({ checkpointsUrl: url }: Configuration): Promise<Finding> {
+  if (url === null) return fine("MODEL_DEPLOYER_CHECKPOINTS_URL is not set: a worker keeps no threads");
+  const { rows } = await asked(url, (client) =>
+    client.query("select to_regclass('public.checkpoints') is not null as has_table"),
+  );
+  if (tableRow.parse(rows[0]).has_table) return fine("answers");
+  return weak("answers, but holds no threads yet", "run a worker with it: model-deployer worker");
 }
 
 async function checkRights(database: DeployerDatabase): Promise<Finding> {

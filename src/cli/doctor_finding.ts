@@ -34,6 +34,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   redis: "start it, or correct REDIS_URL; until then working memory is left out",
   mlflow: "start it, or correct MLFLOW_TRACKING_URI; until then nothing can be registered",
   supabase: "check SUPABASE_URL and SUPABASE_KEY; until then episodes wait in the outbox",
+  checkpoints: "start it, or correct MODEL_DEPLOYER_CHECKPOINTS_URL; until then a worker keeps no threads",
   postgres: "start it, or correct DATABASE_URL; without it nothing moves",
 };
 export const adviceFor = (part: string): string => ADVICE[part] ?? "see the message";

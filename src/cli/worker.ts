@@ -1,5 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { ModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
+import { BestEffortCheckpoints, type CheckpointsChange } from "../pipeline/best_effort_checkpoints.ts";
 import { createCheckpoints } from "../pipeline/checkpoints.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
@@ -18,12 +19,18 @@ export function addWorker(program: CommandUnknownOpts, execute: Execute): void {
     .action(({ idle }) => execute("worker", (invocation) => keepingThreads(invocation, idle)));
 }
 
-/** Where checkpoints have a place, each step of a rollout is kept there, as a run on the rollout's own thread. */
+/**
+ * Where checkpoints have a place, each step of a rollout is kept there, as a run on the rollout's own thread. No step
+ * waits for that place: what cannot be kept is left out, and said.
+ */
 async function keepingThreads(invocation: Invocation, idleMs: number): Promise<ExitCode> {
   const { checkpointsUrl } = await invocation.configuration();
   const begin = (deployer: ModelDeployer) => work(invocation, deployer, idleMs);
   if (checkpointsUrl === null) return invocation.withDeployer(begin);
-  const checkpointer = await createCheckpoints(checkpointsUrl);
+  const log = logTo(invocation);
+  const checkpointer = new BestEffortCheckpoints(await createCheckpoints(checkpointsUrl), (change) =>
+    log(checkpointsEvent(change)),
+  );
   try {
     await checkpointer.setup();
     return await invocation.withDeployer(begin, { checkpointer });
@@ -46,6 +53,13 @@ async function work(invocation: Invocation, deployer: ModelDeployer, idleMs: num
   await observed.close();
   log({ level: "info", event: "stopped", message: "the worker has ended" });
   return exitCodes.done;
+}
+
+function checkpointsEvent(change: CheckpointsChange): WorkerEvent {
+  const event = "checkpoints";
+  if (change.kept) return { level: "info", event, message: "what the worker does is kept as threads again" };
+  const message = `what the worker does is not kept as threads for now, and goes on: ${change.why}`;
+  return { level: "warn", event, message };
 }
 
 function logTo({ terminal }: Invocation): Log {

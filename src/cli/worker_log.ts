@@ -3,7 +3,7 @@ import type { TickReport } from "../worker/worker.ts";
 /** One thing that a worker did or met. */
 export interface WorkerEvent {
   level: "info" | "warn";
-  event: "started" | "rollout" | "resumed" | "drained" | "drift" | "problem" | "stopped";
+  event: "started" | "rollout" | "resumed" | "drained" | "drift" | "checkpoints" | "problem" | "stopped";
   message: string;
   [field: string]: string;
 }

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, inject, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { doctorReportSchema } from "../../../src/cli/schemas.ts";
+import { FaultProxy } from "../../faults/fault_proxy.ts";
 import { program } from "../../support/given_cli.ts";
 import { givenDeployer, givenInProduction } from "../../support/given_deployer.ts";
 import { createWorld } from "../database/world.ts";
@@ -64,8 +65,12 @@ test("what is wrong with the words or the environment is told on stderr, with ex
   expect(await program(url, ["status"])).toMatchObject({ code: 0, out: "no endpoint is open", err: "" });
 });
 
-test("a worker is seen while it works, and ends with SIGTERM, its lease released, with exit code 0", async () => {
-  const { url, db, sql } = await createWorld();
+/** Runs a worker until `isEnough` says so of an event, ends it with SIGTERM, and gives all events. */
+async function workUntil(
+  url: string,
+  isEnough: (event: string) => boolean,
+  env: Record<string, string> = {},
+) {
   const home = await mkdtemp(join(tmpdir(), "model-deployer-worker-"));
   const worker = execa(process.execPath, ["src/cli/main.ts", "worker", "--json"], {
     env: {
@@ -74,6 +79,7 @@ test("a worker is seen while it works, and ends with SIGTERM, its lease released
       MLFLOW_TRACKING_URI: inject("mlflowUrl"),
       MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
       MODEL_DEPLOYER_HOME: home,
+      ...env,
     },
     reject: false,
     timeout: 90_000,
@@ -82,11 +88,45 @@ test("a worker is seen while it works, and ends with SIGTERM, its lease released
   for await (const line of worker) {
     const { event } = z.object({ event: z.string() }).parse(JSON.parse(line));
     events.push(event);
-    if (event === "started") worker.kill("SIGTERM");
+    if (isEnough(event)) worker.kill("SIGTERM");
   }
   const { exitCode } = await worker;
   await rm(home, { recursive: true, force: true });
-  expect({ exitCode, events }).toEqual({ exitCode: 0, events: ["started", "stopped"] });
+  return { exitCode, events };
+}
+
+test("a worker is seen while it works, and ends with SIGTERM, its lease released, with exit code 0", async () => {
+  const { url, db, sql } = await createWorld();
+  const worked = await workUntil(url, (event) => event === "started");
+  expect(worked).toEqual({ exitCode: 0, events: ["started", "stopped"] });
   expect(await db.overview.workers()).toEqual([]);
   expect(await sql("select count(*)::int as seen from ml_workers")).toEqual([{ seen: 1 }]);
+});
+
+test.for(["refuse", "black_hole"] as const)(
+  "a worker whose checkpoints meet %s says so, works, and ends with SIGTERM",
+  async (fault) => {
+    const { url } = await createWorld();
+    const checkpoints = await FaultProxy.beforeUrl(url);
+    onTestFinished(() => checkpoints.proxy.close());
+    await checkpoints.proxy.set(fault);
+    const env = { MODEL_DEPLOYER_CHECKPOINTS_URL: checkpoints.url };
+    const { exitCode, events } = await workUntil(url, (event) => event === "started", env);
+    expect({ exitCode, events }).toEqual({ exitCode: 0, events: ["checkpoints", "started", "stopped"] });
+    const { out } = await program(url, ["doctor", "--json"], env);
+    const { checks } = doctorDocument.parse(JSON.parse(out)).data;
+    expect(checks.find(({ part }) => part === "checkpoints")).toMatchObject({ state: "down" });
+  },
+);
+
+test("doctor finds the checkpoints of a worker that has kept some", async () => {
+  const { url } = await createWorld();
+  const doctor = async () => {
+    const { out } = await program(url, ["doctor", "--json"], { MODEL_DEPLOYER_CHECKPOINTS_URL: url });
+    const { checks } = doctorDocument.parse(JSON.parse(out)).data;
+    return checks.find(({ part }) => part === "checkpoints");
+  };
+  expect(await doctor()).toMatchObject({ state: "degraded", found: "answers, but holds no threads yet" });
+  await workUntil(url, (event) => event === "started", { MODEL_DEPLOYER_CHECKPOINTS_URL: url });
+  expect(await doctor()).toMatchObject({ state: "ok" });
 });
