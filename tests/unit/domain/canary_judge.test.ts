@@ -52,6 +52,27 @@ test("counters that began anew are counted from zero, and those that shrank coun
   expect(look(before, [0, 30], [0, 200]).candidate).toEqual({ errors: 1, requests: 100 });
 });
 
+test("a reading that is older than the last one, or leaves a side out, makes nothing count twice", () => {
+  const before = look(newJudgeState([]), [1, 100], [1, 900]);
+  const older = look(before, [0, 30], [0, 200]);
+  const without = observe(older, [], sides, settings);
+  const after = look(without, [2, 110], [1, 990]);
+  expect(after.candidate).toEqual({ errors: 2, requests: 110 });
+  expect(after.baseline).toEqual({ errors: 1, requests: 990 });
+});
+
+test("a counter of errors that runs ahead of that of requests leaves evidence that can be kept and read", () => {
+  let state = newJudgeState(figures([0, 0], [0, 1000]), "d1");
+  for (const candidate of [
+    [3, 2],
+    [3, 12],
+    [4, 22],
+  ] as const)
+    state = look(state, candidate, [0, 1100]);
+  expect(judgeStateSchema.safeParse(state).success).toBe(true);
+  expect(Number.isFinite(judge(state, settings).e_value)).toBe(true);
+});
+
 test("a deployment that the router does not name yet has no answers", () => {
   const state = observe(newJudgeState([]), [figuresOf("d1", [0, 10])], sides, settings);
   expect(state.candidate).toEqual({ errors: 0, requests: 0 });

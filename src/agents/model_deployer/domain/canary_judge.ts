@@ -37,9 +37,10 @@ function growth(now: VersionFigures | undefined, before: VersionFigures | undefi
   if (now === undefined) return { ...nothing, failure_runs: 0, latency: [] };
   const since = before?.epoch === now.epoch ? before : undefined;
   const more = (after: number, earlier = 0) => Math.max(0, after - earlier);
+  const requests = more(now.requests, since?.requests);
   return {
-    requests: more(now.requests, since?.requests),
-    errors: more(now.errors, since?.errors),
+    requests,
+    errors: Math.min(requests, more(now.errors, since?.errors)),
     failure_runs: more(now.failure_runs ?? 0, since?.failure_runs),
     latency: (now.latency_counts ?? []).map((count, bin) => more(count, since?.latency_counts?.[bin])),
   };
@@ -59,6 +60,16 @@ function newest(tally: Tally): Tally {
 }
 
 const figuresOf = (list: VersionFigures[], id: string) => list.find((entry) => entry.deployment_id === id);
+
+/** What was read late, or left out once, stands as it was seen last: nothing is counted twice. */
+function furthest(before: VersionFigures[], now: VersionFigures[]): VersionFigures[] {
+  const missing = before.filter(({ deployment_id: id }) => figuresOf(now, id) === undefined);
+  const read = now.map((one) => {
+    const last = figuresOf(before, one.deployment_id);
+    return last?.epoch === one.epoch && one.requests < last.requests ? last : one;
+  });
+  return [...read, ...missing];
+}
 
 /** What the baseline did before is no part of what is judged, but tells what to bet on. */
 export function newJudgeState(figures: VersionFigures[], baselineId?: string): JudgeState {
@@ -131,7 +142,7 @@ export function observe(
       candidate: plusEach(state.latency.candidate, candidate.latency),
       baseline: plusEach(state.latency.baseline, baseline.latency),
     },
-    last_figures: figures,
+    last_figures: furthest(state.last_figures, figures),
     failures_in_a_row: succeeded ? 0 : state.failures_in_a_row + candidate.errors,
     failure_runs: state.failure_runs + candidate.failure_runs,
   };
