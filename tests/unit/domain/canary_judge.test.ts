@@ -177,6 +177,18 @@ test("what the baseline did before the rollout is bet by, and not judged", () =>
   expect(known.baseline).toEqual({ errors: 0, requests: 0 });
 });
 
+test("a few last answers of the baseline do not hide what it answered before, once it is asked no more", () => {
+  let state = newJudgeState(figures([0, 0], [20, 2000]), "d1");
+  for (let index = 1; index <= 20; index += 1) state = look(state, [index, 5 * index], [20, 2003]);
+  expect(judge(state, settings)).toMatchObject({ outcome: "fail" });
+});
+
+test("a candidate that fails often does not pass beside one failure of a baseline that hardly answers", () => {
+  let state = newJudgeState(figures([0, 0], [20, 2000]), "d1");
+  for (let index = 1; index <= 10; index += 1) state = look(state, [index, 6 * index], [21, 2002]);
+  expect(judge(state, settings).outcome).not.toBe("pass");
+});
+
 test("a state that was stored before the later parts existed is read, and begins them anew", () => {
   const {
     recent: _recent,

@@ -100,14 +100,15 @@ function sinceLowest(before: JudgeState, logE: number, block: Sides): JudgeState
   };
 }
 
-/** All that is known of a baseline that is no longer asked. */
-const known = (state: JudgeState): Tally =>
-  state.baseline.requests > 0 ? state.baseline : state.recent.baseline;
+/** What the baseline answered in the rollout, or, of fewer answers than `enough`, its newest from before it too. */
+function known({ baseline, recent }: JudgeState, enough: number): Tally {
+  return baseline.requests >= Math.min(enough, recent.baseline.requests) ? baseline : recent.baseline;
+}
 
 function logFactor(state: JudgeState, block: Sides, settings: JudgeSettings): number {
   if (block.baseline.requests > 0) return logEFactor(state.recent, block);
   return logEFactorAlone({
-    baseline: known(state),
+    baseline: known(state, RECENT_ANSWERS),
     past: state.recent.candidate,
     block: block.candidate,
     alpha: settings.alpha * ALONE_SHARE,
@@ -157,10 +158,11 @@ const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 const counted = (tally: Tally): string => `${tally.errors} of ${tally.requests} (${percent(rate(tally))})`;
 
 /** Over all, or in the stretch that the evidence comes from: who turned bad late must not be hidden behind a good past. */
-function difference(state: JudgeState): { overall: number; largest: number } {
+function difference(state: JudgeState, settings: JudgeSettings): { overall: number; largest: number } {
   const { since_lowest: since } = state;
-  const overall = rate(state.candidate) - rate(known(state));
-  const stretch = since.baseline.requests > 0 ? since.baseline : known(state);
+  const baseline = known(state, settings.minimum_samples);
+  const overall = rate(state.candidate) - rate(baseline);
+  const stretch = since.baseline.requests > 0 ? since.baseline : baseline;
   return { overall, largest: Math.max(overall, rate(since.candidate) - rate(stretch)) };
 }
 
@@ -198,7 +200,7 @@ export function judge(state: JudgeState, settings: JudgeSettings): Verdict {
   });
   const run = runOfFailures(state, settings);
   if (run !== null) return verdict("fail", run);
-  const { overall, largest } = difference(state);
+  const { overall, largest } = difference(state, settings);
   const isTold = state.candidate.requests >= Math.min(FEWEST_ANSWERS, settings.minimum_samples);
   if (isTold && eValue >= 1 / settings.alpha && largest >= settings.effect_floor) {
     return verdict("fail", `the candidate fails more often, beyond doubt at ${settings.alpha}`);
