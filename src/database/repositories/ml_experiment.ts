@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { z } from "zod";
 import {
   experimentSchema,
   gatePolicySchema,
@@ -7,7 +8,7 @@ import {
   type GatePolicy,
   type NewGatePolicy,
 } from "../../agents/model_deployer/domain/entities.ts";
-import { ConflictError } from "../../agents/model_deployer/errors.ts";
+import { ConflictError, InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
 
@@ -78,6 +79,9 @@ export class MLExperimentRepository implements Experiments {
       approvals_by_move: policy.approvals_by_move ?? {},
     };
     const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
+    // Whatever could not be read again would be in force for ever: a policy is never edited.
+    const { error } = gatePolicySchema.safeParse(stored);
+    if (error !== undefined) throw new InvalidRequestError(`No gate policy: ${z.prettifyError(error)}`);
     await this.#owner.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,

@@ -180,9 +180,9 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   for (const wrong of ["everything=2", "retry=some", "retry"]) {
     expect((await cli(given, [...moves, wrong])).code).toBe(2);
   }
-  expect(
-    (await cli(given, ["policy", "set", "relapse", "--reason", "now", "--shadow-hours", "1"])).code,
-  ).toBe(2);
+  const limit = (...words: string[]) => cli(given, ["policy", "set", "relapse", "--reason", "now", ...words]);
+  for (const wrong of ["1", "24h"]) expect((await limit("--shadow-hours", wrong)).code).toBe(2);
+  expect((await limit("--shadow-p99-ms", "Infinity")).code).toBe(2);
   const { out } = await cli(given, ["principals", "enrol", "eva", "--json"]);
   const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
   expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });

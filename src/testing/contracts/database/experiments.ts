@@ -68,6 +68,20 @@ export function describeExperiments(open: OpenDatabase): void {
     }
   });
 
+  test("a policy with a limit that is no number is refused, and the one before it holds", async () => {
+    const { db } = await open("demo");
+    const limits = ["minimum_shadow_hours", "minimum_shadow_requests", "maximum_shadow_p99_ms"] as const;
+    for (const limit of limits) {
+      for (const odd of [Number.NaN, Infinity]) {
+        const policy = { ...demo, [limit]: odd };
+        await expect(db.experiments.setGatePolicy("exp", policy, "tester")).rejects.toThrow(
+          InvalidRequestError,
+        );
+      }
+    }
+    expect((await db.experiments.getGatePolicy("exp")).policy_id).toBe("standard");
+  });
+
   test("in a demo database the newest policy holds", async () => {
     const { db } = await open("demo");
     const first = await db.experiments.setGatePolicy("exp", demo, "tester");

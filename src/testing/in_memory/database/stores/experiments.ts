@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { z } from "zod";
 import {
   type Experiment,
   experimentSchema,
   type GatePolicy,
+  gatePolicySchema,
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
 } from "../../../../agents/model_deployer/domain/entities.ts";
@@ -58,6 +60,8 @@ export class InMemoryExperiments implements Experiments {
       approvals_by_move: policy.approvals_by_move ?? {},
     };
     const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
+    const { error } = gatePolicySchema.safeParse(stored);
+    if (error !== undefined) throw new InvalidRequestError(`No gate policy: ${z.prettifyError(error)}`);
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
     }
