@@ -1,4 +1,5 @@
 import type { Endpoint } from "./domain/entities.ts";
+import { keepable } from "./domain/shadow_comparison.ts";
 import { serving } from "./domain/weights.ts";
 import type { Parts } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
@@ -25,7 +26,11 @@ export class ShadowComparer {
     const to: LogPositions = {};
     for (const { id, position } of logs) if (position !== null) to[id] = position;
     const predictions = logs.flatMap(({ id, predictions: lines }) =>
-      lines.map((line) => ({ ...line, side: id === shadow ? ("shadow" as const) : ("production" as const) })),
+      lines.map((line) => ({
+        ...line,
+        prediction: keepable(line.prediction),
+        side: id === shadow ? ("shadow" as const) : ("production" as const),
+      })),
     );
     if (sides.some((id) => to[id] !== from[id])) {
       await shadowComparisons.collect(shadow, { from, to, predictions });

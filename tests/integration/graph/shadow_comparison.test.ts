@@ -65,6 +65,18 @@ test("the gate refuses what disagrees too often, with the numbers, where the pol
   expect(error.message).toContain("Shadow and production disagreed in 100 of 200 pairs (50.00 %)");
 });
 
+test("text that Postgres does not hold is compared all the same, and stops no comparison", async () => {
+  const given = await givenDeployer();
+  const { production, shadow } = await givenShadow(given);
+  for (const [index, prediction] of ["a\0b", "\ud800"].entries()) {
+    const line = { request_id: `r${index}`, prediction, score: null };
+    given.predictionLogs.write(shadow, line);
+    given.predictionLogs.write(production, line);
+  }
+  expect((await given.worker.tick()).problems).toEqual([]);
+  expect(await comparisonOf(given, shadow)).toMatchObject({ pairs: 2, disagreements: 0 });
+});
+
 test("logs that cannot be read hold up no other evidence, and are named", async () => {
   const given = await givenDeployer();
   const { shadow } = await givenShadow(given);

@@ -3,9 +3,11 @@ import { unmetProductionCriteria } from "../../../src/agents/model_deployer/doma
 import {
   compare,
   describeComparison,
+  keepable,
   leaning,
   nothingCompared,
   type Pair,
+  shadowComparisonSchema,
 } from "../../../src/agents/model_deployer/domain/shadow_comparison.ts";
 import { anExperiment, aPolicy, aVersion, someEvidence } from "../../support/given_facts.ts";
 
@@ -47,6 +49,21 @@ test("scores are compared where both sides have one", () => {
   expect(describeComparison(found)).toContain(
     "disagreed in 1 of 4 pairs (25.00 %), their scores by 0.1000 on average",
   );
+});
+
+test("scores too far apart for a sum count as pairs without a score", () => {
+  const found = compare(nothingCompared, [pair(1, 1, [1.7e308, -1.7e308]), pair(1, 1, [0.5, 0.25])]);
+  expect(found).toMatchObject({ pairs: 2, scored: 1, sum_difference: 0.25, sum_absolute_difference: 0.25 });
+  expect(shadowComparisonSchema.safeParse(found).success).toBe(true);
+});
+
+test.each<[string, string]>([
+  ["a\0b", "a\ufffdb"],
+  ["\ud800 alone", "\ufffd alone"],
+  ["\ud83d\ude00", "\ud83d\ude00"],
+  ["\\u0000 and \\ud800 spelt out", "\\u0000 and \\ud800 spelt out"],
+])("%j is kept as %j", (text, kept) => {
+  expect(keepable({ [text]: [text] })).toEqual({ [kept]: [kept] });
 });
 
 test("scores that lean to one side are evidence at any number of looks, and those that do not are none", () => {

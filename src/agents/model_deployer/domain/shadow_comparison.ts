@@ -37,6 +37,15 @@ export interface Pair {
   production: Predicted;
 }
 
+/** A prediction as a database can keep it: NUL and half of a surrogate pair, which no text of its may hold, become U+FFFD. */
+export function keepable(prediction: z.core.util.JSONType): z.core.util.JSONType {
+  const text = JSON.stringify(prediction);
+  const kept = text.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
+    /^\\u(?:0000|d)/.test(escape) ? "\ufffd" : escape,
+  );
+  return kept === text ? prediction : z.json().parse(JSON.parse(kept));
+}
+
 /** Of the larger one's size: two regressions never give the same digits. */
 const SAME_NUMBER = 0.01;
 
@@ -47,6 +56,8 @@ export function compare(before: ShadowComparison, pairs: readonly Pair[]): Shado
     if (!agrees(shadow.prediction, production.prediction)) after.disagreements += 1;
     if (shadow.score === null || production.score === null) continue;
     const difference = shadow.score - production.score;
+    // Scores that no sum can hold are as good as none.
+    if (!Number.isFinite(after.sum_absolute_difference + Math.abs(difference))) continue;
     after.scored += 1;
     if (difference > 0) after.higher += 1;
     if (difference < 0) after.lower += 1;
