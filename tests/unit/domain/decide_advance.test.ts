@@ -67,6 +67,12 @@ test("too many looks without a verdict roll it back", () => {
   ]);
 });
 
+test("no step is given up before its bake time is over, in which it gathers its samples", () => {
+  const given = { rollout: { inconclusive_looks: 2 }, candidate: [0, 49] as const };
+  expect(changeOfHold({ ...given, seconds: 59 })).toMatchObject({ status: "running", inconclusive_looks: 3 });
+  expect(routeOf(planOfMove({ ...given, seconds: 60 })).weights).toEqual({ d1: 100 });
+});
+
 test("a candidate that only fails is rolled back at once, with the numbers in the history", () => {
   const plan = planOfMove({ candidate: [5, 5], seconds: 1 });
   expect(plan.preempts).toBe(true);

@@ -41,10 +41,10 @@ function decideOpen(look: Look): Advance {
   if (isBaselineDead(facts)) return serveAgain(look);
   if (rollout.status === "paused") return hold(look);
   const looks = verdict.outcome === "inconclusive" ? rollout.inconclusive_looks + 1 : 0;
-  if (looks >= rollout.judge.maximum_inconclusive_looks) return giveUp(look, looks);
   const step = rollout.steps[rollout.step_index];
   const bakedAt = secondsAfter(rollout.step_started_at, step?.bake_seconds ?? 0);
   const isBaked = Date.parse(look.context.now) >= Date.parse(bakedAt);
+  if (isBaked && looks >= rollout.judge.maximum_inconclusive_looks) return giveUp(look, looks);
   if (verdict.outcome === "inconclusive" || !isBaked) return hold(look, { inconclusive_looks: looks });
   const next = rollout.steps[rollout.step_index + 1];
   const begun = { ...look, state: beginStep(look.state) };

@@ -21,7 +21,7 @@ export const judgeSettingsSchema = z.strictObject({
    * the router in their order; of another length only those are seen that fill a look.
    */
   failures_in_a_row: z.int().min(1).max(50),
-  /** Looks without enough evidence at one step before `when_inconclusive` comes in. */
+  /** Looks without enough evidence at one step before `when_inconclusive` comes in, though not before the step is baked. */
   maximum_inconclusive_looks: z.int().min(1),
   /** What becomes of a rollout that stays inconclusive for too long; it never goes on. */
   when_inconclusive: z.enum(["roll_back", "pause"]).default("roll_back"),
