@@ -9,6 +9,7 @@ import {
 import { decideDeploy } from "../../../src/agents/model_deployer/domain/decide_deploy.ts";
 import type { DeployFacts } from "../../../src/agents/model_deployer/domain/planned_traffic.ts";
 import type { DeployRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
+import type { RolloutStep } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import { planRollout, refuseSteps } from "../../../src/agents/model_deployer/domain/rollout_plan.ts";
 import { changesOf, planOf, refusalOf, routeOf } from "../../support/decided.ts";
 import { aDeployment, context, deployFacts, later, NOW } from "../../support/given_facts.ts";
@@ -44,6 +45,18 @@ test("a model family that was rolled back begins smaller and is watched longer, 
   expect(plan.summary).not.toContain(sentence);
   expect(plan.notes.join()).toContain(sentence);
   expect(plan.draft.notes).toEqual(plan.notes);
+});
+
+test("a plan names only what is more careful than asked for", () => {
+  const experience = { rollbacks: 1, completed_rollouts: 0 };
+  const notesOf = (...steps: RolloutStep[]) => planOf(decide({ experience }, { steps })).notes.join();
+  const last = { weight: 100, bake_seconds: 0 };
+  const unwatched = notesOf({ weight: 20, bake_seconds: 0 }, last);
+  expect(unwatched).toContain("the first step is 10 % instead of 20 %.");
+  expect(unwatched).not.toContain("bake");
+  const smallest = notesOf({ weight: 1, bake_seconds: 60 }, last);
+  expect(smallest).toContain("within the hour: each bake is 2 times as long.");
+  expect(notesOf({ weight: 1, bake_seconds: 0 }, last)).toBe("");
 });
 
 test("without rollbacks everything is as it was asked for, and nothing is said", () => {

@@ -108,13 +108,19 @@ function describeCare(
   rollout: RolloutPlan,
   { experience, version }: DeployFacts,
   { recent, caution }: { recent: number; caution: number },
-): string {
+): string | null {
+  const [askedWeight, weight] = [asked, rollout].map(({ steps }) => steps[0]?.weight);
+  const isLonger = rollout.steps.some(
+    (step, index) => step.bake_seconds !== asked.steps[index]?.bake_seconds,
+  );
+  const changes = [
+    ...(weight === askedWeight ? [] : [`the first step is ${weight} % instead of ${askedWeight} %`]),
+    ...(isLonger ? [`each bake is ${1 + caution} times as long`] : []),
+  ];
+  if (changes.length === 0) return null;
   const remembered =
     experience === null
       ? ""
       : `${version?.model_name ?? "its model family"} was rolled back ${count(experience.rollbacks, "time")} and completed ${count(experience.completed_rollouts, "rollout")}, `;
-  return (
-    `${remembered}${count(recent, "rollback")} here within the hour: the first step is ${rollout.steps[0]?.weight} % instead of ` +
-    `${asked.steps[0]?.weight} %, and each bake is ${1 + caution} times as long.`
-  );
+  return `${remembered}${count(recent, "rollback")} here within the hour: ${changes.join(", and ")}.`;
 }
