@@ -19,6 +19,7 @@ interface Options {
   shadowRequests?: number | undefined;
   shadowErrorRate?: number | undefined;
   shadowP99Ms?: number | undefined;
+  shadowDisagreement?: string | undefined;
   approvals?: number | undefined;
   approvalsFor?: string[] | undefined;
   duringRollout?: string | undefined;
@@ -39,6 +40,10 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     .option("--shadow-requests <number>", "at least so many mirrored requests", Number)
     .option("--shadow-error-rate <fraction>", "at most this share of errors", Number)
     .option("--shadow-p99-ms <number>", "at most this p99", Number)
+    .option(
+      "--shadow-disagreement <fraction>",
+      "at most this share of pairs in which it predicts otherwise than production, or any",
+    )
     .option("--approvals <count>", "approvals that a move needs which --approvals-for does not name", Number)
     .option(
       "--approvals-for <move=count...>",
@@ -79,6 +84,10 @@ function changed(before: NewGatePolicy, options: Options): NewGatePolicy {
     minimum_shadow_requests: options.shadowRequests ?? before.minimum_shadow_requests,
     maximum_shadow_error_rate: options.shadowErrorRate ?? before.maximum_shadow_error_rate,
     maximum_shadow_p99_ms: options.shadowP99Ms ?? before.maximum_shadow_p99_ms,
+    maximum_shadow_disagreement:
+      options.shadowDisagreement === undefined
+        ? (before.maximum_shadow_disagreement ?? null)
+        : disagreement(options.shadowDisagreement),
     approvals_for_production: options.approvals ?? before.approvals_for_production,
     approvals_by_move: { ...before.approvals_by_move, ...(options.approvalsFor ?? []).reduce(named, {}) },
     ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
@@ -94,6 +103,8 @@ function named(byMove: GatePolicy["approvals_by_move"], given: string): GatePoli
     `--approvals-for ${given}: write <move>=<count> with one of ${APPROVED_MOVES.join(", ")}.`,
   );
 }
+
+const disagreement = (given: string): number | null => (given === "any" ? null : Number(given));
 
 function duringRollout(given: string): "refuse" | "supersede" {
   if (given === "refuse" || given === "supersede") return given;

@@ -183,6 +183,9 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   const limit = (...words: string[]) => cli(given, ["policy", "set", "relapse", "--reason", "now", ...words]);
   for (const wrong of ["1", "24h"]) expect((await limit("--shadow-hours", wrong)).code).toBe(2);
   expect((await limit("--shadow-p99-ms", "Infinity")).code).toBe(2);
+  expect((await limit("--shadow-disagreement", "0.05")).out).toMatch(/maximum_shadow_disagreement +0.05/);
+  expect((await limit()).out).toMatch(/maximum_shadow_disagreement +0.05/);
+  expect((await limit("--shadow-disagreement", "any")).out).toMatch(/maximum_shadow_disagreement +null/);
   const { out } = await cli(given, ["principals", "enrol", "eva", "--json"]);
   const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
   expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });
