@@ -22,7 +22,7 @@ const histogramsSchema = z.object({
     .array(
       z.object({
         name: z.string(),
-        totals: z.array(z.object({ lower_bound: z.number(), count: z.int() })),
+        totals: z.array(z.object({ lower_bound: z.number(), width: z.number(), count: z.int() })),
         percentiles: z.array(z.object({ cumulative: z.number().nullable() })),
       }),
     )
@@ -50,8 +50,8 @@ export interface Stats {
 export interface Histogram {
   /** By percent; null before the first value. */
   quantiles: Map<number, number | null>;
-  /** Values counted from this one on, up to the next entry: two significant digits. */
-  counts: { from: number; count: number }[];
+  /** Values counted by ranges, whose ends have two significant digits: those below `to`, and none above. */
+  counts: { to: number; count: number }[];
 }
 
 /** How far Envoy has come with one of its two files. */
@@ -195,7 +195,7 @@ function addHistograms(into: Stats["histograms"], found: z.infer<typeof histogra
     const quantiles = found.supported_percentiles.map((percent, index) => {
       return [percent, percentiles[index]?.cumulative ?? null] as const;
     });
-    const counts = totals.map(({ lower_bound, count }) => ({ from: lower_bound, count }));
+    const counts = totals.map(({ lower_bound, width, count }) => ({ to: lower_bound + width, count }));
     into.set(name, { quantiles: new Map(quantiles), counts });
   }
 }

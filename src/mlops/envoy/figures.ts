@@ -46,10 +46,11 @@ function toCounts(
   };
 }
 
-function toLatencyCounts(counts: Histogram["counts"]): number[] {
+/** By the first bound that none of a range's values exceeds, so that "at most" holds of all that is counted under it. */
+export function toLatencyCounts(counts: Histogram["counts"]): number[] {
   const bins = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
-  for (const { from, count } of counts) {
-    const bin = LATENCY_BOUNDS_MS.findIndex((bound) => from <= bound);
+  for (const { to, count } of counts) {
+    const bin = LATENCY_BOUNDS_MS.findIndex((bound) => to <= bound);
     const index = bin === -1 ? LATENCY_BOUNDS_MS.length : bin;
     bins[index] = (bins[index] ?? 0) + count;
   }
