@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  act,
   deploy,
   deployAtOnce,
   ENDPOINT,
@@ -79,6 +80,23 @@ test("what went out at once goes back by itself too when it turns bad while the 
   expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
     /^automatic, in the retention period: 50 failures of the candidate/,
   );
+});
+
+test("a completed rollout is watched on when a newer one has gone back, and goes back by itself in its turn", async () => {
+  const given = await givenDeployer();
+  const { deployment: first } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: second } = await deployAtOnce(given, version);
+  const third = await givenReadyForProduction(given, "run3");
+  await promoteWithApproval(given, third);
+  await deploy(given, third, "production");
+  await tick(given);
+  await act(given, "abort", { endpoint_name: ENDPOINT, rollout_reason: "not today" });
+  expect(await weightsOf(given)).toEqual({ [second]: 100 });
+  given.router.sendTraffic(ENDPOINT, 50, { [second]: { error_rate: 1 } });
+  expect((await tick(given)).rollouts).toMatchObject([{ advance: "move" }]);
+  expect(await weightsOf(given)).toEqual({ [first]: 100 });
 });
 
 test("a rollout without enough traffic waits for a person, takes no step, and still goes back when it turns bad", async () => {
