@@ -145,6 +145,7 @@ export function retry(life: Lifecycle, approved: boolean): Outcome {
   const stage = life.stages[run];
   if (production !== run && production !== before) return "conflict";
   if (stage !== "archived" && stage !== "production") return "conflict";
+  if (!rollout.isAtOnce && isHeldUp(life)) return "conflict";
   if (!approved) return "approval_required";
   if (production !== run) {
     life.stages[production] = "archived";
