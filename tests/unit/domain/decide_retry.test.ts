@@ -87,6 +87,15 @@ test.each([
   },
 );
 
+test("one that begins with most of the traffic needs the approvals of both moves", () => {
+  const policy = aPolicy({ approvals_by_move: { immediate_deployment: 2, retry: 0 } });
+  const steps = [60, 100].map((weight) => ({ weight, bake_seconds: 60 }));
+  expect(planOf(retry({ rollout: { ...aborted, steps, asked_steps: steps }, policy })).approvals_needed).toBe(
+    2,
+  );
+  expect(planOf(retry({ policy })).approvals_needed).toBe(0);
+});
+
 test("an endpoint that goes to and fro takes no retry either, but one that goes out at once", () => {
   const deployments = [2, 3].map((number) => {
     return aDeployment(number, { status: "rolled_back", rolled_back_at: later(-60 * number) });

@@ -91,7 +91,10 @@ function asDeployment(candidate: Deployment, rollout: Rollout): DeployRequest {
   };
 }
 
-/** One that was rolled back returns by an approval even where the policy asks for none. */
+/**
+ * One that was rolled back returns by an approval even where the policy asks for none, and one that gives it most of the
+ * traffic at once by as many as that needs.
+ */
 function asRetry(
   plan: Plan,
   rollout: Rollout,
@@ -117,10 +120,11 @@ function asRetry(
       ...started,
       ...moves.map((move) => projectStage(context.operation_id, move.version.model_version_id)),
     ],
-    approvals_needed:
-      rollout.status === "rolled_back"
-        ? Math.max(1, approvalsNeeded(policy, "retry"))
-        : approvalsNeeded(policy, "retry"),
+    approvals_needed: Math.max(
+      rollout.status === "rolled_back" ? 1 : 0,
+      approvalsNeeded(policy, "retry"),
+      plan.approvals_needed,
+    ),
     names: { ...plan.names, ...namesOf({ versions: [version, production] }) },
     notes: [...plan.notes, `${ended}: ${seen}.`, ...approvalNotes(policy, "retry")],
   };
