@@ -25,6 +25,8 @@ export interface RollbackFacts {
   /** The previous one's server answers now, with the expected tag. */
   previous_is_ready: boolean;
   open_rollout: Rollout | null;
+  /** The current one's own, which had given it all traffic. */
+  completed_rollout: Rollout | null;
   live: LiveFigures;
 }
 
@@ -50,7 +52,7 @@ export function decideRollback(
   const { current, endpoint, previous, current_version: currentVersion, open_rollout: open } = facts;
   if (current === null)
     return missing("Deployment", request.current_deployment_id, "see the history for what serves now");
-  const rollout = open?.deployment_id === current.deployment_id ? open : null;
+  const rollout = open?.deployment_id === current.deployment_id ? open : facts.completed_rollout;
   const obstacle = obstacleTo(current, open);
   if (obstacle !== null) return refuse("rollback_failed", obstacle);
   const previousVersion = facts.previous_version;
