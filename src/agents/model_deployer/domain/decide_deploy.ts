@@ -83,7 +83,12 @@ export function planDeployment(
       ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
-    on_failure: [setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 })],
+    on_failure: [
+      {
+        ...setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 }),
+        unless_rolled_back: true,
+      },
+    ],
     draft: {
       ...emptyAnswer,
       model_version_id: version.model_version_id,
