@@ -5,7 +5,7 @@ import type { DeployerDatabase } from "../database/index.ts";
 
 /** A request may need the database to become whole: an endpoint's name stands for what it serves now. */
 export type RequestSource = (
-  database: Pick<DeployerDatabase, "endpoints" | "rollouts">,
+  database: Pick<DeployerDatabase, "endpoints" | "rollouts" | "deployments">,
 ) => Promise<ModelDeployerRequest>;
 type OnRequest = (source: RequestSource) => Promise<void>;
 
@@ -65,15 +65,23 @@ export function rollbackRequest(target: string, reason: string): RequestSource {
   });
 }
 
-/** An endpoint's name stands for the candidate of its open rollout, else for what has most of its traffic. */
+/**
+ * An endpoint's name stands for the candidate of its open rollout or of a deployment that was cut off, else for what has
+ * most of its traffic.
+ */
 async function deploymentOf(
   target: string,
-  { endpoints, rollouts }: Pick<DeployerDatabase, "endpoints" | "rollouts">,
+  { endpoints, rollouts, deployments }: Parameters<RequestSource>[0],
 ): Promise<string> {
   const endpoint = await endpoints.get(target);
   if (endpoint === null) return target;
   const open = await rollouts.getOpen(target);
   if (open !== null) return open.deployment_id;
+  const hasTraffic = (id: string) => (endpoint.weights[id] ?? 0) > 0;
+  const begun = (await deployments.listForEndpoint(target)).find(
+    ({ status, deployment_id: id }) => status === "deploying" && hasTraffic(id),
+  );
+  if (begun !== undefined) return begun.deployment_id;
   const [largest] = Object.entries(endpoint.weights).sort(([, a], [, b]) => b - a);
   return largest?.[0] ?? target;
 }

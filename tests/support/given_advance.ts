@@ -36,6 +36,7 @@ export function advance({
     previous_version: aVersion(1, { stage: "archived" }),
     previous_is_ready: true,
     open_rollout: running,
+    completed_rollout: null,
     ...facts,
   };
   return decideAdvance(known, { ...context, now: later(seconds) });

@@ -178,6 +178,8 @@ export interface StoredRollbackFacts {
   previous: Deployment | null;
   previous_version: ModelVersion | null;
   open_rollout: Rollout | null;
+  /** The current one's own, completed. */
+  completed_rollout: Rollout | null;
 }
 
 export interface StoredEndpointFacts {

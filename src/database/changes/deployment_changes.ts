@@ -59,7 +59,18 @@ export async function setDeploymentStatus(
      returning deployment_id as id`,
     [change.deployment_id, change.from, change.to, change.rollback_reason, change.keep_warm_seconds],
   );
-  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, change.from);
+  if (changed.length > 0) return;
+  const isLeft = change.unless_rolled_back === true && (await isRolledBack(tx, change.deployment_id));
+  if (!isLeft) throw await lostStatus(tx, change.deployment_id, change.from);
+}
+
+async function isRolledBack(tx: Queries, id: string): Promise<boolean> {
+  const found = await tx.query(
+    idRow,
+    "select deployment_id as id from ml_deployments where deployment_id = $1 and status = 'rolled_back'",
+    [id],
+  );
+  return found.length > 0;
 }
 
 /** The first time counts. @throws NotFoundError */

@@ -36,7 +36,10 @@ export async function startRollout(
   await writeEvent(tx, rollout_id, { kind, reason: started, metrics, evidence }, context);
 }
 
-/** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
+/**
+ * Gives the rollout back to whoever ticks next. Without a context the change is the worker's own, which loses where
+ * nothing is to be looked at any more: a rollback has begun meanwhile.
+ */
 export async function moveRollout(
   tx: Queries,
   change: ChangeOf<"move_rollout">,
@@ -50,6 +53,7 @@ export async function moveRollout(
        watched_until = coalesce($11, watched_until), pause = case when $12 then $13 else pause end,
        claimed_until = null, updated_at = clock_timestamp()
      where rollout_id = $1 and step_index = $2 and status = any ($3::text[])
+       and ($14::boolean or next_tick_at is not null)
      returning rollout_id as id`,
     [
       change.rollout_id,
@@ -65,6 +69,7 @@ export async function moveRollout(
       change.watched_until ?? null,
       pause !== undefined,
       json(pause),
+      context !== null,
     ],
   );
   if (moved.length === 0) {
@@ -100,14 +105,14 @@ async function writeEvent(
   );
 }
 
-const stateRow = z.strictObject({ status: rolloutStatusSchema, step_index: z.int() });
+const stateRow = z.strictObject({ status: rolloutStatusSchema, step_index: z.int(), is_due: z.boolean() });
 
 type State = z.infer<typeof stateRow>;
 
 async function stateOf(tx: Queries, rolloutId: string): Promise<State | null> {
   const [found] = await tx.query(
     stateRow,
-    "select status, step_index from ml_rollouts where rollout_id = $1",
+    "select status, step_index, next_tick_at is not null as is_due from ml_rollouts where rollout_id = $1",
     [rolloutId],
   );
   return found ?? null;
@@ -117,7 +122,13 @@ function lostRollout(change: ChangeOf<"move_rollout">, found: State | null): Con
   const { rollout_id: id, expected_status: status, expected_step_index: step_index } = change;
   if (found === null) return new NotFoundError(`Rollout ${id} does not exist`);
   return new ConflictError(
-    `Rollout ${id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}`,
-    { details: { rollout_id: id, expected: { status, step_index }, found } },
+    `Rollout ${id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}${found.is_due ? "" : ", and no look is due"}`,
+    {
+      details: {
+        rollout_id: id,
+        expected: { status, step_index },
+        found: { status: found.status, step_index: found.step_index },
+      },
+    },
   );
 }

@@ -24,12 +24,16 @@ const factsRow: z.ZodType<StoredRollbackFacts> = z.strictObject({
   previous: fromJsonb(deploymentSchema).nullable(),
   previous_version: fromJsonb(modelVersionSchema).nullable(),
   open_rollout: fromJsonb(rolloutSchema).nullable(),
+  completed_rollout: fromJsonb(rolloutSchema).nullable(),
 });
 
 const version = (id: string) =>
   `(select to_jsonb(x) from (
      select ${modelVersionColumns} from ml_model_registry v where v.model_version_id = ${id}
    ) x)`;
+
+const rollout = (condition: string) =>
+  `(select to_jsonb(x) from (select ${rolloutColumns} from ml_rollouts r where ${condition}) x)`;
 
 /** One statement, for whoever rolls back waits for each round trip, and a worker asks for many side by side. */
 export class PostgresRollbackFacts implements RollbackFactsReader {
@@ -52,10 +56,8 @@ export class PostgresRollbackFacts implements RollbackFactsReader {
          (select to_jsonb(x) from (
             select ${endpointColumns} from ml_endpoints e where e.endpoint_name = c.endpoint_name
           ) x) as endpoint,
-         (select to_jsonb(x) from (
-            select ${rolloutColumns} from ml_rollouts r
-            where r.endpoint_name = c.endpoint_name and r.status in ('running', 'paused')
-          ) x) as open_rollout
+         ${rollout("r.endpoint_name = c.endpoint_name and r.status in ('running', 'paused')")} as open_rollout,
+         ${rollout("r.deployment_id = c.deployment_id and r.status = 'completed'")} as completed_rollout
        from (select ${deploymentColumns} from ml_deployments d where d.deployment_id = any ($1::text[])) c
        left join lateral (${previousProduction("c.deployment_id", "c.endpoint_name")}) p on true`,
       [deploymentIds],

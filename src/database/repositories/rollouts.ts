@@ -70,6 +70,7 @@ export class PostgresRollouts implements Rollouts {
          verdict jsonb, watched_until timestamptz
        )
        where r.rollout_id = c.rollout_id and r.step_index = c.expected_step_index and c.expected_status ? r.status
+         and r.next_tick_at is not null
        returning r.rollout_id as id`,
       [json(changes)],
     );

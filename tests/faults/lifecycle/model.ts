@@ -127,7 +127,7 @@ export function rollBack(life: Lifecycle, name: string): Outcome {
   const isServing = current.target === "production" && (current.status === "active" || isCandidate);
   if (!isServing || open?.baseline === name) return "rollback_failed";
   if (!takeBack(life, name, "rolled_back")) return "rollback_failed";
-  if (isCandidate) open.status = "rolled_back";
+  if (life.rollout?.candidate === name) life.rollout.status = "rolled_back";
   return "done";
 }
 
@@ -145,6 +145,7 @@ export function retry(life: Lifecycle, approved: boolean): Outcome {
   const stage = life.stages[run];
   if (production !== run && production !== before) return "conflict";
   if (stage !== "archived" && stage !== "production") return "conflict";
+  if (!rollout.isAtOnce && isHeldUp(life)) return "conflict";
   if (!approved) return "approval_required";
   if (production !== run) {
     life.stages[production] = "archived";

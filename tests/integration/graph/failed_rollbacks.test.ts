@@ -36,6 +36,25 @@ test.each([
   expect(await weights(given)).toEqual({ [given.old]: 100 - candidate, [given.candidate]: candidate });
 });
 
+test("a look that ends while a paused rollout is rolled back does not open it to a resume", async () => {
+  const given = await givenRollout();
+  await control(given, "pause");
+  const other = anotherProcess(given);
+  const seen = other.wire.hold("router.figures");
+  await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp()");
+  const looking = other.worker.tick();
+  await seen.reached;
+  const applying = given.wire.hold("router.apply");
+  const abort = control(given, "abort");
+  await applying.reached;
+  seen.release();
+  await looking;
+  expect((await errorOf(control(anotherProcess(given), "resume"))).message).toContain("is being rolled back");
+  applying.release();
+  await abort;
+  expect(await weights(given)).toEqual({ [given.old]: 100 });
+});
+
 test("a rollback that was interrupted ends, though somebody else has aborted the rollout since", async () => {
   const given = await givenRollout();
   given.wire.fail("router.apply", { times: 1 });

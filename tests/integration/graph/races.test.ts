@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { rollbackRequest } from "../../../src/cli/action_request.ts";
 import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import {
   act,
@@ -56,6 +57,23 @@ test("a deploy that a rollback preempted at its end is undone when it is resumed
   expect(await other.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [first]: 100 } });
   const [newest] = await other.db.deployments.listForEndpoint(ENDPOINT);
   expect(newest).toMatchObject({ model_version_id: third, status: "failed", traffic_percentage: 0 });
+});
+
+test("a candidate whose deployment was cut off after its first traffic is rolled back, and the deployment ends", async () => {
+  const given = await givenDeployer();
+  const { first, version } = await givenTwo(given);
+  given.wire.fail("journal.finish", { times: 1 });
+  await errorOf(deploy(given, version, "production", { rollout: thirds(10) }));
+  expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [first]: 90 } });
+  const { current_deployment_id: candidate } = await rollbackRequest(ENDPOINT, "bad")(given.db);
+  expect(candidate).not.toBe(first);
+  expect(await rollBack(given, candidate ?? "")).toMatchObject({ active_deployment_id: first });
+  expect((await given.worker.tick()).resumed).toMatchObject([{ action: "deploy", outcome: "undone" }]);
+  expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: { [first]: 100 } });
+  expect(await given.db.deployments.get(candidate ?? "")).toMatchObject({
+    status: "rolled_back",
+    rollback_reason: "bad",
+  });
 });
 
 test("a dead shadow holds up no rollback, and is no longer mirrored to", async () => {

@@ -9,6 +9,7 @@ import {
   givenDeployer,
   givenReadyForProduction,
   promoteWithApproval,
+  questionOf,
 } from "../../support/given_deployer.ts";
 import {
   control,
@@ -128,6 +129,23 @@ test("a dead candidate is given no traffic at once", async () => {
   const given = await givenRollout();
   given.server.crash(given.candidate);
   expect((await errorOf(control(given, "promote_now"))).message).toContain("does not answer");
+});
+
+test("a candidate that the judge finds bad gets no traffic at once, though nobody has looked since", async () => {
+  const given = await givenRollout();
+  given.router.sendTraffic(ENDPOINT, 1000, { [given.candidate]: { error_rate: 1 } });
+  const error = await errorOf(control(given, "promote_now"));
+  expect(error.code).toBe("conflict");
+  expect(error.message).toContain("100 failures of the candidate and no success among them");
+  expect(await weights(given)).toMatchObject({ [given.candidate]: 10 });
+});
+
+test("who approves all traffic at once reads what the judge sees by now", async () => {
+  const given = await givenRollout();
+  given.router.sendTraffic(ENDPOINT, 1000);
+  const { notes, evidence } = questionOf(await control(given, "promote_now"));
+  expect(notes[0]).toMatch(/^What the judge has seen: .*candidate failed 0 of 100 \(0\.00 %\).*[^.]\.$/);
+  expect(evidence).toMatchObject({ rollout: { verdict: { outcome: "pass" } } });
 });
 
 test("an aborted rollout is retried from its first step, with an approval of its own", async () => {

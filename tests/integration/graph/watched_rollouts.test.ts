@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import {
+  act,
   deploy,
   deployAtOnce,
   ENDPOINT,
+  errorOf,
   EXPERIMENT,
   givenDeployer,
   type GivenDeployer,
@@ -79,6 +81,37 @@ test("what went out at once goes back by itself too when it turns bad while the 
   expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
     /^automatic, in the retention period: 50 failures of the candidate/,
   );
+});
+
+test("a rollback by hand in the retention period ends the completed rollout as what it was, and a retry begins it again", async () => {
+  const given = await givenDeployer();
+  const { old, candidate, rollout } = await givenRollout(given);
+  given.router.sendTraffic(ENDPOINT, 600);
+  await tick(given);
+  await act(given, "rollback", { current_deployment_id: candidate, rollback_reason: "wrong scores" });
+  expect(await weightsOf(given)).toEqual({ [old]: 100 });
+  expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "rolled_back", next_tick_at: null });
+  const events = await given.db.history.list(EXPERIMENT);
+  expect(events.find(({ kind }) => kind === "rollout_rolled_back")?.reason).toBe("wrong scores");
+  const retry = { deployment_action: "retry", endpoint_name: ENDPOINT, rollout_reason: "it is mended" };
+  expect((await errorOf(given.agent.execute(retry))).code).toBe("approval_required");
+});
+
+test("a completed rollout is watched on when a newer one has gone back, and goes back by itself in its turn", async () => {
+  const given = await givenDeployer();
+  const { deployment: first } = await givenInProduction(given, "run1");
+  const version = await givenReadyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: second } = await deployAtOnce(given, version);
+  const third = await givenReadyForProduction(given, "run3");
+  await promoteWithApproval(given, third);
+  await deploy(given, third, "production");
+  await tick(given);
+  await act(given, "abort", { endpoint_name: ENDPOINT, rollout_reason: "not today" });
+  expect(await weightsOf(given)).toEqual({ [second]: 100 });
+  given.router.sendTraffic(ENDPOINT, 50, { [second]: { error_rate: 1 } });
+  expect((await tick(given)).rollouts).toMatchObject([{ advance: "move" }]);
+  expect(await weightsOf(given)).toEqual({ [first]: 100 });
 });
 
 test("a rollout without enough traffic waits for a person, takes no step, and still goes back when it turns bad", async () => {

@@ -35,6 +35,7 @@ const wayBack = {
   previous_version: aVersion(1, { stage: "archived" }),
   previous_is_ready: true,
   open_rollout: open,
+  completed_rollout: null,
   live: { figures: [] },
 };
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decideRetry, type RetryFacts } from "../../../src/agents/model_deployer/domain/decide_retry.ts";
-import type { Verdict } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { Rollout, Verdict } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import { changesOf, movesOf, planOf, refusalOf, routeOf } from "../../support/decided.ts";
 import {
   aDeployment,
@@ -11,6 +11,7 @@ import {
   context,
   deployFacts,
   ENDPOINT,
+  later,
   someEvidence,
 } from "../../support/given_facts.ts";
 
@@ -85,6 +86,27 @@ test.each([
     expect(plan.approvals_needed).toBe(needed);
   },
 );
+
+test("one that begins with most of the traffic needs the approvals of both moves", () => {
+  const policy = aPolicy({ approvals_by_move: { immediate_deployment: 2, retry: 0 } });
+  const steps = [60, 100].map((weight) => ({ weight, bake_seconds: 60 }));
+  expect(planOf(retry({ rollout: { ...aborted, steps, asked_steps: steps }, policy })).approvals_needed).toBe(
+    2,
+  );
+  expect(planOf(retry({ policy })).approvals_needed).toBe(0);
+});
+
+test("an endpoint that goes to and fro takes no retry either, but one that goes out at once", () => {
+  const deployments = [2, 3].map((number) => {
+    return aDeployment(number, { status: "rolled_back", rolled_back_at: later(-60 * number) });
+  });
+  const rolledBack: Rollout = { ...aborted, status: "rolled_back" };
+  const refusal = refusalOf(retry({ rollout: rolledBack, deployments }));
+  expect(refusal.code).toBe("conflict");
+  expect(refusal.sentence).toContain("rolled back 2 times within an hour");
+  const atOnce = { ...rolledBack, asked_steps: [{ weight: 100, bake_seconds: 0 }] };
+  expect(planOf(retry({ rollout: atOnce, deployments })).approvals_needed).toBe(1);
+});
 
 test("the approver reads why it ended, and sees what the gate looked at", () => {
   const verdict: Verdict = {

@@ -38,6 +38,7 @@ function decide(facts: Partial<RollbackFacts> = {}) {
     previous_version: first,
     previous_is_ready: true,
     open_rollout: null,
+    completed_rollout: null,
     live: { figures: [] },
     ...facts,
   };

@@ -15,6 +15,7 @@ function supersede(facts: Partial<RollbackFacts> = {}) {
     previous_version: aVersion(1, { stage: "archived" }),
     previous_is_ready: true,
     open_rollout: aRollout(),
+    completed_rollout: null,
     live: { figures: [] },
     ...facts,
   };

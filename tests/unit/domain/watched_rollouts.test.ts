@@ -111,11 +111,17 @@ test("in the retention period nothing goes back to a server that does not answer
 
 test.each([
   ["its time is over", 3600, {}],
-  ["another version has a share", 5, { endpoint: anEndpoint({ weights: { d2: 90, d3: 10 } }) }],
+  ["another version has replaced it", 5, { current: aDeployment(2, { status: "draining" }) }],
   ["it was rolled back by hand", 5, { current: aDeployment(2, { status: "rolled_back" }) }],
 ])("a completed rollout is watched no longer when %s", (_why, seconds, facts) => {
   const change = changeOfHold({ rollout: watched, facts: { ...replaced, ...facts }, seconds });
   expect(change).toMatchObject({ status: "completed", next_tick_at: null });
+});
+
+test("while another version has a share a completed rollout is watched on, and moves nothing", () => {
+  const facts = { ...replaced, endpoint: anEndpoint({ weights: { d2: 90, d3: 10 } }) };
+  const change = changeOfHold({ rollout: watched, facts, candidate: [9, 69], seconds: 5 });
+  expect(change).toMatchObject({ status: "completed", next_tick_at: later(10) });
 });
 
 test("a baseline whose server has died is started again; that look counts for nothing and promotes nothing", () => {

@@ -59,6 +59,8 @@ const setDeploymentStatus = z.strictObject({
   deployment_id: z.string(),
   from: z.array(deploymentStatusSchema).min(1),
   to: deploymentStatusSchema,
+  /** Leaves a deployment as it is that was rolled back meanwhile, instead of losing to whoever did. */
+  unless_rolled_back: z.boolean().optional(),
   /** Null leaves `rollback_reason` as it is. */
   rollback_reason: z.string().nullable(),
   /** With `draining` or `rolled_back`: how long the server stays warm; sets `drain_due_at`. Null elsewhere. */

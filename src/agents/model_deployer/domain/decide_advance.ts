@@ -90,13 +90,16 @@ function serveAgain(look: Look): Advance {
   return { advance: "move", decision, verdict: look.verdict, problem };
 }
 
-/** In the retention period the replaced version is still warm; it gets the traffic back if the new one turns bad. */
+/**
+ * In the retention period the replaced version is still warm; it gets the traffic back if the new one turns bad. While a
+ * newer version has a share, that one's own rollout decides; if it goes back, the watch of this one goes on.
+ */
 function decideWatched(look: Look): Advance {
   const { facts, context, verdict } = look;
   const { rollout, endpoint, current } = facts;
-  const serves = endpoint?.weights[rollout.deployment_id] === 100 && current?.status === "active";
-  if (!serves) return hold(look, { next_tick_at: null });
-  if (verdict.outcome !== "fail") {
+  if (current?.status !== "active") return hold(look, { next_tick_at: null });
+  const servesAlone = endpoint?.weights[rollout.deployment_id] === 100;
+  if (verdict.outcome !== "fail" || !servesAlone) {
     const isOver = Date.parse(context.now) >= Date.parse(rollout.watched_until ?? context.now);
     return hold(look, isOver ? { next_tick_at: null } : {});
   }

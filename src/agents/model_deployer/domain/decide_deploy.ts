@@ -10,6 +10,7 @@ import { deploymentId, rolloutId } from "./names.ts";
 import { projectStage, recordProcedure, remember } from "./outbox_entries.ts";
 import type { Decision, Plan } from "./plan.ts";
 import { namesOf } from "./plan_names.ts";
+import { planRollout } from "./rollout_plan.ts";
 import { deploymentSteps, draftManifest, newDeployment } from "./planned_deployment.ts";
 import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_traffic.ts";
 import type { DecisionContext, DeployRequest } from "./requests.ts";
@@ -37,12 +38,13 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
 }
 
 /** At once, with somebody's approval, a version may go out all the same. */
-function refuseFlapping(
+export function refuseFlapping(
   { target_stage, rollout }: DeployRequest,
   { deployments, aborted, endpoint }: DeployFacts,
   { now }: DecisionContext,
 ): Decision | null {
-  if (target_stage !== "production" || rollout === "immediate") return null;
+  const isAtOnce = planRollout(rollout).steps[0]?.weight === 100;
+  if (target_stage !== "production" || isAtOnce) return null;
   const recent = recentRollbacks(deployments, now, aborted);
   const until = heldUntil(recent, now);
   if (until === null) return null;
@@ -81,7 +83,12 @@ export function planDeployment(
       ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],
-    on_failure: [setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 })],
+    on_failure: [
+      {
+        ...setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 }),
+        unless_rolled_back: true,
+      },
+    ],
     draft: {
       ...emptyAnswer,
       model_version_id: version.model_version_id,

@@ -1,6 +1,6 @@
 import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import type { Change } from "./changes.ts";
-import { planDeployment } from "./decide_deploy.ts";
+import { planDeployment, refuseFlapping } from "./decide_deploy.ts";
 import { noRollout } from "./rollout_control.ts";
 import { refuse } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
@@ -51,7 +51,10 @@ export function decideRetry(
     const sentence = `${version.model_version_id} may not return to production. ${why}`;
     return refuse("production_criteria_not_met", sentence, unmet);
   }
-  const planned = planDeployment(asDeployment(candidate, rollout), facts, version, context);
+  const deployment = asDeployment(candidate, rollout);
+  const flapping = refuseFlapping(deployment, facts, context);
+  if (flapping !== null) return flapping;
+  const planned = planDeployment(deployment, facts, version, context);
   if (planned.decision === "refusal") return planned;
   const evidence = { ...gateEvidence(gate), retried_rollout: rolloutEvidence(rollout) };
   const plan = { ...planned.plan, evidence };
@@ -88,7 +91,10 @@ function asDeployment(candidate: Deployment, rollout: Rollout): DeployRequest {
   };
 }
 
-/** One that was rolled back returns by an approval even where the policy asks for none. */
+/**
+ * One that was rolled back returns by an approval even where the policy asks for none, and one that gives it most of the
+ * traffic at once by as many as that needs.
+ */
 function asRetry(
   plan: Plan,
   rollout: Rollout,
@@ -114,10 +120,11 @@ function asRetry(
       ...started,
       ...moves.map((move) => projectStage(context.operation_id, move.version.model_version_id)),
     ],
-    approvals_needed:
-      rollout.status === "rolled_back"
-        ? Math.max(1, approvalsNeeded(policy, "retry"))
-        : approvalsNeeded(policy, "retry"),
+    approvals_needed: Math.max(
+      rollout.status === "rolled_back" ? 1 : 0,
+      approvalsNeeded(policy, "retry"),
+      plan.approvals_needed,
+    ),
     names: { ...plan.names, ...namesOf({ versions: [version, production] }) },
     notes: [...plan.notes, `${ended}: ${seen}.`, ...approvalNotes(policy, "retry")],
   };

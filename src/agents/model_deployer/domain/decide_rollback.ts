@@ -25,6 +25,8 @@ export interface RollbackFacts {
   /** The previous one's server answers now, with the expected tag. */
   previous_is_ready: boolean;
   open_rollout: Rollout | null;
+  /** The current one's own, which had given it all traffic. */
+  completed_rollout: Rollout | null;
   live: LiveFigures;
 }
 
@@ -50,8 +52,8 @@ export function decideRollback(
   const { current, endpoint, previous, current_version: currentVersion, open_rollout: open } = facts;
   if (current === null)
     return missing("Deployment", request.current_deployment_id, "see the history for what serves now");
-  const rollout = open?.deployment_id === current.deployment_id ? open : null;
-  const obstacle = obstacleTo(current, open);
+  const rollout = open?.deployment_id === current.deployment_id ? open : facts.completed_rollout;
+  const obstacle = obstacleTo(current, open, endpoint);
   if (obstacle !== null) return refuse("rollback_failed", obstacle);
   const previousVersion = facts.previous_version;
   if (previous === null || previousVersion === null || currentVersion === null || endpoint === null) {
@@ -66,12 +68,15 @@ export function decideRollback(
   return planRollback(turn, request.rollback_reason, context, judgedNow(rollout, live));
 }
 
-function obstacleTo(current: Deployment, open: Rollout | null): string | null {
+/** A deployment that was cut off after its first traffic has no rollout yet, and is rolled back all the same. */
+function obstacleTo(current: Deployment, open: Rollout | null, endpoint: Endpoint | null): string | null {
   const id = current.deployment_id;
+  const hasTraffic = (endpoint?.weights[id] ?? 0) > 0;
+  const isBegun = open?.deployment_id === id || (current.status === "deploying" && hasTraffic);
   if (current.target_stage !== "production") {
     return `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`;
   }
-  if (current.status !== "active" && open?.deployment_id !== id) {
+  if (current.status !== "active" && !isBegun) {
     return `${id} is ${current.status}; only an active production deployment can be rolled back.`;
   }
   if (open?.baseline_deployment_id === id) {

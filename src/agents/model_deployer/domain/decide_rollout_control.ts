@@ -131,6 +131,13 @@ function promoteNow(
       `The server of ${candidate.deployment_id} does not answer; it gets no more traffic.`,
     );
   }
+  const verdict = judgedNow(rollout, facts.live)?.verdict ?? rollout.verdict;
+  if (verdict?.outcome === "fail") {
+    return refuse(
+      "conflict",
+      `${candidate.deployment_id} is bad and gets no more traffic: ${verdict.reason} It is rolled back at the next look, or at once by an abort.`,
+    );
+  }
   const needed = approvalsNeeded(facts.policy, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
   return propose({
@@ -148,8 +155,8 @@ function promoteNow(
     draft: promotedAnswer(standing),
     approvals_needed: needed,
     generation: endpoint.generation,
-    notes: promoteNowNotes(rollout, facts.policy, needed),
-    evidence: { rollout: rolloutEvidence(rollout), gate_policy: facts.policy },
+    notes: promoteNowNotes({ ...rollout, verdict }, facts.policy, needed),
+    evidence: { rollout: rolloutEvidence({ ...rollout, verdict }), gate_policy: facts.policy },
     names: namesOf({ deployments: [candidate, facts.previous], rollouts: [rollout] }),
   });
 }
@@ -181,7 +188,7 @@ function promoteNowNotes({ verdict, status }: Rollout, policy: GatePolicy, neede
   const pauseFirst =
     "An approval holds for the traffic that it was given at; pause the rollout first, and no step undoes it.";
   return [
-    `What the judge has seen: ${verdict === null ? "nothing was judged yet" : verdict.reason}.`,
+    `What the judge has seen: ${verdict === null ? "nothing was judged yet." : verdict.reason}`,
     ...approvalNotes(policy, "promote_now"),
     ...(needed === 0 || status === "paused" ? [] : [pauseFirst]),
   ];

@@ -66,4 +66,5 @@ const nothingKnown: WayBack = {
   previous_version: null,
   previous_is_ready: false,
   open_rollout: null,
+  completed_rollout: null,
 };

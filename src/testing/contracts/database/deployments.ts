@@ -54,6 +54,15 @@ export function describeDeployments(open: OpenDatabase): void {
     await expect(apply(db, setStatus("d9", "deploying", "active"))).rejects.toThrow(NotFoundError);
   });
 
+  test("a failure leaves a deployment alone that was rolled back meanwhile, where it says so", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const failed = { ...setStatus("d1", "deploying", "failed"), unless_rolled_back: true };
+    await expect(apply(db, failed)).rejects.toThrow(ConflictError);
+    await apply(db, setStatus("d1", "pending", "rolled_back"), failed);
+    expect((await db.deployments.get("d1"))?.status).toBe("rolled_back");
+  });
+
   test("a replaced deployment is due to drain after its warm time, once, and not when it is back", async () => {
     const { db } = await open();
     await openEndpointWith(db, 3);

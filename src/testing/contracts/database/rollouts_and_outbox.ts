@@ -62,6 +62,18 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     await expect(db.rollouts.hold(moveOf({ rollout_id: "r9" }))).rejects.toThrow(NotFoundError);
   });
 
+  test("a look that ends after a rollback has begun wakes no rollout that was paused before", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: { ...rolloutOf("r1"), status: "paused" } });
+    const paused = { expected_status: ["paused" as const], status: "paused" as const };
+    await apply(db, moveOf({ ...paused, next_tick_at: null }));
+    await expect(db.rollouts.hold(moveOf(paused))).rejects.toThrow(ConflictError);
+    expect((await db.rollouts.get("r1"))?.next_tick_at).toBeNull();
+    await apply(db, moveOf(paused));
+    await db.rollouts.hold(moveOf(paused));
+  });
+
   test("what was decided at a step that the rollout has left is a conflict, and changes nothing", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);

@@ -47,6 +47,7 @@ export function setDeploymentStatus(
 ): void {
   const found = tables.deployments.get(change.deployment_id);
   if (found === null) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
+  if (change.unless_rolled_back === true && found.status === "rolled_back") return;
   if (!change.from.includes(found.status)) throw lostStatus(found, change.from);
   if (change.to === "active" && isStopping(tables, found)) throw beingStopped(found.deployment_id);
   const changed = change.to === "active" ? activated(found, tables) : found;

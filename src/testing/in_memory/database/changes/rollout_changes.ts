@@ -24,7 +24,10 @@ export function startRollout(
   writeEvent(tables, row, { kind, reason: started, metrics, evidence }, requested_by);
 }
 
-/** Gives the rollout back to whoever ticks next. Without a context the change is the worker's own. */
+/**
+ * Gives the rollout back to whoever ticks next. Without a context the change is the worker's own, which loses where
+ * nothing is to be looked at any more: a rollback has begun meanwhile.
+ */
 export function moveRollout(
   change: ChangeOf<"move_rollout">,
   tables: Tables,
@@ -33,7 +36,9 @@ export function moveRollout(
   const { rollouts } = tables;
   const found = rollouts.get(change.rollout_id);
   if (found === null) throw new NotFoundError(`Rollout ${change.rollout_id} does not exist`);
-  if (found.step_index !== change.expected_step_index || !change.expected_status.includes(found.status)) {
+  const isOverlooked = context === null && found.next_tick_at === null;
+  const isElsewhere = found.step_index !== change.expected_step_index || isOverlooked;
+  if (isElsewhere || !change.expected_status.includes(found.status)) {
     if (change.unless_ended === true && !isRolloutOpen(found)) return;
     throw lostRollout(found, change);
   }
@@ -100,7 +105,7 @@ function requireKeepable({ rollouts }: Tables, row: RolloutRow): void {
 function lostRollout(found: RolloutRow, change: ChangeOf<"move_rollout">): ConflictError {
   const { expected_status: status, expected_step_index: step_index, rollout_id } = change;
   return new ConflictError(
-    `Rollout ${rollout_id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}`,
+    `Rollout ${rollout_id} was expected ${status.join(" or ")} at step ${step_index} and is ${found.status} at step ${found.step_index}${found.next_tick_at === null ? ", and no look is due" : ""}`,
     {
       details: {
         rollout_id,

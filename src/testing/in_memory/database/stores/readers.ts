@@ -102,6 +102,9 @@ export class InMemoryRollbackFacts implements RollbackFactsReader {
     const endpoint = endpoints.get(current.endpoint_name);
     const previous = previousProduction(this.#tables, current);
     const open = rollouts.first((one) => isRolloutOpen(one) && one.endpoint_name === current.endpoint_name);
+    const completed = rollouts.first(
+      (one) => one.status === "completed" && one.deployment_id === current.deployment_id,
+    );
     return {
       current,
       current_version: versions.get(current.model_version_id),
@@ -109,6 +112,7 @@ export class InMemoryRollbackFacts implements RollbackFactsReader {
       previous,
       previous_version: previous && versions.get(previous.model_version_id),
       open_rollout: open && publicRollout(open),
+      completed_rollout: completed && publicRollout(completed),
     };
   }
 }
