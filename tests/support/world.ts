@@ -17,6 +17,7 @@ const DATED: Record<string, string[]> = {
   ml_leases: ["acquired_at", "expires_at"],
   "ml_approvals where used_at is null": ["granted_at", "expires_at"],
   ml_deployments: ["activated_at", "drain_due_at", "stopping_until"],
+  ml_shadow_evidence: ["began_at", "collected_at"],
   ml_rollouts: ["step_started_at", "next_tick_at", "claimed_until"],
   ml_unpaired_predictions: ["read_at"],
   ml_outbox: ["next_attempt_at"],

@@ -216,8 +216,11 @@ export interface RollbackFactsReader {
 export interface ShadowEvidenceStore {
   /** Adds the growth since the last collection, whatever the counters' epoch. */
   collect(deploymentId: string, figures: VersionFigures): Promise<ShadowEvidence>;
-  /** Null when nothing was ever collected. */
-  read(deploymentId: string): Promise<ShadowEvidence | null>;
+  /**
+   * Null when nothing was ever collected. The hours end with the last collection, or now where the counters are seen to be
+   * in the same `epoch` still.
+   */
+  read(deploymentId: string, epoch?: string): Promise<ShadowEvidence | null>;
 }
 
 /** How far the log of each deployment was read. */

@@ -26,7 +26,7 @@ export class PostgresShadowEvidence implements ShadowEvidenceStore {
          collected_at = clock_timestamp()`,
       [deploymentId, figures.epoch, figures.requests, figures.errors, figures.p99_ms],
     );
-    const evidence = await this.read(deploymentId);
+    const evidence = await this.read(deploymentId, figures.epoch);
     if (evidence !== null) return evidence;
     throw new ServiceRefusedError(
       "postgres",
@@ -36,19 +36,27 @@ export class PostgresShadowEvidence implements ShadowEvidenceStore {
 
   /**
    * `p99_ms` is the largest of the counters' lives: the p99 of all answers is never above it, so a gate that reads it
-   * lets nothing slow through.
+   * lets nothing slow through. The hours reach from the activation to what was seen last, less what lies between two of
+   * the counters' lives, in which nobody knows of a mirror.
    */
-  async read(deploymentId: string): Promise<ShadowEvidence | null> {
+  async read(deploymentId: string, epoch: string | null = null): Promise<ShadowEvidence | null> {
     const [evidence] = await this.#database.query(
       shadowEvidenceSchema,
-      `select s.deployment_id,
-         greatest(coalesce(extract(epoch from clock_timestamp() - d.activated_at) / 3600, 0), 0)::float8 as hours,
-         sum(s.requests) as requests, sum(s.errors) as errors, max(s.p99_ms) as p99_ms,
-         max(s.collected_at) as collected_at
-       from ml_shadow_evidence s join ml_deployments d using (deployment_id)
-       where s.deployment_id = $1
-       group by s.deployment_id, d.activated_at`,
-      [deploymentId],
+      `with lives as (
+         select s.*, d.activated_at, lag(s.collected_at) over earlier as left_at,
+           row_number() over (order by s.began_at desc) = 1 as is_last
+         from ml_shadow_evidence s join ml_deployments d using (deployment_id)
+         where s.deployment_id = $1
+         window earlier as (order by s.began_at)
+       )
+       select deployment_id, sum(requests) as requests, sum(errors) as errors, max(p99_ms) as p99_ms,
+         max(collected_at) as collected_at,
+         coalesce(greatest(extract(epoch from
+           max(case when is_last and epoch = $2 then clock_timestamp() else collected_at end) - activated_at
+             - coalesce(sum(greatest(began_at - left_at, interval '0')) filter (where left_at > activated_at), interval '0')
+         ) / 3600, 0), 0)::float8 as hours
+       from lives group by deployment_id, activated_at`,
+      [deploymentId, epoch],
     );
     return evidence ?? null;
   }

@@ -188,7 +188,10 @@ export type Deployment = z.infer<typeof deploymentSchema>;
 /** What a shadow has shown, collected by the deployer from the router; never taken from a caller. */
 export const shadowEvidenceSchema = z.strictObject({
   deployment_id: z.string(),
-  /** Hours since the shadow became active, by the database's clock. */
+  /**
+   * Hours from when the shadow became active to when it was seen last, by the database's clock; those in which the router
+   * was away, from its last figures to its next ones, are none.
+   */
   hours: z.number().min(0),
   requests: z.int().min(0),
   errors: z.int().min(0),

@@ -73,11 +73,9 @@ async function preview(
   shadow: Deployment,
   options: PlanOptions,
 ): Promise<ShadowEvidence | null> {
-  const [stored, figures] = await Promise.all([
-    database.shadowEvidence.read(shadow.deployment_id),
-    endpoints.figures(endpoint.endpoint_name, options),
-  ]);
+  const figures = await endpoints.figures(endpoint.endpoint_name, options);
   const own = figures.find((entry) => entry.deployment_id === shadow.deployment_id);
+  const stored = await database.shadowEvidence.read(shadow.deployment_id, own?.epoch);
   if (own === undefined) return stored;
   const known = stored ?? (await nothingYet(database, shadow));
   return {

@@ -173,6 +173,31 @@ export function describeDeployments(open: OpenDatabase): void {
     expect((await db.shadowEvidence.read("d1"))?.hours).toBeLessThan(1);
   });
 
+  test("hours in which the router was away are none, and go on where the same counters are seen", async () => {
+    const { db, passTime } = await open();
+    await openEndpointWith(db, 1, { target_stage: "shadow" });
+    await apply(db, setStatus("d1", "pending", "active"));
+    const figures = { deployment_id: "d1", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };
+    const collect = (epoch: string) => db.shadowEvidence.collect("d1", { ...figures, epoch });
+    const hours = async (epoch?: string) =>
+      Math.round((await db.shadowEvidence.read("d1", epoch))?.hours ?? -1);
+    await passTime({ hours: 1 });
+    await collect("one");
+    await passTime({ hours: 20 });
+    await collect("two");
+    expect(await hours()).toBe(1);
+    await passTime({ hours: 2 });
+    expect(Math.round((await collect("two")).hours)).toBe(3);
+    await passTime({ hours: 4 });
+    expect([await hours(), await hours("two"), await hours("three")]).toEqual([3, 7, 3]);
+    await collect("three");
+    expect(await hours()).toBe(3);
+    await apply(db, setStatus("d1", "active", "draining", 60), setStatus("d1", "draining", "active"));
+    await passTime({ hours: 5 });
+    await collect("four");
+    expect(await hours()).toBe(5);
+  });
+
   test("evidence for a deployment that does not exist is refused", async () => {
     const { db } = await open();
     const figures = { deployment_id: "d9", epoch: "one", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };

@@ -78,6 +78,7 @@ export interface EvidenceRow {
   requests: number;
   errors: number;
   p99_ms: number | null;
+  began_at: string;
   collected_at: string;
 }
 

@@ -5,6 +5,7 @@ import {
 } from "../../../../agents/model_deployer/domain/entities.ts";
 import type { VersionFigures } from "../../../../agents/model_deployer/domain/rollout.ts";
 import type { Deployments, ShadowEvidenceStore } from "../../../../agents/model_deployer/store_ports.ts";
+import { microsOf } from "../../../clock.ts";
 import { isRouted, isStopping, markDrained } from "../changes/deployment_changes.ts";
 import { inOrder } from "../order.ts";
 import { check } from "../table.ts";
@@ -133,23 +134,28 @@ export class InMemoryShadowEvidence implements ShadowEvidenceStore {
     check(figures.errors >= 0, "ml_shadow_evidence_errors_check");
     const { activated_at } = deployments.require(deploymentId);
     const before = evidence.get(`${deploymentId}/${figures.epoch}`);
-    evidence.put(grown(before, { ...figures, deployment_id: deploymentId, collected_at: clock.now() }));
-    return this.#sum(deploymentId, activated_at);
+    const now = clock.now();
+    const seen = { ...figures, deployment_id: deploymentId, began_at: now, collected_at: now };
+    evidence.put(grown(before, seen));
+    return this.#sum(deploymentId, activated_at, figures.epoch);
   }
 
-  async read(deploymentId: string): Promise<ShadowEvidence | null> {
+  async read(deploymentId: string, epoch: string | null = null): Promise<ShadowEvidence | null> {
     const found = this.#tables.evidence.first((row) => row.deployment_id === deploymentId);
     if (found === null) return null;
-    return this.#sum(deploymentId, this.#tables.deployments.get(deploymentId)?.activated_at ?? null);
+    return this.#sum(deploymentId, this.#tables.deployments.get(deploymentId)?.activated_at ?? null, epoch);
   }
 
-  #sum(deployment_id: string, activatedAt: string | null): ShadowEvidence {
+  #sum(deployment_id: string, activatedAt: string | null, epoch: string | null): ShadowEvidence {
     const { evidence, clock } = this.#tables;
-    const rows = evidence.where((row) => row.deployment_id === deployment_id);
+    const rows = inOrder(
+      evidence.where((row) => row.deployment_id === deployment_id),
+      (row) => row.began_at,
+    );
     const slowest = rows.flatMap(({ p99_ms }) => (p99_ms === null ? [] : [p99_ms]));
     return {
       deployment_id,
-      hours: activatedAt === null ? 0 : Math.max(0, clock.secondsSince(activatedAt) / 3600),
+      hours: activatedAt === null ? 0 : seenFor(rows, activatedAt, epoch, clock.micros()) / 3_600_000_000,
       requests: rows.reduce((sum, row) => sum + row.requests, 0),
       errors: rows.reduce((sum, row) => sum + row.errors, 0),
       p99_ms: slowest.length === 0 ? null : Math.max(...slowest),
@@ -159,11 +165,23 @@ export class InMemoryShadowEvidence implements ShadowEvidenceStore {
   }
 }
 
+/** Microseconds from the activation to what was seen last, less what lies between two of the counters' lives. */
+function seenFor(lives: EvidenceRow[], activatedAt: string, epoch: string | null, now: number): number {
+  const activated = microsOf(activatedAt);
+  const collected = lives.map((life) => microsOf(life.collected_at));
+  const end = lives.at(-1)?.epoch === epoch ? now : Math.max(...collected);
+  const unseen = lives.reduce((sum, life, index) => {
+    const left = collected[index - 1] ?? activated;
+    return left > activated ? sum + Math.max(0, microsOf(life.began_at) - left) : sum;
+  }, 0);
+  return Math.max(0, end - activated - unseen);
+}
+
 function grown(
   before: EvidenceRow | null,
-  { deployment_id, epoch, requests, errors, p99_ms, collected_at }: EvidenceRow,
+  { deployment_id, epoch, requests, errors, p99_ms, began_at, collected_at }: EvidenceRow,
 ): EvidenceRow {
-  if (before === null) return { deployment_id, epoch, requests, errors, p99_ms, collected_at };
+  if (before === null) return { deployment_id, epoch, requests, errors, p99_ms, began_at, collected_at };
   return {
     ...before,
     requests: Math.max(before.requests, requests),
