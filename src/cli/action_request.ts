@@ -1,12 +1,10 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import type { ModelDeployerRequest } from "../agents/model_deployer/state.ts";
-import type { DeployerDatabase } from "../database/index.ts";
+import { type RollbackDatabase, rollbackTarget } from "./rollback_target.ts";
 
 /** A request may need the database to become whole: an endpoint's name stands for what it serves now. */
-export type RequestSource = (
-  database: Pick<DeployerDatabase, "endpoints" | "rollouts" | "deployments">,
-) => Promise<ModelDeployerRequest>;
+export type RequestSource = (database: RollbackDatabase) => Promise<ModelDeployerRequest>;
 type OnRequest = (source: RequestSource) => Promise<void>;
 
 const reasonOption = ["--reason <text>", "why; kept in the history"] as const;
@@ -60,30 +58,9 @@ export function controlRequest(name: ControlName, target: string, reason: string
 export function rollbackRequest(target: string, reason: string): RequestSource {
   return async (database) => ({
     deployment_action: "rollback",
-    current_deployment_id: await deploymentOf(target, database),
+    current_deployment_id: await rollbackTarget(target, database),
     rollback_reason: reason,
   });
-}
-
-/**
- * An endpoint's name stands for the candidate of its open rollout or of a deployment that was cut off, else for what has
- * most of its traffic.
- */
-async function deploymentOf(
-  target: string,
-  { endpoints, rollouts, deployments }: Parameters<RequestSource>[0],
-): Promise<string> {
-  const endpoint = await endpoints.get(target);
-  if (endpoint === null) return target;
-  const open = await rollouts.getOpen(target);
-  if (open !== null) return open.deployment_id;
-  const hasTraffic = (id: string) => (endpoint.weights[id] ?? 0) > 0;
-  const begun = (await deployments.listForEndpoint(target)).find(
-    ({ status, deployment_id: id }) => status === "deploying" && hasTraffic(id),
-  );
-  if (begun !== undefined) return begun.deployment_id;
-  const [largest] = Object.entries(endpoint.weights).sort(([, a], [, b]) => b - a);
-  return largest?.[0] ?? target;
 }
 
 function addRegistration(parent: CommandUnknownOpts, onRequest: OnRequest): void {

@@ -41,6 +41,8 @@ const PATIENCE_MS = 1000;
 const COLLECTIONS = 50;
 /** How many operations are carried on at once beside the looks. */
 const RESUMES = 4;
+/** So long a look that failed is not tried again. */
+const RETRY_SECONDS = 2;
 /** What one rollout, operation, server or delivery may take; each has a signal of its own. */
 const WORK_MS = 60_000;
 
@@ -134,7 +136,8 @@ export class Worker {
 
   async #lookAt(rollout: Rollout, now: string): Promise<void> {
     const { rollout_id } = rollout;
-    const release = () => this.#capabilities.parts.database.rollouts.release(rollout_id);
+    const { rollouts } = this.#capabilities.parts.database;
+    const release = () => rollouts.release(rollout_id, { retry_seconds: RETRY_SECONDS });
     await this.#attempt(rollout_id, async () => {
       try {
         const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, now, signal));

@@ -164,8 +164,11 @@ export interface Rollouts {
    * rolled back is left alone.
    */
   claimDue(options: { limit: number; claim_seconds: number }): Promise<Rollout[]>;
-  /** Gives a claim back, so that the next look need not wait until it runs out. Idempotent. */
-  release(rolloutId: string): Promise<void>;
+  /**
+   * Gives back the claim of a look that failed, so that the next one need not wait until it runs out; where one is due,
+   * it is due no sooner than after `retry_seconds`.
+   */
+  release(rolloutId: string, options: { retry_seconds: number }): Promise<void>;
   /** Keeps a look that moved no traffic. @throws ConflictError when the rollout is no longer as expected. */
   hold(change: ChangeOf<"move_rollout">): Promise<void>;
 }

@@ -43,10 +43,15 @@ export class PostgresRollouts implements Rollouts {
     );
   }
 
-  async release(rolloutId: string): Promise<void> {
-    await this.#database.query(anyRow, "update ml_rollouts set claimed_until = null where rollout_id = $1", [
-      rolloutId,
-    ]);
+  async release(rolloutId: string, options: { retry_seconds: number }): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `update ml_rollouts set claimed_until = null,
+         next_tick_at = case when next_tick_at is not null
+           then greatest(next_tick_at, clock_timestamp() + make_interval(secs => $2)) end
+       where rollout_id = $1`,
+      [rolloutId, options.retry_seconds],
+    );
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {

@@ -167,12 +167,16 @@ test("a rollout that has no way back is a problem with a name", async () => {
   expect(problems.join()).toMatch(/rollout_\w+ has lost its endpoint or one of its deployments/);
 });
 
-test("a rollout whose look failed is looked at again in the next tick", async () => {
+test("a rollout whose look failed is looked at again two seconds later", async () => {
   const given = await givenDeployer();
   await givenRollout(given);
   await makeDue(given);
   given.wire.fail("router.figures", { times: 1 });
   expect((await given.worker.tick()).problems).toHaveLength(1);
+  const paused =
+    "select next_tick_at - clock_timestamp() between '1 s' and '2 s' as is_paused from ml_rollouts";
+  expect(await given.world.sql(paused)).toEqual([{ is_paused: true }]);
+  await given.world.passTime({ seconds: 2 });
   expect((await given.worker.tick()).rollouts).toMatchObject([{ advance: "hold" }]);
 });
 

@@ -140,6 +140,28 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     expect(await db.rollouts.claimDue(options)).toEqual([]);
   });
 
+  test("a rollout whose look failed is due again after the pause, but no sooner than it was due", async () => {
+    const { db, passTime } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    const claim = () => db.rollouts.claimDue({ limit: 5, claim_seconds: 600 });
+    const release = () => db.rollouts.release("r1", { retry_seconds: 30 });
+    expect(await claim()).toHaveLength(1);
+    await release();
+    expect(await claim()).toEqual([]);
+    await passTime({ seconds: 25 });
+    expect(await claim()).toEqual([]);
+    await passTime({ seconds: 6 });
+    expect(await claim()).toHaveLength(1);
+    await db.rollouts.hold(moveOf({ next_tick_at: "2999-01-01T00:00:00Z" }));
+    await release();
+    expect(await db.rollouts.get("r1")).toMatchObject({ next_tick_at: "2999-01-01T00:00:00Z" });
+    await apply(db, moveOf({ status: "paused", next_tick_at: null }));
+    await release();
+    expect((await db.rollouts.get("r1"))?.next_tick_at).toBeNull();
+    await db.rollouts.release("r9", { retry_seconds: 30 });
+  });
+
   test("eight who empty the outbox at once get each entry once, the oldest first", async () => {
     const { db, another } = await open();
     const entries = Array.from({ length: 40 }, (_, n) => ({

@@ -37,9 +37,14 @@ export class InMemoryRollouts implements Rollouts {
     });
   }
 
-  async release(rolloutId: string): Promise<void> {
-    const row = this.#tables.rollouts.get(rolloutId);
-    if (row !== null) this.#tables.rollouts.put({ ...row, claimed_until: null });
+  async release(rolloutId: string, options: { retry_seconds: number }): Promise<void> {
+    const { rollouts, clock } = this.#tables;
+    const row = rollouts.get(rolloutId);
+    if (row === null) return;
+    const due = row.next_tick_at;
+    const isSooner = due !== null && clock.secondsSince(due) > -options.retry_seconds;
+    const next_tick_at = isSooner ? clock.after(options.retry_seconds) : due;
+    rollouts.put({ ...row, claimed_until: null, next_tick_at });
   }
 
   async hold(change: ChangeOf<"move_rollout">): Promise<void> {
