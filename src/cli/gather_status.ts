@@ -99,6 +99,7 @@ function traffic(
 function rolloutView(rollout: Rollout): NonNullable<EndpointStatus["rollout"]> {
   const { rollout_id, status, step_index, steps, pause, verdict, judge_state } = rollout;
   const step = steps[step_index];
+  const isWatched = status === "completed" && rollout.next_tick_at !== null;
   const goesOn = status === "running" && step !== undefined && step_index + 1 < steps.length;
   return {
     rollout_id,
@@ -107,6 +108,7 @@ function rolloutView(rollout: Rollout): NonNullable<EndpointStatus["rollout"]> {
     step_index,
     steps,
     next_step_at: goesOn ? secondsAfter(rollout.step_started_at, step.bake_seconds) : null,
+    watched_until: isWatched ? rollout.watched_until : null,
     pause,
     verdict,
     candidate: judge_state.candidate,

@@ -87,6 +87,8 @@ const rolloutViewSchema = z.strictObject({
   steps: z.array(rolloutStepSchema),
   /** When the step in force has been watched for long enough; null for the last step and a rollout that has ended. */
   next_step_at: instantSchema.nullable(),
+  /** Until when a completed one goes back by itself if it turns bad; null before, and when nobody watches it any more. */
+  watched_until: instantSchema.nullable(),
   pause: pauseSchema.nullable(),
   verdict: verdictSchema.nullable(),
   candidate: z.strictObject({ requests: z.int(), errors: z.int() }),

@@ -47,19 +47,25 @@ const holderText = (holder: string): string => holder.replace(/^([^:]+):(\d+):.*
 type RolloutView = NonNullable<EndpointStatus["rollout"]>;
 
 function rolloutLines(rollout: RolloutView, now: string, paint: Paint): string[] {
-  const { status, steps, step_index, pause, verdict, candidate, baseline } = rollout;
-  if (!isRolloutOpen(rollout)) return endedLines(rollout, paint);
+  const { status, steps, step_index, pause } = rollout;
+  if (!isRolloutOpen(rollout)) return endedLines(rollout, now, paint);
   const path = steps.map((step, index) =>
     index === step_index ? paint.bold(`${step.weight} %`) : `${step.weight} %`,
   );
-  const counted = ({ requests, errors }: RolloutView["candidate"]) =>
-    `${requests} (${requests === 0 ? "none" : `${((100 * errors) / requests).toFixed(2)} %`} failed)`;
   return [
     `${label("rollout")}${status === "paused" ? paint.yellow(status) : status}, step ${step_index + 1} of ${steps.length}: ${path.join(" → ")}${nextStep(rollout, now)}`,
     `${label("")}${paint.dim(rollout.rollout_id)}`,
     ...(pause === null
       ? []
       : [`${label("")}by ${pause.by} for ${duration(secondsBetween(pause.since, now))}: ${pause.reason}`]),
+    ...judgedLines(rollout, paint),
+  ];
+}
+
+function judgedLines({ candidate, baseline, verdict }: RolloutView, paint: Paint): string[] {
+  const counted = ({ requests, errors }: RolloutView["candidate"]) =>
+    `${requests} (${requests === 0 ? "none" : `${((100 * errors) / requests).toFixed(2)} %`} failed)`;
+  return [
     `${label("samples")}candidate ${counted(candidate)}, baseline ${counted(baseline)}`,
     ...(verdict === null ? [] : [`${label("verdict")}${verdictText(verdict, paint)}`]),
   ];
@@ -76,11 +82,17 @@ function changeLines({ last_change: last }: EndpointStatus, paint: Paint): strin
   ];
 }
 
-/** Of one that went back, also why: what is asked first at night. */
-function endedLines({ rollout_id, status, verdict }: RolloutView, paint: Paint): string[] {
+/** Of one that went back, also why: what is asked first at night. One that may still go back is judged as before. */
+function endedLines(rollout: RolloutView, now: string, paint: Paint): string[] {
+  const { rollout_id, status, verdict, watched_until } = rollout;
   const wentBack = status === "rolled_back" || status === "aborted";
+  const watched =
+    watched_until === null
+      ? ""
+      : `, watched for ${duration(Math.max(0, secondsBetween(now, watched_until)))} more`;
   return [
-    `${label("rollout")}${wentBack ? paint.yellow(status.replaceAll("_", " ")) : status} ${paint.dim(rollout_id)}`,
+    `${label("rollout")}${wentBack ? paint.yellow(status.replaceAll("_", " ")) : status}${watched} ${paint.dim(rollout_id)}`,
+    ...(watched_until === null ? [] : judgedLines(rollout, paint)),
     ...(wentBack && verdict !== null ? [`${label("verdict")}${verdictText(verdict, paint)}`] : []),
   ];
 }
