@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
-import { apply, openEndpointWith } from "./acts.ts";
-import { NOW, rolloutOf } from "./fixtures.ts";
+import { apply, claim, openEndpointWith } from "./acts.ts";
+import { NOW, planOf, rolloutOf } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
 function moveOf(overrides: Partial<ChangeOf<"move_rollout">> = {}): ChangeOf<"move_rollout"> {
@@ -140,19 +140,32 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     expect(await db.rollouts.claimDue(options)).toEqual([]);
   });
 
+  test.each(["rollback", "abort"])("no worker is given a rollout in the middle of %s", async (action) => {
+    const { db } = await open();
+    await openEndpointWith(db, 2);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    const claimDue = () => db.rollouts.claimDue({ limit: 5, claim_seconds: 60 });
+    const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: false });
+    const { operation_id: id } = await claim(db, { action });
+    await db.journal.begin(id, planOf(), lease);
+    expect(await claimDue()).toEqual([]);
+    await db.journal.finish(id, { status: "succeeded", result: {} }, [], lease);
+    expect(await claimDue()).toHaveLength(1);
+  });
+
   test("a rollout whose look failed is due again after the pause, but no sooner than it was due", async () => {
     const { db, passTime } = await open();
     await openEndpointWith(db, 2);
     await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
-    const claim = () => db.rollouts.claimDue({ limit: 5, claim_seconds: 600 });
+    const claimDue = () => db.rollouts.claimDue({ limit: 5, claim_seconds: 600 });
     const release = () => db.rollouts.release("r1", { retry_seconds: 30 });
-    expect(await claim()).toHaveLength(1);
+    expect(await claimDue()).toHaveLength(1);
     await release();
-    expect(await claim()).toEqual([]);
+    expect(await claimDue()).toEqual([]);
     await passTime({ seconds: 25 });
-    expect(await claim()).toEqual([]);
+    expect(await claimDue()).toEqual([]);
     await passTime({ seconds: 6 });
-    expect(await claim()).toHaveLength(1);
+    expect(await claimDue()).toHaveLength(1);
     await db.rollouts.hold(moveOf({ next_tick_at: "2999-01-01T00:00:00Z" }));
     await release();
     expect(await db.rollouts.get("r1")).toMatchObject({ next_tick_at: "2999-01-01T00:00:00Z" });

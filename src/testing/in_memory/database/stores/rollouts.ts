@@ -55,12 +55,12 @@ export class InMemoryRollouts implements Rollouts {
     const { clock, operations } = this.#tables;
     if (next_tick_at === null || !clock.hasPassed(next_tick_at)) return false;
     if (claimed_until !== null && !clock.hasPassed(claimed_until)) return false;
-    const rollback = operations.first(
+    const wayBack = operations.first(
       (row) =>
         row.lease_name === endpoint_name &&
-        row.action === "rollback" &&
+        ["rollback", "abort"].includes(row.action) &&
         (row.status === "planned" || row.status === "carrying_out"),
     );
-    return rollback === null;
+    return wayBack === null;
   }
 }
