@@ -1,5 +1,6 @@
 import type { Deployment, WeightSet } from "../agents/model_deployer/domain/entities.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import { isBegun, serving } from "../agents/model_deployer/domain/weights.ts";
 import { ConflictError } from "../agents/model_deployer/errors.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 
@@ -38,15 +39,13 @@ export type RollbackDatabase = Pick<DeployerDatabase, "endpoints" | "rollouts" |
 export function deploymentNamed(seen: SeenEndpoint): string {
   const { endpoint_name, weights, open, deployments } = seen;
   if (open !== null) return open.deployment_id;
-  const hasTraffic = (id: string) => (weights[id] ?? 0) > 0;
-  const begun = deployments.find(({ status, deployment_id: id }) => status === "deploying" && hasTraffic(id));
+  const begun = deployments.find((one) => isBegun(one, weights));
   if (begun !== undefined) return begun.deployment_id;
-  const [largest] = Object.entries(weights).sort(([, a], [, b]) => b - a);
+  const [largest] = serving(weights);
   if (largest === undefined) return endpoint_name;
-  const [serving] = largest;
-  const bad = justRolledBack(serving, seen);
-  if (bad !== null) throw alreadyRolledBack(bad, serving, seen);
-  return serving;
+  const bad = justRolledBack(largest, seen);
+  if (bad !== null) throw alreadyRolledBack(bad, largest, seen);
+  return largest;
 }
 
 interface RolledBack {
@@ -56,8 +55,8 @@ interface RolledBack {
 }
 
 /** The last that was taken from production in favour of what serves; a deployment that began later is no such thing. */
-function justRolledBack(serving: string, { deployments, now }: SeenEndpoint): RolledBack | null {
-  const position = deployments.findIndex(({ deployment_id: id }) => id === serving);
+function justRolledBack(largest: string, { deployments, now }: SeenEndpoint): RolledBack | null {
+  const position = deployments.findIndex(({ deployment_id: id }) => id === largest);
   const rolledBack = deployments.slice(0, Math.max(0, position)).flatMap((one): RolledBack[] => {
     const { deployment_id, target_stage, status, rolled_back_at: at, rollback_reason } = one;
     if (target_stage !== "production" || status !== "rolled_back" || at === null) return [];
@@ -68,12 +67,12 @@ function justRolledBack(serving: string, { deployments, now }: SeenEndpoint): Ro
   return last !== undefined && last.seconds <= JUST_NOW_SECONDS ? last : null;
 }
 
-function alreadyRolledBack(bad: RolledBack, serving: string, { endpoint_name }: SeenEndpoint): ConflictError {
+function alreadyRolledBack(bad: RolledBack, largest: string, { endpoint_name }: SeenEndpoint): ConflictError {
   const { deployment_id: id, reason } = bad;
   const seconds = Math.floor(bad.seconds);
   return new ConflictError(
-    `${id} of ${endpoint_name} was rolled back ${seconds} s ago (${reason}), and ${serving} serves now. Nothing was changed. To take that one back too: model-deployer rollback ${serving} --reason "..."`,
+    `${id} of ${endpoint_name} was rolled back ${seconds} s ago (${reason}), and ${largest} serves now. Nothing was changed. To take that one back too: model-deployer rollback ${largest} --reason "..."`,
     // Nothing unmet: given again, the same command would take the wrong one.
-    { details: { unmet: [], rolled_back: { deployment_id: id, reason, seconds }, serving } },
+    { details: { unmet: [], rolled_back: { deployment_id: id, reason, seconds }, serving: largest } },
   );
 }

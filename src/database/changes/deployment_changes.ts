@@ -60,17 +60,9 @@ export async function setDeploymentStatus(
     [change.deployment_id, change.from, change.to, change.rollback_reason, change.keep_warm_seconds],
   );
   if (changed.length > 0) return;
-  const isLeft = change.unless_rolled_back === true && (await isRolledBack(tx, change.deployment_id));
-  if (!isLeft) throw await lostStatus(tx, change.deployment_id, change.from);
-}
-
-async function isRolledBack(tx: Queries, id: string): Promise<boolean> {
-  const found = await tx.query(
-    idRow,
-    "select deployment_id as id from ml_deployments where deployment_id = $1 and status = 'rolled_back'",
-    [id],
-  );
-  return found.length > 0;
+  const found = await statusOf(tx, change.deployment_id);
+  if (change.unless_rolled_back === true && found?.status === "rolled_back") return;
+  throw lostStatus(change.deployment_id, found, change.from);
 }
 
 /** The first time counts. @throws NotFoundError */
@@ -95,7 +87,8 @@ export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">)
      returning deployment_id as id`,
     [change.deployment_id, STOPPABLE_STATUSES],
   );
-  if (changed.length === 0) throw await lostStatus(tx, change.deployment_id, STOPPABLE_STATUSES);
+  if (changed.length > 0) return;
+  throw lostStatus(change.deployment_id, await statusOf(tx, change.deployment_id), STOPPABLE_STATUSES);
 }
 
 /**
@@ -130,19 +123,25 @@ function isStopping(id: string): ConflictError {
 
 const statusRow = z.strictObject({ status: deploymentStatusSchema, stopping: z.boolean() });
 
-async function lostStatus(
-  tx: Queries,
-  id: string,
-  expected: readonly DeploymentStatus[],
-): Promise<ConflictError | NotFoundError> {
+type Status = z.infer<typeof statusRow>;
+
+async function statusOf(tx: Queries, id: string): Promise<Status | null> {
   const [row] = await tx.query(
     statusRow,
     `select status, coalesce(stopping_until > clock_timestamp(), false) as stopping
      from ml_deployments where deployment_id = $1`,
     [id],
   );
-  if (row === undefined) return new NotFoundError(`Deployment ${id} does not exist`);
-  const { stopping, ...found } = row;
+  return row ?? null;
+}
+
+function lostStatus(
+  id: string,
+  status: Status | null,
+  expected: readonly DeploymentStatus[],
+): ConflictError | NotFoundError {
+  if (status === null) return new NotFoundError(`Deployment ${id} does not exist`);
+  const { stopping, ...found } = status;
   if (stopping && expected.includes(found.status)) return isStopping(id);
   return new ConflictError(
     `Deployment ${id} was expected to be ${expected.join(" or ")} and is ${found.status}`,

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import {
   experimentSchema,
   gatePolicySchema,
@@ -8,7 +6,8 @@ import {
   type GatePolicy,
   type NewGatePolicy,
 } from "../../agents/model_deployer/domain/entities.ts";
-import { ConflictError, InvalidRequestError } from "../../agents/model_deployer/errors.ts";
+import { ConflictError } from "../../agents/model_deployer/errors.ts";
+import { newGatePolicy } from "../gate_policy.ts";
 import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
 import { anyRow, type Database } from "../pool.ts";
 
@@ -73,15 +72,7 @@ export class MLExperimentRepository implements Experiments {
    * ServiceRefusedError unless DATABASE_URL names the tables' owner
    */
   async setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy> {
-    const usual = {
-      during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
-      maximum_shadow_disagreement: policy.maximum_shadow_disagreement ?? null,
-      approvals_by_move: policy.approvals_by_move ?? {},
-    };
-    const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
-    // Whatever could not be read again would be in force for ever: a policy is never edited.
-    const { error } = gatePolicySchema.safeParse(stored);
-    if (error !== undefined) throw new InvalidRequestError(`No gate policy: ${z.prettifyError(error)}`);
+    const stored = newGatePolicy(policy);
     await this.#owner.query(
       anyRow,
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,

@@ -13,7 +13,7 @@ import { endRollout, type Ending, goOn, holdStill } from "./rollback_of_rollout.
 import type { Rollout, Verdict } from "./rollout.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
 import { setStage, type StageMove } from "./stage_moves.ts";
-import { allTo } from "./weights.ts";
+import { allTo, isBegun } from "./weights.ts";
 
 export interface RollbackFacts {
   current: Deployment | null;
@@ -71,12 +71,11 @@ export function decideRollback(
 /** A deployment that was cut off after its first traffic has no rollout yet, and is rolled back all the same. */
 function obstacleTo(current: Deployment, open: Rollout | null, endpoint: Endpoint | null): string | null {
   const id = current.deployment_id;
-  const hasTraffic = (endpoint?.weights[id] ?? 0) > 0;
-  const isBegun = open?.deployment_id === id || (current.status === "deploying" && hasTraffic);
+  const isCandidate = open?.deployment_id === id || isBegun(current, endpoint?.weights ?? {});
   if (current.target_stage !== "production") {
     return `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`;
   }
-  if (current.status !== "active" && !isBegun) {
+  if (current.status !== "active" && !isCandidate) {
     return `${id} is ${current.status}; only an active production deployment can be rolled back.`;
   }
   if (open?.baseline_deployment_id === id) {

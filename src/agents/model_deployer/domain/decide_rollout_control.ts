@@ -138,6 +138,7 @@ function promoteNow(
       `${candidate.deployment_id} is bad and gets no more traffic: ${verdict.reason} It is rolled back at the next look, or at once by an abort.`,
     );
   }
+  const judged = { ...rollout, verdict };
   const needed = approvalsNeeded(facts.policy, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
   return propose({
@@ -155,8 +156,8 @@ function promoteNow(
     draft: promotedAnswer(standing),
     approvals_needed: needed,
     generation: endpoint.generation,
-    notes: promoteNowNotes({ ...rollout, verdict }, facts.policy, needed),
-    evidence: { rollout: rolloutEvidence({ ...rollout, verdict }), gate_policy: facts.policy },
+    notes: promoteNowNotes(judged, facts.policy, needed),
+    evidence: { rollout: rolloutEvidence(judged), gate_policy: facts.policy },
     names: namesOf({ deployments: [candidate, facts.previous], rollouts: [rollout] }),
   });
 }

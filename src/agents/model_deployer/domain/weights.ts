@@ -1,4 +1,4 @@
-import type { WeightSet } from "./entities.ts";
+import type { Deployment, WeightSet } from "./entities.ts";
 
 /** All traffic to one deployment. */
 export function allTo(deploymentId: string): WeightSet {
@@ -22,4 +22,9 @@ export function serving(weights: WeightSet): string[] {
     .filter(([, weight]) => weight > 0)
     .sort(([, a], [, b]) => b - a)
     .map(([deploymentId]) => deploymentId);
+}
+
+/** It is being made and has traffic already: where no rollout tells of it, it was cut off in between. */
+export function isBegun({ status, deployment_id }: Deployment, weights: WeightSet): boolean {
+  return status === "deploying" && (weights[deployment_id] ?? 0) > 0;
 }

@@ -1,14 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import {
   type Experiment,
   experimentSchema,
   type GatePolicy,
-  gatePolicySchema,
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
 } from "../../../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, InvalidRequestError } from "../../../../agents/model_deployer/errors.ts";
+import { newGatePolicy } from "../../../../database/gate_policy.ts";
 import type { Experiments } from "../../../../agents/model_deployer/store_ports.ts";
 import { check } from "../table.ts";
 import type { Tables } from "../tables.ts";
@@ -54,14 +52,7 @@ export class InMemoryExperiments implements Experiments {
   }
 
   async setGatePolicy(experimentId: string, policy: NewGatePolicy): Promise<GatePolicy> {
-    const usual = {
-      during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
-      maximum_shadow_disagreement: policy.maximum_shadow_disagreement ?? null,
-      approvals_by_move: policy.approvals_by_move ?? {},
-    };
-    const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
-    const { error } = gatePolicySchema.safeParse(stored);
-    if (error !== undefined) throw new InvalidRequestError(`No gate policy: ${z.prettifyError(error)}`);
+    const stored = newGatePolicy(policy);
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
     }
