@@ -4,18 +4,18 @@ POST /predict      the pipeline's contract
 POST /invocations  MLflow's scoring protocol
 GET  /info         which bento, artifact and deployment answers
 GET  /sample       a scoring request that this model should be able to answer
+GET  /health       whether it would take a request, and what its predictions do; told by the event loop alone
 
 Environment: MODEL_DEPLOYER_DEPLOYMENT_ID, MODEL_DEPLOYER_PREDICTION_LOG (a path; unset writes no log),
 MODEL_DEPLOYER_PREDICTION_THREADS.
 """
 
-import asyncio
 import json
 import os
 import sys
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from datetime import datetime, timezone
 
 import bentoml
@@ -26,12 +26,16 @@ from starlette.routing import Route
 from model_input import BadInput, PredictRequest, from_features, from_invocation
 from model_runtime import ModelRuntime, blames_input, has_no_json, read_description
 from prediction_log import PredictionLog
+from prediction_pool import Busy, HungUp, PredictionPool, TooLong
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL_DIRECTORY = os.path.join(HERE, "model")
 PREPROCESSING_DIRECTORY = os.path.join(HERE, "preprocessing")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_LOGGED_ROWS = 32
+QUEUE = 64
+PREDICTION_SECONDS = 14.0
+RETRY_AFTER = {"retry-after": "1"}
 DEPLOYMENT_ID = os.environ.get("MODEL_DEPLOYER_DEPLOYMENT_ID", "")
 # Sent by the deployer's own readiness checks with the deployment id, so that they don't count as predictions.
 PROBE_HEADER = "x-model-deployer-probe"
@@ -42,7 +46,7 @@ with open(os.path.join(HERE, "service.json"), encoding="utf-8") as settings_file
 read_description(MODEL_DIRECTORY)
 
 prediction_log = PredictionLog(os.environ.get("MODEL_DEPLOYER_PREDICTION_LOG"))
-threads = ThreadPoolExecutor(int(os.environ.get("MODEL_DEPLOYER_PREDICTION_THREADS", "8")), "predict")
+pool = PredictionPool(int(os.environ.get("MODEL_DEPLOYER_PREDICTION_THREADS", "8")), QUEUE, PREDICTION_SECONDS)
 loaded = {}
 
 
@@ -50,9 +54,9 @@ class TooLarge(Exception):
     pass
 
 
-def answer(content, status=200):
+def answer(content, status=200, headers=None):
     body = json.dumps(content, separators=(",", ":"), allow_nan=False, default=str).encode("utf-8")
-    return Response(body, status, media_type="application/json")
+    return Response(body, status, headers, "application/json")
 
 
 async def read_body(request):
@@ -166,10 +170,34 @@ def handler_of(work):
             return answer({"error": f"the body is larger than {MAX_BODY_BYTES} bytes"}, 413)
         request_id = request.headers.get("x-request-id", "")[:200] or None
         is_probe = DEPLOYMENT_ID != "" and request.headers.get(PROBE_HEADER) == DEPLOYMENT_ID
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, carry_out, work, body, request_id, is_probe)
+        try:
+            call = partial(carry_out, work, body, request_id, is_probe)
+            return await pool.run(call, partial(hung_up, request))
+        except Busy:
+            return answer({"error": f"all {pool.threads} prediction threads are taken: try again"}, 503, RETRY_AFTER)
+        except TooLong:
+            return answer({"error": f"the prediction took longer than {pool.seconds:g} s"}, 504)
+        except HungUp:
+            return Response(status_code=499)
 
     return handle
+
+
+async def hung_up(request):
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def health(request):
+    predictions = pool.figures()
+    return answer(
+        {
+            "deployment_id": DEPLOYMENT_ID or None,
+            "bento_tag": SETTINGS["bento_tag"],
+            "ready": "runtime" in loaded and predictions["hung"] < predictions["threads"],
+            "predictions": predictions,
+        }
+    )
 
 
 async def info(request):
@@ -195,6 +223,7 @@ app = Starlette(
         Route("/invocations", handler_of(predict_many), methods=["POST"]),
         Route("/info", info, methods=["GET"]),
         Route("/sample", sample, methods=["GET"]),
+        Route("/health", health, methods=["GET"]),
     ]
 )
 

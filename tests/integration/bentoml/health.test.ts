@@ -1,0 +1,77 @@
+import { connect } from "node:net";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { pollUntil } from "../../../src/testing/poll.ts";
+import { openWorkshop, resources, type Workshop } from "./workshop.ts";
+
+const threads = 8;
+const deployment_id = "dep_health";
+const healthSchema = z.strictObject({
+  deployment_id: z.literal(deployment_id),
+  bento_tag: z.literal("e2i_waiting_when_told:v1"),
+  ready: z.boolean(),
+  predictions: z.strictObject({
+    threads: z.literal(threads),
+    under_way: z.int(),
+    waiting: z.int(),
+    hung: z.int(),
+    oldest_seconds: z.number(),
+  }),
+});
+
+let workshop: Workshop;
+let address: { host: string; port: number };
+
+beforeAll(async () => {
+  workshop = await openWorkshop();
+  const bento_tag = await workshop.pack("waiting_when_told");
+  const signal = AbortSignal.timeout(400_000);
+  address = await workshop.server.start({ deployment_id, bento_tag, resources }, { signal });
+}, 1_200_000);
+
+afterAll(async () => {
+  await workshop.close();
+}, 120_000);
+
+const url = () => `http://${address.host}:${address.port}`;
+
+async function health(): Promise<z.infer<typeof healthSchema>> {
+  const response = await fetch(`${url()}/health`, { signal: AbortSignal.timeout(60_000) });
+  return healthSchema.parse(await response.json());
+}
+
+describe("GET /health", () => {
+  it("answers while every thread is taken and bodies trickle in", async () => {
+    expect(await health()).toMatchObject({ ready: true, predictions: { under_way: 0, waiting: 0, hung: 0 } });
+    const senders = Array.from({ length: 50 }, () => {
+      const socket = connect(address.port, address.host);
+      socket.on("error", () => undefined); // the server may end it first
+      socket.write("POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{");
+      return socket;
+    });
+    const features = {
+      "mean radius": 25,
+      "mean texture": 10,
+      "mean perimeter": 120,
+      "mean area": 1001,
+      "mean smoothness": 0.1,
+    };
+    const answers = Array.from({ length: threads + 2 }, async () => {
+      const body = JSON.stringify({ features });
+      const response = await fetch(`${url()}/predict`, { method: "POST", body });
+      return response.status;
+    });
+    const taken = async () => {
+      const { predictions } = await health();
+      return predictions.under_way === threads && predictions.waiting === 2 ? predictions : null;
+    };
+    const figures = await pollUntil(taken, { what: "all threads taken", deadlineMs: 60_000 });
+    expect(figures.oldest_seconds).toBeGreaterThan(0);
+    await writeFile(join(workshop.directory, "run", "homes", deployment_id, "tmp", "go_on"), "");
+    expect(await Promise.all(answers)).toEqual(Array(threads + 2).fill(200));
+    expect(await health()).toMatchObject({ ready: true, predictions: { under_way: 0, waiting: 0, hung: 0 } });
+    for (const socket of senders) socket.destroy();
+  });
+});
