@@ -30,6 +30,11 @@ export function addActions(parent: CommandUnknownOpts, onRequest: OnRequest): vo
     .description("bring back what served before; the target is an endpoint or its deployment")
     .requiredOption(...reasonOption)
     .action((target, { reason }) => onRequest(rollbackRequest(target, reason)));
+  parent
+    .command("remove <deployment>")
+    .description("take the server of a deployment away: of staging, of a shadow, or of one that has ended")
+    .requiredOption(...reasonOption)
+    .action((deployment, { reason }) => onRequest(removalRequest(deployment, reason)));
   for (const [name, description] of CONTROLS) {
     parent
       .command(`${name} <target>`)
@@ -61,6 +66,10 @@ export function rollbackRequest(target: string, reason: string): RequestSource {
     current_deployment_id: await rollbackTarget(target, database),
     rollback_reason: reason,
   });
+}
+
+export function removalRequest(deployment: string, reason: string): RequestSource {
+  return async () => ({ deployment_action: "remove", deployment_id: deployment, removal_reason: reason });
 }
 
 function addRegistration(parent: CommandUnknownOpts, onRequest: OnRequest): void {

@@ -12,6 +12,7 @@ import { addPrincipals } from "./principals.ts";
 import { addReconcile } from "./reconcile.ts";
 import { addResumeOperation } from "./resume_operation.ts";
 import { addRollback } from "./rollback.ts";
+import { addRemove } from "./remove.ts";
 import { addRevoke } from "./revoke.ts";
 import { addRolloutControls } from "./rollout_controls.ts";
 import { type Globals, Invocation, type Openers, type Report, runCommand } from "./runner.ts";
@@ -34,6 +35,7 @@ const commands: ((program: CommandUnknownOpts, execute: Execute) => void)[] = [
   addRevoke,
   addRolloutControls,
   addRollback,
+  addRemove,
   addHistory,
   addDoctor,
   addReconcile,

@@ -19,6 +19,7 @@ const CALL_OF = {
   want_route: "journal.record",
   apply_route: "router.apply",
   stop_server: "server.stop",
+  drain_server: "server.stop",
   close_endpoint: "router.close",
 } as const satisfies Record<Step["step"], string>;
 

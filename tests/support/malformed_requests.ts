@@ -32,7 +32,7 @@ export interface Malformed {
 /** Where an object is expected, one of another kind is told by what it lacks. */
 const OBJECTS = ["shap_analysis", "autoscaling", "rollout"];
 
-const actions = fc.constantFrom<Action>("register", "promote", "deploy", "rollback", "advance");
+const actions = fc.constantFrom<Action>("register", "promote", "deploy", "rollback", "remove", "advance");
 
 function isRefused(name: string, takes: Takes): boolean {
   const hostile = hostileValues[name];

@@ -19,6 +19,7 @@ export const validRequests = {
     rollout: { steps: STEPS, judge: { alpha: 0.05 } },
   },
   rollback: { current_deployment_id: "deploy_1", rollback_reason: "wrong scores" },
+  remove: { deployment_id: "deploy_1", removal_reason: "it hangs" },
   advance: { rollout_id: "rollout_1" },
 } as const;
 export type Action = keyof typeof validRequests;
@@ -63,6 +64,7 @@ export const places: Readonly<Record<Action, readonly Place[]>> = {
     ...at("positive numbers", "rollout.steps.0.bake_seconds"),
   ],
   rollback: [...everywhere, ...at("nothing", "current_deployment_id"), ...at("text", "rollback_reason")],
+  remove: [...everywhere, ...at("nothing", "deployment_id"), ...at("text", "removal_reason")],
   advance: [...everywhere, ...at("nothing", "rollout_id")],
 };
 
@@ -71,5 +73,6 @@ export const requiredFields: Readonly<Record<Action, readonly string[]>> = {
   promote: ["model_version_id", "target_stage"],
   deploy: ["model_version_id", "target_stage"],
   rollback: ["current_deployment_id", "rollback_reason"],
+  remove: ["deployment_id", "removal_reason"],
   advance: ["rollout_id"],
 };

@@ -5,6 +5,7 @@ import { advancePlanner } from "./nodes/advance.ts";
 import { deployPlanner } from "./nodes/deploy.ts";
 import { promotePlanner } from "./nodes/promote.ts";
 import { registerPlanner } from "./nodes/register.ts";
+import { removalPlanner } from "./nodes/removal.ts";
 import { rollbackPlanner } from "./nodes/rollback.ts";
 import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
 import { OperationRunner, type Planner } from "./operation_runner.ts";
@@ -38,9 +39,9 @@ export async function capabilitiesOf(source: CapabilitySource): Promise<Capabili
 export function createCapabilities(parts: Parts, settings: Settings): Capabilities {
   const registry = new RegistryManager(parts.registry, parts.database);
   const orchestrator = new DeploymentOrchestrator(parts);
-  const endpoints = new EndpointManager(parts);
-  const executor = new StepExecutor({ registry, orchestrator, endpoints });
   const draining = new ServerDraining(parts);
+  const endpoints = new EndpointManager(parts);
+  const executor = new StepExecutor({ registry, orchestrator, endpoints, draining });
   return {
     parts,
     settings,
@@ -55,6 +56,7 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
       promote: promotePlanner(parts, endpoints),
       deploy: deployPlanner(parts, endpoints, settings),
       rollback: rollbackPlanner(parts, endpoints),
+      remove: removalPlanner(parts, endpoints),
       ...rolloutControlPlanners(parts, endpoints, settings),
       advance: advancePlanner(parts, endpoints, settings),
     },

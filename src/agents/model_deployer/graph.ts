@@ -21,6 +21,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addNode("promote", actionSubgraph(capabilities))
     .addNode("deploy", actionSubgraph(capabilities))
     .addNode("rollback", actionSubgraph(capabilities))
+    .addNode("remove", actionSubgraph(capabilities))
     .addNode("control_rollout", actionSubgraph(capabilities))
     .addNode("advance", actionSubgraph(capabilities))
     .addNode("report", async (state, runtime) => report(await capabilitiesOf(capabilities), state, runtime))
@@ -30,6 +31,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addEdge("promote", "report")
     .addEdge("deploy", "report")
     .addEdge("rollback", "report")
+    .addEdge("remove", "report")
     .addEdge("control_rollout", "report")
     .addEdge("advance", "report")
     .addEdge("report", END)
@@ -39,7 +41,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
 
 export type ModelDeployerGraph = ReturnType<typeof createModelDeployerGraph>;
 
-type ActionNode = "register" | "promote" | "deploy" | "rollback" | "control_rollout" | "advance";
+type ActionNode = "register" | "promote" | "deploy" | "rollback" | "remove" | "control_rollout" | "advance";
 
 function routeByAction(state: ModelDeployerStateValue): ActionNode | typeof END {
   const action = state.action_request?.action;

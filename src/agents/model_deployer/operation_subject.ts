@@ -17,13 +17,10 @@ export async function subjectOf(request: ActionRequest, database: Database): Pro
       const version = await database.modelVersions.get(request.model_version_id);
       return { experiment_id: version?.experiment_id ?? null, endpoint_name: null };
     }
-    case "rollback": {
-      const deployment = await database.deployments.get(request.current_deployment_id);
-      return {
-        experiment_id: deployment?.experiment_id ?? null,
-        endpoint_name: deployment?.endpoint_name ?? null,
-      };
-    }
+    case "rollback":
+      return ofDeployment(request.current_deployment_id, database);
+    case "remove":
+      return ofDeployment(request.deployment_id, database);
     case "pause":
     case "resume":
     case "abort":
@@ -39,6 +36,14 @@ export async function subjectOf(request: ActionRequest, database: Database): Pro
     default:
       return request satisfies never;
   }
+}
+
+async function ofDeployment(deploymentId: string, database: Database): Promise<Subject> {
+  const deployment = await database.deployments.get(deploymentId);
+  return {
+    experiment_id: deployment?.experiment_id ?? null,
+    endpoint_name: deployment?.endpoint_name ?? null,
+  };
 }
 
 async function ofRollout(rolloutId: string, database: Database): Promise<Subject> {

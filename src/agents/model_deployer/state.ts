@@ -4,7 +4,7 @@ import { CheckedState } from "./checked_state.ts";
 import { type Answer, answerSchema } from "./domain/answer.ts";
 import { autoscalingSchema, stageSchema } from "./domain/entities.ts";
 import { planDifferenceSchema } from "./domain/plan_difference.ts";
-import { actionRequestSchema, rolloutRequestSchema } from "./domain/requests.ts";
+import { actionRequestSchema, ASKED_ACTIONS, rolloutRequestSchema } from "./domain/requests.ts";
 
 /**
  * Fields that come from a caller are taken as they are and parsed by `validate_request`, so that a bad one ends in a
@@ -44,10 +44,7 @@ export const neighbourFields = {
 };
 
 export const requestFields = {
-  deployment_action: given(
-    z.enum(["register", "promote", "deploy", "rollback", "pause", "resume", "abort", "promote_now", "retry"]),
-    "what to do",
-  ),
+  deployment_action: given(z.enum(ASKED_ACTIONS), "what to do"),
   request_id: given(text, "makes the request idempotent: the same id and body get the same answer"),
   experiment_id: given(text, "register: the experiment, which must exist"),
   mlflow_run_id: given(text, "register: the finished run"),
@@ -75,6 +72,8 @@ export const requestFields = {
   ),
   current_deployment_id: given(text, "rollback: the active production deployment that is bad"),
   rollback_reason: given(text, "rollback: why; kept in the history"),
+  deployment_id: given(text, "remove: the deployment whose server is to go"),
+  removal_reason: given(text, "remove: why; kept in the history"),
   rollout_id: given(text, "pause, resume, abort, promote_now, retry: the rollout; or its endpoint_name"),
   endpoint_name: given(text, "pause, resume, abort, promote_now, retry: the endpoint, for its last rollout"),
   rollout_reason: given(text, "pause, resume, abort, promote_now, retry: why; kept in the history"),
@@ -213,6 +212,8 @@ export const requestStateSchema = z.strictObject({
   rollout: rolloutRequestSchema.optional(),
   current_deployment_id: z.string().optional(),
   rollback_reason: z.string().optional(),
+  deployment_id: z.string().optional(),
+  removal_reason: z.string().optional(),
   rollout_id: z.string().optional(),
   endpoint_name: z.string().optional(),
   rollout_reason: z.string().optional(),

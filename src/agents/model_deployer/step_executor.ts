@@ -5,6 +5,7 @@ import type { Step } from "./domain/plan.ts";
 import type { EndpointManager } from "./endpoint_manager.ts";
 import type { CallOptions } from "./ports.ts";
 import type { RegistryManager } from "./registry_manager.ts";
+import type { ServerDraining } from "./server_draining.ts";
 
 /** What a step found or did, and what the database has to change together with its record. */
 export interface StepOutcome {
@@ -17,15 +18,18 @@ export class StepExecutor {
   readonly #registry: RegistryManager;
   readonly #orchestrator: DeploymentOrchestrator;
   readonly #endpoints: EndpointManager;
+  readonly #draining: ServerDraining;
 
   constructor(parts: {
     registry: RegistryManager;
     orchestrator: DeploymentOrchestrator;
     endpoints: EndpointManager;
+    draining: ServerDraining;
   }) {
     this.#registry = parts.registry;
     this.#orchestrator = parts.orchestrator;
     this.#endpoints = parts.endpoints;
+    this.#draining = parts.draining;
   }
 
   async execute(step: Step, options: CallOptions): Promise<StepOutcome> {
@@ -44,6 +48,8 @@ export class StepExecutor {
         return { result: await this.#orchestrator.start(step, options), changes: [] };
       case "stop_server":
         return { result: await this.#orchestrator.stop(step, options), changes: [] };
+      case "drain_server":
+        return { result: await this.#draining.drainOne(step.deployment_id, options), changes: [] };
       case "open_endpoint": {
         const opened = await this.#endpoints.open(step, options);
         const { endpoint_name, experiment_id } = step;

@@ -127,9 +127,14 @@ export interface Deployments {
   getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
   /**
    * Deployments whose time of being kept warm is over, that no route names and whose server was not yet stopped. Each
-   * is given to one caller for `claim_seconds`, in which it neither becomes active nor gets traffic.
+   * is given to one caller for `claim_seconds`, in which it neither becomes active nor gets traffic. With a
+   * `deployment_id` it is that one or none.
    */
-  claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]>;
+  claimForDraining(options: {
+    limit: number;
+    claim_seconds: number;
+    deployment_id?: string;
+  }): Promise<Deployment[]>;
   /** Has a server stopped that runs though it was stopped before; nothing else is drained anew. */
   drainAgain(deploymentId: string): Promise<void>;
   /** Says that its server is stopped, and gives the claim back. @throws ConflictError when it serves again */

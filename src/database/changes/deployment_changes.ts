@@ -32,7 +32,7 @@ export async function insertDeployment(
 
 /**
  * The first `active` sets `activated_at`; each return to `active` takes back that the server was to be stopped. A
- * shadow that becomes active again begins its hours anew. `rolled_back` sets `rolled_back_at`.
+ * shadow that becomes active again begins its hours anew. The first `rolled_back` sets `rolled_back_at`.
  * @throws ConflictError when the status has moved, or for `active` while its server is being stopped
  */
 export async function setDeploymentStatus(
@@ -48,7 +48,7 @@ export async function setDeploymentStatus(
          when $3 = 'active' and status <> 'active' and (activated_at is null or target_stage = 'shadow')
            then clock_timestamp()
          else activated_at end,
-       rolled_back_at = case when $3 = 'rolled_back' then clock_timestamp() else rolled_back_at end,
+       rolled_back_at = case when $3 = 'rolled_back' and status <> 'rolled_back' then clock_timestamp() else rolled_back_at end,
        drain_due_at = case
          when $3 = 'active' then null
          when $5::float8 is not null then clock_timestamp() + make_interval(secs => $5::float8)

@@ -64,7 +64,7 @@ export class MLDeploymentRepository implements Deployments {
   }
 
   /** Locks the endpoints first, as whoever changes a route does: see `requireNoneIsStopping`. */
-  async claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]> {
+  async claimForDraining(options: Parameters<Deployments["claimForDraining"]>[0]): Promise<Deployment[]> {
     return this.#database.transaction(async (tx) => {
       await tx.query(
         anyRow,
@@ -76,7 +76,8 @@ export class MLDeploymentRepository implements Deployments {
         deploymentSchema,
         `with due as (
            select d.deployment_id from ml_deployments d
-           where ${DUE_TO_DRAIN} and d.status = any ($3::deployment_status_enum[]) and not exists (
+           where ${DUE_TO_DRAIN} and d.status = any ($3::deployment_status_enum[])
+             and ($4::text is null or d.deployment_id = $4) and not exists (
              select from ml_endpoints e where e.endpoint_name = d.endpoint_name and ${isRouted("d", "e")}
            )
            order by d.drain_due_at, d.deployment_id limit $1 for update skip locked
@@ -84,7 +85,7 @@ export class MLDeploymentRepository implements Deployments {
          update ml_deployments d set stopping_until = clock_timestamp() + make_interval(secs => $2)
          from due where d.deployment_id = due.deployment_id
          returning ${deploymentColumns}`,
-        [options.limit, options.claim_seconds, STOPPABLE_STATUSES],
+        [options.limit, options.claim_seconds, STOPPABLE_STATUSES, options.deployment_id ?? null],
       );
     });
   }

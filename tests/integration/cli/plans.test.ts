@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { planReportSchema } from "../../../src/cli/schemas.ts";
-import { cli, jsonOf, normalised } from "../../support/given_cli.ts";
+import { applyReportSchema, planReportSchema } from "../../../src/cli/schemas.ts";
+import { cli, jsonErrorOf, jsonOf, normalised } from "../../support/given_cli.ts";
 import {
   ENDPOINT,
   givenDeployer,
@@ -71,4 +71,34 @@ test("a rollout that has ended is watched for one look, and what is over is not 
   expect(late.code).toBe(5);
   expect(late.err).toContain("is rolled_back and cannot be paused");
   expect(late.err).not.toContain("may succeed");
+});
+
+test("a removal shows what goes and asks nobody where nobody sits; production is refused with the reason", async () => {
+  const given = await givenDeployer();
+  const { deployment } = await givenInProduction(given, "run1");
+  const shadowed = await givenReadyForProduction(given, "run2");
+  const shadow = (await given.db.endpoints.get(ENDPOINT))?.mirror_deployment_id ?? "";
+  const words = ["remove", shadow, "--reason", "it leaks"];
+  const { out, code } = await cli(given, ["plan", ...words]);
+  expect(code).toBe(0);
+  expect(normalised(out)).toMatchInlineSnapshot(`
+    "Remove <deploy 1>, which serves e2i_remission:v2 at shadow on e2i_remission.
+      mirror      e2i_remission
+                  - e2i_remission v2
+      deployment  e2i_remission v2
+                  - active
+                  + draining
+      server      e2i_remission v2
+                  - runs
+      note: <mv 1> stays at shadow; a deployment serves it again.
+    "
+  `);
+  const removed = await jsonOf(given, applyReportSchema, ...words);
+  expect(removed).toMatchObject({ code: 0, data: { status: "completed" } });
+  expect(await given.server.list()).not.toContain(shadow);
+  expect((await given.db.modelVersions.get(shadowed))?.stage).toBe("shadow");
+  const refused = await jsonErrorOf(given, ["remove", deployment, "--reason", "a mistake"]);
+  expect(refused).toMatchObject({ code: 5, error: { code: "conflict" } });
+  expect(refused.error.message).toContain("has 100 % of the traffic");
+  expect(await given.server.list()).toContain(deployment);
 });

@@ -58,6 +58,7 @@ const names = [
   "register",
   "promote",
   "deploy",
+  "remove",
   "promote_to_production",
   "deploy_to_production",
   "pause",

@@ -8,6 +8,7 @@ export const episodeSchema = z.strictObject({
     "deployment",
     "promotion",
     "rollback",
+    "removal",
     "rollout_step",
     "rollout_control",
     "refusal",

@@ -72,6 +72,9 @@ const openEndpoint = z.strictObject({
 
 const stopServer = z.strictObject({ step: z.literal("stop_server"), deployment_id: z.string() });
 
+/** Stops the server of a deployment whose time of being kept warm is over, unless it serves again. */
+const drainServer = z.strictObject({ step: z.literal("drain_server"), deployment_id: z.string() });
+
 const closeEndpoint = z.strictObject({ step: z.literal("close_endpoint"), endpoint_name: z.string() });
 
 export const stepSchema = z.discriminatedUnion("step", [
@@ -83,6 +86,7 @@ export const stepSchema = z.discriminatedUnion("step", [
   wantRoute,
   applyRoute,
   stopServer,
+  drainServer,
   closeEndpoint,
 ]);
 export type Step = z.infer<typeof stepSchema>;

@@ -72,6 +72,7 @@ function ofStep({ do: step, undo }: PlannedStep): PlanDifference[] {
     case "start_server":
       return difference("server", step.deployment_id, null, `serves ${step.bento_tag}`);
     case "stop_server":
+    case "drain_server":
       return difference("server", step.deployment_id, "runs", null);
     case "close_endpoint":
       return difference("endpoint", step.endpoint_name, "open", null);

@@ -117,6 +117,14 @@ export const rollbackRequestSchema = z.strictObject({
 });
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 
+/** Takes the server of one deployment away: of staging, of a shadow, or of one that has ended. */
+export const removalRequestSchema = z.strictObject({
+  action: z.literal("remove"),
+  deployment_id: idSchema,
+  removal_reason: reasonSchema,
+});
+export type RemovalRequest = z.infer<typeof removalRequestSchema>;
+
 /** A control of a rollout that is open, or for `retry` of the endpoint's last one; named by itself or by its endpoint. */
 function rolloutControlSchema<A extends string>(action: A) {
   return z
@@ -160,6 +168,7 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
   promoteRequestSchema,
   deployRequestSchema,
   rollbackRequestSchema,
+  removalRequestSchema,
   pauseRequestSchema,
   resumeRequestSchema,
   abortRequestSchema,
@@ -169,6 +178,20 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
 ]);
 export type ActionRequest = z.infer<typeof actionRequestSchema>;
 export type Action = ActionRequest["action"];
+
+/** What a caller may ask for; `advance` is the worker's own. */
+export const ASKED_ACTIONS = [
+  "register",
+  "promote",
+  "deploy",
+  "rollback",
+  "remove",
+  "pause",
+  "resume",
+  "abort",
+  "promote_now",
+  "retry",
+] as const satisfies readonly Action[];
 
 /** What every decision gets beside its request and its facts. */
 export interface DecisionContext {

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
-import { type Action, type ActionRequest, actionRequestSchema } from "../domain/requests.ts";
+import { type Action, type ActionRequest, actionRequestSchema, ASKED_ACTIONS } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state.ts";
 import { shown } from "./shown.ts";
@@ -12,18 +12,6 @@ export interface ValidatedRequest {
   idempotency_key: string | null;
 }
 
-/** What a caller may ask for; `advance` is the worker's own. */
-const ACTIONS: readonly Action[] = [
-  "register",
-  "promote",
-  "deploy",
-  "rollback",
-  "pause",
-  "resume",
-  "abort",
-  "promote_now",
-  "retry",
-];
 const MAXIMUM_BYTES = 1024 * 1024;
 const MAXIMUM_DEPTH = 32;
 /** `lc` would come back from a checkpoint as a live object; the others change prototypes. */
@@ -65,10 +53,10 @@ export function readable<T>(read: () => T): T {
 function validated(state: Record<string, unknown>): ValidatedRequest {
   refusePoison(state);
   const action = state["deployment_action"];
-  const known = [...ACTIONS, "advance" as const].find((name) => name === action);
+  const known = [...ASKED_ACTIONS, "advance" as const].find((name) => name === action);
   if (known === undefined) {
     throw new InvalidDeploymentActionError(
-      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ACTIONS.join(", ")}.`,
+      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ASKED_ACTIONS.join(", ")}.`,
     );
   }
   const read = known === "register" ? state : withoutNeighbours(state);
@@ -119,6 +107,8 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
       };
     case "rollback":
       return { action, current_deployment_id, rollback_reason };
+    case "remove":
+      return { action, deployment_id: state.deployment_id, removal_reason: state.removal_reason };
     case "pause":
     case "resume":
     case "abort":

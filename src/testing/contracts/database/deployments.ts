@@ -74,8 +74,16 @@ export function describeDeployments(open: OpenDatabase): void {
       setStatus("d2", "pending", "draining", 3600),
       setStatus("d3", "pending", "rolled_back", 0),
     );
-    expect(await due()).toEqual(["d1", "d3"]);
+    const only = { limit: 10, claim_seconds: 60 };
+    expect(await db.deployments.claimForDraining({ ...only, deployment_id: "d2" })).toEqual([]);
+    const one = await db.deployments.claimForDraining({ ...only, deployment_id: "d1" });
+    expect(one.map((d) => d.deployment_id)).toEqual(["d1"]);
+    await db.deployments.giveUpDraining("d1", { retry_seconds: 0 });
+    expect((await due()).toSorted()).toEqual(["d1", "d3"]);
     expect(await due()).toEqual([]);
+    const rolledBackAt = (await db.deployments.get("d3"))?.rolled_back_at;
+    await apply(db, setStatus("d3", "rolled_back", "rolled_back", 0));
+    expect((await db.deployments.get("d3"))?.rolled_back_at).toBe(rolledBackAt);
     await expect(apply(db, setStatus("d3", "rolled_back", "active"))).rejects.toThrow("is being stopped");
     await db.deployments.giveUpDraining("d3", { retry_seconds: 0 });
     expect(await db.deployments.get("d3")).toMatchObject({ drained_at: null });

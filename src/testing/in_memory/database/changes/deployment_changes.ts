@@ -55,7 +55,10 @@ export function setDeploymentStatus(
     ...changed,
     status: change.to,
     rollback_reason: change.rollback_reason ?? found.rollback_reason,
-    rolled_back_at: change.to === "rolled_back" ? tables.clock.now() : found.rolled_back_at,
+    rolled_back_at:
+      change.to === "rolled_back" && found.status !== "rolled_back"
+        ? tables.clock.now()
+        : found.rolled_back_at,
     drain_due_at: drainDueAt(change, found, tables),
   });
 }

@@ -35,9 +35,11 @@ export class InMemoryDeployments implements Deployments {
     return previousProduction(this.#tables, deployment);
   }
 
-  async claimForDraining(options: { limit: number; claim_seconds: number }): Promise<Deployment[]> {
+  async claimForDraining(options: Parameters<Deployments["claimForDraining"]>[0]): Promise<Deployment[]> {
     const { deployments, clock } = this.#tables;
-    const due = deployments.where((row) => this.#isDue(row)).sort(byDueTime);
+    const { deployment_id: only } = options;
+    const isAsked = (row: DeploymentRow) => only === undefined || row.deployment_id === only;
+    const due = deployments.where((row) => isAsked(row) && this.#isDue(row)).sort(byDueTime);
     return due.slice(0, options.limit).map((row) => {
       deployments.put({ ...row, stopping_until: clock.after(options.claim_seconds) });
       return publicDeployment(row);
