@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { ConfigurationError } from "./src/agents/model_deployer/errors.ts";
 import { findExternalProblem } from "./tests/support/external_problem.ts";
 
@@ -33,14 +33,33 @@ const unit = {
  * Real servers: their first start on a busy machine takes tens of seconds, and a story starts several. The limits only
  * guard against hanging; how long something takes is for `bench/` to say.
  */
+const onRealParts = {
+  globalSetup: ["tests/support/external_services.ts"],
+  testTimeout: 900_000,
+  hookTimeout: 900_000,
+};
+
 const external = {
   test: {
+    ...onRealParts,
     name: "external",
     include: ["tests/{contract,integration,faults}/**/*.test.ts"],
     exclude: [inMemory],
-    globalSetup: ["tests/support/external_services.ts"],
-    testTimeout: 900_000,
-    hookTimeout: 900_000,
+  },
+};
+
+/** The few of them that `npm test` runs beside the unit tests: what a clone must show before it is trusted. */
+const essential = {
+  test: {
+    ...onRealParts,
+    name: "essential",
+    include: [
+      // From the run to production and back, on MLflow, BentoML, Envoy, Postgres and Redis.
+      "tests/integration/main_job/main_job.test.ts",
+      // What the database refuses, whoever asks and whatever happens at the same time.
+      "tests/contract/database/postgres.test.ts",
+      "tests/integration/graph/{life,fencing,scenario}.test.ts",
+    ],
   },
 };
 
@@ -49,6 +68,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     teardownTimeout: 60_000,
-    projects: problem === null ? [unit, external] : [unit],
+    // Programs read these, or start them, so that no import says which tests they touch.
+    forceRerunTriggers: [...configDefaults.forceRerunTriggers, "**/*.{sql,py}", "**/package-lock.json"],
+    projects: problem === null ? [unit, essential, external] : [unit],
   },
 });

@@ -13,7 +13,7 @@ export interface FaultRow {
 }
 
 export interface RowOptions {
-  /** `selection` takes part in `npm test` and stays within about a minute; `whole` is the full row. */
+  /** `selection` takes part in `npm run test:all` and stays within about a minute; `whole` is the full row. */
   extent: "selection" | "whole";
   /** Everything that the row draws at random comes from it. */
   seed: number;
