@@ -32,6 +32,9 @@ const environmentSchema = z.object({
   MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
   MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
+  MODEL_DEPLOYER_ENVIRONMENT_SECONDS: z.coerce.number().min(1).max(604_800).default(3600),
+  MODEL_DEPLOYER_BUILD_SECONDS: z.coerce.number().min(1).max(86_400).default(600),
+  MODEL_DEPLOYER_START_SECONDS: z.coerce.number().min(1).max(86_400).default(90),
   MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
   MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
@@ -58,6 +61,8 @@ export interface Configuration {
   token: string | null;
   effects: "live" | "dry-run";
   telemetry: TelemetrySettings;
+  /** The longest that making one Python environment, building one bento and starting one server may take. */
+  limits: { environmentSeconds: number; buildSeconds: number; startSeconds: number };
   leaseSeconds: number;
   retentionSeconds: number;
   /** How often a worker looks for drift. */
@@ -96,6 +101,11 @@ export function readConfiguration(environment: Record<string, string | undefined
       logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
       metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
       bindHost: values.MODEL_DEPLOYER_BIND_HOST,
+    },
+    limits: {
+      environmentSeconds: values.MODEL_DEPLOYER_ENVIRONMENT_SECONDS,
+      buildSeconds: values.MODEL_DEPLOYER_BUILD_SECONDS,
+      startSeconds: values.MODEL_DEPLOYER_START_SECONDS,
     },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,

@@ -1,20 +1,25 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { z } from "zod";
 import { EndpointCreationError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 import { childEnvironment, variablesNamed } from "./child_environment.ts";
+import { finishedEnvironment } from "./environment_job.ts";
 import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
+import type { WorkProgress } from "./work_progress.ts";
 
 export interface EnvironmentOptions {
   /** Environments lie in its `environments` folder, each named by the hash of its requirements and Python. */
   cacheDirectory: string;
-  /** Called with each line that the installers print; never when the environment is there already. */
+  /** For making one, `MODEL_DEPLOYER_ENVIRONMENT_SECONDS`; an hour unless given. */
+  limitSeconds?: number;
+  /** Called with sentences about how far it is; never when the environment is there already. */
   onProgress?: (line: string) => void;
+  /** Ends the waiting: what is being made goes on being made, and is found by whoever asks next. */
   signal?: AbortSignal;
 }
+
+export const DEFAULT_ENVIRONMENT_SECONDS = 3600;
 
 /** Absolute paths of the programs in the tools environment. */
 export interface ToolsEnvironment {
@@ -42,15 +47,13 @@ const toolsRequirements = [
   "scikit-learn==1.9.1",
   "skops==0.16.0",
 ];
-const buildTimeoutMs = 20 * 60_000;
-const buildScript = fileURLToPath(new URL("./build_once.py", import.meta.url));
 
 /**
  * The environment of the servers and of model training. Creates it when it is missing, once even if several processes
  * ask at the same time; afterwards it answers without the network.
  *
  * @throws ConfigurationError when Python 3.10 or its venv module is missing; ServiceUnavailableError when the
- * packages can't be installed.
+ * packages can't be installed, or when the signal ends the waiting.
  */
 export async function ensureToolsEnvironment(options: EnvironmentOptions): Promise<ToolsEnvironment> {
   const python = await inspectPython(options.signal);
@@ -62,10 +65,9 @@ export async function ensureToolsEnvironment(options: EnvironmentOptions): Promi
     [paths.python, "-m", "pip", "install", "--quiet", uvRequirement],
     [paths.uv, "pip", "install", "--python", paths.python, ...toolsRequirements],
   ];
-  const built = await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
-    return new ServiceUnavailableError("python packages", `tools environment: ${lastLines(lines)}`, {
-      cause,
-    });
+  const purpose = "the tools' environment";
+  const built = await ensureBuilt({ directory, purpose, commands, warmUp: [], python, options }, (why) => {
+    return new ServiceUnavailableError("python packages", `${purpose} cannot be made: ${why}`);
   });
   return toolsIn(directory, built.site_packages);
 }
@@ -104,7 +106,8 @@ export interface ModelEnvironmentOptions extends EnvironmentOptions {
  * The environment that one model is served in: its own requirements and the pinned bentoml. Models with the same
  * requirements share it.
  *
- * @throws EndpointCreationError with the installer's last lines when the requirements can't be met.
+ * @throws EndpointCreationError with the installer's last lines when the requirements can't be met, or not within the
+ * limit; ServiceUnavailableError with how far it is when the signal ends the waiting.
  */
 export async function ensureModelEnvironment(options: ModelEnvironmentOptions): Promise<ModelEnvironment> {
   const python = await inspectPython(options.signal);
@@ -113,11 +116,14 @@ export async function ensureModelEnvironment(options: ModelEnvironmentOptions): 
   const paths = { python: join(directory, "bin", "python"), bentoml: join(directory, "bin", "bentoml") };
   const commands = [
     [options.uv, "venv", "--quiet", "--python", python.executable, directory],
-    [options.uv, "pip", "install", "--compile-bytecode", "--python", paths.python, "--", ...requirements],
+    [options.uv, "pip", "install", "--python", paths.python, "--", ...requirements],
   ];
-  await ensureBuilt({ directory, commands, python, options }, (lines, cause) => {
-    const message = `the model's requirements cannot be installed: ${lastLines(lines)}`;
-    return new EndpointCreationError(message, { cause, details: { requirements } });
+  const purpose = `the environment for ${packagesText(requirements)}`;
+  // To compile all packages takes a minute of CPU and more, and a start imports some of them.
+  const warmUp = [[paths.python, "-c", "import bentoml_cli.serve, _bentoml_impl.server.app, mlflow.pyfunc"]];
+  await ensureBuilt({ directory, purpose, commands, warmUp, python, options }, (why) => {
+    const message = `the model's requirements cannot be installed: ${why}`;
+    return new EndpointCreationError(message, { details: { requirements } });
   });
   return paths;
 }
@@ -146,7 +152,9 @@ function environmentDirectory(
 
 interface Build {
   directory: string;
+  purpose: string;
   commands: string[][];
+  warmUp: string[][];
   python: PythonInterpreter;
   options: EnvironmentOptions;
 }
@@ -156,47 +164,41 @@ const probe = "import json, sysconfig; print(json.dumps({'site_packages': syscon
 
 /** What the marker of the whole environment says; builds it first when there is none. */
 async function ensureBuilt(
-  build: Build,
-  explain: (lines: string[], cause: unknown) => Error,
+  { directory, purpose, commands, warmUp, python, options }: Build,
+  explain: (why: string) => Error,
 ): Promise<z.infer<typeof builtSchema>> {
-  const marker = join(build.directory, "complete.json");
-  const present = await readFile(marker, "utf8").catch(() => null);
-  if (present === null) await runBuild(build, explain);
-  return builtSchema.parse(JSON.parse(present ?? (await readFile(marker, "utf8"))));
+  const { limitSeconds = DEFAULT_ENVIRONMENT_SECONDS, onProgress, signal } = options;
+  const job = {
+    directory,
+    purpose,
+    commands,
+    warmUp,
+    probe: [join(directory, "bin", "python"), "-I", "-c", probe],
+    python: python.executable,
+    env: installEnvironment(),
+    limitSeconds,
+  };
+  const made = await finishedEnvironment(job, {
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
+  if ("failed" in made) throw explain(reasonOf(made.failed));
+  return builtSchema.parse(JSON.parse(made.marker));
 }
 
-async function runBuild(
-  { directory, commands, python, options }: Build,
-  explain: (lines: string[], cause: unknown) => Error,
-): Promise<void> {
-  const probeCommand = [join(directory, "bin", "python"), "-I", "-c", probe];
-  const args = ["-I", buildScript, directory, JSON.stringify(probeCommand), JSON.stringify(commands)];
-  const lines: string[] = [];
-  await mkdir(options.cacheDirectory, { recursive: true });
-  try {
-    const child = execa(python.executable, args, {
-      all: true,
-      cwd: options.cacheDirectory,
-      env: installEnvironment(),
-      extendEnv: false,
-      stdin: "ignore",
-      timeout: buildTimeoutMs,
-      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    });
-    for await (const line of child.iterable({ from: "all" })) {
-      lines.push(line);
-      options.onProgress?.(line);
-    }
-    await child;
-  } catch (cause) {
-    options.signal?.throwIfAborted();
-    throw explain(lines, cause);
-  }
+function reasonOf({ state, limit_seconds, last_lines }: WorkProgress): string {
+  const said = last_lines.length === 0 ? "the installer said nothing" : last_lines.join("\n");
+  if (state !== "cut") return said;
+  return (
+    `not done within MODEL_DEPLOYER_ENVIRONMENT_SECONDS=${limit_seconds}; raise it and ask again, ` +
+    `and it goes on with what is downloaded. The installer's last words:\n${said}`
+  );
 }
 
-function lastLines(lines: string[]): string {
-  const said = lines.map((line) => line.trimEnd()).filter((line) => line !== "");
-  return said.length === 0 ? "the installer said nothing" : said.slice(-12).join("\n");
+/** The first few by name. */
+function packagesText(requirements: string[]): string {
+  const shown = requirements.slice(0, 4).join(", ");
+  return requirements.length > 4 ? `${shown} and ${requirements.length - 4} more` : shown;
 }
 
 const installVariables =

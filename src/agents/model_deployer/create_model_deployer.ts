@@ -79,7 +79,11 @@ export async function createModelDeployer(
   const telemetry = await createTelemetry(configuration.telemetry);
   const addresses = await resolveAddresses(configuration, options);
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
-  const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache, ...progress });
+  const tools = await ensureToolsEnvironment({
+    cacheDirectory: configuration.cache,
+    limitSeconds: configuration.limits.environmentSeconds,
+    ...progress,
+  });
   const database = createDatabase({
     url: addresses.databaseUrl,
     holder: `${hostname()}:${process.pid}:${randomUUID()}`,
@@ -153,7 +157,7 @@ async function resolveAddresses(
 }
 
 function createEngine(
-  { home, cache, mlflowAuth, bindHost }: Configuration,
+  { home, cache, mlflowAuth, bindHost, limits }: Configuration,
   { mlflowUrl }: ModelDeployer["addresses"],
   tools: ToolsEnvironment,
   { onProgress }: ModelDeployerOptions,
@@ -165,11 +169,17 @@ function createEngine(
     runDirectory: join(home, "run"),
     cacheDirectory: cache,
     uv: tools.uv,
+    environmentSeconds: limits.environmentSeconds,
+    startTimeoutMs: limits.startSeconds * 1000,
     ...(onProgress && { onProgress }),
   });
   return {
     registry: new MLflowRegistry({ client, artifactDirectory: join(home, "artifacts") }),
-    packager: new BentoMLPackager({ home: bentos, bentoml: tools.bentoml }),
+    packager: new BentoMLPackager({
+      home: bentos,
+      bentoml: tools.bentoml,
+      buildTimeoutMs: limits.buildSeconds * 1000,
+    }),
     server,
     predictionLogs: new BentoMLPredictionLogs(server),
     router: new EnvoyRouter({ home, envoyPath: tools.envoy, bindHost }),

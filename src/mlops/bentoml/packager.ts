@@ -16,7 +16,7 @@ export interface BentoMLPackagerOptions {
   home: string;
   /** The `bentoml` program of the tools environment. */
   bentoml: string;
-  /** For one build; 120 s unless given. Building copies the artifact and imports the service, not the model. */
+  /** For one build, `MODEL_DEPLOYER_BUILD_SECONDS`; 600 s unless given. Building copies the artifact and imports the service, not the model. */
   buildTimeoutMs?: number;
 }
 
@@ -31,7 +31,7 @@ export class BentoMLPackager implements ModelPackager {
   constructor(options: BentoMLPackagerOptions) {
     this.#store = new BentoStore(options.home);
     this.#bentoml = options.bentoml;
-    this.#buildTimeoutMs = options.buildTimeoutMs ?? 120_000;
+    this.#buildTimeoutMs = options.buildTimeoutMs ?? 600_000;
   }
 
   async packageModel(input: PackageInput, { signal }: CallOptions): Promise<Package> {
@@ -89,6 +89,12 @@ export class BentoMLPackager implements ModelPackager {
       cancelSignal: signal,
       forceKillAfterDelay: 2000,
     }).catch((cause: unknown) => {
+      if (cause instanceof ExecaError && cause.timedOut) {
+        throw new EndpointCreationError(
+          `bentoml build of ${shown} was not done within MODEL_DEPLOYER_BUILD_SECONDS=${this.#buildTimeoutMs / 1000}: raise it and ask again`,
+          { cause },
+        );
+      }
       if (signal.aborted || !(cause instanceof ExecaError) || cause.exitCode === undefined) {
         const why = signal.aborted ? "was aborted" : "did not end: run it again";
         throw new ServiceUnavailableError("bentoml", `bentoml build of ${shown} ${why}`, { cause });

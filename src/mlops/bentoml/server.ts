@@ -21,6 +21,8 @@ export interface BentoMLServerOptions {
   cacheDirectory: string;
   /** The `uv` program of the tools environment. */
   uv: string;
+  /** For making a model's environment, `MODEL_DEPLOYER_ENVIRONMENT_SECONDS`; an hour unless given. */
+  environmentSeconds?: number;
   /** From the start of the process until it must be ready; 90 s unless given. Making an environment does not count. */
   startTimeoutMs?: number;
   /** Threads that predict in one server; 8 unless given. */
@@ -157,11 +159,9 @@ export class BentoMLServer implements ModelServer {
       cacheDirectory: this.#options.cacheDirectory,
       requirements: bento.settings.requirements,
       uv: this.#options.uv,
-      ...(this.#options.onProgress === undefined ? {} : { onProgress: this.#options.onProgress }),
+      ...(this.#options.environmentSeconds && { limitSeconds: this.#options.environmentSeconds }),
+      ...(this.#options.onProgress && { onProgress: this.#options.onProgress }),
       signal,
-    }).catch((cause: unknown) => {
-      throwIfAborted(signal, deployment_id);
-      throw cause;
     });
     const record = await this.#claimPort(deployment_id, bento_tag);
     await this.#processes.start(record, {
@@ -202,7 +202,7 @@ export class BentoMLServer implements ModelServer {
       await delay(pollIntervalMs);
     }
     const error = await this.#processes.lastError(record.deployment_id);
-    return { state: "failed", reason: error?.line ?? `not ready after ${this.#startTimeoutMs} ms: ${last}` };
+    return { state: "failed", reason: error?.line ?? notReadyIn(this.#startTimeoutMs, last) };
   }
 
   async #explainEnd(record: ServerRecord): Promise<WaitOutcome> {
@@ -231,6 +231,10 @@ export class BentoMLServer implements ModelServer {
     await this.#records.remove(record.deployment_id);
     this.#probe.forget(record.deployment_id);
   }
+}
+
+function notReadyIn(limitMs: number, last: string): string {
+  return `not ready within MODEL_DEPLOYER_START_SECONDS=${limitMs / 1000}: ${last}; raise it if the model takes longer`;
 }
 
 function throwIfAborted(signal: AbortSignal, deploymentId: string): void {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -107,7 +107,7 @@ describe("a model's environment", () => {
         ask(["cloudpickle==3.1.2  # for the pickles", "", "joblib==1.6.0"]),
       ]);
       expect(second).toEqual(first);
-      expect(builds.filter((line) => line.includes("+ cloudpickle==3.1.2"))).toHaveLength(1);
+      expect(builds.join("\n")).toMatch(/cloudpickle==3\.1\.2.*: .*, \d+ s of at most 3600 s/);
       expect(
         (await run(first.python, ["-c", "import bentoml, joblib; print(joblib.__version__)"])).stdout,
       ).toBe("1.6.0\n");
@@ -138,27 +138,4 @@ describe("a model's environment", () => {
     await expect(asked).rejects.toThrow(/"--index-url=http:\/\/127\.0\.0\.1:1\/" is an installer option/);
     await expect(readdir(join(cacheDirectory, "environments"))).rejects.toMatchObject({ code: "ENOENT" });
   });
-
-  it(
-    "ends the installers when it is aborted, and leaves nothing whole behind",
-    { timeout: 60_000 },
-    async () => {
-      const uv = join(cacheDirectory, "uv");
-      const pidFile = join(cacheDirectory, "pid");
-      await mkdir(cacheDirectory, { recursive: true });
-      await writeFile(uv, `#!/bin/sh\necho $$ > ${pidFile}\necho started\nexec sleep 600\n`);
-      await chmod(uv, 0o755);
-      const abort = new AbortController();
-      const asked = ensureModelEnvironment({
-        cacheDirectory,
-        requirements: ["joblib"],
-        uv,
-        signal: abort.signal,
-        onProgress: () => abort.abort(),
-      });
-      await expect(asked).rejects.toMatchObject({ name: "AbortError" });
-      const { stdout } = await run("cat", [pidFile]);
-      expect(() => process.kill(Number(stdout), 0)).toThrow(/ESRCH/);
-    },
-  );
 });

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { readProcess } from "./process_table.ts";
+
+const suffix = ".progress.json";
+
+/** How far one long work is, as whoever does it writes it into `<name>.progress.json`; times in seconds. */
+export const progressSchema = z.strictObject({
+  /** `cut`: it reached its own limit. */
+  state: z.enum(["running", "done", "failed", "cut"]),
+  /** For people: `the environment of 123 packages`. */
+  what: z.string(),
+  /** For people: `installing 45 of 123 packages`. */
+  doing: z.string(),
+  seconds: z.number(),
+  limit_seconds: z.number(),
+  /** Of the process that does it. */
+  pid: z.int(),
+  start_time: z.string(),
+  /** The last that its programs have said. */
+  last_lines: z.array(z.string()),
+});
+export type WorkProgress = z.infer<typeof progressSchema>;
+
+/** Null when nothing was written there, or what is no progress. */
+export async function readProgress(directory: string, name: string): Promise<WorkProgress | null> {
+  const text = await readFile(join(directory, `${name}${suffix}`), "utf8").catch(() => "");
+  try {
+    return progressSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** What is under way in the folder now, whoever does it: of a process that has ended nothing is. */
+export async function listProgress(directory: string): Promise<WorkProgress[]> {
+  const files = await readdir(directory).catch(() => []);
+  const names = files.filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
+  const found = await Promise.all(names.map((name) => readProgress(directory, name)));
+  const running = found.filter((one) => one !== null).filter((one) => one.state === "running");
+  const living = await Promise.all(running.map(async (one) => ((await isAlive(one)) ? one : null)));
+  return living.filter((one) => one !== null);
+}
+
+async function isAlive({ pid, start_time }: WorkProgress): Promise<boolean> {
+  return (await readProcess(pid))?.start_time === start_time;
+}
+
+/** `installing 45 of 123 packages, 80 s of at most 3600 s` */
+export function sentenceOfProgress({ doing, seconds, limit_seconds }: WorkProgress): string {
+  return `${doing}, ${Math.round(seconds)} s of at most ${limit_seconds} s`;
+}
+
+/** Writes how far a work of this process is, in one step each time, and takes it away at the end. */
+export class ProgressFile {
+  readonly #directory: string;
+  readonly #name: string;
+
+  constructor(directory: string, name: string) {
+    this.#directory = directory;
+    this.#name = name;
+  }
+
+  async write(said: Pick<WorkProgress, "what" | "doing" | "seconds" | "limit_seconds">): Promise<void> {
+    const self = await readProcess(process.pid);
+    const progress: WorkProgress = {
+      state: "running",
+      ...said,
+      pid: process.pid,
+      start_time: self?.start_time ?? "",
+      last_lines: [],
+    };
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const scratch = join(this.#directory, `.${randomUUID()}.tmp`);
+    await writeFile(scratch, JSON.stringify(progress), { mode: 0o600 });
+    await rename(scratch, join(this.#directory, `${this.#name}${suffix}`));
+  }
+
+  async remove(): Promise<void> {
+    await rm(join(this.#directory, `${this.#name}${suffix}`), { force: true });
+  }
+}
