@@ -34,6 +34,8 @@ export interface RowResult {
   violations: string[];
   /** Of a row that kills processes: moments before and after an I/O that it found, and those that it killed at. */
   crash_points?: { found: number; killed: number };
+  /** Why the row could not be run on this machine; it has no cases then. */
+  skipped?: string;
   /** Figures that a reader may want beside the table, such as the number of crash points found. */
   notes: string[];
 }

@@ -5,6 +5,7 @@ import { inspect, parseArgs } from "node:util";
 import { z } from "zod";
 import { startTestServices } from "../support/test_services.ts";
 import type { FaultRow, RowOptions, RowResult } from "./fault_row.ts";
+import { closeSharedHarmWorld } from "./harm/shared_world.ts";
 import { faultRows } from "./rows/index.ts";
 import { type Finished, holds, tableOf } from "./table.ts";
 
@@ -80,6 +81,7 @@ try {
     for (const line of [...result.notes, ...result.violations]) onProgress(`  ${line}`);
   }
 } finally {
+  await closeSharedHarmWorld();
   await stop();
 }
 process.stdout.write(`${tableOf(finished, seed)}\n`);

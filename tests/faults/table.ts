@@ -33,7 +33,8 @@ function crashPointsOf(finished: readonly Finished[]): string[] {
 }
 
 function cellsOf({ row, result, seconds, command }: Finished): string[] {
-  const { cases, converged, lost, violations } = result;
+  const { cases, converged, lost, violations, skipped } = result;
+  if (skipped !== undefined) return [row.name, "skipped", "", "", "", "", skipped];
   const figures = [cases, converged, lost, violations.length, Math.round(seconds)];
   return [row.name, ...figures.map(String), command];
 }

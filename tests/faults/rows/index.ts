@@ -2,6 +2,7 @@ import type { FaultRow } from "../fault_row.ts";
 import { contenders } from "./contenders.ts";
 import { crashRealParts } from "./crash_real_parts.ts";
 import { crashRows } from "./crashes.ts";
+import { harmRows } from "./harm/index.ts";
 import { lifecycleRaces } from "./lifecycle_races.ts";
 import { lifecycleScripts } from "./lifecycle_scripts.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
@@ -28,4 +29,5 @@ export const faultRows: readonly FaultRow[] = [
   lifecycleScripts,
   lifecycleRaces,
   malformedRequestsRow,
+  ...harmRows,
 ];

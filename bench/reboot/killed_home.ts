@@ -1,0 +1,27 @@
+import { pollUntil } from "../../src/testing/poll.ts";
+import { processesMarked } from "../../tests/faults/processes/marked_processes.ts";
+
+const DEADLINE_MS = 60_000;
+
+/** Ends every process of the home at once, as a machine's restart does; returns how many there were. */
+export async function killAllOf(home: string): Promise<number> {
+  const killed = new Set<number>();
+  const killRound = async () => {
+    const found = await processesMarked(home);
+    for (const { pid } of found) {
+      killed.add(pid);
+      kill(pid);
+    }
+    return found.length === 0;
+  };
+  await pollUntil(killRound, { deadlineMs: DEADLINE_MS, intervalMs: 50, what: "home without a process" });
+  return killed.size;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
