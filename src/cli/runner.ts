@@ -91,7 +91,7 @@ export class Invocation {
 
   async withDeployer<T>(
     work: (deployer: ModelDeployer) => Promise<T>,
-    options: Pick<ModelDeployerOptions, "checkpointer"> = {},
+    options: Pick<ModelDeployerOptions, "checkpointer" | "registryMayFollow"> = {},
   ): Promise<T> {
     const configuration = await this.configuration();
     const deployer = await this.terminal.withProgress("connecting", (onProgress) =>

@@ -5,6 +5,7 @@ import { createCheckpoints } from "../pipeline/checkpoints.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
 import type { Invocation } from "./runner.ts";
+import { RepeatedProblems } from "../worker/repeated_problems.ts";
 import { eventsOf, type WorkerEvent } from "./worker_log.ts";
 
 type Log = (event: WorkerEvent) => void;
@@ -26,14 +27,16 @@ export function addWorker(program: CommandUnknownOpts, execute: Execute): void {
 async function keepingThreads(invocation: Invocation, idleMs: number): Promise<ExitCode> {
   const { checkpointsUrl } = await invocation.configuration();
   const begin = (deployer: ModelDeployer) => work(invocation, deployer, idleMs);
-  if (checkpointsUrl === null) return invocation.withDeployer(begin);
+  // After a restart of the machine, nothing that serves waits for what only keeps a record.
+  const options = { registryMayFollow: true };
+  if (checkpointsUrl === null) return invocation.withDeployer(begin, options);
   const log = logTo(invocation);
   const checkpointer = new BestEffortCheckpoints(await createCheckpoints(checkpointsUrl), (change) =>
     log(checkpointsEvent(change)),
   );
   try {
     await checkpointer.setup();
-    return await invocation.withDeployer(begin, { checkpointer });
+    return await invocation.withDeployer(begin, { ...options, checkpointer });
   } finally {
     await checkpointer.end();
   }
@@ -45,9 +48,10 @@ async function work(invocation: Invocation, deployer: ModelDeployer, idleMs: num
   const log = logTo(invocation);
   log({ level: "info", event: "started", message: `the worker begins, process ${process.pid}` });
   const observed = await deployer.observeWorker();
+  const repeated = new RepeatedProblems();
   const onTick = (report: Parameters<typeof eventsOf>[0]) => {
     observed.onTick(report);
-    for (const event of eventsOf(report)) log(event);
+    for (const event of eventsOf(report, repeated)) log(event);
   };
   await deployer.worker.run({ signal, idleMs, onTick });
   await observed.close();

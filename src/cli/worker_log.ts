@@ -1,3 +1,4 @@
+import type { RepeatedProblems } from "../worker/repeated_problems.ts";
 import type { TickReport } from "../worker/worker.ts";
 
 /** One thing that a worker did or met. */
@@ -9,13 +10,11 @@ export interface WorkerEvent {
 }
 
 /** What is worth a line in a round's report; a look that held is not. */
-export function eventsOf({
-  rollouts,
-  resumed,
-  drained,
-  reconciliation,
-  problems,
-}: TickReport): WorkerEvent[] {
+/** `repeated` keeps a problem of each round from being a line of each round. */
+export function eventsOf(
+  { rollouts, resumed, drained, reconciliation, problems }: TickReport,
+  repeated: RepeatedProblems,
+): WorkerEvent[] {
   return [
     ...rollouts
       .filter((one) => one.advance === "move")
@@ -45,6 +44,8 @@ export function eventsOf({
       subject,
       outcome,
     })),
-    ...problems.map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
+    ...repeated
+      .worthALine(problems)
+      .map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
   ];
 }

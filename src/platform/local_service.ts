@@ -29,6 +29,8 @@ export interface HomeOptions {
   homeDirectory: string;
   onProgress?: (line: string) => void;
   signal?: AbortSignal;
+  /** Told its address as soon as it has been started, or found: it need not answer yet. */
+  onStarted?: (url: string) => void;
 }
 
 /** Where the services' locks, records and logs lie. */
@@ -68,6 +70,7 @@ async function startOnce(service: LocalService, home: HomeOptions, runDirectory:
   const running = await findProcess(runDirectory, service.name);
   const keptPort = running === null ? null : await readKeptPort(portFile);
   if (keptPort !== null) {
+    home.onStarted?.(await service.url(keptPort));
     await waitUntilReady(service, keptPort, home, runDirectory);
     return service.url(keptPort);
   }
@@ -76,6 +79,7 @@ async function startOnce(service: LocalService, home: HomeOptions, runDirectory:
   const startedAt = performance.now();
   const spec = await service.prepare(port, home.signal);
   const { pid } = await startProcess({ ...spec, name: service.name, runDirectory });
+  home.onStarted?.(await service.url(port));
   await waitUntilReady(service, port, home, runDirectory);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   home.onProgress?.(`${service.name} is ready on 127.0.0.1:${port} after ${seconds} s (process ${pid})`);

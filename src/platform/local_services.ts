@@ -13,6 +13,8 @@ export interface LocalServicesOptions extends HomeOptions {
   cacheDirectory: string;
   /** Those that have no address of their own in the configuration. */
   need: { postgres: boolean; redis: boolean; mlflow: boolean };
+  /** What is started and not waited for; `onProgress` is told how that ends. */
+  mayFollow?: readonly LocalService["name"][];
 }
 
 export interface LocalServices {
@@ -34,7 +36,11 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
   const homeDirectory = resolve(options.homeDirectory);
   await mkdir(homeDirectory, { recursive: true, mode: 0o700 });
   const home = { ...options, homeDirectory };
-  const ensure = async (service: LocalService | Promise<LocalService>) => ensureService(await service, home);
+  const ensure = async (promised: LocalService | Promise<LocalService>) => {
+    const service = await promised;
+    const mayFollow = options.mayFollow?.includes(service.name) === true;
+    return mayFollow ? startedOnly(service, home) : ensureService(service, home);
+  };
   const tools = options.need.redis || options.need.mlflow ? ensureToolsEnvironment(options) : null;
   const started = await Promise.allSettled([
     options.need.postgres ? ensure(localPostgres(homeDirectory)) : undefined,
@@ -51,6 +57,16 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
     ...(mlflowUrl === undefined ? {} : { mlflowUrl }),
     stop: () => stopLocalServices(homeDirectory),
   };
+}
+
+/** Its address once it has been started. @throws ServiceUnavailableError when it could not even be started */
+function startedOnly(service: LocalService, home: HomeOptions): Promise<string> {
+  const started = Promise.withResolvers<string>();
+  ensureService(service, { ...home, onStarted: started.resolve }).then(started.resolve, (error: unknown) => {
+    home.onProgress?.(error instanceof Error ? error.message : String(error));
+    started.reject(error);
+  });
+  return started.promise;
 }
 
 /** Addresses of the services that run under the home now; starts nothing. */

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { ANSWERS, DEGRADED, PROGRESS } from "../agents/base/diagnostics.ts";
 import type { Figures } from "../database/repositories/figures.ts";
+import { RepeatedProblems } from "../worker/repeated_problems.ts";
 import type { TickReport } from "../worker/worker.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
 import { createWorkerMetrics } from "./metrics.ts";
@@ -52,10 +53,11 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
       const server = metrics === null ? null : await serveMetrics(metrics, metricsPort ?? 0, bindHost);
       const onDegraded = (told: unknown) => metrics?.degraded(partSchema.parse(told).part);
       subscribe(DEGRADED, onDegraded);
+      const repeated = new RepeatedProblems();
       return {
         onTick: (report) => {
           metrics?.record(report);
-          logTick(logger, report);
+          logTick(logger, report, repeated);
         },
         metricsUrl: server?.url ?? null,
         close: async () => {
@@ -93,12 +95,12 @@ export function logRuns(logger: Logger): () => void {
   };
 }
 
-function logTick(logger: Logger, report: TickReport): void {
+function logTick(logger: Logger, report: TickReport, repeated: RepeatedProblems): void {
   for (const { rollout_id, advance, reason } of report.rollouts) {
     logger.info({ rollout_id, advance }, `looked at a rollout: ${reason}`);
   }
   for (const { reason, ...resumption } of report.resumed) logger.info(resumption, reason);
   for (const finding of report.reconciliation?.findings ?? []) logger.warn({ ...finding }, "found drift");
   for (const deployment_id of report.drained) logger.info({ deployment_id }, "stopped a replaced server");
-  for (const problem of report.problems) logger.warn({}, problem);
+  for (const problem of repeated.worthALine(report.problems)) logger.warn({}, problem);
 }

@@ -78,6 +78,9 @@ export class Worker {
     const present = tellPresence(this.#presence, ended.signal, (problem) =>
       this.#report.problems.push(problem),
     );
+    // What a machine's restart has ended is served again before anything else is looked at.
+    this.#reconciledAt = -Infinity;
+    void this.#startBeside("reconciliation", () => this.#reconcile());
     try {
       while (!signal.aborted) {
         const isMoreDue = await this.#lookAtRollouts(PATIENCE_MS);

@@ -37,6 +37,8 @@ export interface ModelDeployerOptions {
   installation?: InstallationKind | "existing";
   /** Gives episodes their embeddings; without one that column stays null and recall is by text. */
   embedder?: Embedder;
+  /** An embedded MLflow need not answer yet; what asks it meanwhile is caught up later, or told so. */
+  registryMayFollow?: boolean;
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -146,6 +148,7 @@ async function resolveAddresses(
           homeDirectory: home,
           cacheDirectory: cache,
           need,
+          ...(options.registryMayFollow === true && { mayFollow: ["mlflow"] }),
           ...(options.onProgress && { onProgress: options.onProgress }),
         })
       : {};
