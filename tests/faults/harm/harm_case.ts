@@ -50,17 +50,18 @@ export async function runHarmCase(world: HarmWorld, one: HarmCase): Promise<Harm
   }
   const counted = await load.end();
   wrong.push(...(await watch.end()), ...counted.wrong);
-  const status = one.rollout === true ? await world.rolloutStatus() : "running";
-  const judged = status === "running" || one.isOperated === true ? null : await whatTheJudgeSaid(world);
+  const ended = one.rollout === true && one.isOperated !== true ? await world.howTheRolloutEnded() : null;
+  // Liveness never ends a rollout here, for nothing is dead; what the judge makes of the failures is its own affair.
+  if (ended !== null && /does not answer/.test(ended)) wrong.push(`no rollout ends for liveness, but: ${ended}`);
   const touched = touchedBetween(before, await untouchedIn(world.home, world.sql));
   if (one.mayReplace !== true) {
     wrong.push(
-      ...(judged === null && one.isOperated !== true ? sentencesOf(touched) : baselineOf(touched, world)),
+      ...(ended === null && one.isOperated !== true ? sentencesOf(touched) : baselineOf(touched, world)),
     );
   }
   if (world.worker?.isRunning !== true) wrong.push("a worker goes on, but it has ended");
   await world.untilItAnswers();
-  return { name: one.name, counted, wrong, judged };
+  return { name: one.name, counted, wrong, judged: ended };
 }
 
 const sentencesOf = (touched: Touched[]) => touched.map(({ sentence }) => sentence);
@@ -77,11 +78,6 @@ async function answered(load: CountedLoad, count: number): Promise<void> {
     intervalMs: 50,
     what: `${count} more answers`,
   });
-}
-
-async function whatTheJudgeSaid({ sql }: HarmWorld): Promise<string> {
-  const [row] = await sql("select reason from ml_rollout_history order by history_id desc limit 1");
-  return String(row?.["reason"]);
 }
 
 /** The row's line: all figures of its cases, and a sentence for each that did not hold. */

@@ -129,6 +129,18 @@ export class HarmWorld {
     return z.string().parse(row?.["status"]);
   }
 
+  /** The reason that stands in the history, once it has ended; null while it goes on. */
+  async howTheRolloutEnded(): Promise<string | null> {
+    await this.#untilNoRolloutMoves();
+    if ((await this.rolloutStatus()) === "running") return null;
+    const [row] = await this.sql(
+      `select kind || ': ' || reason as told from ml_rollout_history
+       where rollout_id = $1 and kind <> 'rollout_started' order by history_id desc limit 1`,
+      [this.#rollout],
+    );
+    return String(row?.["told"]);
+  }
+
   /** Answers as it should; for the moment before a case and after it. */
   async untilItAnswers(): Promise<void> {
     const body = JSON.stringify({ entity_id: "e1", features: { x: 1 }, time_horizon: "30d" });

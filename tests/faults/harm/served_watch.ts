@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import type { World } from "../../support/world.ts";
 import { instancesIn } from "./served_processes.ts";
 
@@ -9,7 +10,7 @@ interface Watched {
 }
 
 const PAUSE_MS = 300;
-const PROBE_MS = 1500;
+const PROBE_MS = 5000;
 const ROUTED = `select e.endpoint_name as endpoint, w.key as deployment
   from ml_endpoints e, jsonb_each_text(e.weights) w where w.value::numeric > 0`;
 const routedRow = z.object({ endpoint: z.string(), deployment: z.string() });
@@ -34,8 +35,14 @@ export class ServedWatch {
   /** Resolves once each deployment that gets traffic has been seen to answer. */
   static async begin(watched: Watched): Promise<ServedWatch> {
     const watch = new ServedWatch(watched);
-    await watch.#look();
-    watch.#violations.clear();
+    await pollUntil(
+      async () => {
+        watch.#violations.clear();
+        await watch.#look();
+        return watch.#violations.size === 0;
+      },
+      { deadlineMs: 120_000, intervalMs: PAUSE_MS, what: "answer of each server" },
+    );
     watch.#running = watch.#observe();
     return watch;
   }
