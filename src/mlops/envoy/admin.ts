@@ -172,7 +172,9 @@ export class EnvoyAdmin {
     } catch (cause) {
       if (cause instanceof ServiceRefusedError) throw cause;
       const absent = hasCode(cause, "ENOENT") || hasCode(cause, "ECONNREFUSED");
-      const what = absent ? "is not running; a worker starts it, or `reconcile` at once" : `did not answer ${path}`;
+      const what = absent
+        ? "is not running; a worker starts it, or `reconcile` at once"
+        : `did not answer ${path}`;
       const failure = absent ? "absent" : bounded.aborted ? "silent" : "broken_off";
       throw new ServiceUnavailableError(envoyService, `Envoy of ${this.#endpointName} ${what}`, {
         cause,

@@ -52,7 +52,8 @@ export async function runHarmCase(world: HarmWorld, one: HarmCase): Promise<Harm
   wrong.push(...(await watch.end()), ...counted.wrong);
   const ended = one.rollout === true && one.isOperated !== true ? await world.howTheRolloutEnded() : null;
   // Liveness never ends a rollout here, for nothing is dead; what the judge makes of the failures is its own affair.
-  if (ended !== null && /does not answer/.test(ended)) wrong.push(`no rollout ends for liveness, but: ${ended}`);
+  if (ended !== null && /does not answer/.test(ended))
+    wrong.push(`no rollout ends for liveness, but: ${ended}`);
   const touched = touchedBetween(before, await untouchedIn(world.home, world.sql));
   if (one.mayReplace !== true) {
     wrong.push(
