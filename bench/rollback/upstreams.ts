@@ -83,6 +83,11 @@ export class UpstreamServer implements ModelServer {
       : { state: "failed", reason: asked.reason };
   }
 
+  /** Nothing is deployed here whose server another one could take over. */
+  async handOver(): Promise<boolean> {
+    return false;
+  }
+
   async list(): Promise<string[]> {
     return [...this.#tags.keys()];
   }

@@ -21,6 +21,11 @@ export class PretendServer implements ModelServer {
     return { state: "ready", host, port: 1, bento_tag: "e2i_bench:v1" };
   }
 
+  /** Nothing is deployed here whose server another one could take over. */
+  async handOver(): Promise<boolean> {
+    return false;
+  }
+
   async list(): Promise<string[]> {
     return [];
   }

@@ -124,6 +124,7 @@ export function deployFacts(overrides: Partial<DeployFacts> = {}): DeployFacts {
     endpoint: anEndpoint(),
     deployments: [aDeployment(1)],
     aborted: [],
+    still_warm: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

@@ -4,6 +4,8 @@ import { ArtifactRejectedError } from "./errors.ts";
 import type { Database } from "./parts.ts";
 import type { CallOptions, FetchedArtifact, ModelPackager, ModelRegistry, ModelServer } from "./ports.ts";
 
+const TAKE_OVER_SECONDS = 30;
+
 /** Takes a version from its artifact to a server that answers, and ends servers. */
 export class DeploymentOrchestrator {
   readonly #registry: ModelRegistry;
@@ -65,8 +67,23 @@ export class DeploymentOrchestrator {
   }
 
   async start(step: StepOf<"start_server">, options: CallOptions): Promise<{ host: string; port: number }> {
-    const { deployment_id, bento_tag, resources } = step;
+    const { deployment_id, bento_tag, resources, takes_over } = step;
+    if (takes_over !== null) await this.#takeOver(takes_over, { deployment_id, bento_tag }, options);
     return this.#server.start({ deployment_id, bento_tag, resources }, options);
+  }
+
+  /** Under the claim that draining takes too, so that nobody stops the server meanwhile; without it one is started. */
+  async #takeOver(
+    from: string,
+    to: { deployment_id: string; bento_tag: string },
+    options: CallOptions,
+  ): Promise<void> {
+    const { deployments } = this.#database;
+    const claim = { limit: 1, claim_seconds: TAKE_OVER_SECONDS, deployment_id: from };
+    const [claimed] = await deployments.claimForDraining(claim);
+    if (claimed === undefined) return;
+    if (await this.#server.handOver(from, to, options)) await deployments.markDrained(from);
+    else await deployments.giveUpDraining(from, { retry_seconds: 0 });
   }
 
   /** Leaves a server alone that has traffic: whoever overtook the operation that began it may have put it to use. */

@@ -124,6 +124,15 @@ export interface ModelServer {
    */
   stop(deploymentId: string, options: CallOptions): Promise<void>;
   observe(deploymentId: string, options: CallOptions): Promise<ServerObservation>;
+  /**
+   * Makes the running server of one deployment another one's, at the same address: from then on the first has none, and
+   * stopping it ends nothing. False where nothing runs, or it serves another bento, or the other has a server already.
+   */
+  handOver(
+    from: string,
+    to: { deployment_id: string; bento_tag: string },
+    options: CallOptions,
+  ): Promise<boolean>;
   /** Deployment ids of all servers that run here, wanted or not. */
   list(): Promise<string[]>;
 }

@@ -31,9 +31,9 @@ interface LogFile {
  * whose file is gone goes on with the oldest that is kept.
  */
 export class BentoMLPredictionLogs implements PredictionLogs {
-  readonly #pathOf: (deploymentId: string) => string;
+  readonly #pathOf: (deploymentId: string) => Promise<string>;
 
-  constructor(server: { predictionLogPath(deploymentId: string): string }) {
+  constructor(server: { predictionLogPath(deploymentId: string): Promise<string> }) {
     this.#pathOf = (deploymentId) => server.predictionLogPath(deploymentId);
   }
 
@@ -42,7 +42,7 @@ export class BentoMLPredictionLogs implements PredictionLogs {
       const message = `the deadline passed before the prediction log of ${deploymentId} was read`;
       throw new ServiceUnavailableError("bentoml", message, { cause: signal.reason });
     }
-    const files = await openFiles(this.#pathOf(deploymentId));
+    const files = await openFiles(await this.#pathOf(deploymentId));
     try {
       return await readNext(files, from);
     } finally {

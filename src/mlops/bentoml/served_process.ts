@@ -40,14 +40,14 @@ export class ServedProcesses {
   }
 
   async start(record: ServerRecord, command: ServeCommand): Promise<void> {
-    const home = this.#homeOf(record.deployment_id);
+    const home = this.#homeOf(record.process);
     const temporary = join(home, "tmp");
     await Promise.all([
       mkdir(temporary, { recursive: true }),
       mkdir(join(this.#runDirectory, "predictions"), { recursive: true }),
     ]);
     await startProcess({
-      name: nameOf(record.deployment_id),
+      name: nameOf(record.process),
       runDirectory: this.#runDirectory,
       command: command.bentoml,
       args: [
@@ -68,8 +68,8 @@ export class ServedProcesses {
         OMP_NUM_THREADS: "1",
         OPENBLAS_NUM_THREADS: "1",
         MKL_NUM_THREADS: "1",
-        MODEL_DEPLOYER_DEPLOYMENT_ID: record.deployment_id,
-        MODEL_DEPLOYER_PREDICTION_LOG: this.predictionLogPath(record.deployment_id),
+        MODEL_DEPLOYER_DEPLOYMENT_ID: record.process,
+        MODEL_DEPLOYER_PREDICTION_LOG: this.predictionLogPath(record.process),
         MODEL_DEPLOYER_PREDICTION_THREADS: String(command.predictionThreads),
       }),
     });

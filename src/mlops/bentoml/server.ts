@@ -37,8 +37,7 @@ export interface StartInput {
   resources: Resources;
 }
 
-type WaitOutcome =
-  { state: "ready" } | { state: "port_taken"; reason: string } | { state: "failed"; reason: string };
+type WaitOutcome = { state: "ready" } | { state: "port_taken" | "failed"; reason: string };
 
 const host = "127.0.0.1";
 const probeTimeoutMs = 1000;
@@ -84,57 +83,75 @@ export class BentoMLServer implements ModelServer {
       if (outcome.state === "ready") return { host, port: record.port };
       await this.#clear(record);
       if (outcome.state === "failed" || attempt === portAttempts) {
-        throw new EndpointCreationError(
-          `${input.bento_tag} cannot be served for ${input.deployment_id}: ${outcome.reason}`,
-          {
-            details: {
-              deployment_id: input.deployment_id,
-              bento_tag: input.bento_tag,
-              reason: outcome.reason,
-            },
-          },
-        );
+        const { reason } = outcome;
+        const { deployment_id, bento_tag } = input;
+        throw new EndpointCreationError(`${bento_tag} cannot be served for ${deployment_id}: ${reason}`, {
+          details: { deployment_id, bento_tag, reason },
+        });
       }
     }
   }
 
   async stop(deploymentId: string, { signal }: CallOptions): Promise<void> {
     throwIfAborted(signal, deploymentId);
-    await this.#processes.stop(deploymentId);
+    const process = await this.#processOf(deploymentId);
+    if (process !== null) await this.#processes.stop(process);
     await this.#records.remove(deploymentId);
-    this.#probe.forget(deploymentId);
+    this.#probe.forget(process ?? deploymentId);
   }
 
   async observe(deploymentId: string, { signal }: CallOptions): Promise<ServerObservation> {
     throwIfAborted(signal, deploymentId);
-    const [record, isRunning] = await Promise.all([
-      this.#records.read(deploymentId),
-      this.#processes.isRunning(deploymentId),
-    ]);
+    const record = await this.#records.read(deploymentId);
+    const process = record?.process ?? (await this.#processOf(deploymentId));
+    const isRunning = process !== null && (await this.#processes.isRunning(process));
     if (record === null) {
-      return isRunning
-        ? { state: "failed", reason: "runs without its record: stop it" }
-        : { state: "absent" };
+      if (!isRunning) return { state: "absent" };
+      return { state: "failed", reason: "runs without its record: stop it" };
     }
     if (!isRunning) {
-      const error = await this.#processes.lastError(deploymentId);
+      const error = await this.#processes.lastError(record.process);
       return { state: "failed", reason: `its process has ended: ${error?.line ?? "its log names no error"}` };
     }
     const asked = await this.#ask(record, signal);
     throwIfAborted(signal, deploymentId);
-    if (asked.state === "ready")
-      return { state: "ready", host, port: record.port, bento_tag: record.bento_tag };
+    const { port, bento_tag } = record;
+    if (asked.state === "ready") return { state: "ready", host, port, bento_tag };
     if (asked.state !== "waiting") return { state: "failed", reason: asked.reason };
     return (await this.#loadFailure(record)) ?? (await this.#startingOrHanging(record, asked.reason));
   }
 
   async list(): Promise<string[]> {
-    return this.#processes.list();
+    const processes = await this.#processes.list();
+    return Promise.all(processes.map(async (name) => (await this.#records.ownerOf(name)) ?? name));
+  }
+
+  async handOver(
+    from: string,
+    to: { deployment_id: string; bento_tag: string },
+    { signal }: CallOptions,
+  ): Promise<boolean> {
+    throwIfAborted(signal, from);
+    const record = await this.#records.read(from);
+    if (record?.bento_tag !== to.bento_tag || !(await this.#processes.isRunning(record.process)))
+      return false;
+    const claimed = await this.#records.claim({ ...record, deployment_id: to.deployment_id });
+    if (claimed.process !== record.process) return false;
+    await this.#records.remove(from);
+    return true;
+  }
+
+  /** The process that is this deployment's to end; null where what bears its name was handed over. */
+  async #processOf(deploymentId: string): Promise<string | null> {
+    const record = await this.#records.read(deploymentId);
+    if (record !== null) return record.process;
+    return (await this.#records.ownerOf(deploymentId)) === null ? deploymentId : null;
   }
 
   /** JSON lines of `{x_request_id, deployment_id, time, status, latency_ms, prediction, score}`; rotated to `.1` to `.3`. */
-  predictionLogPath(deploymentId: string): string {
-    return this.#processes.predictionLogPath(deploymentId);
+  async predictionLogPath(deploymentId: string): Promise<string> {
+    const record = await this.#records.read(deploymentId);
+    return this.#processes.predictionLogPath(record?.process ?? deploymentId);
   }
 
   /** Ends idle connections; the servers run on. */
@@ -145,15 +162,16 @@ export class BentoMLServer implements ModelServer {
   /** What is recorded as running for the deployment, started first if nothing runs. */
   async #startOrAdopt(input: StartInput, bento: StoredBento, signal: AbortSignal): Promise<ServerRecord> {
     const { deployment_id, bento_tag } = input;
-    const running = await this.#processes.isRunning(deployment_id);
     const present = await this.#records.read(deployment_id);
+    const process = present?.process ?? (await this.#records.freeProcess(deployment_id));
+    const running = await this.#processes.isRunning(process);
     if (running && present !== null) {
       if (present.bento_tag === bento_tag) return present;
       throw new EndpointCreationError(
         `deployment ${deployment_id} already serves ${present.bento_tag}, not ${bento_tag}: stop it first`,
       );
     }
-    if (running) await this.#processes.stop(deployment_id);
+    if (running) await this.#processes.stop(process);
     await assertBuiltFiles(bento);
     const environment = await ensureModelEnvironment({
       cacheDirectory: this.#options.cacheDirectory,
@@ -163,7 +181,7 @@ export class BentoMLServer implements ModelServer {
       ...(this.#options.onProgress && { onProgress: this.#options.onProgress }),
       signal,
     });
-    const record = await this.#claimPort(deployment_id, bento_tag);
+    const record = await this.#claimPort({ deployment_id, bento_tag, process });
     await this.#processes.start(record, {
       bentoml: environment.bentoml,
       bentoPath: bento.path,
@@ -173,16 +191,17 @@ export class BentoMLServer implements ModelServer {
   }
 
   /** A server that is started again keeps its port while that is free, so that routes to it stay right. */
-  async #claimPort(deployment_id: string, bento_tag: string): Promise<ServerRecord> {
+  async #claimPort(server: Omit<ServerRecord, "port" | "started_at">): Promise<ServerRecord> {
     const started_at = new Date().toISOString();
     const port = await findFreePort();
-    const claimed = await this.#records.claim({ deployment_id, bento_tag, port, started_at });
+    const claimed = await this.#records.claim({ ...server, port, started_at });
     if (claimed.started_at === started_at && claimed.port === port) return claimed;
     const isFree = await becomesFree(claimed.port, portReleaseMs);
     // Another starter was quicker: its server is the one to adopt.
-    const isTheirs = claimed.bento_tag === bento_tag && (await this.#processes.isRunning(deployment_id));
+    const isSame = claimed.bento_tag === server.bento_tag;
+    const isTheirs = isSame && (await this.#processes.isRunning(claimed.process));
     if (!isFree && isTheirs) return claimed;
-    const renewed = { deployment_id, bento_tag, port: isFree ? claimed.port : port, started_at };
+    const renewed = { ...server, port: isFree ? claimed.port : port, started_at };
     await this.#records.replace(renewed);
     return renewed;
   }
@@ -195,41 +214,43 @@ export class BentoMLServer implements ModelServer {
       const asked = await this.#ask(record, signal);
       if (asked.state === "ready" || asked.state === "failed") return asked;
       last = asked.reason;
-      if (!(await this.#processes.isRunning(record.deployment_id))) return this.#explainEnd(record);
+      if (!(await this.#processes.isRunning(record.process))) return this.#explainEnd(record);
       if (asked.state === "foreign") return { state: "port_taken", reason: asked.reason };
       const failure = await this.#loadFailure(record);
       if (failure !== null) return failure;
       await delay(pollIntervalMs);
     }
-    const error = await this.#processes.lastError(record.deployment_id);
+    const error = await this.#processes.lastError(record.process);
     return { state: "failed", reason: error?.line ?? notReadyIn(this.#startTimeoutMs, last) };
   }
 
   async #explainEnd(record: ServerRecord): Promise<WaitOutcome> {
-    const error = await this.#processes.lastError(record.deployment_id);
+    const error = await this.#processes.lastError(record.process);
     const reason = error?.line ?? "its process ended and its log names no error";
     return { state: /address already in use/i.test(reason) ? "port_taken" : "failed", reason };
   }
 
   async #loadFailure(record: ServerRecord): Promise<{ state: "failed"; reason: string } | null> {
-    const error = await this.#processes.lastError(record.deployment_id);
+    const error = await this.#processes.lastError(record.process);
     return error !== null && error.count >= repeatedFailure ? { state: "failed", reason: error.line } : null;
   }
 
   async #startingOrHanging(record: ServerRecord, reason: string): Promise<ServerObservation> {
-    const age = await this.#processes.ageMs(record.deployment_id);
+    const age = await this.#processes.ageMs(record.process);
     return age === null || age < this.#startTimeoutMs ? { state: "starting" } : { state: "failed", reason };
   }
 
   #ask(record: ServerRecord, signal: AbortSignal) {
-    return this.#probe.ask(record, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
+    // A server that was handed over still names the deployment that it was started for.
+    const named = { ...record, deployment_id: record.process };
+    return this.#probe.ask(named, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
   }
 
   /** After a failed start: nothing runs, and nothing is recorded. */
   async #clear(record: ServerRecord): Promise<void> {
-    await this.#processes.stop(record.deployment_id, failedStartGraceMs);
+    await this.#processes.stop(record.process, failedStartGraceMs);
     await this.#records.remove(record.deployment_id);
-    this.#probe.forget(record.deployment_id);
+    this.#probe.forget(record.process);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EndpointCreationError, ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
@@ -10,6 +10,8 @@ const recordSchema = z.strictObject({
   port: z.int().min(1).max(65_535),
   /** By this machine's clock, which may have been set since: it tells one start from another, and no age. */
   started_at: z.iso.datetime(),
+  /** Whom the process was started for, and what it calls itself: a server may be handed over. */
+  process: z.string(),
 });
 export type ServerRecord = z.infer<typeof recordSchema>;
 
@@ -48,6 +50,29 @@ export class ServerRecords {
       return (await this.read(record.deployment_id)) ?? this.claim(record);
     } finally {
       await rm(scratch, { force: true });
+    }
+  }
+
+  /** The deployment that has the process of this name; null where none has. */
+  async ownerOf(process: string): Promise<string | null> {
+    const files = await readdir(this.#directory).catch((cause: unknown) => {
+      if (isCode(cause, "ENOENT")) return [];
+      throw new ServiceRefusedError("bentoml", `${this.#directory} cannot be read`, { cause });
+    });
+    const ids = files.flatMap((file) =>
+      /^[^.].*\.json$/.test(file) ? [file.slice(0, -".json".length)] : [],
+    );
+    const own = [process, ...ids.filter((id) => id !== process)];
+    for (const id of own) if ((await this.read(id))?.process === process) return id;
+    return null;
+  }
+
+  /** A deployment whose first server was handed over has its next one under another name. */
+  async freeProcess(deploymentId: string): Promise<string> {
+    for (let count = 1; ; count += 1) {
+      const name = count === 1 ? deploymentId : `${deploymentId}.${count}`;
+      const owner = await this.ownerOf(name);
+      if (owner === null || owner === deploymentId) return name;
     }
   }
 

@@ -57,6 +57,30 @@ export function describeModelServer(name: string, open: () => Promise<ServerSubj
       await stop("dep_one");
     });
 
+    it("hands a running server over to another deployment, which alone may end it then", async () => {
+      const [tag, other] = subject.bento_tags;
+      const handOver = (from: string, deployment_id: string, bento_tag = tag) =>
+        subject.server.handOver(from, { deployment_id, bento_tag }, patience());
+      expect(await handOver("dep_nobody", "dep_heir")).toBe(false);
+      const address = await start("dep_given", tag);
+      expect(await handOver("dep_given", "dep_heir", other)).toBe(false);
+      expect(await handOver("dep_given", "dep_heir")).toBe(true);
+      expect(await handOver("dep_given", "dep_late")).toBe(false);
+      expect(await observe("dep_given")).toEqual({ state: "absent" });
+      await stop("dep_given");
+      expect(await observe("dep_heir")).toEqual({ state: "ready", ...address, bento_tag: tag });
+      expect(await start("dep_heir", tag)).toEqual(address);
+      expect(await subject.server.list()).toEqual(["dep_heir"]);
+      const anew = await start("dep_given", tag);
+      expect(anew.port).not.toBe(address.port);
+      expect(await handOver("dep_heir", "dep_given")).toBe(false);
+      await stop("dep_heir");
+      expect(await observe("dep_heir")).toEqual({ state: "absent" });
+      expect(await observe("dep_given")).toEqual({ state: "ready", ...anew, bento_tag: tag });
+      await stop("dep_given");
+      expect(await subject.server.list()).toEqual([]);
+    });
+
     it("starts nothing from files that are not those which the bento was built from", async () => {
       const attempt = start("dep_changed", subject.changed_tag);
       await expect(attempt).rejects.toMatchObject({ code: "endpoint_creation_failed" });

@@ -83,6 +83,22 @@ export class InMemoryModelServer implements ModelServer {
     }
   }
 
+  async handOver(
+    from: string,
+    to: { deployment_id: string; bento_tag: string },
+    { signal }: CallOptions,
+  ): Promise<boolean> {
+    this.#assertAnswers(from, signal);
+    assertDeploymentId(from);
+    assertDeploymentId(to.deployment_id);
+    const server = this.#servers.get(from);
+    if (server === undefined || server.state === "ended" || server.bento_tag !== to.bento_tag) return false;
+    if (this.#servers.has(to.deployment_id)) return false;
+    this.#servers.delete(from);
+    this.#servers.set(to.deployment_id, server);
+    return true;
+  }
+
   async list(): Promise<string[]> {
     return [...this.#servers].filter(([, server]) => server.state !== "ended").map(([id]) => id);
   }

@@ -17,7 +17,7 @@ async function make() {
   const pathOf = (deploymentId: string) => join(folder, `${deploymentId}.jsonl`);
   return {
     pathOf,
-    logs: new BentoMLPredictionLogs({ predictionLogPath: pathOf }),
+    logs: new BentoMLPredictionLogs({ predictionLogPath: async (id) => pathOf(id) }),
     write: (deploymentId: string, predictions: LoggedPrediction[]) =>
       appendFile(pathOf(deploymentId), predictions.map((one) => lineOf(one)).join("")),
     dispose: () => rm(folder, { recursive: true, force: true }),

@@ -34,6 +34,16 @@ export class ListeningModelServer implements ModelServer {
     this.#listening.delete(deploymentId);
   }
 
+  async handOver(...[from, to, options]: Parameters<ModelServer["handOver"]>): Promise<boolean> {
+    const isHandedOver = await this.#inner.handOver(from, to, options);
+    const own = this.#listening.get(from);
+    if (isHandedOver && own !== undefined) {
+      this.#listening.delete(from);
+      this.#listening.set(to.deployment_id, own);
+    }
+    return isHandedOver;
+  }
+
   list(): Promise<string[]> {
     return this.#inner.list();
   }

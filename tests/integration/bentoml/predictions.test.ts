@@ -216,7 +216,7 @@ describe("what a server says of itself", () => {
   });
 
   it("logs each prediction with its request id, and none of the readiness checks", async () => {
-    const path = workshop.server.predictionLogPath("dep_scaler_file");
+    const path = await workshop.server.predictionLogPath("dep_scaler_file");
     const before = (await readLines(path)).length;
     await call("scaler_file", "/predict", request(tumour), { "x-request-id": "req-1" });
     await call("scaler_file", "/predict", request({}), { "x-request-id": "req-2" });

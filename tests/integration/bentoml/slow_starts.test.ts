@@ -30,6 +30,7 @@ afterEach(async () => {
 async function observe(startedAt: number, startTimeoutMs: number) {
   await new ServerRecords(join(directory, "servers")).claim({
     deployment_id: "dep_slow",
+    process: "dep_slow",
     bento_tag: "e2i_slow:v1",
     port: 1,
     started_at: new Date(startedAt).toISOString(),

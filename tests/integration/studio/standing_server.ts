@@ -34,6 +34,7 @@ export async function standsIn(
   });
   await new ServerRecords(join(runDirectory, "servers")).claim({
     deployment_id,
+    process: deployment_id,
     bento_tag,
     port,
     started_at,

@@ -36,6 +36,7 @@ function deployment(
     endpoint,
     deployments: endpoint === null ? [] : [aDeployment(1)],
     aborted: [],
+    still_warm: [],
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

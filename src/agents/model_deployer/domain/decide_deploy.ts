@@ -16,6 +16,7 @@ import { type DeployFacts, type PlannedTraffic, planTraffic } from "./planned_tr
 import type { DecisionContext, DeployRequest } from "./requests.ts";
 import { noRoute, setStatus } from "./route_switch.ts";
 import { startRollout } from "./started_rollout.ts";
+import { takeOver } from "./warm_server.ts";
 
 export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
   const { version } = facts;
@@ -71,13 +72,14 @@ export function planDeployment(
   const name = deployment.endpoint_name;
   const atOnce = traffic.baseline !== null && (traffic.weights[id] ?? 0) > LARGEST_FIRST_STEP;
   const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
-  const notes = notesOn(traffic, facts);
+  const warm = takeOver(deployment, facts);
+  const notes = [...notesOn(traffic, facts), ...warm.notes];
   const moment = momentBefore(deployment, traffic, facts);
   return propose({
     summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
     lease_name: name,
-    intent: [{ change: "insert_deployment", deployment }],
-    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic, moment),
+    intent: [{ change: "insert_deployment", deployment }, ...warm.intent],
+    steps: deploymentSteps(version, deployment, facts.endpoint ?? noRoute, traffic, moment, warm.takes_over),
     on_success: [
       ...outcome(deployment, traffic, facts, context, moment),
       ...announceReplaced(traffic, facts, version, context),

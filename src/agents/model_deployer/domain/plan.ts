@@ -42,6 +42,8 @@ const startServer = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
   resources: resourcesSchema,
+  /** A deployment that nobody needs any more, whose running server is taken over if it still can be. */
+  takes_over: z.string().nullable().default(null),
 });
 
 /** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */

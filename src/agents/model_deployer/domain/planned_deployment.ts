@@ -69,6 +69,7 @@ export function deploymentSteps(
   before: RouteSwitch["before"],
   traffic: PlannedTraffic,
   moment: Moment,
+  takesOver: string | null,
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
   return [
@@ -77,7 +78,7 @@ export function deploymentSteps(
       { then: [setStatus(id, ["pending"], "deploying")] },
     ),
     planned(packageOf(version)),
-    planned(startOf(deployment), { undo: [{ step: "stop_server", deployment_id: id }] }),
+    planned(startOf(deployment, takesOver), { undo: [{ step: "stop_server", deployment_id: id }] }),
     ...switchRoute({
       endpoint_name: name,
       before,
@@ -89,10 +90,10 @@ export function deploymentSteps(
   ];
 }
 
-export function startOf(deployment: Deployment): StepOf<"start_server"> {
+export function startOf(deployment: Deployment, takesOver: string | null = null): StepOf<"start_server"> {
   const { deployment_id, bento_tag, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
   const resources = { replicas, cpu_limit, memory_limit, autoscaling };
-  return { step: "start_server", deployment_id, bento_tag, resources };
+  return { step: "start_server", deployment_id, bento_tag, resources, takes_over: takesOver };
 }
 
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {

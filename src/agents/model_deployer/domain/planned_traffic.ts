@@ -14,6 +14,8 @@ export interface DeployFacts {
   deployments: Deployment[];
   /** Those of them, within the last hour, whose rollout was aborted or superseded. */
   aborted: string[];
+  /** Those of them that ended, and whose servers answer all the same. */
+  still_warm: string[];
   open_rollout: Rollout | null;
   /** What the endpoint's deployments have answered so far; null when the router gave no answer. */
   figures: VersionFigures[] | null;

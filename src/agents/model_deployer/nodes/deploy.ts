@@ -8,6 +8,7 @@ import { endpointName, rolloutId } from "../domain/names.ts";
 import type { DeployFacts } from "../domain/planned_traffic.ts";
 import type { DecisionContext, DeployRequest } from "../domain/requests.ts";
 import type { VersionFigures } from "../domain/rollout.ts";
+import { isOver } from "../domain/warm_server.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
 import type { Planner } from "../operation_runner.ts";
 import type { Parts, Settings } from "../parts.ts";
@@ -40,22 +41,36 @@ export async function gatherDeploy(
   const endpoint = known === null ? null : await endpoints.withLivingMirror(known, options);
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
   const isRollout = serves && request.target_stage === "production";
-  const [figures, aborted, experience] = await Promise.all([
+  const ended = deployments.filter((one) => isOver(one) && one.model_version_id === request.model_version_id);
+  const [figures, aborted, experience, still_warm] = await Promise.all([
     serves ? figuresOf(endpoints, name, options) : [],
     abortedAmong(database, recentRollbacks(deployments, now)),
     isRollout && version !== null ? experienceOf(proceduralMemory, version.model_name, options) : null,
+    warmAmong(endpoints, ended, options),
   ]);
   return {
     version,
     endpoint,
     deployments,
     aborted,
+    still_warm,
     open_rollout,
     figures,
     policy,
     experience,
     retention_seconds: settings.retention_seconds,
   };
+}
+
+async function warmAmong(
+  endpoints: EndpointManager,
+  ended: Deployment[],
+  options: CallOptions,
+): Promise<string[]> {
+  const ready = await Promise.all(
+    ended.map(({ deployment_id, bento_tag }) => endpoints.isReady(deployment_id, bento_tag, options)),
+  );
+  return ended.flatMap(({ deployment_id }, index) => (ready[index] === true ? [deployment_id] : []));
 }
 
 async function abortedAmong(database: Parts["database"], deployments: Deployment[]): Promise<string[]> {
