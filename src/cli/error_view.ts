@@ -46,7 +46,7 @@ export function errorLines(view: ErrorView, paint: Paint): string[] {
   ];
 }
 
-function wayOut({ code, operation_id: id, retryable, refused }: ErrorView): string[] {
+function wayOut({ code, operation_id: id, retryable }: ErrorView): string[] {
   if (code === "approval_required" && id !== null) {
     return [
       `somebody else approves it:  model-deployer approve ${id}`,
@@ -60,5 +60,5 @@ function wayOut({ code, operation_id: id, retryable, refused }: ErrorView): stri
   }
   if (code === "service_unavailable")
     return ["see which part is down and what to do:  model-deployer doctor"];
-  return retryable && !refused ? ["the same command may succeed when it is given again"] : [];
+  return retryable ? ["the same command may succeed when it is given again"] : [];
 }

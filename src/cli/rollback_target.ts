@@ -72,7 +72,10 @@ function alreadyRolledBack(bad: RolledBack, largest: string, { endpoint_name }: 
   const seconds = Math.floor(bad.seconds);
   return new ConflictError(
     `${id} of ${endpoint_name} was rolled back ${seconds} s ago (${reason}), and ${largest} serves now. Nothing was changed. To take that one back too: model-deployer rollback ${largest} --reason "..."`,
-    // Nothing unmet: given again, the same command would take the wrong one.
-    { details: { unmet: [], rolled_back: { deployment_id: id, reason, seconds }, serving: largest } },
+    // Given again later, the same command would take the wrong one.
+    {
+      retryable: false,
+      details: { unmet: [], rolled_back: { deployment_id: id, reason, seconds }, serving: largest },
+    },
   );
 }

@@ -38,6 +38,10 @@ function fromTrigger(error: pg.DatabaseError): AgentError | null {
   switch (error.code) {
     case "MD001":
     case "MD006":
+      return new ConflictError(`Postgres refused the change: ${error.message}`, {
+        ...options,
+        retryable: false,
+      });
     case "MD003":
       return new ConflictError(`Postgres refused the change: ${error.message}`, options);
     case "MD002":

@@ -64,10 +64,22 @@ export class NotFoundError extends ModelDeployerError {
   readonly retryable = false;
 }
 
-/** Ends the run with nothing changed: somebody else holds the endpoint, or what was seen has moved on. */
+/**
+ * Ends the run with nothing changed: somebody else holds the endpoint, what was seen has moved on, or what is asked for
+ * does not go with what is. It is retryable, unless it says that no repetition of the same request can help.
+ */
 export class ConflictError extends ModelDeployerError {
   readonly code = "conflict";
-  readonly retryable = true;
+  readonly retryable: boolean;
+
+  constructor(message: string, { retryable = true, ...options }: ConflictOptions = {}) {
+    super(message, options);
+    this.retryable = retryable;
+  }
+}
+
+interface ConflictOptions extends AgentErrorOptions {
+  retryable?: boolean;
 }
 
 /** Ends the run: the same `request_id` came before with another body. */

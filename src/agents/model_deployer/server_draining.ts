@@ -61,7 +61,9 @@ export class ServerDraining {
       if (deployment === null) throw new NotFoundError(`Deployment ${deploymentId} does not exist.`);
       if (deployment.drained_at !== null) return { drained: true };
       if (!STOPPABLE_STATUSES.includes(deployment.status)) {
-        throw new ConflictError(`${deploymentId} is ${deployment.status} again and keeps its server.`);
+        throw new ConflictError(`${deploymentId} is ${deployment.status} again and keeps its server.`, {
+          retryable: false,
+        });
       }
       await pause(LOOK_MS, signal, deploymentId);
     }

@@ -23,7 +23,8 @@ const restorers: Readonly<Record<string, Restore>> = {
   server_not_ready: (message, options) => new errors.ServerNotReadyError(message, options),
   stage_mismatch: (message, options) => new errors.StageMismatchError(message, options),
   not_found: (message, options) => new errors.NotFoundError(message, options),
-  conflict: (message, options) => new errors.ConflictError(message, options),
+  // Whoever repeats a request that has ended gets the same end again.
+  conflict: (message, options) => new errors.ConflictError(message, { ...options, retryable: false }),
   idempotency_key_reused: (message, options) => new errors.IdempotencyKeyReusedError(message, options),
   approval_required: (message, options) => new errors.ApprovalRequiredError(message, options),
   not_authenticated: (message, options) => new errors.NotAuthenticatedError(message, options),
@@ -54,5 +55,8 @@ export function restoreError(stored: {
 /** The error that a refusal is raised as. */
 export function refusalError(refusal: Refusal, operationId: string | null): errors.ModelDeployerError {
   const details = { unmet: refusal.unmet, operation_id: operationId };
+  if (refusal.code === "conflict") {
+    return new errors.ConflictError(refusal.sentence, { details, retryable: refusal.passes });
+  }
   return restoreError({ code: refusal.code, message: refusal.sentence, details });
 }

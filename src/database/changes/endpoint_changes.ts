@@ -26,7 +26,7 @@ export async function openEndpoint(tx: Queries, change: ChangeOf<"open_endpoint"
   if (found?.experiment_id !== experiment_id || found.endpoint_url !== endpoint_url) {
     throw new ConflictError(
       `Endpoint ${name} is open for ${found?.experiment_id} at ${found?.endpoint_url}; it keeps both for its life`,
-      { details: { endpoint_name: name, expected, found } },
+      { retryable: false, details: { endpoint_name: name, expected, found } },
     );
   }
   await tx.query(

@@ -54,7 +54,7 @@ export class MLExperimentRepository implements Experiments {
     if (differing.length === 0) return;
     throw new ConflictError(
       `Experiment ${experiment.experiment_id} exists with another ${differing.join(", ")}; use another id`,
-      { details: { expected: experiment, found } },
+      { retryable: false, details: { expected: experiment, found } },
     );
   }
 

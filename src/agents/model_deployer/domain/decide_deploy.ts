@@ -3,7 +3,7 @@ import { emptyAnswer } from "./answer.ts";
 import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { Change } from "./changes.ts";
 import { count } from "./count.ts";
-import { missing, propose, refuse } from "./decisions.ts";
+import { missing, propose, refuse, refuseForNow } from "./decisions.ts";
 import type { Deployment, ModelVersion } from "./entities.ts";
 import { type Moment, momentOf } from "./live_figures.ts";
 import { deploymentId, rolloutId } from "./names.ts";
@@ -29,8 +29,7 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
   }
   if (request.target_stage === "production" && facts.open_rollout !== null) {
     const open = facts.open_rollout;
-    return refuse(
-      "conflict",
+    return refuseForNow(
       `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end, or roll it back first.`,
     );
   }
@@ -49,8 +48,7 @@ export function refuseFlapping(
   const recent = recentRollbacks(deployments, now, aborted);
   const until = heldUntil(recent, now);
   if (until === null) return null;
-  return refuse(
-    "conflict",
+  return refuseForNow(
     `${endpoint?.endpoint_name ?? "The endpoint"} was rolled back ${count(recent.length, "time")} within an hour, last from ${recent[0]?.bento_tag}; ` +
       `it takes the next rollout at ${until}, or one that goes out at once with an approval.`,
   );

@@ -1,5 +1,5 @@
 import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
-import { missing, propose, refuse } from "./decisions.ts";
+import { missing, propose, refuse, refuseForNow } from "./decisions.ts";
 import { decideArchive } from "./decide_archive.ts";
 import type {
   ApprovedMove,
@@ -94,8 +94,7 @@ function refuseDuringRollout(
   const supersedes = request.target_stage === "production" && facts.policy.during_rollout === "supersede";
   if (supersedes && endingOf(facts, version, context) !== null) return null;
   const id = version.model_version_id;
-  return refuse(
-    "conflict",
+  return refuseForNow(
     `Rollout ${open.rollout_id} of ${open.deployment_id} is ${open.status} on ${open.endpoint_name}; wait for its end or roll ${open.deployment_id} back, then move ${id} to ${request.target_stage}.`,
   );
 }

@@ -1,5 +1,5 @@
 import { emptyAnswer } from "./answer.ts";
-import { missing, planned, propose, refuse } from "./decisions.ts";
+import { missing, planned, propose, refuse, refuseForNow } from "./decisions.ts";
 import type { Deployment, Endpoint, WeightSet } from "./entities.ts";
 import { manifestOf } from "./manifest.ts";
 import { remember } from "./outbox_entries.ts";
@@ -36,12 +36,17 @@ export function decideRemoval(
   }
   const obstacle = obstacleTo(deployment, facts);
   if (obstacle !== null) return refuse("conflict", obstacle);
+  if (deployment.status === "pending" || deployment.status === "deploying") {
+    return refuseForNow(
+      `${deployment.deployment_id} is being deployed by ${deployment.operation_id}; wait for its end.`,
+    );
+  }
   if (deployment.drained_at !== null) return nothingToRemove(deployment, facts.endpoint);
   return planRemoval(request, deployment, facts, context);
 }
 
 function obstacleTo(deployment: Deployment, facts: RemovalFacts): string | null {
-  const { deployment_id: id, endpoint_name: name, status, target_stage: stage } = deployment;
+  const { deployment_id: id, endpoint_name: name, target_stage: stage } = deployment;
   const { endpoint, open_rollout: open, ways_back } = facts;
   const share = endpoint?.weights[id] ?? 0;
   if (open !== null && [open.deployment_id, open.baseline_deployment_id].includes(id)) {
@@ -55,9 +60,6 @@ function obstacleTo(deployment: Deployment, facts: RemovalFacts): string | null 
     const until =
       deployment.drain_due_at === null ? "" : `; its server is kept warm until ${deployment.drain_due_at}`;
     return `${id} is what a rollback of ${name} brings back${until}. It stays until something newer takes its place.`;
-  }
-  if (status === "pending" || status === "deploying") {
-    return `${id} is being deployed by ${deployment.operation_id}; wait for its end.`;
   }
   return null;
 }

@@ -2,7 +2,7 @@ import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
 import type { Change } from "./changes.ts";
 import { planDeployment, refuseFlapping } from "./decide_deploy.ts";
 import { noRollout } from "./rollout_control.ts";
-import { refuse } from "./decisions.ts";
+import { refuse, refuseForNow } from "./decisions.ts";
 import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "./entities.ts";
 import { projectStage } from "./outbox_entries.ts";
 import type { Decision, Plan } from "./plan.ts";
@@ -42,6 +42,9 @@ export function decideRetry(
   const { rollout, candidate, version, experiment } = facts;
   if (rollout === null || candidate === null || version === null || experiment === null)
     return noRollout(request);
+  if (isRolloutOpen(rollout)) {
+    return refuseForNow(`${rollout.rollout_id} is ${rollout.status}; only one that has ended is retried.`);
+  }
   const obstacle = obstacleTo(rollout, version, facts);
   if (obstacle !== null) return refuse("conflict", obstacle);
   const gate = { version, experiment, policy: facts.policy, shadow: facts.shadow };
@@ -63,7 +66,6 @@ export function decideRetry(
 
 function obstacleTo(rollout: Rollout, version: ModelVersion, facts: RetryFacts): string | null {
   const { rollout_id: id, status, endpoint_name: name } = rollout;
-  if (isRolloutOpen(rollout)) return `${id} is ${status}; only one that has ended is retried.`;
   if (status === "completed") return `${id} is completed; there is nothing to retry.`;
   if (facts.last?.rollout_id !== id) {
     return `${id} is not the last rollout of ${name}, ${facts.last?.rollout_id} is; promote and deploy ${version.model_version_id} anew.`;

@@ -1,5 +1,5 @@
 import { approvalNotes, approvalsNeeded } from "./approvals_needed.ts";
-import { propose, refuse } from "./decisions.ts";
+import { propose, refuse, refuseForNow } from "./decisions.ts";
 import { rolloutEvidence } from "./rollout_evidence.ts";
 import { planRollback } from "./decide_rollback.ts";
 import type { Answer } from "./answer.ts";
@@ -126,10 +126,7 @@ function promoteNow(
   if (rollout.status === "completed") return nothingToDo(standing, "It has all traffic.");
   if (!isRolloutOpen(rollout)) return hasEnded(rollout, "promoted");
   if (!facts.candidate_is_ready) {
-    return refuse(
-      "conflict",
-      `The server of ${candidate.deployment_id} does not answer; it gets no more traffic.`,
-    );
+    return refuseForNow(`The server of ${candidate.deployment_id} does not answer; it gets no more traffic.`);
   }
   const verdict = judgedNow(rollout, facts.live)?.verdict ?? rollout.verdict;
   if (verdict?.outcome === "fail") {

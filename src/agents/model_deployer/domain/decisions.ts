@@ -3,7 +3,12 @@ import type { Change } from "./changes.ts";
 import { emptyAnswer } from "./answer.ts";
 
 export function refuse(code: Refusal["code"], sentence: string, unmet: Refusal["unmet"] = []): Decision {
-  return { decision: "refusal", refusal: { code, sentence, unmet } };
+  return { decision: "refusal", refusal: { code, sentence, passes: false, unmet } };
+}
+
+/** A refusal that time alone may lift, such as for what is under way. */
+export function refuseForNow(sentence: string): Decision {
+  return { decision: "refusal", refusal: { code: "conflict", sentence, passes: true, unmet: [] } };
 }
 
 export function missing(what: string, id: string, wayOut: string): Decision {

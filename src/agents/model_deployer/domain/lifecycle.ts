@@ -21,6 +21,7 @@ export function refusePromotionPath(versionId: string, from: Stage, to: Stage): 
   return {
     code: "invalid_promotion_path",
     sentence: `Cannot promote ${versionId} from ${from} to ${to}: ${wayOut}.`,
+    passes: false,
     unmet: [
       {
         criterion: "promotion_path",

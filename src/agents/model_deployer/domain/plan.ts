@@ -154,6 +154,8 @@ export const refusalSchema = z.strictObject({
     "invalid_request",
   ]),
   sentence: z.string(),
+  /** Time alone may lift it: the same request, unchanged, can be granted later. */
+  passes: z.boolean().default(false),
   /** All that is missing, never only the first. */
   unmet: z.array(unmetCriterionSchema),
 });

@@ -9,7 +9,7 @@ import { apply, claim, openEndpointWith } from "./acts.ts";
 import { planOf, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
-const refusal = { code: "conflict" as const, sentence: "No.", unmet: [] };
+const refusal = { code: "conflict" as const, sentence: "No.", passes: false, unmet: [] };
 
 export function describeJournal(open: OpenDatabase): void {
   test("the same request again finds the same operation, and its stored outcome", async () => {

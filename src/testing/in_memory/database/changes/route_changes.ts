@@ -22,7 +22,10 @@ export function openEndpoint(change: ChangeOf<"open_endpoint">, { tables }: Chan
     const present = { experiment_id: found.experiment_id, endpoint_url: found.endpoint_url };
     throw new ConflictError(
       `Endpoint ${endpoint_name} is open for ${found.experiment_id} at ${found.endpoint_url}; it keeps both for its life`,
-      { details: { endpoint_name, expected: { experiment_id, endpoint_url }, found: present } },
+      {
+        retryable: false,
+        details: { endpoint_name, expected: { experiment_id, endpoint_url }, found: present },
+      },
     );
   }
   const waiting = tables.deployments.where(
