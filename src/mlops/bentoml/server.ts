@@ -126,11 +126,7 @@ export class BentoMLServer implements ModelServer {
     return Promise.all(processes.map(async (name) => (await this.#records.ownerOf(name)) ?? name));
   }
 
-  async handOver(
-    from: string,
-    to: { deployment_id: string; bento_tag: string },
-    { signal }: CallOptions,
-  ): Promise<boolean> {
+  async handOver(...[from, to, { signal }]: Parameters<ModelServer["handOver"]>): Promise<boolean> {
     throwIfAborted(signal, from);
     const record = await this.#records.read(from);
     if (record?.bento_tag !== to.bento_tag || !(await this.#processes.isRunning(record.process)))
