@@ -21,12 +21,15 @@ const extension = (path: string, fields: object = {}) => ({
 const noProductionListener = "no-production";
 /** For callers that honour it: a first production version takes minutes, not seconds. */
 const retryAfterSeconds = 5;
+/** More than a server takes, so that it is the shadow that refuses what is too large, as production would. */
+const maximumBodyBytes = 17 * 1024 * 1024;
 
 /**
  * What an endpoint's Envoy starts with; it never changes during the endpoint's life. Clusters and routes follow from files.
  *
  * Envoy cannot mirror a request that it answers by itself, so an endpoint without a production version is routed to a
- * second, internal listener of the same process, which gives the 503.
+ * second, internal listener of the same process, which gives the 503. It gives it when it has the whole request: an
+ * answer ends the request, and with it what is mirrored of it.
  */
 export function toBootstrap(input: BootstrapInput): string {
   const watched = (path: string) => ({
@@ -84,8 +87,10 @@ function noProduction(endpointName: string): object {
     message: `endpoint ${endpointName} has no production version yet`,
     endpoint_name: endpointName,
   });
+  const whole = extension("filters.http.buffer.v3.Buffer", { max_request_bytes: maximumBodyBytes });
   const manager = connectionManager("no_production", {
     generate_request_id: false,
+    http_filters: [{ name: "envoy.filters.http.buffer", typed_config: whole }, routerFilter],
     route_config: {
       name: "no-production",
       virtual_hosts: [
@@ -131,17 +136,18 @@ function noProductionTarget(): object {
   };
 }
 
+const routerFilter = {
+  name: "envoy.filters.http.router",
+  typed_config: extension("filters.http.router.v3.Router", { suppress_envoy_headers: true }),
+};
+
 function connectionManager(statPrefix: string, fields: object): object {
-  const router = {
-    name: "envoy.filters.http.router",
-    typed_config: extension("filters.http.router.v3.Router", { suppress_envoy_headers: true }),
-  };
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: extension("filters.network.http_connection_manager.v3.HttpConnectionManager", {
       stat_prefix: statPrefix,
+      http_filters: [routerFilter],
       ...fields,
-      http_filters: [router],
     }),
   };
 }
