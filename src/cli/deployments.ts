@@ -3,6 +3,7 @@ import { table } from "./table.ts";
 import type { Execute } from "./program.ts";
 import { report } from "./runner.ts";
 import { deploymentsReportSchema } from "./schemas.ts";
+import { unknownEndpoint } from "./unknown_name.ts";
 
 export function addDeployments(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -12,6 +13,9 @@ export function addDeployments(program: CommandUnknownOpts, execute: Execute): v
       execute("deployments", (invocation) =>
         invocation.withObserver(async ({ database }) => {
           const deployments = await database.deployments.listForEndpoint(endpoint);
+          if (deployments.length === 0 && (await database.endpoints.get(endpoint)) === null) {
+            throw await unknownEndpoint(endpoint, database);
+          }
           return report(deploymentsReportSchema, { deployments }, (data, paint) =>
             table(
               ["deployment", "bento", "stage", "status", "traffic", "deployed"],

@@ -1,13 +1,14 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Experiment } from "../agents/model_deployer/domain/entities.ts";
 import { experimentIdSchema } from "../agents/model_deployer/domain/requests.ts";
-import { InvalidRequestError, NotFoundError } from "../agents/model_deployer/errors.ts";
+import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import type { Execute } from "./program.ts";
 import { policyLines } from "./policy.ts";
 import { type Invocation, report, type Report } from "./runner.ts";
 import { experimentReportSchema, experimentsReportSchema } from "./schemas.ts";
 import { table } from "./table.ts";
 import { requesterOf } from "./requester.ts";
+import { unknownExperiment } from "./unknown_name.ts";
 
 export function addExperiments(program: CommandUnknownOpts, execute: Execute): void {
   const experiments = program.command("experiments").description("experiments and their success criteria");
@@ -50,10 +51,28 @@ function create(invocation: Invocation, experiment: Experiment): Promise<Report>
       `${JSON.stringify(experiment.experiment_id)} is no experiment id: ${expected}.`,
     );
   }
+  refuseCriteria(experiment);
   return invocation.withObserver(async ({ database }) => {
     await database.experiments.create(experiment, await requesterOf(invocation, database));
     return experimentReport(experiment, await database.experiments.getGatePolicy(experiment.experiment_id));
   });
+}
+
+/** The database has the same bounds; an AUC below 0.5 is worse than a coin. */
+const BOUNDS = [
+  ["--minimum-auc", "minimum_auc", 0.5, 1],
+  ["--minimum-precision-at-k", "minimum_precision_at_k", 0, 1],
+  ["--maximum-fpr", "maximum_fpr", 0, 1],
+] as const;
+
+function refuseCriteria(experiment: Experiment): void {
+  const problems = BOUNDS.flatMap(([option, field, least, most]) => {
+    const given = experiment[field];
+    const isRight = given === null || (given >= least && given <= most);
+    return isRight ? [] : [`${option} is ${given}: a number from ${least} to ${most}`];
+  });
+  if (problems.length === 0) return;
+  throw new InvalidRequestError(`${problems.join("; ")}.`, { details: { problems } });
 }
 
 function show(invocation: Invocation, id: string): Promise<Report> {
@@ -61,7 +80,7 @@ function show(invocation: Invocation, id: string): Promise<Report> {
     const experiment = await database.experiments.get(id);
     if (experiment !== null)
       return experimentReport(experiment, await database.experiments.getGatePolicy(id));
-    throw new NotFoundError(`Experiment ${id} does not exist; experiments list shows those that do.`);
+    throw await unknownExperiment(id, database);
   });
 }
 

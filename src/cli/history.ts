@@ -1,12 +1,13 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { AgentError } from "../agents/base/agent_error.ts";
 import { instantSchema } from "../agents/model_deployer/domain/entities.ts";
-import { InvalidRequestError, NotFoundError } from "../agents/model_deployer/errors.ts";
+import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import type { Observer } from "../observer.ts";
 import { historyLines } from "./history_view.ts";
 import type { Execute } from "./program.ts";
 import { report, type Report } from "./runner.ts";
 import { type HistoryReport, historyReportSchema } from "./schemas.ts";
+import { unknownSubject } from "./unknown_name.ts";
 
 interface Options {
   at?: string | undefined;
@@ -33,9 +34,7 @@ async function show(observer: Observer, subject: string, { at, limit }: Options)
   const endpoint = await database.endpoints.get(subject);
   const experimentId = endpoint?.experiment_id ?? subject;
   if (endpoint === null && (await database.experiments.get(subject)) === null) {
-    throw new NotFoundError(
-      `${subject} is neither an endpoint nor an experiment; status lists the endpoints.`,
-    );
+    throw await unknownSubject(subject, database);
   }
   const [events, versions, memory] = await Promise.all([
     database.history.list(experimentId),

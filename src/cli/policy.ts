@@ -6,12 +6,13 @@ import {
   type GatePolicy,
   type NewGatePolicy,
 } from "../agents/model_deployer/domain/entities.ts";
-import { InvalidRequestError, NotFoundError } from "../agents/model_deployer/errors.ts";
+import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import type { Execute } from "./program.ts";
 import { requesterOf } from "./requester.ts";
 import { type Invocation, report, type Report } from "./runner.ts";
 import { policyReportSchema } from "./schemas.ts";
 import type { Paint } from "./terminal.ts";
+import { unknownExperiment } from "./unknown_name.ts";
 
 interface Options {
   reason: string;
@@ -59,9 +60,7 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
 function show(invocation: Invocation, experiment: string): Promise<Report> {
   return invocation.withObserver(async ({ database }) => {
     if ((await database.experiments.get(experiment)) === null) {
-      throw new NotFoundError(
-        `Experiment ${experiment} does not exist; experiments list shows those that do.`,
-      );
+      throw await unknownExperiment(experiment, database);
     }
     return policyReport(experiment, await database.experiments.getGatePolicy(experiment));
   });
@@ -69,6 +68,9 @@ function show(invocation: Invocation, experiment: string): Promise<Report> {
 
 function set(invocation: Invocation, experiment: string, options: Options): Promise<Report> {
   return invocation.withObserver(async ({ database }) => {
+    if ((await database.experiments.get(experiment)) === null) {
+      throw await unknownExperiment(experiment, database);
+    }
     const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
     const by = await requesterOf(invocation, database);
     const wanted = changed(before, options);

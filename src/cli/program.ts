@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { z } from "zod";
 import { addApply } from "./apply.ts";
 import { addApprove } from "./approve.ts";
 import { addDeployments } from "./deployments.ts";
@@ -56,11 +58,20 @@ export interface Host extends Openers {
   signal: AbortSignal;
 }
 
+const packageSchema = z.object({ version: z.string() });
+
+/** Of the package that this file is a part of, built or not. */
+function ownVersion(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return packageSchema.parse(JSON.parse(readFileSync(file, "utf8"))).version;
+}
+
 /** Runs one command line, without the program's own name, to its exit code. */
 export async function runCli(words: string[], host: Host): Promise<ExitCode> {
   let code: ExitCode = exitCodes.done;
   const program = new Command("model-deployer")
     .description("Takes models from the registry to production traffic, and back again.")
+    .version(ownVersion(), "-V, --version", "print the version")
     .option("--json", "print one JSON document")
     .option("--home <folder>", "instead of MODEL_DEPLOYER_HOME")
     .option("--token-file <file>", "holds the token of who asks, instead of MODEL_DEPLOYER_TOKEN")

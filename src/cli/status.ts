@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { createLogUpdate } from "log-update";
 import { isRolloutOpen } from "../agents/model_deployer/domain/rollout.ts";
-import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { Observer } from "../observer.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import { gatherStatus } from "./gather_status.ts";
@@ -10,6 +9,7 @@ import type { Execute } from "./program.ts";
 import { type Invocation, report, type Report } from "./runner.ts";
 import { type StatusReport, statusReportSchema } from "./schemas.ts";
 import { statusLines } from "./status_view.ts";
+import { unknownEndpoint } from "./unknown_name.ts";
 
 export function addStatus(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -73,5 +73,5 @@ function hasOpenRollout({ rollout }: StatusReport["endpoints"][number]): boolean
 async function known(observer: Observer, endpoint: string | null): Promise<StatusReport> {
   const status = await gatherStatus(observer, endpoint);
   if (endpoint === null || status.endpoints.length > 0) return status;
-  throw new NotFoundError(`Endpoint ${endpoint} does not exist; status without a name lists those that do.`);
+  throw await unknownEndpoint(endpoint, observer.database);
 }

@@ -3,6 +3,7 @@ import { table } from "./table.ts";
 import type { Execute } from "./program.ts";
 import { report } from "./runner.ts";
 import { versionsReportSchema } from "./schemas.ts";
+import { unknownExperiment } from "./unknown_name.ts";
 
 export function addVersions(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -12,6 +13,9 @@ export function addVersions(program: CommandUnknownOpts, execute: Execute): void
       execute("versions", (invocation) =>
         invocation.withObserver(async ({ database }) => {
           const versions = await database.modelVersions.list(experiment);
+          if (versions.length === 0 && (await database.experiments.get(experiment)) === null) {
+            throw await unknownExperiment(experiment, database);
+          }
           return report(versionsReportSchema, { versions }, (data, paint) =>
             table(
               ["version", "stage", "id", "run", "metrics"],

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import {
   type GatePolicy,
   gatePolicySchema,
@@ -20,7 +19,33 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
     approvals_by_move: policy.approvals_by_move ?? {},
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
-  const { error } = gatePolicySchema.safeParse(stored);
-  if (error !== undefined) throw new InvalidRequestError(`No gate policy: ${z.prettifyError(error)}`);
-  return stored;
+  const problems = problemsOf(stored);
+  if (problems.length === 0) return stored;
+  throw new InvalidRequestError(`The gate policy is not valid: ${problems.join("; ")}.`, {
+    details: { problems },
+  });
+}
+
+const SHORTEST_SHADOW_HOURS = 24;
+
+/** Each with its field and the value that was given. */
+function problemsOf(policy: GatePolicy): string[] {
+  const wrong = (gatePolicySchema.safeParse(policy).error?.issues ?? []).map(({ path, message }) => {
+    const given = path.reduce<unknown>(
+      (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+      policy,
+    );
+    return `${path.join(".")}: ${message} (given ${String(given)})`;
+  });
+  const { kind, minimum_shadow_hours: hours, reason } = policy;
+  const isShort = kind === "standard" && hours < SHORTEST_SHADOW_HOURS;
+  return [
+    ...wrong,
+    ...(isShort
+      ? [
+          `minimum_shadow_hours: ${SHORTEST_SHADOW_HOURS} or more (given ${hours}); less is for a demo policy, in a database that was made for demos`,
+        ]
+      : []),
+    ...(reason.trim() === "" ? ["reason: say why, for whoever reads the policy later"] : []),
+  ];
 }

@@ -190,3 +190,37 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
   expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });
 });
+
+test("a name that nothing has gets the same answer from every command, with the nearest that there is", async () => {
+  const given = await givenDeployer();
+  await givenInProduction(given, "run1");
+  const asks = [
+    ["versions", "remision"],
+    ["experiments", "show", "remision"],
+    ["policy", "show", "remision"],
+    ["policy", "set", "remision", "--reason", "a typing error"],
+    ["deployments", "e2i_remision"],
+    ["status", "e2i_remision"],
+    ["history", "e2i_remision"],
+  ];
+  for (const words of asks) {
+    const { code, error } = await jsonErrorOf(given, words);
+    expect({ code, is: error.code }, words.join(" ")).toEqual({ code: 3, is: "not_found" });
+    expect(error.message, words.join(" ")).toMatch(/remision does not exist; .* Did you mean .*remission/);
+  }
+});
+
+test("values out of bounds are refused in words before the database is asked, and the version is told", async () => {
+  const given = await givenDeployer();
+  const words = ["experiments", "create", "odd", "--name", "Odd", "--target", "odd"];
+  for (const wrong of ["0.3", "2", "much"]) {
+    const { code, error } = await jsonErrorOf(given, [...words, "--minimum-auc", wrong]);
+    expect(code).toBe(2);
+    expect(error.message).toContain("--minimum-auc is ");
+  }
+  const short = ["policy", "set", "remission", "--reason", "now", "--shadow-hours", "0.003"];
+  const { code, error } = await jsonErrorOf(given, short);
+  expect(code).toBe(2);
+  expect(error.message).toContain("minimum_shadow_hours: 24 or more (given 0.003)");
+  expect(await cli(given, ["--version"])).toMatchObject({ code: 0, out: "0.1.0\n" });
+});

@@ -63,7 +63,7 @@ export function describeExperiments(open: OpenDatabase): void {
       const { db } = await open(kind);
       const short = { ...demo, kind: "standard" as const, minimum_shadow_hours: 23.9 };
       await expect(db.experiments.setGatePolicy("exp", short, "tester")).rejects.toThrow(
-        /ml_gate_policies_24_hours/,
+        /minimum_shadow_hours: 24 or more \(given /,
       );
     }
   });

@@ -56,24 +56,8 @@ export class InMemoryExperiments implements Experiments {
     if (policy.kind === "demo" && this.#tables.installation !== "demo") {
       throw new InvalidRequestError(`a demo policy for ${experimentId} in a database that is no demo`);
     }
-    checkPolicy(policy);
     this.#tables.experiments.require(experimentId);
     this.#tables.policies.insert({ ...stored, experiment_id: experimentId });
     return stored;
   }
-}
-
-function checkPolicy(policy: NewGatePolicy): void {
-  check(policy.kind === "demo" || policy.minimum_shadow_hours >= 24, "ml_gate_policies_24_hours");
-  check(policy.minimum_shadow_hours > 0, "ml_gate_policies_minimum_shadow_hours_check");
-  check(policy.minimum_shadow_requests >= 0, "ml_gate_policies_minimum_shadow_requests_check");
-  check(isWithin(policy.maximum_shadow_error_rate, 0, 1), "ml_gate_policies_maximum_shadow_error_rate_check");
-  check(policy.maximum_shadow_p99_ms > 0, "ml_gate_policies_maximum_shadow_p99_ms_check");
-  check(policy.approvals_for_production >= 0, "ml_gate_policies_approvals_for_production_check");
-  const byMove = Object.values(policy.approvals_by_move ?? {});
-  check(
-    byMove.every((needed) => needed >= 0),
-    "ml_gate_policies_approvals_by_move_check",
-  );
-  check(policy.reason.trim() !== "", "ml_gate_policies_reason_check");
 }
