@@ -2,7 +2,9 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigurationError } from "./agents/model_deployer/errors.ts";
+import { PREDICTION_SECONDS } from "./agents/model_deployer/ports.ts";
 import type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
+import { defaultLogBounds, type LogBounds } from "./platform/bounded_log.ts";
 import type { TelemetrySettings } from "./telemetry/telemetry.ts";
 
 const url = (protocols: string[]) =>
@@ -37,6 +39,16 @@ const environmentSchema = z.object({
   MODEL_DEPLOYER_START_SECONDS: z.coerce.number().min(1).max(86_400).default(90),
   MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
   MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
+  MODEL_DEPLOYER_PREDICTION_SECONDS: z.coerce.number().min(0.1).max(3600).default(PREDICTION_SECONDS),
+  MODEL_DEPLOYER_PREDICTION_QUEUE: z.coerce.number().int().min(0).max(10_000).default(64),
+  MODEL_DEPLOYER_BODY_SECONDS: z.coerce.number().min(0.1).max(3600).default(30),
+  MODEL_DEPLOYER_LOG_BYTES: z.coerce
+    .number()
+    .int()
+    .min(65_536)
+    .max(1_073_741_824)
+    .default(defaultLogBounds.bytes),
+  MODEL_DEPLOYER_LOG_FILES: z.coerce.number().int().min(1).max(20).default(defaultLogBounds.files),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
 
@@ -67,6 +79,10 @@ export interface Configuration {
   retentionSeconds: number;
   /** How often a worker looks for drift. */
   reconcileSeconds: number;
+  /** Servers that are started from now on keep to them. */
+  serving: { predictionSeconds: number; predictionQueue: number; bodySeconds: number };
+  /** Of each process's log. */
+  logs: LogBounds;
 }
 
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
@@ -110,6 +126,12 @@ export function readConfiguration(environment: Record<string, string | undefined
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
     reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
+    serving: {
+      predictionSeconds: values.MODEL_DEPLOYER_PREDICTION_SECONDS,
+      predictionQueue: values.MODEL_DEPLOYER_PREDICTION_QUEUE,
+      bodySeconds: values.MODEL_DEPLOYER_BODY_SECONDS,
+    },
+    logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
   };
 }
 

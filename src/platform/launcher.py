@@ -51,6 +51,14 @@ def write_record(path, instance, boot):
     os.replace(scratch, path)
 
 
+def keep_former(log, files):
+    for number in range(files - 1, 0, -1):
+        if os.path.exists(f"{log}.{number}"):
+            os.replace(f"{log}.{number}", f"{log}.{number + 1}")
+    if os.path.exists(log):
+        os.replace(log, f"{log}.1") if files > 0 else os.remove(log)
+
+
 def become_user(name):
     import pwd
 
@@ -75,8 +83,7 @@ def main():
     if os.getsid(0) != os.getpid():
         os.setsid()
     os.chdir(working_directory)
-    if os.path.exists(base + ".log"):
-        os.replace(base + ".log", base + ".log.1")
+    keep_former(base + ".log", int(os.environ.get("MODEL_DEPLOYER_LOG_FILES", "3")))
     log = os.open(base + ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     write_record(base + ".pid", instance, boot)
     if user:

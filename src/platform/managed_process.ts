@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
+import { readTail } from "./bounded_log.ts";
 import { childEnvironment, scriptPython } from "./child_environment.ts";
 import {
   instanceVariable,
@@ -56,7 +57,7 @@ const killDeadlineMs = 10_000;
 
 /**
  * Starts the process detached, or adopts the running one of that name whatever its arguments; output goes to
- * `<runDirectory>/<name>.log`, the previous run's to `<name>.log.1`. Does not wait until it is ready. Remains of an
+ * `<runDirectory>/<name>.log`, what former runs wrote stays in `<name>.log.1` and so on. Does not wait until it is ready. Remains of an
  * earlier run are ended first.
  *
  * @throws ConfigurationError without a Python for the launcher; ServiceUnavailableError when the command cannot run.
@@ -126,9 +127,12 @@ export async function stopProcess(runDirectory: string, name: string, options: S
 
 /** The last lines of the present run's log, without a trailing newline; empty when nothing was written. */
 export async function readLogTail(runDirectory: string, name: string, lines: number): Promise<string> {
+  return readTail(logPath(runDirectory, name), lines);
+}
+
+export function logPath(runDirectory: string, name: string): string {
   assertName(name);
-  const text = await readFile(join(resolve(runDirectory), `${name}.log`), "utf8").catch(() => "");
-  return text.trimEnd().split("\n").slice(-lines).join("\n");
+  return join(resolve(runDirectory), `${name}.log`);
 }
 
 /** The new process's pid, or null when the name is taken. */

@@ -12,9 +12,12 @@ import { RedisWorkingMemory } from "../../memory/working_memory.ts";
 import { BentoMLPackager } from "../../mlops/bentoml/packager.ts";
 import { BentoMLPredictionLogs } from "../../mlops/bentoml/prediction_logs.ts";
 import { BentoMLServer } from "../../mlops/bentoml/server.ts";
+import { routerRunDirectories } from "../../mlops/envoy/endpoint_folder.ts";
 import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
+import { keepLogsBounded } from "../../platform/bounded_log.ts";
+import { serviceRunDirectory } from "../../platform/local_service.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
 import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
@@ -58,7 +61,10 @@ export interface ModelDeployer {
   settings: Settings;
   database: DeployerDatabase;
   telemetry: Telemetry;
-  /** Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. */
+  /**
+   * Logs and counts what a worker does, and serves the metrics where a port is configured; `run` takes its `onTick`. Until
+   * it is closed the logs of the home's routers and embedded services are kept within their bounds.
+   */
   observeWorker(): Promise<WorkerObservation>;
   /** Sentences about parts that work, but not as they should; empty where all is well. */
   degraded: string[];
@@ -114,7 +120,11 @@ export async function createModelDeployer(
     settings,
     database,
     telemetry,
-    observeWorker: () => telemetry.observeWorker(() => database.figures()),
+    observeWorker: async () => {
+      const endLogs = startBoundingLogs(configuration, options);
+      const observed = await telemetry.observeWorker(() => database.figures());
+      return { ...observed, close: () => Promise.all([endLogs(), observed.close()]).then(() => undefined) };
+    },
     degraded: rights.degraded === null ? [] : [rights.degraded],
     addresses,
     close: async () => {
@@ -160,7 +170,7 @@ async function resolveAddresses(
 }
 
 function createEngine(
-  { home, cache, mlflowAuth, bindHost, limits }: Configuration,
+  { home, cache, mlflowAuth, bindHost, limits, serving, logs }: Configuration,
   { mlflowUrl }: ModelDeployer["addresses"],
   tools: ToolsEnvironment,
   { onProgress }: ModelDeployerOptions,
@@ -174,6 +184,7 @@ function createEngine(
     uv: tools.uv,
     environmentSeconds: limits.environmentSeconds,
     startTimeoutMs: limits.startSeconds * 1000,
+    limits: { ...serving, logs },
     ...(onProgress && { onProgress }),
   });
   return {
@@ -185,7 +196,26 @@ function createEngine(
     }),
     server,
     predictionLogs: new BentoMLPredictionLogs(server),
-    router: new EnvoyRouter({ home, envoyPath: tools.envoy, bindHost }),
+    router: new EnvoyRouter({
+      home,
+      envoyPath: tools.envoy,
+      bindHost,
+      predictionSeconds: serving.predictionSeconds,
+    }),
+  };
+}
+
+/** Servers look after their own. */
+function startBoundingLogs({ home, logs }: Configuration, { onProgress }: ModelDeployerOptions) {
+  const ending = new AbortController();
+  const folders = async () => [serviceRunDirectory(home), ...(await routerRunDirectories(home))];
+  const kept = keepLogsBounded(
+    { folders, bounds: logs, onProblem: (problem) => onProgress?.(problem) },
+    ending.signal,
+  );
+  return async () => {
+    ending.abort();
+    await kept;
   };
 }
 

@@ -13,8 +13,13 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
-/** So long a router waits for a server's answer before it gives its caller a 504. */
-export const LONGEST_ANSWER_SECONDS = 15;
+/** For so long a server works at one prediction, unless it is told otherwise; then it answers 504. */
+export const PREDICTION_SECONDS = 14;
+
+/** So long a router waits for a server's answer before it gives its caller a 504 of its own. */
+export function answerSeconds(predictionSeconds = PREDICTION_SECONDS): number {
+  return Math.ceil(predictionSeconds) + 1;
+}
 
 // ---------------------------------------------------------------- model registry (MLflow)
 

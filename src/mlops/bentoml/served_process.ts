@@ -1,10 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
+import { answerSeconds } from "../../agents/model_deployer/ports.ts";
+import type { LogBounds } from "../../platform/bounded_log.ts";
 import {
   childEnvironment,
   findProcess,
   listProcesses,
+  logPath,
   readLogTail,
   startProcess,
   stopProcess,
@@ -17,22 +19,36 @@ export interface ServeCommand {
   /** The `bentoml` program of the model's own environment. */
   bentoml: string;
   bentoPath: string;
-  predictionThreads: number;
+}
+
+/** What a server started from now on keeps to; what is not given is as `serving_limits.py` has it. */
+export interface ServingLimits {
+  predictionThreads?: number;
+  /** Requests that may wait behind those threads. */
+  predictionQueue?: number;
+  /** From a whole request to its answer. */
+  predictionSeconds?: number;
+  /** For a request's body to arrive. */
+  bodySeconds?: number;
+  logs?: LogBounds;
 }
 
 const prefix = "bento-";
-const requestTimeoutSeconds = 60;
-const gracefulSeconds = LONGEST_ANSWER_SECONDS + 1;
 // BentoML's workers get their graceful time, then its arbiter ends, then the rest is killed.
-const stopGraceMs = (gracefulSeconds + 5) * 1000;
+const arbiterSeconds = 5;
 const logLines = 400;
 
 /** `bentoml serve` for one deployment, as a process that outlives its starter. */
 export class ServedProcesses {
   readonly #runDirectory: string;
+  readonly #limits: ServingLimits;
+  /** For requests under way when the server is stopped; a router waits for none of them any longer. */
+  readonly #graceSeconds: number;
 
-  constructor(runDirectory: string) {
+  constructor(runDirectory: string, limits: ServingLimits = {}) {
     this.#runDirectory = resolve(runDirectory);
+    this.#limits = limits;
+    this.#graceSeconds = answerSeconds(limits.predictionSeconds) + 1;
   }
 
   predictionLogPath(deploymentId: string): string {
@@ -42,8 +58,10 @@ export class ServedProcesses {
   async start(record: ServerRecord, command: ServeCommand): Promise<void> {
     const home = this.#homeOf(record.process);
     const temporary = join(home, "tmp");
+    const working = join(home, "work");
     await Promise.all([
       mkdir(temporary, { recursive: true }),
+      mkdir(working, { recursive: true }),
       mkdir(join(this.#runDirectory, "predictions"), { recursive: true }),
     ]);
     await startProcess({
@@ -54,8 +72,7 @@ export class ServedProcesses {
         "serve",
         resolve(command.bentoPath),
         ...["--host", "127.0.0.1", "--port", String(record.port)],
-        ...["--timeout", String(requestTimeoutSeconds)],
-        ...["--timeout-graceful-shutdown", String(gracefulSeconds)],
+        ...["--timeout-graceful-shutdown", String(this.#graceSeconds)],
       ],
       env: childEnvironment({
         // Each start wipes the metrics folder of its home, so no two servers may share one.
@@ -70,7 +87,9 @@ export class ServedProcesses {
         MKL_NUM_THREADS: "1",
         MODEL_DEPLOYER_DEPLOYMENT_ID: record.process,
         MODEL_DEPLOYER_PREDICTION_LOG: this.predictionLogPath(record.process),
-        MODEL_DEPLOYER_PREDICTION_THREADS: String(command.predictionThreads),
+        MODEL_DEPLOYER_PROCESS_LOG: logPath(this.#runDirectory, nameOf(record.process)),
+        MODEL_DEPLOYER_WORKING_DIRECTORY: working,
+        ...limitsEnvironment(this.#limits),
       }),
     });
   }
@@ -87,7 +106,7 @@ export class ServedProcesses {
   }
 
   /** Ends the server with all its workers and removes its home; the logs stay. Idempotent. */
-  async stop(deploymentId: string, graceMs = stopGraceMs): Promise<void> {
+  async stop(deploymentId: string, graceMs = (this.#graceSeconds + arbiterSeconds) * 1000): Promise<void> {
     await stopProcess(this.#runDirectory, nameOf(deploymentId), { graceMs, leaderSignal: "SIGTERM" });
     await rm(this.#homeOf(deploymentId), { recursive: true, force: true, maxRetries: 3 });
   }
@@ -109,6 +128,22 @@ export class ServedProcesses {
   #homeOf(deploymentId: string): string {
     return join(this.#runDirectory, "homes", assertDeploymentId(deploymentId));
   }
+}
+
+function limitsEnvironment(limits: ServingLimits): Record<string, string> {
+  const given = {
+    PREDICTION_THREADS: limits.predictionThreads,
+    PREDICTION_QUEUE: limits.predictionQueue,
+    PREDICTION_SECONDS: limits.predictionSeconds,
+    BODY_SECONDS: limits.bodySeconds,
+    LOG_BYTES: limits.logs?.bytes,
+    LOG_FILES: limits.logs?.files,
+  };
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) =>
+      value === undefined ? [] : [[`MODEL_DEPLOYER_${name}`, String(value)]],
+    ),
+  );
 }
 
 function nameOf(deploymentId: string): string {

@@ -9,7 +9,7 @@ import { assertBuiltFiles } from "./built_files.ts";
 import { parseBentoTag } from "./bento_tag.ts";
 import { becomesFree, findFreePort } from "./free_port.ts";
 import { ReadinessProbe } from "./readiness_probe.ts";
-import { ServedProcesses } from "./served_process.ts";
+import { ServedProcesses, type ServingLimits } from "./served_process.ts";
 import { ServerRecords, type ServerRecord } from "./server_record.ts";
 
 export interface BentoMLServerOptions {
@@ -25,8 +25,7 @@ export interface BentoMLServerOptions {
   environmentSeconds?: number;
   /** From the start of the process until it must be ready; 90 s unless given. Making an environment does not count. */
   startTimeoutMs?: number;
-  /** Threads that predict in one server; 8 unless given. */
-  predictionThreads?: number;
+  limits?: ServingLimits;
   /** Lines for people, of what takes long. */
   onProgress?: (line: string) => void;
 }
@@ -62,7 +61,7 @@ export class BentoMLServer implements ModelServer {
   constructor(options: BentoMLServerOptions) {
     this.#options = options;
     this.#store = new BentoStore(options.home);
-    this.#processes = new ServedProcesses(options.runDirectory);
+    this.#processes = new ServedProcesses(options.runDirectory, options.limits);
     this.#records = new ServerRecords(join(options.runDirectory, "servers"));
     this.#startTimeoutMs = options.startTimeoutMs ?? 90_000;
   }
@@ -181,7 +180,6 @@ export class BentoMLServer implements ModelServer {
     await this.#processes.start(record, {
       bentoml: environment.bentoml,
       bentoPath: bento.path,
-      predictionThreads: this.#options.predictionThreads ?? 8,
     });
     return record;
   }

@@ -5,11 +5,14 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
+import { answerSeconds } from "../../agents/model_deployer/ports.ts";
 import { hasCode, isMissing, type GenerationFence } from "./generation_fence.ts";
 
 /** Where an endpoint's files lie; nothing in it is shared with another endpoint. */
 export interface EndpointFolder {
   endpoint_name: string;
+  /** So long its router waits for a server's answer. */
+  answer_seconds: number;
   root: string;
   bootstrap: string;
   listener: string;
@@ -32,10 +35,15 @@ const listenerSchema = z.strictObject({
 });
 export type Listener = z.infer<typeof listenerSchema>;
 
-export function endpointFolder(home: string, endpointName: string): EndpointFolder {
+export function endpointFolder(
+  home: string,
+  endpointName: string,
+  answer_seconds = answerSeconds(),
+): EndpointFolder {
   const root = join(home, "router", endpointName);
   return {
     endpoint_name: endpointName,
+    answer_seconds,
     root,
     bootstrap: join(root, "bootstrap.json"),
     listener: join(root, "listener.json"),
@@ -45,6 +53,12 @@ export function endpointFolder(home: string, endpointName: string): EndpointFold
     pending: join(root, "pending"),
     run: join(root, "run"),
   };
+}
+
+/** Where the routers' logs lie. */
+export async function routerRunDirectories(home: string): Promise<string[]> {
+  const entries = await readdir(join(home, "router"), { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => endpointFolder(home, name).run);
 }
 
 /** Null when the endpoint was never opened. @throws EndpointCreationError for a file that is not ours */

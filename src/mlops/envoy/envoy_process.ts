@@ -3,7 +3,6 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 import {
   childEnvironment,
   findProcess,
@@ -26,8 +25,6 @@ import { toRouteFile } from "./route_config.ts";
 
 const processName = "envoy";
 const startDeadlineMs = 15_000;
-/** How long requests under way may take to end when an endpoint closes. */
-const closeDeadlineMs = (LONGEST_ANSWER_SECONDS + 1) * 1000;
 const stopGraceMs = 2_000;
 const portGraceMs = 2_000;
 const pollMs = 5;
@@ -97,7 +94,7 @@ async function writeStartFiles(
   };
   await setAsideIfDamaged(folder.routes);
   await setAsideIfDamaged(folder.clusters);
-  await fence.createOnce(folder.routes, toRouteFile(nothing));
+  await fence.createOnce(folder.routes, toRouteFile(nothing, folder.answer_seconds));
   await fence.createOnce(folder.clusters, toClusterFile([]).content);
   const bootstrap = toBootstrap({
     endpoint_name: folder.endpoint_name,
@@ -202,7 +199,8 @@ export async function stopEnvoy(
 /** An Envoy that does not answer has nothing left to drain: it is ended all the same. */
 async function drain(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
   const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(closeDeadlineMs)]);
+  const deadlineMs = (folder.answer_seconds + 1) * 1000;
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
   const gauge = "http.ingress.downstream_rq_active";
   try {
     await admin.stopListening(bounded);

@@ -1,7 +1,12 @@
 import { resolve } from "node:path";
 import type { Route, VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
+import {
+  answerSeconds,
+  type CallOptions,
+  type ServerAddress,
+  type TrafficRouter,
+} from "../../agents/model_deployer/ports.ts";
 import { EnvoyAdmin, envoyService } from "./admin.ts";
 import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
 import { isRunning, startEnvoy, stopEnvoy } from "./envoy_process.ts";
@@ -17,6 +22,8 @@ export interface EnvoyRouterOptions {
   envoyPath: string;
   /** IPv4 address that endpoints listen at which are opened for the first time: 127.0.0.1. */
   bindHost?: string;
+  /** What servers take for one prediction at most; routes that are applied from now on wait a little longer. */
+  predictionSeconds?: number;
 }
 
 const EVERY_ADDRESS = "0.0.0.0";
@@ -72,7 +79,8 @@ export class EnvoyRouter implements TrafficRouter {
 
   #folder(endpointName: string): EndpointFolder {
     assertEndpointName(endpointName);
-    return endpointFolder(this.#options.home, endpointName);
+    const { home, predictionSeconds } = this.#options;
+    return endpointFolder(home, endpointName, answerSeconds(predictionSeconds));
   }
 
   async #runningAdmin(folder: EndpointFolder): Promise<EnvoyAdmin> {

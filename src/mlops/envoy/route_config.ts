@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
-import { LONGEST_ANSWER_SECONDS } from "../../agents/model_deployer/ports.ts";
 
 /** Name of the route configuration that the listener subscribes to. */
 export const routeConfigName = "routes";
@@ -10,8 +9,6 @@ export const noProductionCluster = "@no-production";
 const generationHeader = "x-endpoint-generation";
 const deploymentHeader = "x-deployment-id";
 
-const routeTimeout = `${LONGEST_ANSWER_SECONDS}s`;
-
 /**
  * The route as Envoy's discovery response; its version is the generation.
  *
@@ -19,7 +16,7 @@ const routeTimeout = `${LONGEST_ANSWER_SECONDS}s`;
  * reset before any of the request was sent. Production goes out at HIGH priority, so that it never shares a circuit
  * breaker with mirrored requests, which Envoy sends at DEFAULT.
  */
-export function toRouteFile(route: Route): string {
+export function toRouteFile(route: Route, answerSeconds: number): string {
   const { endpoint_name, generation, mirror_deployment_id } = route;
   const mirrors =
     mirror_deployment_id === null
@@ -27,7 +24,7 @@ export function toRouteFile(route: Route): string {
       : [{ cluster: mirror_deployment_id, disable_shadow_host_suffix_append: true }];
   const action = {
     ...target(route),
-    timeout: routeTimeout,
+    timeout: `${answerSeconds}s`,
     priority: "HIGH",
     retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 2 },
     request_mirror_policies: mirrors,

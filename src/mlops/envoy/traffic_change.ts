@@ -61,8 +61,8 @@ export async function changeTraffic(
 
   const switched = await publish(context, route, {
     name: "routes",
-    content: toRouteFile(route),
-    former: toRouteFile(before),
+    content: toRouteFile(route, context.folder.answer_seconds),
+    former: toRouteFile(before, context.folder.answer_seconds),
     rejected: subscriptions.routes.rejected,
     look: async () => {
       const present = await admin.route(signal);

@@ -19,6 +19,7 @@ const healthSchema = z.strictObject({
     hung: z.int(),
     oldest_seconds: z.number(),
   }),
+  warm_up: z.strictObject({ state: z.literal("done"), seconds: z.number(), error: z.null() }),
 });
 
 let workshop: Workshop;

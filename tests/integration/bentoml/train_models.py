@@ -1,11 +1,13 @@
 """Trains the models of these tests and saves them with MLflow, one folder each under the folder named as argument."""
 
 import os
+import shutil
 import sys
 import types
 import warnings
 
 import joblib
+import mlflow.pyfunc
 import mlflow.sklearn
 import pandas
 from mlflow.models import infer_signature
@@ -90,6 +92,60 @@ waiting = make_pipeline(FunctionTransformer(wait_on_large), LogisticRegression()
     features[features["mean radius"] <= 20], malignant[features["mean radius"] <= 20]
 )
 save(waiting, "waiting_when_told", "cloudpickle", signature=signature)
+
+# What it does follows from its only value; what it prints and writes is what a model may.
+behaving = os.path.join(target, "behaving.py")
+with open(behaving, "w", encoding="utf-8") as file:
+    file.write(
+        """
+import os
+import tempfile
+import time
+
+import mlflow.pyfunc
+from mlflow.models import set_model
+
+
+class Behaving(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        wanted = int(model_input["x"].iloc[0])
+        deadline = time.monotonic() + 600
+        while wanted == 1 and not os.path.exists(os.path.join(tempfile.gettempdir(), "go_on")):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        while wanted == 2:
+            time.sleep(3600)
+        if wanted == 3:
+            raise RuntimeError("the feature store is away")
+        if wanted == 4:
+            print("p" * 1_000_000, flush=True)
+        if wanted == 5:
+            with open("written.txt", "w") as written:
+                written.write("by the model")
+        return ["z" * 10_000_000] if wanted == 6 else [wanted]
+
+
+set_model(Behaving())
+"""
+    )
+numbers = pandas.DataFrame({"x": [0.0, 1.0]})
+mlflow.pyfunc.save_model(
+    os.path.join(target, "behaving"),
+    python_model=behaving,
+    signature=infer_signature(numbers),
+    input_example=numbers.head(1),
+    pip_requirements=REQUIREMENTS,
+)
+
+# A value that is missing, and one that JSON cannot carry.
+filled = make_pipeline(FunctionTransformer(lambda rows: rows.fillna(0.0)), LogisticRegression()).fit(features, malignant)
+missing = features.head(2).copy()
+missing.iloc[0, 0] = float("nan")
+example = save(filled, "missing_in_example", "cloudpickle", signature=signature, input_example=missing)
+shutil.copytree(example, os.path.join(target, "infinite_in_example"))
+with open(os.path.join(target, "infinite_in_example", "serving_input_example.json"), "w", encoding="utf-8") as file:
+    file.write('{"dataframe_split": {"columns": ["mean radius"], "data": [[Infinity], [-Infinity]]}}')
 
 for name, content in [("no_mlmodel", None), ("unreadable_mlmodel", "flavors: [unclosed\n")]:
     path = os.path.join(target, name)

@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { digestArtifact } from "../../../src/mlops/bentoml/artifact_folder.ts";
 import { BentoMLPackager } from "../../../src/mlops/bentoml/packager.ts";
 import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
+import type { ServingLimits } from "../../../src/mlops/bentoml/served_process.ts";
 import { childEnvironment } from "../../../src/platform/managed_process.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../../src/platform/python_environment.ts";
 import { readProcess } from "../../../src/platform/process_table.ts";
@@ -45,14 +46,21 @@ const trainingScript = fileURLToPath(new URL("./train_models.py", import.meta.ur
 // Generous: test files run side by side, and the first start in an environment compiles its packages.
 const startTimeoutMs = 240_000;
 
-export async function openWorkshop(): Promise<Workshop> {
+export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
   const tools = await ensureToolsEnvironment({ cacheDirectory });
   const models = await trainModels(tools);
   const directory = await mkdtemp(join(tmpdir(), "model-deployer-bentoml-"));
   const home = join(directory, "home");
   const runDirectory = join(directory, "run");
   const packager = new BentoMLPackager({ home, bentoml: tools.bentoml });
-  const server = new BentoMLServer({ home, runDirectory, cacheDirectory, uv: tools.uv, startTimeoutMs });
+  const server = new BentoMLServer({
+    home,
+    runDirectory,
+    cacheDirectory,
+    uv: tools.uv,
+    startTimeoutMs,
+    ...(limits && { limits }),
+  });
   const model = (name: string) => join(models, name);
   const signal = () => AbortSignal.timeout(60_000);
   return {

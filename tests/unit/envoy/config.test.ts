@@ -27,7 +27,7 @@ describe("Envoy's route file", () => {
     fc.assert(
       fc.property(fc.nat(), weightsArbitrary, fc.option(idArbitrary), (generation, weights, mirror) => {
         const route = { endpoint_name: "churn", generation, weights, mirror_deployment_id: mirror };
-        const { version_info, resources } = parse(toRouteFile(route));
+        const { version_info, resources } = parse(toRouteFile(route, 15));
         const dump = { configs: [{ version_info, route_config: resources[0] }] };
         expect(toRoute(routeDumpSchema.parse(dump))).toEqual(route);
       }),

@@ -30,13 +30,39 @@ def read_description(directory):
     return description
 
 
+def read_example(directory):
+    """The saved input example as a scoring request, of a table the first row that JSON can carry; None without one.
+
+    NaN becomes null, as MLflow writes it. Raises ValueError for an example that cannot be read or sent.
+    """
+    shown = f"the input example {os.path.basename(directory)}/serving_input_example.json"
+    try:
+        with open(os.path.join(directory, "serving_input_example.json"), encoding="utf-8") as file:
+            example = _without_nan(json.load(file))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{shown} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(example, dict):
+        raise ValueError(f"{shown} is no scoring request: log the model with another input_example")
+    request = {key: value for key, value in example.items() if key != "params"}
+    table = request.get("dataframe_split")
+    if isinstance(table, dict) and isinstance(table.get("data"), list):
+        rows = [row for row in table["data"] if not has_no_json(row)][:1]
+        if table["data"] and not rows:
+            raise ValueError(f"{shown} has an infinite number in each row: log the model with another input_example")
+        return {"dataframe_split": {**{key: value for key, value in table.items() if key != "index"}, "data": rows}}
+    if has_no_json(request):
+        raise ValueError(f"{shown} holds an infinite number: log the model with another input_example")
+    return request
+
+
 class ModelRuntime:
     """Loads on creation; calls may come from several threads at once."""
 
     def __init__(self, model_directory, preprocessing_directory=None):
         self._description = read_description(model_directory)
-        self._model_directory = model_directory
-        self._preprocessing_directory = preprocessing_directory
+        self._example = read_example(preprocessing_directory or model_directory)
         self._transform, transformer, transformer_description = None, None, None
         if preprocessing_directory:
             transformer, transformer_description = _load_preprocessing(preprocessing_directory)
@@ -68,10 +94,8 @@ class ModelRuntime:
 
     def sample(self):
         """({a scoring request of one row}, where it comes from), or (None, None) when nothing tells what a row is."""
-        directory = self._preprocessing_directory or self._model_directory
-        saved = _saved_example(directory)
-        if saved is not None:
-            return saved, "input_example"
+        if self._example is not None:
+            return self._example, "input_example"
         if self.schema.columns:
             names = self.schema.names()
             row = [_made_up_value(kind) for _, kind, _ in self.schema.columns]
@@ -156,18 +180,12 @@ def _schema_of(first, description):
     return schema
 
 
-def _saved_example(directory):
-    path = os.path.join(directory, "serving_input_example.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            example = json.load(file)
-    except FileNotFoundError:
-        return None
-    table = example.get("dataframe_split")
-    if isinstance(table, dict) and isinstance(table.get("data"), list):
-        first = {key: value for key, value in table.items() if key != "index"}
-        return {"dataframe_split": {**first, "data": table["data"][:1]}}
-    return {key: value for key, value in example.items() if key != "params"}
+def _without_nan(value):
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list) else value
 
 
 def _made_up_value(kind):

@@ -4,6 +4,7 @@ The judge of a shadow pairs the lines of two deployments by `x_request_id`. A pr
 could not be written: the first failure of a row of failures is reported on standard error, and writing goes on.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ import threading
 
 MAX_BYTES = 32 * 1024 * 1024
 KEPT_FILES = 3
+MAX_PREDICTION_BYTES = 16 * 1024
 
 
 class PredictionLog:
@@ -29,7 +31,7 @@ class PredictionLog:
         if not self._path:
             return
         try:
-            line = (json.dumps(entry, separators=(",", ":"), default=str) + "\n").encode("utf-8")
+            line = (_json({**entry, "prediction": _bounded(entry["prediction"])}) + "\n").encode("utf-8")
             with self._lock:
                 self._write(line)
             self._failing = False
@@ -55,3 +57,15 @@ class PredictionLog:
             if os.path.exists(older):
                 os.replace(older, f"{self._path}.{number + 1}")
         os.replace(self._path, f"{self._path}.1")
+
+
+def _bounded(prediction):
+    """A large prediction by its digest, which is enough to tell whether two models agree."""
+    text = _json(prediction)
+    if len(text) <= MAX_PREDICTION_BYTES:
+        return prediction
+    return f"sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
+
+
+def _json(value):
+    return json.dumps(value, separators=(",", ":"), default=str)

@@ -78,13 +78,17 @@ class PredictionPool:
 
     def _enqueue(self, job):
         with self._changed:
-            if len(self._running) + len(self._waiting) >= self.threads + self.queue:
+            if len(self._running) + len(self._waiting) >= self.threads + self.queue or self._is_stuck():
                 raise Busy
             if self._idle <= len(self._waiting) and self._started < self.threads:
                 self._started += 1
                 threading.Thread(target=self._predict, name=f"predict-{self._started}", daemon=True).start()
             self._waiting.append(job)
             self._changed.notify()
+
+    def _is_stuck(self):
+        now = time.monotonic()
+        return len(self._running) == self.threads and all(now - job.began > self.seconds for job in self._running)
 
     def _give_up(self, job):
         with self._changed:

@@ -6,48 +6,58 @@ GET  /info         which bento, artifact and deployment answers
 GET  /sample       a scoring request that this model should be able to answer
 GET  /health       whether it would take a request, and what its predictions do; told by the event loop alone
 
-Environment: MODEL_DEPLOYER_DEPLOYMENT_ID, MODEL_DEPLOYER_PREDICTION_LOG (a path; unset writes no log),
-MODEL_DEPLOYER_PREDICTION_THREADS.
+Environment: MODEL_DEPLOYER_DEPLOYMENT_ID, MODEL_DEPLOYER_PREDICTION_LOG and MODEL_DEPLOYER_PROCESS_LOG (paths; unset
+writes or bounds none), MODEL_DEPLOYER_WORKING_DIRECTORY (where the model runs), and what serving_limits.py reads.
 """
 
+import asyncio
+import contextlib
 import json
 import os
-import sys
 import time
-import traceback
-from functools import partial
 from datetime import datetime, timezone
+from functools import partial
 
 import bentoml
+from bentoml._internal.server.http import instruments
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from model_input import BadInput, PredictRequest, from_features, from_invocation
-from model_runtime import ModelRuntime, blames_input, has_no_json, read_description
+from model_input import BadInput
+from model_runtime import ModelRuntime, read_description, read_example
 from prediction_log import PredictionLog
 from prediction_pool import Busy, HungUp, PredictionPool, TooLong
+from predictions import first_line, predict_many, predict_one
+from process_log import ProcessLog, keep_bounded, thin_libraries
+import serving_limits as limits
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL_DIRECTORY = os.path.join(HERE, "model")
 PREPROCESSING_DIRECTORY = os.path.join(HERE, "preprocessing")
-MAX_BODY_BYTES = 16 * 1024 * 1024
-MAX_LOGGED_ROWS = 32
-QUEUE = 64
-PREDICTION_SECONDS = 14.0
-RETRY_AFTER = {"retry-after": "1"}
+HAS_PREPROCESSING = os.path.isdir(PREPROCESSING_DIRECTORY)
 DEPLOYMENT_ID = os.environ.get("MODEL_DEPLOYER_DEPLOYMENT_ID", "")
 # Sent by the deployer's own readiness checks with the deployment id, so that they don't count as predictions.
 PROBE_HEADER = "x-model-deployer-probe"
+RETRY_AFTER = {"retry-after": "1"}
+# What is left of the body is not waited for.
+CLOSING = {"connection": "close"}
+# The first prediction may take long; a start has a limit of its own.
+WARM_UP_SECONDS = 86_400.0
 
 with open(os.path.join(HERE, "service.json"), encoding="utf-8") as settings_file:
     SETTINGS = json.load(settings_file)
 # Here and not only when the model is loaded, so that `bentoml build` refuses what could never be served.
 read_description(MODEL_DIRECTORY)
+read_example(PREPROCESSING_DIRECTORY if HAS_PREPROCESSING else MODEL_DIRECTORY)
 
+process_log = ProcessLog()
 prediction_log = PredictionLog(os.environ.get("MODEL_DEPLOYER_PREDICTION_LOG"))
-pool = PredictionPool(int(os.environ.get("MODEL_DEPLOYER_PREDICTION_THREADS", "8")), QUEUE, PREDICTION_SECONDS)
+pool = PredictionPool(limits.PREDICTION_THREADS, limits.PREDICTION_QUEUE, limits.PREDICTION_SECONDS)
 loaded = {}
+warm_up = {"state": "under_way", "seconds": None, "error": None}
+held = {"bytes": 0}
 
 
 class TooLarge(Exception):
@@ -59,80 +69,23 @@ def answer(content, status=200, headers=None):
     return Response(body, status, headers, "application/json")
 
 
-async def read_body(request):
-    chunks, size = [], 0
+def refuse(status, error, headers=None):
+    """An answer to a request that no prediction was made for, and its place in the log."""
+    process_log.report(f"answered_{status}", error)
+    return answer({"error": error}, status, headers)
+
+
+async def read_body(request, chunks):
+    """Appends what arrives to `chunks`. Raises TooLarge, Busy or ClientDisconnect."""
+    size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise TooLarge
+        held["bytes"] += len(chunk)
         chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def predict_one(runtime, body):
-    """Returns (answer, prediction, score)."""
-    wanted = PredictRequest(body)
-    given = from_features(wanted.features, runtime.schema)
-    predictions, probabilities = guarded(given, runtime.predict_with_probabilities)
-    prediction = predictions[0]
-    row = probabilities[0] if probabilities is not None else None
-    content = {
-        "prediction": prediction,
-        "probabilities": row if wanted.return_proba else None,
-        "classes": runtime.classes if wanted.return_proba and row is not None else None,
-        "model_type": runtime.model_type,
-        "model_version": SETTINGS["model_version"],
-        "features_used": given.names or list(wanted.features),
-    }
-    # A model without probabilities has no confidence to state: the key is left out, and the caller's default holds.
-    if row is not None:
-        content["confidence"] = max(row)
-    return content, prediction, score_of(prediction, row)
-
-
-def predict_many(runtime, body):
-    given = from_invocation(body, runtime.schema)
-    predictions = guarded(given, runtime.predict)
-    logged = predictions[0] if given.rows == 1 else predictions[:MAX_LOGGED_ROWS]
-    return {"predictions": predictions}, logged, score_of(logged, None)
-
-
-def guarded(given, call):
-    try:
-        outcome = call(given)
-    except Exception as error:
-        if blames_input(error, given.checked):
-            raise BadInput(f"the model does not take these values: {first_line(error)}") from error
-        raise
-    for values in outcome if isinstance(outcome, tuple) else (outcome,):
-        if has_no_json(values):
-            raise ArithmeticError("the model answered with a number that is not finite")
-    return outcome
-
-
-def first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
-
-
-def report(error):
-    """The traceback to standard error, at most one a second: a model that fails on each request must not fill the disk.
-
-    The bar keeps it apart from the errors of a start, which the deployer looks for at the beginning of lines.
-    """
-    now = time.monotonic()
-    if now - loaded.get("reported_at", -1.0) < 1.0:
-        return
-    loaded["reported_at"] = now
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    print("\n".join(f"prediction | {line}" for line in text.splitlines()), file=sys.stderr, flush=True)
-
-
-def score_of(prediction, probabilities):
-    """One number to compare two models by: the last class's probability of two, the largest of more, or the value."""
-    if probabilities is not None:
-        return probabilities[-1] if len(probabilities) == 2 else max(probabilities)
-    is_number = isinstance(prediction, (int, float)) and not isinstance(prediction, bool)
-    return float(prediction) if is_number else None
+        if size > limits.MAX_BODY_BYTES:
+            raise TooLarge
+        if held["bytes"] > limits.MAX_HELD_BYTES:
+            raise Busy
 
 
 def carry_out(work, body, request_id, is_probe):
@@ -140,12 +93,12 @@ def carry_out(work, body, request_id, is_probe):
     started, arrived = time.perf_counter(), datetime.now(timezone.utc)
     prediction = score = None
     try:
-        content, prediction, score = work(loaded["runtime"], body)
+        content, prediction, score = work(loaded["runtime"], body, SETTINGS["model_version"])
         response = answer(content)
     except BadInput as error:
-        response = answer({"error": str(error)}, 400)
+        response = refuse(400, str(error))
     except Exception as error:
-        report(error)
+        process_log.report("model_failed", first_line(error), error)
         response = answer({"error": f"the model failed: {type(error).__name__}: {first_line(error)}"}, 500)
     if not is_probe:
         prediction_log.append(
@@ -164,21 +117,26 @@ def carry_out(work, body, request_id, is_probe):
 
 def handler_of(work):
     async def handle(request):
+        chunks = []
         try:
-            body = await read_body(request)
-        except TooLarge:
-            return answer({"error": f"the body is larger than {MAX_BODY_BYTES} bytes"}, 413)
-        request_id = request.headers.get("x-request-id", "")[:200] or None
-        is_probe = DEPLOYMENT_ID != "" and request.headers.get(PROBE_HEADER) == DEPLOYMENT_ID
-        try:
-            call = partial(carry_out, work, body, request_id, is_probe)
+            await asyncio.wait_for(read_body(request, chunks), limits.BODY_SECONDS)
+            request_id = request.headers.get("x-request-id", "")[:200] or None
+            is_probe = DEPLOYMENT_ID != "" and request.headers.get(PROBE_HEADER) == DEPLOYMENT_ID
+            call = partial(carry_out, work, b"".join(chunks), request_id, is_probe)
             return await pool.run(call, partial(hung_up, request))
+        except TooLarge:
+            return refuse(413, f"the body is larger than {limits.MAX_BODY_BYTES} bytes", CLOSING)
+        except asyncio.TimeoutError:
+            return refuse(408, f"the body did not arrive within {limits.BODY_SECONDS:g} s", CLOSING)
         except Busy:
-            return answer({"error": f"all {pool.threads} prediction threads are taken: try again"}, 503, RETRY_AFTER)
+            return refuse(503, f"all {pool.threads} prediction threads are taken: try again", {**RETRY_AFTER, **CLOSING})
         except TooLong:
-            return answer({"error": f"the prediction took longer than {pool.seconds:g} s"}, 504)
-        except HungUp:
+            return refuse(504, f"no prediction within MODEL_DEPLOYER_PREDICTION_SECONDS={pool.seconds:g}")
+        except (HungUp, ClientDisconnect):
+            process_log.report("hung_up", "a caller hung up before its answer")
             return Response(status_code=499)
+        finally:
+            held["bytes"] -= sum(map(len, chunks))
 
     return handle
 
@@ -190,12 +148,14 @@ async def hung_up(request):
 
 async def health(request):
     predictions = pool.figures()
+    is_ready = warm_up["state"] != "under_way" and predictions["hung"] < predictions["threads"]
     return answer(
         {
             "deployment_id": DEPLOYMENT_ID or None,
             "bento_tag": SETTINGS["bento_tag"],
-            "ready": "runtime" in loaded and predictions["hung"] < predictions["threads"],
+            "ready": is_ready,
             "predictions": predictions,
+            "warm_up": warm_up,
         }
     )
 
@@ -217,6 +177,32 @@ async def sample(request):
     return answer({"sample": content, "source": source})
 
 
+async def predict_sample():
+    """The first prediction, which may take much longer than those that follow, before any caller's."""
+    started = time.monotonic()
+    content, source = loaded["runtime"].sample()
+    state = error = None
+    try:
+        if content is not None:
+            call = partial(predict_many, loaded["runtime"], json.dumps(content), SETTINGS["model_version"])
+            await pool.run(call, asyncio.get_running_loop().create_future, WARM_UP_SECONDS)
+    except Exception as failure:
+        # A made-up row may be refused by a sound model.
+        if source != "schema" or not isinstance(failure, BadInput):
+            state, error = "failed", f"{type(failure).__name__}: {first_line(failure)}"
+            process_log.report("warm_up_failed", error, failure)
+    seconds = round(time.monotonic() - started, 3)
+    warm_up.update(state=state or ("no_sample" if content is None else "done"), seconds=seconds, error=error)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    thin_libraries(process_log)
+    warming = asyncio.create_task(predict_sample())
+    yield
+    warming.cancel()
+
+
 app = Starlette(
     routes=[
         Route("/predict", handler_of(predict_one), methods=["POST"]),
@@ -224,14 +210,33 @@ app = Starlette(
         Route("/info", info, methods=["GET"]),
         Route("/sample", sample, methods=["GET"]),
         Route("/health", health, methods=["GET"]),
-    ]
+    ],
+    lifespan=lifespan,
 )
 
 
+class KnownPathsMetrics(instruments.RunnerTrafficMetricsMiddleware):
+    """BentoML keeps figures for each path that is asked for, on disk: those that a caller invents are not counted."""
+
+    async def __call__(self, scope, receive, send):
+        is_known = any(route.path == scope.get("path") for route in app.routes)
+        await (super().__call__(scope, receive, send) if is_known else self.app(scope, receive, send))
+
+
+instruments.RunnerTrafficMetricsMiddleware = KnownPathsMetrics
+# Beyond our own limits, which answer in our own form.
+TRAFFIC = {"timeout": limits.BODY_SECONDS + limits.PREDICTION_SECONDS + 10}
+
+
 # One line a request in the server's log would fill the disk; predictions have a bounded log of their own.
-@bentoml.service(name="model_service", workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
+@bentoml.service(name="model_service", workers=1, traffic=TRAFFIC, logging={"access": {"enabled": False}})
 @bentoml.asgi_app(app, path="/")
 class ModelService:
     def __init__(self):
-        has_preprocessing = os.path.isdir(PREPROCESSING_DIRECTORY)
-        loaded["runtime"] = ModelRuntime(MODEL_DIRECTORY, PREPROCESSING_DIRECTORY if has_preprocessing else None)
+        keep_bounded(process_log, os.environ.get("MODEL_DEPLOYER_PROCESS_LOG"), limits.LOG_BYTES, limits.LOG_FILES)
+        # Not the bento's own folder, which holds the service's code.
+        os.chdir(os.environ.get("MODEL_DEPLOYER_WORKING_DIRECTORY") or os.getcwd())
+        loaded["runtime"] = ModelRuntime(MODEL_DIRECTORY, PREPROCESSING_DIRECTORY if HAS_PREPROCESSING else None)
+
+    async def __is_ready__(self):
+        return warm_up["state"] != "under_way"
