@@ -63,11 +63,17 @@ export interface KeptLogs {
   onProblem: (problem: string) => void;
 }
 
-/** Looks at the logs until `signal` aborts; resolves then. Never rejects. */
-export async function keepLogsBounded(
-  { folders, bounds, onProblem }: KeptLogs,
-  signal: AbortSignal,
-): Promise<void> {
+/** Looks at the logs until what it returns is called, which resolves when the last look is over. */
+export function startBoundingLogs(kept: KeptLogs): () => Promise<void> {
+  const ending = new AbortController();
+  const looking = lookUntil(kept, ending.signal);
+  return async () => {
+    ending.abort();
+    await looking;
+  };
+}
+
+async function lookUntil({ folders, bounds, onProblem }: KeptLogs, signal: AbortSignal): Promise<void> {
   let told: string | null = null;
   while (!signal.aborted) {
     let problem: string | null = null;

@@ -16,7 +16,7 @@ import { routerRunDirectories } from "../../mlops/envoy/endpoint_folder.ts";
 import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
-import { keepLogsBounded } from "../../platform/bounded_log.ts";
+import { startBoundingLogs } from "../../platform/bounded_log.ts";
 import { serviceRunDirectory } from "../../platform/local_service.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
@@ -120,11 +120,7 @@ export async function createModelDeployer(
     settings,
     database,
     telemetry,
-    observeWorker: async () => {
-      const endLogs = startBoundingLogs(configuration, options);
-      const observed = await telemetry.observeWorker(() => database.figures());
-      return { ...observed, close: () => Promise.all([endLogs(), observed.close()]).then(() => undefined) };
-    },
+    observeWorker: () => observeWorker(configuration, options, telemetry, database),
     degraded: rights.degraded === null ? [] : [rights.degraded],
     addresses,
     close: async () => {
@@ -205,18 +201,17 @@ function createEngine(
   };
 }
 
-/** Servers look after their own. */
-function startBoundingLogs({ home, logs }: Configuration, { onProgress }: ModelDeployerOptions) {
-  const ending = new AbortController();
+/** Servers of bentos look after their own logs. */
+async function observeWorker(
+  { home, logs: bounds }: Configuration,
+  { onProgress: onProblem = () => undefined }: ModelDeployerOptions,
+  telemetry: Telemetry,
+  database: DeployerDatabase,
+): Promise<WorkerObservation> {
   const folders = async () => [serviceRunDirectory(home), ...(await routerRunDirectories(home))];
-  const kept = keepLogsBounded(
-    { folders, bounds: logs, onProblem: (problem) => onProgress?.(problem) },
-    ending.signal,
-  );
-  return async () => {
-    ending.abort();
-    await kept;
-  };
+  const observed = await telemetry.observeWorker(() => database.figures());
+  const endLogs = startBoundingLogs({ folders, bounds, onProblem });
+  return { ...observed, close: () => Promise.all([endLogs(), observed.close()]).then(() => undefined) };
 }
 
 type MemoryPorts = Pick<Parts, "workingMemory" | "episodicMemory" | "proceduralMemory">;

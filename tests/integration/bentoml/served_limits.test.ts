@@ -158,9 +158,9 @@ describe("a model", () => {
       expect(await sizeOf(join(workshop.directory, "run", name))).toBeLessThanOrEqual(logs.bytes);
     }
 
-    const before = await sizeOf(workshop.server.predictionLogPath(deployment_id));
+    const path = await workshop.server.predictionLogPath(deployment_id);
+    const before = await sizeOf(path);
     expect(await predict(workshop, 6)).toMatchObject({ status: 200 });
-    const path = workshop.server.predictionLogPath(deployment_id);
     expect((await sizeOf(path)) - before).toBeLessThan(1000);
     expect((await readFile(path, "utf8")).trimEnd().split("\n").at(-1)).toMatch(
       /"prediction":"sha256:[0-9a-f]{64}"/,

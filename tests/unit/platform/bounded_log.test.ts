@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { boundLog, keepLogsBounded, readTail } from "../../../src/platform/bounded_log.ts";
+import { boundLog, startBoundingLogs, readTail } from "../../../src/platform/bounded_log.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 let folder: string;
@@ -48,7 +48,6 @@ test("a log is emptied even where its copy cannot be written", async () => {
 });
 
 test("what cannot be kept within its bound is told once, and looked at again", async () => {
-  const ending = new AbortController();
   const problems: string[] = [];
   let looks = 0;
   const folders = async () => {
@@ -57,13 +56,9 @@ test("what cannot be kept within its bound is told once, and looked at again", a
     return [folder];
   };
   await writeFile(path, "x".repeat(100));
-  const kept = keepLogsBounded(
-    { folders, bounds, onProblem: (problem) => problems.push(problem) },
-    ending.signal,
-  );
+  const end = startBoundingLogs({ folders, bounds, onProblem: (problem) => problems.push(problem) });
   await pollUntil(async () => (await stat(path)).size === 0, { what: "an empty log", deadlineMs: 60_000 });
-  ending.abort();
-  await kept;
+  await end();
   expect(problems).toEqual(["a log cannot be kept within its bound: the folder is away"]);
 });
 
