@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Command, isInterrupted } from "@langchain/langgraph";
 import { AgentError } from "../src/agents/base/agent_error.ts";
+import { ServiceUnavailableError } from "../src/agents/model_deployer/errors.ts";
 import {
   approvalQuestionSchema,
   type ModelDeployerRequest,
@@ -9,7 +10,7 @@ import {
 import { answerSchema } from "../src/agents/model_deployer/domain/answer.ts";
 import type { Stage } from "./stage.ts";
 import { story, trafficBar } from "./story.ts";
-import { until } from "./until.ts";
+import { NotYet, until } from "./until.ts";
 
 type Given = Omit<ModelDeployerRequest, "deployment_action">;
 
@@ -115,18 +116,20 @@ export class Engineer {
   }
 
   /** The node answers within its SLA; on a slow machine the worker ends what it began. */
-  async #untilDone(state: ModelDeployerStateValue) {
-    story.tell(`not done within the SLA, so the answer was in_progress; the worker goes on`);
-    const { operations } = this.#stage.deployer.parts.database;
-    const done = await until("the worker has carried the deployment on", 180_000, async () => {
-      const operation = await operations.get(state.operation_id ?? "");
-      return operation?.status === "succeeded" || operation?.status === "failed" ? operation : null;
-    });
-    return answerSchema.parse(done.result).deployment_manifest;
-  }
-
   async #act(action: string, given: Given): Promise<ModelDeployerStateValue> {
-    return this.#stage.deployer.graph.invoke({ deployment_action: action, ...given }, thread());
+    const { graph, parts } = this.#stage.deployer;
+    const state = await graph.invoke({ deployment_action: action, ...given }, thread());
+    if (state.status !== "in_progress") return state;
+    story.tell(`${action} was not done within the SLA, so the answer was in_progress; the worker goes on`);
+    const done = await until(`the worker has carried ${action} on`, async () => {
+      const operation = await parts.database.operations.get(state.operation_id ?? "");
+      const { status = "unknown", error = null } = operation ?? {};
+      if (error !== null)
+        throw new ServiceUnavailableError("demo", `${action} failed later on: ${error.message}`);
+      return status === "succeeded" ? answerSchema.parse(operation?.result) : new NotYet(status);
+    });
+    const { deployment_manifest, version_record } = done;
+    return { ...state, status: "completed", deployment_manifest, version_record, warnings: done.notes };
   }
 }
 

@@ -15,9 +15,13 @@ export interface LoadCounts {
   by_deployment: Record<string, number>;
 }
 
-const TIMEOUT_MS = 5000;
+/** Only guards against hanging. */
+const TIMEOUT_MS = 120_000;
 
-/** Callers of an endpoint at a steady rate, whatever the answers: what prediction_synthesizer would send. */
+/**
+ * Callers of an endpoint, each of whom asks again a moment after the answer: what prediction_synthesizer would send. On a
+ * slow machine they ask less often.
+ */
 export class Load {
   readonly counts: LoadCounts = {
     sent: 0,
@@ -28,24 +32,24 @@ export class Load {
     by_deployment: {},
   };
   readonly #pool: Pool;
-  readonly #perSecond: number;
-  readonly #open = new Set<Promise<void>>();
-  readonly #stopped = new AbortController();
+  readonly #callers: number;
+  readonly #pauseMs: number;
   #rows: FeatureRow[];
-  #running: Promise<void> | null = null;
+  #under: { stopped: AbortController; callers: Promise<void>[] } | null = null;
 
-  constructor(endpointUrl: string, options: { perSecond: number; rows: FeatureRow[] }) {
-    this.#pool = new Pool(endpointUrl, {
-      connections: 32,
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-    });
-    this.#perSecond = options.perSecond;
+  constructor(endpointUrl: string, options: { callers: number; pauseMs: number; rows: FeatureRow[] }) {
+    const timeouts = { headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS };
+    this.#pool = new Pool(endpointUrl, { connections: options.callers, ...timeouts });
+    this.#callers = options.callers;
+    this.#pauseMs = options.pauseMs;
     this.#rows = options.rows;
   }
 
   start(): void {
-    this.#running ??= this.#loop();
+    if (this.#under !== null) return;
+    const stopped = new AbortController();
+    const callers = Array.from({ length: this.#callers }, () => this.#ask(stopped.signal));
+    this.#under = { stopped, callers };
   }
 
   /** From now on callers ask about these. */
@@ -53,26 +57,35 @@ export class Load {
     this.#rows = rows;
   }
 
-  /** Ends after the requests that are under way. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.#stopped.signal.aborted) return;
-    this.#stopped.abort();
-    await this.#running;
-    await Promise.all(this.#open);
-    await this.#pool.close();
+  /** Nobody asks while it is done. */
+  async whileQuiet<T>(work: () => Promise<T>): Promise<T> {
+    await this.#rest();
+    const done = await work();
+    this.start();
+    return done;
   }
 
-  async #loop(): Promise<void> {
-    const { signal } = this.#stopped;
-    const begun = performance.now();
+  /** Ends after the requests that are under way. Idempotent. */
+  async stop(): Promise<void> {
+    await this.#rest();
+    if (!this.#pool.closed) await this.#pool.close();
+  }
+
+  async #rest(): Promise<void> {
+    const under = this.#under;
+    this.#under = null;
+    under?.stopped.abort();
+    await Promise.all(under?.callers ?? []);
+  }
+
+  async #ask(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const due = Math.floor(((performance.now() - begun) / 1000) * this.#perSecond);
-      while (this.counts.sent < due && !signal.aborted) this.#send();
-      await delay(10, undefined, { signal }).catch(() => undefined);
+      await this.#send();
+      await delay(this.#pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  #send(): void {
+  async #send(): Promise<void> {
     const features = this.#rows[this.counts.sent % this.#rows.length] ?? {};
     this.counts.sent += 1;
     const body = JSON.stringify({
@@ -81,17 +94,14 @@ export class Load {
       time_horizon: "30d",
       return_proba: true,
     });
-    const request = this.#pool
-      .request({ method: "POST", path: "/predict", headers: { "content-type": "application/json" }, body })
-      .then(async ({ statusCode, headers, body: answer }) => {
-        await answer.dump();
-        this.#count(statusCode, headers["x-deployment-id"]);
-      })
-      .catch(() => {
-        this.counts.lost += 1;
-      })
-      .finally(() => this.#open.delete(request));
-    this.#open.add(request);
+    const headers = { "content-type": "application/json" };
+    try {
+      const answer = await this.#pool.request({ method: "POST", path: "/predict", headers, body });
+      await answer.body.dump();
+      this.#count(answer.statusCode, answer.headers["x-deployment-id"]);
+    } catch {
+      this.counts.lost += 1;
+    }
   }
 
   #count(status: number, deployment: string | string[] | undefined): void {

@@ -11,9 +11,12 @@ import {
   type ModelDeployer,
 } from "../src/agents/model_deployer/create_model_deployer.ts";
 import { type Configuration, readConfiguration } from "../src/configuration.ts";
-import { readRequirements } from "../src/mlops/bentoml/artifact_folder.ts";
 import { childEnvironment } from "../src/platform/managed_process.ts";
-import { ensureModelEnvironment, ensureToolsEnvironment } from "../src/platform/python_environment.ts";
+import {
+  ensureModelEnvironment,
+  ensureToolsEnvironment,
+  type ToolsEnvironment,
+} from "../src/platform/python_environment.ts";
 import { throwAwayWithProcess } from "../src/platform/throwaway_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
@@ -38,38 +41,52 @@ export interface Stage {
 
 /** Everything that the demo needs, in a home of its own that goes with `strike`, or with this process. */
 export class Theatre {
+  readonly #struck = new AbortController();
   #throwAway: (() => Promise<void>) | null = null;
   #deployer: ModelDeployer | null = null;
   #saver: PostgresSaver | null = null;
 
+  /** Services, training and the environment of the models are got ready side by side. */
   async build(): Promise<Stage> {
     const home = await mkdtemp(join(tmpdir(), "model-deployer-demo-"));
     this.#throwAway = throwAwayWithProcess(home);
     const configuration = { ...readConfiguration(process.env), home, retentionSeconds: 600 };
+    const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache });
     story.tell("bringing up Postgres, Redis and MLflow where no address is set");
-    const tokens = await enrolPrincipals(configuration);
-    const deployer = await this.#assemble({ ...configuration, token: tokens.engineer });
-    story.good(`ready: MLflow at ${deployer.addresses.mlflowUrl}`);
     story.tell("training three classifiers on scikit-learn's breast cancer data");
-    const { runs, rows } = await train(configuration.cache, deployer.addresses.mlflowUrl);
+    const training = startTraining(tools, this.#struck.signal);
+    const assembled = this.#assemble(configuration).then((made) => {
+      const { mlflowUrl } = made.deployer.addresses;
+      story.good(`ready: MLflow at ${mlflowUrl}`);
+      training.stdin.end(`${mlflowUrl}\n`);
+      return made;
+    });
+    const environment = prepareServing(tools, configuration.cache, this.#struck.signal);
+    const [{ deployer, approverToken }, { stdout }] = await Promise.all([assembled, training, environment]);
+    const { runs, rows } = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
     for (const run of runs) story.detail(`${run.name}: ${formatMetrics(run.metrics)}`);
-    await prepareServing(deployer, configuration.cache, runs);
     const experimentId = `breast_cancer_${randomUUID().slice(0, 8)}`;
-    return { deployer, experimentId, approverToken: tokens.approver, runs, rows };
+    return { deployer, experimentId, approverToken, runs, rows };
   }
 
-  async #assemble(configuration: Configuration): Promise<ModelDeployer> {
-    const first = await createModelDeployer(configuration, { installation: "demo" });
+  async #assemble(configuration: Configuration): Promise<{ deployer: ModelDeployer; approverToken: string }> {
+    const tokens = { engineer: randomBytes(24).toString("hex"), approver: randomBytes(24).toString("hex") };
+    const options = { installation: "demo", onProgress: story.setUp } as const;
+    const first = await createModelDeployer({ ...configuration, token: null }, options);
+    await first.database.principals.enrol(`ana_${tokens.engineer.slice(0, 6)}`, tokens.engineer);
+    await first.database.principals.enrol(`omar_${tokens.approver.slice(0, 6)}`, tokens.approver);
     await first.close();
     const saver = PostgresSaver.fromConnString(first.addresses.databaseUrl);
-    await saver.setup();
     this.#saver = saver;
-    this.#deployer = await createModelDeployer(configuration, { installation: "demo", checkpointer: saver });
-    return this.#deployer;
+    await saver.setup();
+    const asAna = { ...configuration, token: tokens.engineer };
+    this.#deployer = await createModelDeployer(asAna, { installation: "demo", checkpointer: saver });
+    return { deployer: this.#deployer, approverToken: tokens.approver };
   }
 
   /** Ends every process and removes the home. Idempotent, and safe when `build` has not finished. */
   async strike(): Promise<void> {
+    this.#struck.abort();
     await this.#deployer?.close();
     this.#deployer = null;
     await this.#saver?.end();
@@ -79,43 +96,27 @@ export class Theatre {
   }
 }
 
-async function enrolPrincipals(
-  configuration: Configuration,
-): Promise<{ engineer: string; approver: string }> {
-  const tokens = { engineer: randomBytes(24).toString("hex"), approver: randomBytes(24).toString("hex") };
-  const options = { installation: "demo", onProgress: story.setUp } as const;
-  const deployer = await createModelDeployer({ ...configuration, token: null }, options);
-  await deployer.database.principals.enrol(`ana_${tokens.engineer.slice(0, 6)}`, tokens.engineer);
-  await deployer.database.principals.enrol(`omar_${tokens.approver.slice(0, 6)}`, tokens.approver);
-  await deployer.close();
-  return tokens;
-}
-
-async function train(cache: string, mlflowUrl: string): Promise<z.infer<typeof trainedSchema>> {
-  const { python } = await ensureToolsEnvironment({ cacheDirectory: cache });
+/** Reads the registry's address when it has imported what it needs, which takes as long as bringing the registry up. */
+function startTraining({ python }: ToolsEnvironment, signal: AbortSignal) {
   const script = fileURLToPath(new URL("./train.py", import.meta.url));
-  const { stdout } = await execa(python, [script, mlflowUrl], {
+  return execa(python, [script], {
     env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" }),
     extendEnv: false,
-    timeout: 180_000,
+    stdin: "pipe",
+    cancelSignal: signal,
   });
-  const lastLine = stdout.trim().split("\n").at(-1) ?? "";
-  return trainedSchema.parse(JSON.parse(lastLine));
 }
 
-/** Environments are made when a version is first served; making them here keeps the first deployment within its SLA. */
+/** Environments are made when a version is first served; making it here keeps the first deployment within its SLA. */
 async function prepareServing(
-  { parts }: ModelDeployer,
+  { python, uv }: ToolsEnvironment,
   cacheDirectory: string,
-  runs: TrainedRun[],
+  signal: AbortSignal,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(600_000);
-  const { uv } = await ensureToolsEnvironment({ cacheDirectory });
-  for (const { run_id } of runs) {
-    const artifact = await parts.registry.fetchArtifact(`runs:/${run_id}/model`, { signal });
-    const requirements = await readRequirements(artifact.path);
-    await ensureModelEnvironment({ cacheDirectory, requirements, uv, onProgress: story.setUp, signal });
-  }
+  const script = fileURLToPath(new URL("./requirements.py", import.meta.url));
+  const { stdout } = await execa(python, [script], { env: childEnvironment(), extendEnv: false });
+  const requirements = stdout.trim().split("\n");
+  await ensureModelEnvironment({ cacheDirectory, requirements, uv, onProgress: story.setUp, signal });
 }
 
 function formatMetrics(metrics: Record<string, number>): string {

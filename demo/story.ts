@@ -6,6 +6,10 @@ function clock(): string {
   return pc.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`);
 }
 
+// A terminal that was closed takes no more lines; what was begun is ended all the same.
+process.stdout.on("error", () => undefined);
+process.stderr.on("error", () => undefined);
+
 function line(text: string): void {
   process.stdout.write(`${text}\n`);
 }

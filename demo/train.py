@@ -1,7 +1,7 @@
 """Trains three classifiers on the breast cancer data that ships inside scikit-learn, and logs them to MLflow.
 
-usage: train.py TRACKING_URI
-Prints one JSON document: the runs, and rows that the demo's callers ask about.
+usage: train.py [TRACKING_URI]
+Without an address it reads one from standard input, when all is imported. Prints one JSON document: the runs, and rows that the demo's callers ask about.
 
 v1 is a logistic regression on eight features; v2 one on all of them; v3 encodes the size class as well, and its encoder
 refuses classes that it has not seen: it was trained without the largest tumours, so it fails on callers who send some.
@@ -12,6 +12,7 @@ import sys
 
 import mlflow
 import numpy as np
+from requirements import REQUIREMENTS
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -56,12 +57,14 @@ def log_run(name, model, x_train, y_train, x_test, y_test):
             "fpr": float(false_positive / (false_positive + true_negative)),
         }
         mlflow.log_metrics(metrics)
-        mlflow.sklearn.log_model(model, name="model", input_example=x_test.head(2))
+        example = x_test.head(2)
+        # Without a list of them MLflow loads each model in a process of its own to find them out.
+        mlflow.sklearn.log_model(model, name="model", input_example=example, pip_requirements=REQUIREMENTS)
         return {"name": name, "run_id": run.info.run_id, "metrics": metrics}
 
 
 def main():
-    mlflow.set_tracking_uri(sys.argv[1])
+    mlflow.set_tracking_uri(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().strip())
     mlflow.set_experiment("breast_cancer")
     x_train, x_test, y_train, y_test = prepare()
     usual_train, usual_test = (part["size_class"] < RARE_SIZE for part in (x_train, x_test))
