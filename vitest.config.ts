@@ -19,24 +19,25 @@ const ownPackage = ["testing/contracts", "testing", "errors", "ports"].map((entr
 /** The testing kit passes the contract suites of the real parts, and needs none of them. */
 const inMemory = "tests/contract/**/in_memory.test.ts";
 
+/** Limits only guard against hanging; how long something takes is for `bench/` to say. */
+const patience = {
+  testTimeout: 900_000,
+  hookTimeout: 900_000,
+  expect: { poll: { timeout: 300_000 } },
+};
+
 const unit = {
   test: {
     name: "unit",
     alias: ownPackage,
     include: ["tests/{unit,scenarios}/**/*.test.ts", "examples/*.test.ts", inMemory],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    ...patience,
   },
 };
 
-/**
- * Real servers: their first start on a busy machine takes tens of seconds, and a story starts several. The limits only
- * guard against hanging; how long something takes is for `bench/` to say.
- */
 const onRealParts = {
   globalSetup: ["tests/support/external_services.ts"],
-  testTimeout: 900_000,
-  hookTimeout: 900_000,
+  ...patience,
 };
 
 const external = {

@@ -1,8 +1,8 @@
-import { manifestOf } from "../src/agents/model_deployer/domain/manifest.ts";
 import type { DeploymentManifest } from "../src/agents/model_deployer/domain/answer.ts";
 import type { Rollout } from "../src/agents/model_deployer/domain/rollout.ts";
 import { ServiceUnavailableError } from "../src/agents/model_deployer/errors.ts";
 import { Engineer } from "./actions.ts";
+import { printCounts, printHistory } from "./epilogue.ts";
 import { Load } from "./load.ts";
 import { type Stage, Theatre } from "./stage.ts";
 import { story } from "./story.ts";
@@ -104,21 +104,12 @@ async function watch(
     throw new ServiceUnavailableError("demo", `the rollout is ${status}: ${verdict?.reason ?? "no verdict"}`);
 }
 
-async function perform(stage: Stage, cleanups: (() => Promise<void>)[]): Promise<number> {
-  const engineer = new Engineer(stage);
-  const ended = new AbortController();
-  const working = stage.deployer.worker.run({
-    signal: ended.signal,
-    onTick: ({ problems }) => {
-      for (const problem of problems) story.detail(`worker: ${problem}`);
-    },
-  });
-  cleanups.push(async () => {
-    ended.abort();
-    await working;
-  });
-  await openExperiment(stage);
-
+/** Until v1 is in production; returns the callers, who go on, and the endpoint that they ask. */
+async function firstVersion(
+  stage: Stage,
+  engineer: Engineer,
+  cleanups: (() => Promise<void>)[],
+): Promise<{ load: Load; endpointName: string }> {
   story.chapter("v1: the first version");
   const v1 = await toStaging(engineer, "v1");
   await engineer.deploy("v1", v1, "staging");
@@ -134,7 +125,15 @@ async function perform(stage: Stage, cleanups: (() => Promise<void>)[]): Promise
   await untilShadowHasShown(stage, endpointName);
   await engineer.promoteToProduction("v1", v1);
   await engineer.deploy("v1", v1, "production");
+  return { load, endpointName };
+}
 
+async function betterVersion(
+  stage: Stage,
+  engineer: Engineer,
+  load: Load,
+  endpointName: string,
+): Promise<void> {
   story.chapter("v2: a better version, step by step");
   const v2 = await toStaging(engineer, "v2");
   // Nobody asks meanwhile: however slow the machine is, the shadow has shown nothing by then.
@@ -147,7 +146,14 @@ async function perform(stage: Stage, cleanups: (() => Promise<void>)[]): Promise
   const better = await engineer.deploy("v2", v2, "production", { rollout: ROLLOUT });
   await watch(stage, engineer, better, "completed");
   story.good("rollout of v2: completed");
+}
 
+async function brokenVersion(
+  stage: Stage,
+  engineer: Engineer,
+  load: Load,
+  endpointName: string,
+): Promise<void> {
   story.chapter("v3: good figures, and broken");
   const v3 = await toStaging(engineer, "v3");
   await toShadow(engineer, "v3", v3);
@@ -158,60 +164,30 @@ async function perform(stage: Stage, cleanups: (() => Promise<void>)[]): Promise
   load.askAbout([...stage.rows.largest, ...stage.rows.usual.slice(0, 3 * stage.rows.largest.length)]);
   await watch(stage, engineer, broken, "rolled_back");
   story.good("rollout of v3: rolled_back");
+}
+
+async function perform(stage: Stage, cleanups: (() => Promise<void>)[]): Promise<number> {
+  const engineer = new Engineer(stage);
+  const ended = new AbortController();
+  const working = stage.deployer.worker.run({
+    signal: ended.signal,
+    onTick: ({ problems }) => {
+      for (const problem of problems) story.detail(`worker: ${problem}`);
+    },
+  });
+  cleanups.push(async () => {
+    ended.abort();
+    await working;
+  });
+  await openExperiment(stage);
+
+  const { load, endpointName } = await firstVersion(stage, engineer, cleanups);
+  await betterVersion(stage, engineer, load, endpointName);
+  await brokenVersion(stage, engineer, load, endpointName);
 
   await load.stop();
   await printHistory(stage, engineer, endpointName);
   return printCounts(load, engineer);
-}
-
-async function printHistory(
-  { deployer, experimentId }: Stage,
-  engineer: Engineer,
-  endpointName: string,
-): Promise<void> {
-  story.chapter("What was in production, and why");
-  const versions = new Map(
-    (await deployer.database.modelVersions.list(experimentId)).map((one) => [
-      one.model_version_id,
-      `v${one.version}`,
-    ]),
-  );
-  for (const event of await deployer.database.history.list(experimentId)) {
-    const head = `${event.occurred_at.slice(11, 23)}  ${event.kind.replace("rollout_", "rollout ").padEnd(20)}`;
-    const by = `by ${event.changed_by}: ${event.reason}`;
-    if (event.weights !== null) {
-      const shares = Object.entries(event.weights).map(
-        ([id, weight]) => `${versions.get(id) ?? engineer.nameOf(id)} ${weight} %`,
-      );
-      story.detail(
-        `${head}${event.endpoint_name} generation ${event.generation}: ${shares.join(", ") || "none"}`,
-      );
-      continue;
-    }
-    const moved = event.to_stage === null ? "" : ` ${event.from_stage ?? "none"} -> ${event.to_stage}`;
-    story.detail(`${head}${versions.get(event.model_version_id ?? "") ?? ""}${moved} ${by}`);
-  }
-  const production = await deployer.database.modelVersions.getProduction(experimentId);
-  story.good(
-    `in production now: ${production === null ? "nothing" : `${production.model_name} version ${production.version}`}`,
-  );
-  const endpoint = await deployer.database.endpoints.get(endpointName);
-  const serving = await deployer.database.deployments.get(Object.keys(endpoint?.weights ?? {})[0] ?? "");
-  if (endpoint === null || serving === null) return;
-  story.chapter("Its manifest");
-  const manifest = JSON.stringify(manifestOf(serving, endpoint, null), null, 2);
-  story.detail(manifest.replaceAll("\n", "\n          "));
-}
-
-function printCounts({ counts }: Load, engineer: Engineer): number {
-  story.chapter("Requests");
-  const shares = Object.entries(counts.by_deployment).map(([id, count]) => `${engineer.nameOf(id)} ${count}`);
-  story.tell(`sent ${counts.sent}, answered ${counts.answered}, lost ${counts.lost}`);
-  story.detail(`before there was a production version (503, by design): ${counts.without_version}`);
-  story.detail(
-    `by version: ${shares.join(", ")}; 5xx from a version: ${counts.failed}, all of them the broken v3's`,
-  );
-  return counts.lost === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {

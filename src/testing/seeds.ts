@@ -27,7 +27,7 @@ export async function seedVersion(
 ): Promise<ModelVersion> {
   const { model_version_id: id, experiment_id = EXPERIMENT, metrics = { test_auc: 0.9 } } = seed;
   const run_id = createHash("sha256").update(id).digest("hex").slice(0, 32);
-  const options = { signal: AbortSignal.timeout(10_000) };
+  const options = { signal: AbortSignal.timeout(120_000) };
   registry.addRun({ run_id, metrics, models: { model: { "model.bin": `weights of ${id}` } } });
   const source = `runs:/${run_id}/model`;
   const model_name = experiment_id;

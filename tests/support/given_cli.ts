@@ -108,7 +108,7 @@ export async function program(
   const { exitCode, stdout, stderr } = await execa(process.execPath, ["src/cli/main.ts", ...words], {
     env: { DATABASE_URL: databaseUrl, MODEL_DEPLOYER_HOME: "/nonexistent/home", ...environment },
     reject: false,
-    timeout: 60_000,
+    timeout: 600_000,
   });
   return { code: exitCode ?? -1, out: stdout, err: stderr };
 }

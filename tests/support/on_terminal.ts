@@ -33,7 +33,7 @@ export async function onTerminal(words: string[], { environment, columns = 100, 
       TERM: "xterm-256color",
       ...environment,
     },
-    timeout: 100_000,
+    timeout: 600_000,
   });
   const { written, code, untyped } = printedSchema.parse(JSON.parse(stdout));
   const seen = stripVTControlCharacters(written).replaceAll("\r\n", "\n");

@@ -24,7 +24,7 @@ const environment = {
   SUPABASE_KEY: SECRET,
   MODEL_DEPLOYER_TOKEN: SECRET,
 };
-const options = { signal: AbortSignal.timeout(20_000) };
+const options = { signal: AbortSignal.timeout(120_000) };
 
 /** All that anybody could print of it: message, stack, details, and the whole chain of causes, hidden fields too. */
 const allOf = (error: unknown): string =>

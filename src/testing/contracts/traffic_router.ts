@@ -43,7 +43,7 @@ export function describeTrafficRouter(name: string, makeHarness: () => Promise<T
     }
   };
 
-  describe(`traffic router: ${name}`, { timeout: 60_000 }, () => {
+  describe(`traffic router: ${name}`, { timeout: 600_000 }, () => {
     it(
       "keeps an endpoint's address, whoever opens it again",
       within(async ({ router }) => {
@@ -168,7 +168,7 @@ export function describeTrafficRouter(name: string, makeHarness: () => Promise<T
             const isWhole = broken?.requests === 20 && good?.requests === 20 && timed(broken) === 20;
             return isWhole ? { broken, good } : null;
           },
-          { deadlineMs: 10_000, what: "20 counted requests" },
+          { deadlineMs: 120_000, what: "20 counted requests" },
         );
         expect(counted.broken).toMatchObject({ deployment_id: "broken", errors: 20, failure_runs: 4 });
         expect(counted.good).toMatchObject({ deployment_id: "good", errors: 0, failure_runs: 0 });
@@ -180,7 +180,7 @@ export function describeTrafficRouter(name: string, makeHarness: () => Promise<T
         await sendRequests("churn", endpoint_url, 1);
         const anew = await pollUntil(
           async () => (await router.figures("churn", options)).find((f) => f.deployment_id === "good"),
-          { deadlineMs: 10_000, what: "figures of the new epoch" },
+          { deadlineMs: 120_000, what: "figures of the new epoch" },
         );
         expect(anew.epoch).not.toBe(counted.good.epoch);
         expect(anew.requests).toBe(1);

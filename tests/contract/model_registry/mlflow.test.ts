@@ -25,7 +25,7 @@ describeModelRegistry("MLflow", async () => {
     registry: new MLflowRegistry({ client, artifactDirectory }),
     seedRun: (run) => seed.addRun(run),
     projectionOf: async (modelName, version) => {
-      const seen = await client.getModelVersion(modelName, version, AbortSignal.timeout(10_000));
+      const seen = await client.getModelVersion(modelName, version, AbortSignal.timeout(120_000));
       const tag = seen.tags.find(({ key }) => key === "e2i.stage")?.value ?? null;
       return { stage: stageSchema.nullable().parse(tag), aliases: seen.aliases.sort() };
     },

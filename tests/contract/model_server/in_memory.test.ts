@@ -17,7 +17,7 @@ describeModelServer("in memory", async () => {
         preprocessing_path: null,
         artifact_digest: "a".repeat(64),
       },
-      { signal: AbortSignal.timeout(1000) },
+      { signal: AbortSignal.timeout(120_000) },
     );
   }
   server.breakModel(tags[2], "ModuleNotFoundError: No module named 'scorecard_rules'");

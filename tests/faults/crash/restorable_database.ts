@@ -25,7 +25,7 @@ export class RestorableDatabase {
     const sessions = `select count(*)::int as open from pg_stat_activity
       where datname = current_database() and application_name = '${CHILD}'`;
     await pollUntil(async () => (await this.#world.sql(sessions))[0]?.["open"] === 0, {
-      deadlineMs: 10_000,
+      deadlineMs: 120_000,
       intervalMs: 3,
       what: "end of the dead process's sessions",
     });

@@ -34,12 +34,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await workshop.close();
-}, 120_000);
+});
 
 const url = () => `http://${address.host}:${address.port}`;
 
 async function health(): Promise<z.infer<typeof healthSchema>> {
-  const response = await fetch(`${url()}/health`, { signal: AbortSignal.timeout(60_000) });
+  const response = await fetch(`${url()}/health`, { signal: AbortSignal.timeout(120_000) });
   return healthSchema.parse(await response.json());
 }
 
@@ -68,7 +68,7 @@ describe("GET /health", () => {
       const { predictions } = await health();
       return predictions.under_way === threads && predictions.waiting === 2 ? predictions : null;
     };
-    const figures = await pollUntil(taken, { what: "all threads taken", deadlineMs: 60_000 });
+    const figures = await pollUntil(taken, { what: "all threads taken", deadlineMs: 120_000 });
     expect(figures.oldest_seconds).toBeGreaterThan(0);
     await writeFile(join(workshop.directory, "run", "homes", deployment_id, "tmp", "go_on"), "");
     expect(await Promise.all(answers)).toEqual(Array(threads + 2).fill(200));

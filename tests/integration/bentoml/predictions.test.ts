@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await workshop.close();
-}, 120_000);
+});
 
 async function call(
   server: string,
@@ -38,7 +38,7 @@ async function call(
   headers: Record<string, string> = {},
 ): Promise<{ status: number; answer: Record<string, unknown> }> {
   const response = await fetch(`${urls.get(server) ?? ""}${path}`, {
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(120_000),
     headers: { "content-type": "application/json", ...headers },
     ...(body === undefined
       ? {}
@@ -208,7 +208,7 @@ describe("what a server says of itself", () => {
   it("is healthy by BentoML's own routes", async () => {
     for (const path of ["/healthz", "/readyz", "/livez", "/metrics"]) {
       const response = await fetch(`${urls.get("classifier") ?? ""}${path}`, {
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(120_000),
       });
       expect([path, response.status]).toEqual([path, 200]);
       await response.text();
@@ -220,7 +220,7 @@ describe("what a server says of itself", () => {
     const before = (await readLines(path)).length;
     await call("scaler_file", "/predict", request(tumour), { "x-request-id": "req-1" });
     await call("scaler_file", "/predict", request({}), { "x-request-id": "req-2" });
-    await workshop.server.observe("dep_scaler_file", { signal: AbortSignal.timeout(10_000) });
+    await workshop.server.observe("dep_scaler_file", { signal: AbortSignal.timeout(120_000) });
     const lines = (await readLines(path)).slice(before);
     const common = {
       deployment_id: "dep_scaler_file",

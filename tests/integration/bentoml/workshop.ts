@@ -62,7 +62,7 @@ export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
     ...(limits && { limits }),
   });
   const model = (name: string) => join(models, name);
-  const signal = () => AbortSignal.timeout(60_000);
+  const signal = () => AbortSignal.timeout(120_000);
   return {
     directory,
     home,
@@ -100,7 +100,7 @@ export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
       for (const id of ids) process.kill(id, "SIGKILL");
       // Ending processes give their environment up first, so its absence there would come too early.
       const areGone = async () => (await Promise.all(ids.map(readProcess))).every((entry) => entry === null);
-      await pollUntil(areGone, { what: `end of ${deploymentId}`, deadlineMs: 20_000 });
+      await pollUntil(areGone, { what: `end of ${deploymentId}`, deadlineMs: 120_000 });
     },
     close: async () => {
       for (const id of await server.list()) await server.stop(id, { signal: signal() });
@@ -122,7 +122,7 @@ async function trainModels(tools: ToolsEnvironment): Promise<string> {
     cwd: dirname(target),
     env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true" }),
     extendEnv: false,
-    timeout: 300_000,
+    timeout: 600_000,
   });
   await rename(scratch, target).catch(async (cause: unknown) => {
     if (!(await exists(target))) throw cause;

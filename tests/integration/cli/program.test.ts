@@ -82,7 +82,7 @@ async function workUntil(
       ...env,
     },
     reject: false,
-    timeout: 90_000,
+    timeout: 600_000,
   });
   const events: string[] = [];
   for await (const line of worker) {

@@ -83,7 +83,7 @@ test("an action that is ended from outside gives its lease back, and names the o
   const ended = new AbortController();
   const underWay = cli(given, ["apply", "deploy", version, "staging"], {}, ended.signal);
   await pollUntil(async () => given.wire.calls.includes("server.start") || null, {
-    deadlineMs: 20_000,
+    deadlineMs: 120_000,
     what: "the server is being started",
   });
   ended.abort();

@@ -19,9 +19,9 @@ test("nobody is granted the lease while a write under it is being committed", as
     return row?.["waiting"] === count;
   };
   const finish = db.journal.finish(id, { status: "succeeded", result: {} }, [want(0, { d1: 100 })], lease);
-  await expect.poll(() => waiting(1), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => waiting(1)).toBe(true);
   const preempt = another("process-b").leases.acquire("e2i_exp", { ttl_seconds: 60, preempt: true });
-  await expect.poll(() => waiting(2), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => waiting(2)).toBe(true);
   await blocker.query("rollback");
   await finish;
   expect(await preempt).toMatchObject({ holder: "process-b", token: 2 });

@@ -15,7 +15,7 @@ const within = (test: (fixture: EnvoyFixture) => Promise<void>) => async () => {
   }
 };
 
-describe("an endpoint", { timeout: 60_000 }, () => {
+describe("an endpoint", () => {
   it.runIf(process.platform === "linux")(
     "listens at the host that it was first opened with, and at no other",
     within(async ({ router, secondRouter, predict, crash }) => {

@@ -132,7 +132,7 @@ export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixtur
     crash: async (endpointName) => {
       process.kill(await pid(endpointName), "SIGKILL");
       await pollUntil(async () => (await findProcess(runFolder(endpointName), "envoy")) === null, {
-        deadlineMs: 10_000,
+        deadlineMs: 120_000,
         what: "end of Envoy",
       });
     },

@@ -43,7 +43,7 @@ function listen(port: number): Promise<Server> {
   });
 }
 
-describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
+describe("the life of an endpoint's Envoy", () => {
   it(
     "is one process, however many open it at once, and none after closing",
     within(async ({ router, secondRouter, runFolder, pid }) => {
@@ -90,7 +90,7 @@ describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
       for (let kills = 0; kills < 10; kills += 1) {
         process.kill(await pid("churn"), "SIGKILL");
         await pollUntil(async () => (await router.observe("churn", options)) === null, {
-          deadlineMs: 10_000,
+          deadlineMs: 120_000,
           what: "end of the listener",
           intervalMs: 0,
         });
@@ -105,7 +105,7 @@ describe("the life of an endpoint's Envoy", { timeout: 60_000 }, () => {
       const { endpoint_url } = await router.open("churn", options);
       await crash("churn");
       const port = Number(new URL(endpoint_url).port);
-      const squatter = await pollUntil(() => listen(port), { deadlineMs: 10_000, what: "free port" });
+      const squatter = await pollUntil(() => listen(port), { deadlineMs: 120_000, what: "free port" });
       try {
         const opening = router.open("churn", options);
         await expect(opening).rejects.toThrow(EndpointCreationError);

@@ -71,7 +71,7 @@ test("the first in production gets all traffic; its manifest is what database, r
   });
   expect(manifest.endpoint_url).toMatch(/^http:/);
   expect(manifest.traffic.weights).toEqual([{ deployment_id: deployment, weight: 100 }]);
-  const observed = await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  const observed = await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(120_000) });
   expect(observed).toMatchObject({ weights: { [deployment]: 100 }, generation: manifest.traffic.generation });
   const row = await given.db.deployments.get(deployment);
   expect(row).toMatchObject({
@@ -79,7 +79,9 @@ test("the first in production gets all traffic; its manifest is what database, r
     traffic_percentage: 100,
     endpoint_url: manifest.endpoint_url,
   });
-  const remembered = await given.workingMemory.recallManifest(SESSION, { signal: AbortSignal.timeout(1000) });
+  const remembered = await given.workingMemory.recallManifest(SESSION, {
+    signal: AbortSignal.timeout(120_000),
+  });
   expect(remembered).toEqual(manifest);
   const served = await given.db.history.inProductionAt(ENDPOINT, await given.db.clock.now());
   expect(served).toEqual([{ model_version_id: version, weight: 100 }]);
@@ -163,7 +165,7 @@ test("archiving what serves needs an approval, ends its traffic and closes its e
   const { version, deployment } = await givenInProduction(given, "run1");
   await promoteWithApproval(given, version, "archived");
   expect(await given.db.endpoints.get(ENDPOINT)).toMatchObject({ weights: {} });
-  expect(await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) })).toBeNull();
+  expect(await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(120_000) })).toBeNull();
   await given.worker.tick();
   expect((await given.db.deployments.get(deployment))?.drained_at).not.toBeNull();
   expect(await given.server.list()).toEqual([]);

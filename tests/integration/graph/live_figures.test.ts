@@ -23,7 +23,7 @@ test("a rollback by hand keeps what both versions had answered at that moment, w
   await look(given);
   await look(given);
   given.router.sendTraffic(ENDPOINT, 200, { [given.candidate]: { error_rate: 0.25 } });
-  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(120_000) });
   const { requests = 0, errors = 0 } = figures.find((one) => one.deployment_id === given.candidate) ?? {};
   await rollback(given, given.candidate);
   expect(errors).toBe(50);
@@ -51,7 +51,7 @@ test("what is archived while it serves leaves what it had answered by then", asy
   const given = await givenDeployer();
   const { version, deployment } = await givenInProduction(given, "run1");
   given.router.sendTraffic(ENDPOINT, 300, { [deployment]: { error_rate: 0.1 } });
-  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  const figures = await given.router.figures(ENDPOINT, { signal: AbortSignal.timeout(120_000) });
   const { requests = 0, errors = 0 } = figures.find((one) => one.deployment_id === deployment) ?? {};
   await promoteWithApproval(given, version, "archived");
   expect(errors).toBe(30);

@@ -78,7 +78,7 @@ test("a step that is under way when the pause comes is taken back", async () => 
   await looking;
   expect(await rolloutOf(given)).toMatchObject({ status: "paused", step_index: 0 });
   expect(await weights(given)).toEqual({ [given.old]: 90, [given.candidate]: 10 });
-  const observed = await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) });
+  const observed = await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(120_000) });
   expect(observed?.weights).toEqual({ [given.old]: 90, [given.candidate]: 10 });
 });
 

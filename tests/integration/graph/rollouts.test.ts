@@ -113,7 +113,7 @@ test("a bad canary is rolled back by the judge, with its numbers in the history 
     },
   });
   expect(given.episodicMemory.episodes.at(-1)).toMatchObject({ event_subtype: "rollback" });
-  const signal = AbortSignal.timeout(1000);
+  const signal = AbortSignal.timeout(120_000);
   expect(await given.proceduralMemory.experience("rollback:e2i_remission", { signal })).toEqual({
     usage_count: 1,
     success_count: 1,

@@ -66,7 +66,7 @@ test("a server that is being stopped is not rolled back to; once it is stopped, 
   const refused = await errorOf(rollback(other, bad));
   expect(refused).toMatchObject({ code: "conflict", retryable: true });
   expect(refused.message).toContain("is being stopped");
-  expect((await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(1000) }))?.weights).toEqual({
+  expect((await given.router.observe(ENDPOINT, { signal: AbortSignal.timeout(120_000) }))?.weights).toEqual({
     [bad]: 100,
   });
   hold.release();

@@ -79,7 +79,7 @@ export class Callers implements TrafficSource {
       return isMirrored && (asked.candidate === null || grown(asked.candidate) >= sent.answers);
     };
     const what = `count of ${sent.requests} requests by the router`;
-    await pollUntil(isCounted, { deadlineMs: 30_000, what });
+    await pollUntil(isCounted, { deadlineMs: 120_000, what });
   }
 
   async #send(
@@ -109,7 +109,7 @@ export class Callers implements TrafficSource {
   }
 
   async #counted(endpointName: string): Promise<Map<string, number>> {
-    const figures = await this.#router.figures(endpointName, { signal: AbortSignal.timeout(5000) });
+    const figures = await this.#router.figures(endpointName, { signal: AbortSignal.timeout(120_000) });
     return new Map(figures.map((one) => [one.deployment_id, one.requests]));
   }
 }

@@ -107,7 +107,7 @@ test("a version goes from its run to production and back, and every part agrees"
   expect(await deployer.database.modelVersions.getProduction(experiment)).toMatchObject({ version: 1 });
   expect(await aliases(first.model_name)).toMatchObject({ production: "1" });
 
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(120_000);
   const episodes = await deployer.parts.episodicMemory.recent(
     { experiment_id: experiment, limit: 50 },
     { signal },
@@ -126,4 +126,4 @@ test("a version goes from its run to production and back, and every part agrees"
   const moved = history.findLast((event) => event.kind === "traffic");
   const baseline = { deployment_id: firstDeployment };
   expect(moved?.evidence).toMatchObject({ live_figures: { baseline } });
-}, 600_000);
+});

@@ -32,7 +32,7 @@ class Clients {
   async answered(phase: string, count: number): Promise<void> {
     this.phase = phase;
     await pollUntil(() => this.of(phase).length >= count, {
-      deadlineMs: 60_000,
+      deadlineMs: 120_000,
       what: `${count} answers ${phase} the change`,
     });
   }

@@ -28,7 +28,7 @@ let trained: TrainedModels;
 
 beforeAll(async () => {
   trained = await trainModels();
-}, 300_000);
+});
 
 async function tell(): Promise<StoryTeller> {
   const home = await mkdtemp(join(tmpdir(), "model-deployer-scenario-"));

@@ -56,7 +56,7 @@ beforeAll(async () => {
     reason: "a test cannot wait a day",
   };
   await experiments.setGatePolicy(experiment, { kind: "demo", ...policy }, "tests");
-}, 600_000);
+});
 
 afterAll(async () => {
   await deployer.close();
@@ -118,7 +118,7 @@ export async function untilTheShadowHasShown(url: string, versionId: string): Pr
       const isMeasured = evidence !== null && evidence.p99_ms !== null;
       return isMeasured && evidence.requests >= 40 && evidence.hours * 3600 > 1 ? evidence : null;
     },
-    { deadlineMs: 60_000, what: "the shadow has shown enough" },
+    { deadlineMs: 120_000, what: "the shadow has shown enough" },
   );
 }
 

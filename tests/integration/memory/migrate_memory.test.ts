@@ -5,7 +5,7 @@ import { createScratchDatabase, type ScratchDatabase } from "../../support/scrat
 const FILES = ["0001_memories.sql", "0002_similar_episodes.sql", "0003_episodes_of_agents.sql"];
 
 describe("the migration of the memory tables", () => {
-  const options = () => ({ signal: AbortSignal.timeout(30_000) });
+  const options = () => ({ signal: AbortSignal.timeout(120_000) });
   let database: ScratchDatabase;
 
   beforeEach(async () => {

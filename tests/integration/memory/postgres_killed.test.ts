@@ -57,7 +57,7 @@ describe("a Postgres that is killed under the development default", () => {
 
     await postgres.start();
     await pollUntil(() => episodic.store(during, callOptions()).then(() => true), {
-      deadlineMs: 15_000,
+      deadlineMs: 120_000,
       what: "write after Postgres came back",
     });
     const found = await episodic.recent({ endpoint_name, limit: 5 }, callOptions());
@@ -87,7 +87,7 @@ describe("a Postgres that is killed under the development default", () => {
 
     await postgres.start();
     await pollUntil(() => Promise.all(keys.map(write)).then(() => true), {
-      deadlineMs: 15_000,
+      deadlineMs: 120_000,
       what: "second try of all writes",
     });
     expect(await episodic.recent({ endpoint_name, limit: 100 }, callOptions())).toHaveLength(40);

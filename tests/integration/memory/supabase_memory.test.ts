@@ -20,7 +20,7 @@ let memory: MemoryClient;
 
 beforeAll(async () => {
   database = await createScratchDatabase(inject("databaseUrl"));
-  await migrateMemory(database.url, { signal: AbortSignal.timeout(30_000) });
+  await migrateMemory(database.url, { signal: AbortSignal.timeout(120_000) });
   memory = createMemoryClient({ databaseUrl: database.url });
 });
 
@@ -196,7 +196,7 @@ describe("the default", () => {
           callOptions(),
         ),
       ).rejects.toMatchObject(missing);
-      await migrateMemory(empty.url, { signal: AbortSignal.timeout(30_000) });
+      await migrateMemory(empty.url, { signal: AbortSignal.timeout(120_000) });
       await episodic.store(exampleEpisode(), callOptions());
       expect(await procedural.experience("any", callOptions())).toEqual({ usage_count: 0, success_count: 0 });
     } finally {

@@ -108,7 +108,7 @@ describe("a Redis that goes away", () => {
 
   const worksAgain = (memory: RedisWorkingMemory) =>
     pollUntil(async () => (await memory.recallManifest(newSessionId(), callOptions())) === null, {
-      deadlineMs: 15_000,
+      deadlineMs: 120_000,
       what: "answer of Redis after it came back",
     });
 

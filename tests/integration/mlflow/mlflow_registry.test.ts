@@ -53,7 +53,7 @@ describe("a model that MLflow's own library has logged", () => {
   let trained: z.infer<typeof trainedSchema>;
   beforeAll(async () => {
     trained = await python(trainedSchema, "train");
-  }, 300_000);
+  });
 
   it("is described with its metrics and what it was made with", async () => {
     const described = await registry.describeRun(trained.run_id, { signal });
@@ -83,7 +83,7 @@ describe("a model that MLflow's own library has logged", () => {
       `models:/${model_name}@production`,
     );
     expect(loaded.predictions).toEqual([1, 0]);
-  }, 300_000);
+  });
 });
 
 describe("a run of MLflow 2", () => {

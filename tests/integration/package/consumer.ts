@@ -35,7 +35,7 @@ export async function run(
     cwd: directory,
     env: childEnvironment(extra),
     extendEnv: false,
-    timeout: 280_000,
+    timeout: 600_000,
   });
   return stdout;
 }

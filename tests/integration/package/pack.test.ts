@@ -109,7 +109,7 @@ console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceNam
         reject: false,
       } as const;
       const command = ["--no-install", "model-deployer", ...words];
-      const { exitCode, stdout, stderr } = await execa("npx", command, { ...options, timeout: 60_000 });
+      const { exitCode, stdout, stderr } = await execa("npx", command, { ...options, timeout: 600_000 });
       return { exitCode, stdout, stderr };
     };
     expect(await cli(["--help"])).toMatchObject({ exitCode: 0, stderr: "" });
@@ -145,7 +145,7 @@ console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceNam
       env: childEnvironment(there),
       extendEnv: false,
       reject: false,
-      timeout: 60_000,
+      timeout: 600_000,
     });
     const events: unknown[] = [];
     for await (const line of worker) {

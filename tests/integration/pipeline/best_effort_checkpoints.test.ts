@@ -101,7 +101,7 @@ test("whatever reply is lost, each checkpoint of the thread is whole, and a late
       expect(await graph.invoke({ given: 3 }, onThread)).toEqual(numbers(3));
       return (await kept.getTuple(onThread))?.checkpoint.channel_values["given"] === 3;
     };
-    await pollUntil(isKept, { deadlineMs: 10_000, what: `kept run, cut after ${afterReplies} replies` });
+    await pollUntil(isKept, { deadlineMs: 120_000, what: `kept run, cut after ${afterReplies} replies` });
     for await (const { values, next } of reader.getStateHistory(onThread)) {
       const { given, doubled, tripled } = numbersRow.parse(values);
       if (next.includes("triple")) expect({ given, doubled }).toEqual({ given, doubled: given * 2 });

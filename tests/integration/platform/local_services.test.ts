@@ -80,7 +80,7 @@ it("keeps its data and its addresses over a stop and over a SIGKILL", async () =
   const postgres = await findProcess(serviceRunDirectory(homeDirectory), "postgres");
   if (postgres !== null) process.kill(postgres.pid, "SIGKILL");
   await pollUntil(async () => (await findProcess(serviceRunDirectory(homeDirectory), "postgres")) === null, {
-    deadlineMs: 10_000,
+    deadlineMs: 120_000,
     what: "end of Postgres",
   });
   const third = await startLocalServices({ homeDirectory, cacheDirectory, need });

@@ -42,7 +42,7 @@ async function isRunning(pid: number): Promise<boolean> {
 
 async function loggedPid(name: string): Promise<number> {
   return pollUntil(async () => Number(await readLogTail(runDirectory, name, 1)) || null, {
-    deadlineMs: 5_000,
+    deadlineMs: 120_000,
     what: `pid in the log of ${name}`,
   });
 }
@@ -64,7 +64,7 @@ describe("starting", () => {
       env: { GREETING: "hello" },
     });
     const line = await pollUntil(async () => (await readLogTail(runDirectory, "echo", 1)) || null, {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "output",
     });
     expect(line).toBe("hello");
@@ -93,13 +93,13 @@ describe("starting", () => {
   it("starts again after the process has ended, and sets the earlier log aside", async () => {
     const first = await startProcess(shell("server", "echo first"));
     await pollUntil(async () => (await findProcess(runDirectory, "server")) === null, {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "end of the first run",
     });
     const second = await startProcess(shell("server", "echo second; exec sleep 600"));
     expect(second.pid).not.toBe(first.pid);
     await pollUntil(async () => (await readLogTail(runDirectory, "server", 5)) === "second", {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "second log",
     });
     expect(await readFile(join(runDirectory, "server.log.1"), "utf8")).toBe("first\n");
@@ -125,7 +125,7 @@ describe("a starter that is killed", () => {
     await chmod(python, 0o755);
     expect(await startAndDie("server", "exec sleep 600", python)).toBe("SIGKILL");
     const found = await pollUntil(() => findProcess(runDirectory, "server"), {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "process without a starter",
     });
     expect(await startProcess(shell("server", "exec sleep 600"))).toEqual(found);
@@ -155,7 +155,7 @@ describe("stopping", () => {
       shell("server", "trap '' TERM; echo ready; while :; do sleep 0.1; done"),
     );
     await pollUntil(async () => (await readLogTail(runDirectory, "server", 1)) === "ready", {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "trap",
     });
     await stopProcess(runDirectory, "server", { graceMs: 100 });
@@ -171,7 +171,7 @@ describe("stopping", () => {
       ),
     );
     await pollUntil(async () => (await readLogTail(runDirectory, "server", 1)) === "ready", {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "traps",
     });
     await stopProcess(runDirectory, "server", { graceMs: 60_000, leaderSignal: "SIGINT" });
@@ -185,7 +185,7 @@ describe("stopping", () => {
     const worker = await loggedPid("server");
     process.kill(pid, "SIGKILL");
     await pollUntil(async () => (await findProcess(runDirectory, "server")) === null, {
-      deadlineMs: 5_000,
+      deadlineMs: 120_000,
       what: "end of the leader",
     });
     expect(await isRunning(worker)).toBe(true);
@@ -204,7 +204,7 @@ describe("stopping", () => {
         const started = await startProcess(shell("server", "exec sleep 600"));
         return started.pid !== first.pid && started;
       },
-      { deadlineMs: 5_000, what: "second run" },
+      { deadlineMs: 120_000, what: "second run" },
     );
     expect(await isRunning(worker)).toBe(false);
     expect(await listProcesses(runDirectory)).toEqual([second]);

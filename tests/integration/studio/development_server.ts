@@ -73,7 +73,7 @@ export async function startDevelopmentServer(
       if (child.exitCode !== null) expect.fail(await readFile(log, "utf8"));
       return (await fetch(`${url}/ok`)).ok;
     },
-    { deadlineMs: 90_000, what: "development server" },
+    { deadlineMs: 120_000, what: "development server" },
   );
   return { client, url, home };
 }

@@ -12,7 +12,7 @@ import { startTracing } from "../../../src/telemetry/tracing.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy } from "../envoy/fixture.ts";
 
-const options = { signal: AbortSignal.timeout(60_000) };
+const options = { signal: AbortSignal.timeout(120_000) };
 
 beforeAll(async () => {
   await prepareEnvoy();
@@ -63,7 +63,7 @@ test("a prediction's trace goes through the router to the server that answers an
     expect(predict(endpoint_url, request, options.signal)).rejects.toMatchObject({ code: "service_refused" }),
   );
   await pollUntil(() => shadow.received.some(({ url }) => url === "/predict"), {
-    deadlineMs: 10_000,
+    deadlineMs: 120_000,
     what: "a mirrored request",
   });
   for (const { received } of [production, shadow]) {

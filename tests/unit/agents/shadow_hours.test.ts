@@ -21,7 +21,7 @@ test("a shadow whose router was away for most of the day is refused, and what wa
   deployer.router.kill(ENDPOINT);
   deployer.passTime({ hours: 23 });
   await deployer.worker.tick();
-  await deployer.capabilities.reconciler.reconcile({ signal: AbortSignal.timeout(5_000) });
+  await deployer.capabilities.reconciler.reconcile({ signal: AbortSignal.timeout(120_000) });
   deployer.router.sendTraffic(ENDPOINT, 990);
   await deployer.worker.tick();
   deployer.passTime({ hours: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { callSupabase, memoryCircuit, type SupabaseReply } from "../../../src/memory/supabase_call.ts";
 
-const signal = () => AbortSignal.timeout(5_000);
+const signal = () => AbortSignal.timeout(120_000);
 
 function answer(status: number, error: SupabaseReply["error"]) {
   return callSupabase(memoryCircuit(), "try", signal(), () => Promise.resolve({ data: null, error, status }));

@@ -134,7 +134,7 @@ describe("prediction_synthesizer in a session", () => {
 
   async function remembering(manifest: Record<string, unknown>) {
     const workingMemory = new InMemoryWorkingMemory();
-    await workingMemory.rememberManifest(session_id, manifest, { signal: AbortSignal.timeout(5_000) });
+    await workingMemory.rememberManifest(session_id, manifest, { signal: AbortSignal.timeout(120_000) });
     return { workingMemory, node: new PredictionSynthesizerAgent({ workingMemory }).asNode() };
   }
 
