@@ -8,6 +8,7 @@ import { withLease } from "./held_lease.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
 import { type Finding, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";
+import { repairWaves } from "./domain/repair_waves.ts";
 import type { StepExecutor } from "./step_executor.ts";
 import type { Lease, StoredEndpointFacts } from "./store_ports.ts";
 
@@ -76,27 +77,48 @@ export class EndpointReconciliation {
     });
   }
 
-  /** A sentence when a step failed; the steps before it stand. */
+  /** A sentence when a step failed; what was done before it or beside it stands. */
   async #carryOut(
     steps: PlannedStep[],
     stored: StoredEndpointFacts,
     lease: Lease,
     options: CallOptions,
   ): Promise<string | null> {
-    for (const [index, step] of steps.entries()) {
-      try {
+    for (const sideBySide of repairWaves(steps)) {
+      // All of them to their end, for the lease that they work under is given back after this.
+      const ended = await Promise.allSettled(
+        sideBySide.map((chain) => this.#carryOutChain(chain, stored, lease, options)),
+      );
+      const failures = ended.map((one) => {
+        if (one.status === "rejected") throw one.reason;
+        return one.value;
+      });
+      const failure = failures.find((found) => found !== null);
+      if (failure !== undefined) return failure;
+    }
+    return null;
+  }
+
+  async #carryOutChain(
+    chain: PlannedStep[],
+    stored: StoredEndpointFacts,
+    lease: Lease,
+    options: CallOptions,
+  ): Promise<string | null> {
+    try {
+      for (const step of chain) {
         options.signal.throwIfAborted();
         const { changes } = await this.#executor.execute(step.do, options);
         const all = [...changes, ...step.then];
         if (all.length > 0) await this.#apply(all, lease);
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
-        const server = serverOf(steps, index);
-        if (server !== null && !options.signal.aborted) await this.#putOff(server, stored, error, lease);
-        return error.message;
       }
+      return null;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      const server = serverOf(chain);
+      if (server !== null && !options.signal.aborted) await this.#putOff(server, stored, error, lease);
+      return error.message;
     }
-    return null;
   }
 
   /** What can't be started is tried again later each time, by whoever looks then. */
@@ -118,9 +140,8 @@ export class EndpointReconciliation {
   }
 }
 
-/** The server that a failed step was to start, be it by packaging its bento first; null for steps of the route. */
-function serverOf(steps: PlannedStep[], index: number): string | null {
-  const failed = steps[index]?.do;
-  const start = failed?.step === "package_model" ? steps[index + 1]?.do : failed;
+/** The server that the chain is to start, be it by packaging its bento first; null for steps of the route. */
+function serverOf(chain: readonly PlannedStep[]): string | null {
+  const start = chain.at(-1)?.do;
   return start?.step === "start_server" ? start.deployment_id : null;
 }
