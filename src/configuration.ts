@@ -1,6 +1,12 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import type { ServedStage } from "./agents/model_deployer/domain/entities.ts";
+import {
+  livenessPolicySchema,
+  type LivenessPolicy,
+  STANDARD_LIVENESS,
+} from "./agents/model_deployer/domain/liveness.ts";
 import { ConfigurationError } from "./agents/model_deployer/errors.ts";
 import { PREDICTION_SECONDS } from "./agents/model_deployer/ports.ts";
 import type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
@@ -49,8 +55,24 @@ const environmentSchema = z.object({
     .max(1_073_741_824)
     .default(defaultLogBounds.bytes),
   MODEL_DEPLOYER_LOG_FILES: z.coerce.number().int().min(1).max(20).default(defaultLogBounds.files),
+  MODEL_DEPLOYER_LIVENESS_PRODUCTION: livenessPolicy(STANDARD_LIVENESS.production),
+  MODEL_DEPLOYER_LIVENESS_STAGING: livenessPolicy(STANDARD_LIVENESS.staging),
+  MODEL_DEPLOYER_LIVENESS_SHADOW: livenessPolicy(STANDARD_LIVENESS.shadow),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
+
+/** `15/2`: seconds from one miss to the next, and misses in a row. */
+function livenessPolicy(standard: LivenessPolicy) {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?\/\d+$/, "seconds and misses, as in 15/2")
+    .transform((text) => {
+      const [interval_seconds, misses] = text.split("/").map(Number);
+      return { interval_seconds, misses };
+    })
+    .pipe(livenessPolicySchema)
+    .default(standard);
+}
 
 export interface Configuration {
   /** Null: an embedded server of the home. */
@@ -83,6 +105,8 @@ export interface Configuration {
   serving: { predictionSeconds: number; predictionQueue: number; bodySeconds: number };
   /** Of each process's log. */
   logs: LogBounds;
+  /** By stage, after how many misses a server that has a process counts as dead. */
+  liveness: Record<ServedStage, LivenessPolicy>;
 }
 
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
@@ -125,6 +149,11 @@ export function readConfiguration(environment: Record<string, string | undefined
     },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
+    liveness: {
+      production: values.MODEL_DEPLOYER_LIVENESS_PRODUCTION,
+      staging: values.MODEL_DEPLOYER_LIVENESS_STAGING,
+      shadow: values.MODEL_DEPLOYER_LIVENESS_SHADOW,
+    },
     reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
     serving: {
       predictionSeconds: values.MODEL_DEPLOYER_PREDICTION_SECONDS,

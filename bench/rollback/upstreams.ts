@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { z } from "zod";
 import type { CallOptions, ModelServer, ServerObservation } from "../../src/agents/model_deployer/ports.ts";
 import { ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import { ReadinessProbe } from "../../src/mlops/bentoml/readiness_probe.ts";
+import { ServerProbe } from "../../src/mlops/bentoml/server_probe.ts";
 import { toMainSchema, type toThreadSchema } from "./messages.ts";
 
 type Seen = Extract<z.infer<typeof toMainSchema>, { kind: "seen" }>;
@@ -58,7 +58,7 @@ export class UpstreamServer implements ModelServer {
   readonly limitsEnforced = false;
   readonly #ports: ReadonlyMap<string, number>;
   readonly #tags = new Map<string, string>();
-  readonly #probe = new ReadinessProbe();
+  readonly #probe = new ServerProbe();
 
   constructor(portsByTag: ReadonlyMap<string, number>) {
     this.#ports = portsByTag;
@@ -77,10 +77,10 @@ export class UpstreamServer implements ModelServer {
     const bento_tag = this.#tags.get(deployment_id);
     const port = this.#ports.get(bento_tag ?? "");
     if (bento_tag === undefined || port === undefined) return { state: "absent" };
-    const asked = await this.#probe.ask({ deployment_id, bento_tag, port }, signal);
-    return asked.state === "ready"
+    const seen = await this.#probe.health({ process: deployment_id, bento_tag, port }, signal);
+    return seen.health === "ready"
       ? { state: "ready", host: "127.0.0.1", port, bento_tag }
-      : { state: "failed", reason: asked.reason };
+      : { state: "failed", reason: seen.reason };
   }
 
   /** Nothing is deployed here whose server another one could take over. */

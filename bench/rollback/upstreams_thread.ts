@@ -7,7 +7,7 @@ import { z } from "zod";
 import { type toMainSchema, toThreadSchema } from "./messages.ts";
 
 /**
- * The world around a rollback, off the measured thread: model servers that answer readiness checks and predictions as a
+ * The world around a rollback, off the measured thread: model servers that answer probes and predictions as a
  * bento does, and callers of the endpoint that watch which deployment answers.
  */
 const { bento_tags, model_ms } = z
@@ -17,16 +17,14 @@ const { bento_tags, model_ms } = z
 const PAUSE_MS = 1;
 const CALLERS = 2;
 
+const idle = { threads: 8, under_way: 0, waiting: 0, hung: 0, oldest_seconds: 0 };
+
 function listen(bentoTag: string): Promise<Server> {
   const server = createServer((request, response) => {
-    if (request.url === "/info") {
+    if (request.url === "/health") {
       // One upstream stands for every deployment of its version, so it is whichever one is asked about.
       const deployment_id = request.headers["x-model-deployer-probe"] ?? null;
-      answer(response, { bento_tag: bentoTag, deployment_id });
-    } else if (request.url === "/sample") {
-      answer(response, { sample: { inputs: [[0]] }, source: "input_example" });
-    } else if (request.url === "/readyz") {
-      answer(response, {});
+      answer(response, { bento_tag: bentoTag, deployment_id, ready: true, predictions: idle });
     } else {
       request.resume();
       setTimeout(() => {

@@ -1,4 +1,5 @@
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
+import { STANDARD_LIVENESS } from "../../src/agents/model_deployer/domain/liveness.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import type { createDatabase } from "../../src/database/index.ts";
 import {
@@ -41,6 +42,7 @@ export function workerOver(
     patience_seconds: 20,
     retention_seconds: 3600,
     reconcile_seconds: 3600,
+    liveness: STANDARD_LIVENESS,
     default_effects: "live",
   });
   const graph = createModelDeployerGraph(capabilities);

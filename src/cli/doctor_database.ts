@@ -4,6 +4,7 @@ import pg from "pg";
 import { z } from "zod";
 import type { Drift } from "../agents/model_deployer/domain/reconciliation.ts";
 import { lookAtEndpoint } from "../agents/model_deployer/endpoint_look.ts";
+import { Liveness } from "../agents/model_deployer/liveness.ts";
 import type { StoredEndpointFacts } from "../agents/model_deployer/store_ports.ts";
 import type { Configuration } from "../configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
@@ -129,10 +130,10 @@ const PAGE = 50;
 
 /** The comparison that the reconciler makes of endpoints and servers, without its repairs. */
 async function checkDrift(
-  { reconciliation }: DeployerDatabase,
+  { reconciliation, clock }: DeployerDatabase,
   configuration: Configuration,
 ): Promise<Finding> {
-  const parts = lookedAt(configuration);
+  const parts = { ...lookedAt(configuration), clock, liveness: new Liveness(configuration.liveness) };
   const options = { signal: AbortSignal.timeout(DRIFT_MS) };
   const [drifts, unchecked]: [Drift[], string[]] = [[], []];
   let [checked, after]: [number, string | null] = [0, null];

@@ -125,7 +125,10 @@ async function serverView(
   { deployment_id, bento_tag, status, drain_due_at }: Deployment,
 ): Promise<EndpointStatus["servers"][number]> {
   const state = await answered(async () => {
-    const observed = await server.observe(deployment_id, { signal: AbortSignal.timeout(OBSERVE_MS) });
+    const observed = await server.observe(deployment_id, {
+      signal: AbortSignal.timeout(2 * OBSERVE_MS),
+      patience_ms: OBSERVE_MS,
+    });
     return observed.state;
   });
   return { deployment_id, bento_tag, status, server: state ?? "unknown", warm_until: drain_due_at };

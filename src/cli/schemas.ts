@@ -99,7 +99,7 @@ const serverViewSchema = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
   status: deploymentStatusSchema,
-  server: z.enum(["absent", "starting", "ready", "failed", "unknown"]),
+  server: z.enum(["absent", "starting", "ready", "unresponsive", "failed", "unknown"]),
   warm_until: instantSchema.nullable(),
 });
 

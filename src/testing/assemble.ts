@@ -1,6 +1,7 @@
 import { MemorySaver } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { type Capabilities, createCapabilities } from "../agents/model_deployer/capabilities.ts";
+import { STANDARD_LIVENESS } from "../agents/model_deployer/domain/liveness.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import type { Parts, Settings } from "../agents/model_deployer/parts.ts";
 import { Worker } from "../worker/worker.ts";
@@ -13,6 +14,7 @@ export const TEST_SETTINGS: Settings = {
   patience_seconds: 20,
   retention_seconds: 3600,
   reconcile_seconds: 3600,
+  liveness: STANDARD_LIVENESS,
   default_effects: "live",
 };
 

@@ -27,7 +27,8 @@ export function advance({
   const known: AdvanceFacts = {
     rollout: running,
     figures: [figuresOf("d1", baseline), figuresOf("d2", candidate)],
-    candidate_is_ready: true,
+    candidate_life: { life: "alive" },
+    previous_life: { life: "alive" },
     retention_seconds: 3600,
     current: aDeployment(2, { status: "deploying" }),
     current_version: aVersion(2),

@@ -8,6 +8,7 @@ import { registerPlanner } from "./nodes/register.ts";
 import { removalPlanner } from "./nodes/removal.ts";
 import { rollbackPlanner } from "./nodes/rollback.ts";
 import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
+import { Liveness } from "./liveness.ts";
 import { OperationRunner, type Planner } from "./operation_runner.ts";
 import { OutboxDelivery } from "./outbox_delivery.ts";
 import type { Parts, Settings } from "./parts.ts";
@@ -40,7 +41,8 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
   const registry = new RegistryManager(parts.registry, parts.database);
   const orchestrator = new DeploymentOrchestrator(parts);
   const draining = new ServerDraining(parts);
-  const endpoints = new EndpointManager(parts);
+  const liveness = new Liveness(settings.liveness);
+  const endpoints = new EndpointManager(parts, liveness);
   const executor = new StepExecutor({ registry, orchestrator, endpoints, draining });
   return {
     parts,
@@ -50,7 +52,7 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
     runner: new OperationRunner({ database: parts.database, executor, settings }),
     delivery: new OutboxDelivery(parts, registry),
     draining,
-    reconciler: new Reconciler({ parts, settings, registry, executor, draining }),
+    reconciler: new Reconciler({ parts, settings, registry, executor, draining, liveness }),
     planners: {
       register: registerPlanner(parts),
       promote: promotePlanner(parts, endpoints),

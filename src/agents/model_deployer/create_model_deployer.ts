@@ -138,6 +138,7 @@ function settingsOf(configuration: Configuration, requested_by: string): Setting
     patience_seconds: 30 - SLA_MARGIN_SECONDS,
     retention_seconds: configuration.retentionSeconds,
     reconcile_seconds: configuration.reconcileSeconds,
+    liveness: configuration.liveness,
     default_effects: configuration.effects,
   };
 }

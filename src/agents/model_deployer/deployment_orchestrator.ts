@@ -67,9 +67,10 @@ export class DeploymentOrchestrator {
   }
 
   async start(step: StepOf<"start_server">, options: CallOptions): Promise<{ host: string; port: number }> {
-    const { deployment_id, bento_tag, resources, takes_over } = step;
+    const { step: _step, takes_over, served_before = false, ...server } = step;
+    const { deployment_id, bento_tag } = server;
     if (takes_over !== null) await this.#takeOver(takes_over, { deployment_id, bento_tag }, options);
-    return this.#server.start({ deployment_id, bento_tag, resources }, options);
+    return this.#server.start({ ...server, served_before }, options);
   }
 
   /** Under the claim that draining takes too, so that nobody stops the server meanwhile; without it one is started. */

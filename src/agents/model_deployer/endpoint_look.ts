@@ -1,11 +1,14 @@
 import { AgentError } from "../base/agent_error.ts";
 import { decideEndpoint, type EndpointDrift, type WantedServer } from "./domain/reconciliation.ts";
 import type { CallOptions, ModelServer, TrafficRouter } from "./ports.ts";
-import type { StoredEndpointFacts } from "./store_ports.ts";
+import type { Liveness } from "./liveness.ts";
+import type { DatabaseClock, StoredEndpointFacts } from "./store_ports.ts";
 
 interface Looked {
   router: Pick<TrafficRouter, "observe">;
   server: Pick<ModelServer, "observe">;
+  clock: DatabaseClock;
+  liveness: Liveness;
 }
 
 /**
@@ -14,7 +17,7 @@ interface Looked {
  */
 export async function lookAtEndpoint(
   { endpoint, busy, candidate_id, served }: StoredEndpointFacts,
-  { router, server }: Looked,
+  { router, server, clock, liveness }: Looked,
   unchecked: string[],
   options: CallOptions,
 ): Promise<EndpointDrift> {
@@ -25,7 +28,8 @@ export async function lookAtEndpoint(
       served.map(async ({ deployment, version, restarts }): Promise<WantedServer> => {
         const id = deployment.deployment_id;
         const state = await asked(unchecked, id, null, () => server.observe(id, options));
-        return { deployment, version, state, restarts };
+        const life = state === null ? null : await liveness.judge(deployment, state, () => clock.now());
+        return { deployment, version, state, life, restarts };
       }),
     ),
   ]);

@@ -1,9 +1,11 @@
 import { AgentError } from "../base/agent_error.ts";
-import type { Endpoint, ShadowEvidence } from "./domain/entities.ts";
+import type { Deployment, Endpoint, ShadowEvidence } from "./domain/entities.ts";
+import type { Life } from "./domain/liveness.ts";
 import type { LiveFigures } from "./domain/live_figures.ts";
 import type { StepOf } from "./domain/plan.ts";
 import type { Route, VersionFigures } from "./domain/rollout.ts";
 import { serving } from "./domain/weights.ts";
+import type { Liveness } from "./liveness.ts";
 import { ConflictError, NotFoundError, ServerNotReadyError, ServiceUnavailableError } from "./errors.ts";
 import type { Database, Parts } from "./parts.ts";
 import type { CallOptions, ModelServer, ServerAddress, ServerObservation, TrafficRouter } from "./ports.ts";
@@ -11,6 +13,9 @@ import { ShadowComparer } from "./shadow_comparer.ts";
 
 /** A prediction answered so long ago counts as an answer now: a server may as well die right after it. */
 const STILL_READY_MS = 250;
+
+/** Whoever moves traffic does not wait longer for a server's word; nothing is ended for the lack of it. */
+const OBSERVE_MS = 1000;
 
 /** No longer than a server takes to answer that it is ready, which is asked meanwhile. */
 const LIVE_FIGURES_MS = 100;
@@ -23,7 +28,10 @@ export class EndpointManager {
   readonly #comparer: ShadowComparer;
   readonly #ready = new Map<string, { observed: ServerObservation; at: number }>();
 
-  constructor(parts: Pick<Parts, "router" | "server" | "database" | "predictionLogs">) {
+  readonly #liveness: Liveness;
+
+  constructor(parts: Pick<Parts, "router" | "server" | "database" | "predictionLogs">, liveness: Liveness) {
+    this.#liveness = liveness;
     this.#router = parts.router;
     this.#server = parts.server;
     this.#database = parts.database;
@@ -112,6 +120,20 @@ export class EndpointManager {
     return observed.state === "ready" && observed.bento_tag === bentoTag;
   }
 
+  /** @param hasAnswered its callers got answers since it was asked last, which counts as life */
+  async lifeOf(
+    deployment: Deployment,
+    { now, hasAnswered }: { now: string; hasAnswered: boolean },
+    options: CallOptions,
+  ): Promise<Life> {
+    const observed = await this.#server.observe(deployment.deployment_id, options);
+    if (observed.state === "unresponsive" && hasAnswered) {
+      this.#liveness.answered(deployment.deployment_id);
+      return { life: "alive" };
+    }
+    return this.#liveness.judge(deployment, observed, () => Promise.resolve(now));
+  }
+
   /** The endpoint as a plan should see it: a shadow that has died is no part of its route, and never holds up production. */
   async withLivingMirror(endpoint: Endpoint, options: CallOptions): Promise<Endpoint> {
     const mirror = endpoint.mirror_deployment_id;
@@ -121,7 +143,7 @@ export class EndpointManager {
   }
 
   async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
-    const observed = await this.#server.observe(deploymentId, options);
+    const observed = await this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
     if (observed.state === "ready") this.#ready.set(deploymentId, { observed, at: performance.now() });
     else this.#ready.delete(deploymentId);
     return observed;
@@ -132,7 +154,7 @@ export class EndpointManager {
     const seen = this.#ready.get(deploymentId);
     this.#ready.delete(deploymentId);
     if (seen !== undefined && performance.now() - seen.at < STILL_READY_MS) return seen.observed;
-    return this.#server.observe(deploymentId, options);
+    return this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
   }
 
   async #wanted(step: StepOf<"apply_route">): Promise<Endpoint> {
@@ -162,11 +184,11 @@ export class EndpointManager {
   }
 }
 
-/** One that is starting may be waited for; one that is gone will not come back by itself. */
+/** One whose process runs may be waited for; one that is gone will not come back by itself. */
 function notReady(deploymentId: string, observed: Exclude<ServerObservation, { state: "ready" }>) {
-  const why = observed.state === "failed" ? `failed: ${observed.reason}` : observed.state;
+  const why = "reason" in observed ? `${observed.state}: ${observed.reason}` : observed.state;
   const message = `The server of ${deploymentId} is ${why}, so no traffic may go to it`;
-  return observed.state === "starting"
+  return observed.state === "starting" || observed.state === "unresponsive"
     ? new ServiceUnavailableError("model server", `${message} yet.`)
     : new ServerNotReadyError(`${message}; deploy or roll back to one that answers.`);
 }

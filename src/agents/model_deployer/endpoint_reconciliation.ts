@@ -5,6 +5,7 @@ import type { EndpointDrift } from "./domain/reconciliation.ts";
 import { failedAgain } from "./domain/server_restarts.ts";
 import { lookAtEndpoint } from "./endpoint_look.ts";
 import { withLease } from "./held_lease.ts";
+import type { Liveness } from "./liveness.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
 import { type Finding, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";
@@ -16,6 +17,7 @@ interface Needs {
   parts: Parts;
   settings: Settings;
   executor: StepExecutor;
+  liveness: Liveness;
 }
 
 /** Brings one endpoint's route and servers back to what the database says, under the endpoint's lease. */
@@ -23,8 +25,10 @@ export class EndpointReconciliation {
   readonly #parts: Parts;
   readonly #settings: Settings;
   readonly #executor: StepExecutor;
+  readonly #liveness: Liveness;
 
-  constructor({ parts, settings, executor }: Needs) {
+  constructor({ parts, settings, executor, liveness }: Needs) {
+    this.#liveness = liveness;
     this.#parts = parts;
     this.#settings = settings;
     this.#executor = executor;
@@ -136,7 +140,9 @@ export class EndpointReconciliation {
     { unchecked }: ReconciliationReport,
     options: CallOptions,
   ): Promise<EndpointDrift> {
-    return lookAtEndpoint(stored, this.#parts, unchecked, options);
+    const { router, server, database } = this.#parts;
+    const looked = { router, server, clock: database.clock, liveness: this.#liveness };
+    return lookAtEndpoint(stored, looked, unchecked, options);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ServedStage } from "./domain/entities.ts";
+import type { LivenessPolicy } from "./domain/liveness.ts";
 import type * as ports from "./ports.ts";
 import type * as stores from "./store_ports.ts";
 
@@ -45,6 +47,8 @@ export interface Settings {
   retention_seconds: number;
   /** How long a worker waits before it looks for drift again. */
   reconcile_seconds: number;
+  /** After how many misses a server that has a process counts as dead. */
+  liveness: Readonly<Record<ServedStage, LivenessPolicy>>;
   /** What `context.effects` is when the caller leaves it out; a development server always plans only. */
   default_effects: "live" | "dry-run";
 }

@@ -106,29 +106,60 @@ export interface ModelPackager {
   findPackage(bentoTag: string): Promise<Package | null>;
 }
 
+/** What a server's predictions do at a moment. */
+export interface PredictionLoad {
+  threads: number;
+  under_way: number;
+  waiting: number;
+  /** Run longer than a prediction may; their callers have been answered. */
+  hung: number;
+  /** 0 while none is under way. */
+  oldest_seconds: number;
+}
+
 export type ServerObservation =
   | { state: "absent" }
   | { state: "starting" }
-  /** Answered `/readyz`, named the expected tag in `/info`, and answered a sample prediction. */
-  | { state: "ready"; host: string; port: number; bento_tag: string }
+  /** Its event loop says that it takes requests, for this deployment and tag; no prediction was asked for. */
+  | { state: "ready"; host: string; port: number; bento_tag: string; predictions?: PredictionLoad }
+  /** Its process runs, and does not answer in time or has no prediction left that would. */
+  | { state: "unresponsive"; reason: string }
+  /** Its process has ended, or its model could not be loaded. */
   | { state: "failed"; reason: string };
+
+/** So long a server's event loop may take to answer before that counts as a miss. */
+export const LIVENESS_TIMEOUT_MS = 10_000;
+
+export interface ObserveOptions extends CallOptions {
+  /** Less than `LIVENESS_TIMEOUT_MS` for whoever can't wait for it; such a miss proves little. */
+  patience_ms?: number;
+}
+
+export interface StartServer {
+  deployment_id: string;
+  bento_tag: string;
+  resources: Resources;
+  /**
+   * Had traffic before: that it is ready is enough, since what its model asks may be away. Without it the server has to
+   * answer a sample prediction too.
+   */
+  served_before?: boolean;
+}
 
 export interface ModelServer {
   /**
    * Starts one server for the deployment, or adopts the running one, and waits until it is ready.
    * @throws EndpointCreationError with the cause out of the server's log, or when the bento's artifacts are not the
-   * files that it was built from; nothing is left running.
+   * files that it was built from; what this call started is ended, and an adopted server that may answer runs on.
    */
-  start(
-    input: { deployment_id: string; bento_tag: string; resources: Resources },
-    options: CallOptions,
-  ): Promise<{ host: string; port: number }>;
+  start(input: StartServer, options: CallOptions): Promise<{ host: string; port: number }>;
   /**
    * Ends the server and all its processes. Takes no new requests from then on, and gives those under way as long as a
    * router waits for them. Idempotent.
    */
   stop(deploymentId: string, options: CallOptions): Promise<void>;
-  observe(deploymentId: string, options: CallOptions): Promise<ServerObservation>;
+  /** Asks the server's event loop, and never stands in the queue of its predictions. */
+  observe(deploymentId: string, options: ObserveOptions): Promise<ServerObservation>;
   /**
    * Makes the running server of one deployment another one's, at the same address: from then on the first has none, and
    * stopping it ends nothing. False where nothing runs, or it serves another bento, or the other has a server already.

@@ -2,6 +2,7 @@ import { AgentError } from "../base/agent_error.ts";
 import type { ModelVersion } from "./domain/entities.ts";
 import { decideServer, type Drift } from "./domain/reconciliation.ts";
 import { EndpointReconciliation } from "./endpoint_reconciliation.ts";
+import type { Liveness } from "./liveness.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions } from "./ports.ts";
 import { emptyReconciliation, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";
@@ -18,6 +19,7 @@ interface Needs {
   registry: RegistryManager;
   executor: StepExecutor;
   draining: ServerDraining;
+  liveness: Liveness;
 }
 
 /**
@@ -33,11 +35,11 @@ export class Reconciler {
   /** Where the next round goes on; null begins anew. */
   readonly #next: { endpoints: string | null; versions: string | null } = { endpoints: null, versions: null };
 
-  constructor({ parts, settings, registry, executor, draining }: Needs) {
+  constructor({ parts, settings, registry, executor, draining, liveness }: Needs) {
     this.#parts = parts;
     this.#registry = registry;
     this.#draining = draining;
-    this.#endpoint = new EndpointReconciliation({ parts, settings, executor });
+    this.#endpoint = new EndpointReconciliation({ parts, settings, executor, liveness });
   }
 
   /** Looks at everything, once. @throws ServiceUnavailableError when the database does not answer */

@@ -1,15 +1,21 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { Resources } from "../../agents/model_deployer/domain/entities.ts";
-import type { CallOptions, ModelServer, ServerObservation } from "../../agents/model_deployer/ports.ts";
+import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
+import {
+  type CallOptions,
+  LIVENESS_TIMEOUT_MS,
+  type ModelServer,
+  type ObserveOptions,
+  type ServerObservation,
+  type StartServer,
+} from "../../agents/model_deployer/ports.ts";
 import { ensureModelEnvironment } from "../../platform/python_environment.ts";
+import { AwaitedStart, throwIfAborted } from "./awaited_start.ts";
 import { BentoStore, type StoredBento } from "./bento_store.ts";
 import { assertBuiltFiles } from "./built_files.ts";
 import { parseBentoTag } from "./bento_tag.ts";
 import { becomesFree, findFreePort } from "./free_port.ts";
-import { ReadinessProbe } from "./readiness_probe.ts";
 import { ServedProcesses, type ServingLimits } from "./served_process.ts";
+import { ServerProbe } from "./server_probe.ts";
 import { ServerRecords, type ServerRecord } from "./server_record.ts";
 
 export interface BentoMLServerOptions {
@@ -30,19 +36,7 @@ export interface BentoMLServerOptions {
   onProgress?: (line: string) => void;
 }
 
-export interface StartInput {
-  deployment_id: string;
-  bento_tag: string;
-  resources: Resources;
-}
-
-type WaitOutcome = { state: "ready" } | { state: "port_taken" | "failed"; reason: string };
-
 const host = "127.0.0.1";
-const probeTimeoutMs = 1000;
-const pollIntervalMs = 25;
-/** A load that failed twice with the same error fails again. */
-const repeatedFailure = 2;
 const portAttempts = 4;
 const portReleaseMs = 500;
 const failedStartGraceMs = 500;
@@ -54,8 +48,9 @@ export class BentoMLServer implements ModelServer {
   readonly #store: BentoStore;
   readonly #processes: ServedProcesses;
   readonly #records: ServerRecords;
-  readonly #probe = new ReadinessProbe();
+  readonly #probe = new ServerProbe();
   readonly #options: BentoMLServerOptions;
+  readonly #awaited: AwaitedStart;
   readonly #startTimeoutMs: number;
 
   constructor(options: BentoMLServerOptions) {
@@ -64,10 +59,11 @@ export class BentoMLServer implements ModelServer {
     this.#processes = new ServedProcesses(options.runDirectory, options.limits);
     this.#records = new ServerRecords(join(options.runDirectory, "servers"));
     this.#startTimeoutMs = options.startTimeoutMs ?? 90_000;
+    this.#awaited = new AwaitedStart(this.#processes, this.#probe, this.#startTimeoutMs);
   }
 
   /** When `signal` aborts, the server is left to go on starting: the same call again adopts it, `stop` ends it. */
-  async start(input: StartInput, { signal }: CallOptions): Promise<{ host: string; port: number }> {
+  async start(input: StartServer, { signal }: CallOptions): Promise<{ host: string; port: number }> {
     const tag = parseBentoTag(input.bento_tag);
     const bento = await this.#store.find(tag);
     if (bento === null) {
@@ -77,10 +73,11 @@ export class BentoMLServer implements ModelServer {
     }
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal, input.deployment_id);
-      const record = await this.#startOrAdopt(input, bento, signal);
-      const outcome = await this.#waitUntilReady(record, signal);
+      const { record, adopted } = await this.#startOrAdopt(input, bento, signal);
+      const outcome = await this.#awaited.untilReady(record, input.served_before === true, signal);
       if (outcome.state === "ready") return { host, port: record.port };
-      await this.#clear(record);
+      const mayAnswer = adopted && outcome.state === "failed" && outcome.runs;
+      if (!mayAnswer) await this.#clear(record);
       if (outcome.state === "failed" || attempt === portAttempts) {
         const { reason } = outcome;
         const { deployment_id, bento_tag } = input;
@@ -99,7 +96,10 @@ export class BentoMLServer implements ModelServer {
     this.#probe.forget(process ?? deploymentId);
   }
 
-  async observe(deploymentId: string, { signal }: CallOptions): Promise<ServerObservation> {
+  async observe(
+    deploymentId: string,
+    { signal, patience_ms = LIVENESS_TIMEOUT_MS }: ObserveOptions,
+  ): Promise<ServerObservation> {
     throwIfAborted(signal, deploymentId);
     const record = await this.#records.read(deploymentId);
     const process = record?.process ?? (await this.#processOf(deploymentId));
@@ -112,12 +112,24 @@ export class BentoMLServer implements ModelServer {
       const error = await this.#processes.lastError(record.process);
       return { state: "failed", reason: `its process has ended: ${error?.line ?? "its log names no error"}` };
     }
-    const asked = await this.#ask(record, signal);
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]);
+    const seen = await this.#probe.health(record, bounded);
     throwIfAborted(signal, deploymentId);
-    const { port, bento_tag } = record;
-    if (asked.state === "ready") return { state: "ready", host, port, bento_tag };
-    if (asked.state !== "waiting") return { state: "failed", reason: asked.reason };
-    return (await this.#loadFailure(record)) ?? (await this.#startingOrHanging(record, asked.reason));
+    switch (seen.health) {
+      case "ready": {
+        const { port, bento_tag } = record;
+        return { state: "ready", host, port, bento_tag, predictions: seen.predictions };
+      }
+      case "foreign":
+        return { state: "failed", reason: seen.reason };
+      case "hung":
+        return { state: "unresponsive", reason: seen.reason };
+      case "waiting":
+      case "silent":
+        return this.#startingOrHanging(record, seen.reason);
+      default:
+        return seen satisfies never;
+    }
   }
 
   async list(): Promise<string[]> {
@@ -155,13 +167,17 @@ export class BentoMLServer implements ModelServer {
   }
 
   /** What is recorded as running for the deployment, started first if nothing runs. */
-  async #startOrAdopt(input: StartInput, bento: StoredBento, signal: AbortSignal): Promise<ServerRecord> {
+  async #startOrAdopt(
+    input: StartServer,
+    bento: StoredBento,
+    signal: AbortSignal,
+  ): Promise<{ record: ServerRecord; adopted: boolean }> {
     const { deployment_id, bento_tag } = input;
     const present = await this.#records.read(deployment_id);
     const process = present?.process ?? (await this.#records.freeProcess(deployment_id));
     const running = await this.#processes.isRunning(process);
     if (running && present !== null) {
-      if (present.bento_tag === bento_tag) return present;
+      if (present.bento_tag === bento_tag) return { record: present, adopted: true };
       throw new EndpointCreationError(
         `deployment ${deployment_id} already serves ${present.bento_tag}, not ${bento_tag}: stop it first`,
       );
@@ -181,7 +197,7 @@ export class BentoMLServer implements ModelServer {
       bentoml: environment.bentoml,
       bentoPath: bento.path,
     });
-    return record;
+    return { record, adopted: false };
   }
 
   /** A server that is started again keeps its port while that is free, so that routes to it stay right. */
@@ -200,44 +216,12 @@ export class BentoMLServer implements ModelServer {
     return renewed;
   }
 
-  async #waitUntilReady(record: ServerRecord, signal: AbortSignal): Promise<WaitOutcome> {
-    const deadline = performance.now() + this.#startTimeoutMs;
-    let last = "nothing was asked";
-    while (performance.now() < deadline) {
-      throwIfAborted(signal, record.deployment_id);
-      const asked = await this.#ask(record, signal);
-      if (asked.state === "ready" || asked.state === "failed") return asked;
-      last = asked.reason;
-      if (!(await this.#processes.isRunning(record.process))) return this.#explainEnd(record);
-      if (asked.state === "foreign") return { state: "port_taken", reason: asked.reason };
-      const failure = await this.#loadFailure(record);
-      if (failure !== null) return failure;
-      await delay(pollIntervalMs);
-    }
-    const error = await this.#processes.lastError(record.process);
-    return { state: "failed", reason: error?.line ?? notReadyIn(this.#startTimeoutMs, last) };
-  }
-
-  async #explainEnd(record: ServerRecord): Promise<WaitOutcome> {
-    const error = await this.#processes.lastError(record.process);
-    const reason = error?.line ?? "its process ended and its log names no error";
-    return { state: /address already in use/i.test(reason) ? "port_taken" : "failed", reason };
-  }
-
-  async #loadFailure(record: ServerRecord): Promise<{ state: "failed"; reason: string } | null> {
-    const error = await this.#processes.lastError(record.process);
-    return error !== null && error.count >= repeatedFailure ? { state: "failed", reason: error.line } : null;
-  }
-
+  /** Only of one that may still be starting its log says why it does not answer: later, errors in it are old. */
   async #startingOrHanging(record: ServerRecord, reason: string): Promise<ServerObservation> {
     const age = await this.#processes.ageMs(record.process);
-    return age === null || age < this.#startTimeoutMs ? { state: "starting" } : { state: "failed", reason };
-  }
-
-  #ask(record: ServerRecord, signal: AbortSignal) {
-    // A server that was handed over still names the deployment that it was started for.
-    const named = { ...record, deployment_id: record.process };
-    return this.#probe.ask(named, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
+    if (age !== null && age >= this.#startTimeoutMs) return { state: "unresponsive", reason };
+    const failure = await this.#awaited.loadFailure(record);
+    return failure === null ? { state: "starting" } : { state: "failed", reason: failure };
   }
 
   /** After a failed start: nothing runs, and nothing is recorded. */
@@ -246,15 +230,4 @@ export class BentoMLServer implements ModelServer {
     await this.#records.remove(record.deployment_id);
     this.#probe.forget(record.process);
   }
-}
-
-function notReadyIn(limitMs: number, last: string): string {
-  return `not ready within MODEL_DEPLOYER_START_SECONDS=${limitMs / 1000}: ${last}; raise it if the model takes longer`;
-}
-
-function throwIfAborted(signal: AbortSignal, deploymentId: string): void {
-  if (!signal.aborted) return;
-  throw new ServiceUnavailableError("bentoml", `the deadline passed while ${deploymentId} was asked for`, {
-    cause: signal.reason,
-  });
 }

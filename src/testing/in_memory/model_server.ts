@@ -1,10 +1,10 @@
-import type { Resources } from "../../agents/model_deployer/domain/entities.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type {
   CallOptions,
   ModelPackager,
   ModelServer,
   ServerObservation,
+  StartServer,
 } from "../../agents/model_deployer/ports.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 import { assertDeploymentId } from "../../mlops/bentoml/server_record.ts";
@@ -30,15 +30,13 @@ export class InMemoryModelServer implements ModelServer {
   readonly #broken = new Map<string, string>();
   #nextPort = 40_001;
   #isDown = false;
+  #samplesFail: string | null = null;
 
   constructor(packager: Pick<ModelPackager, "findPackage">) {
     this.#packager = packager;
   }
 
-  async start(
-    input: { deployment_id: string; bento_tag: string; resources: Resources },
-    { signal }: CallOptions,
-  ): Promise<{ host: string; port: number }> {
+  async start(input: StartServer, { signal }: CallOptions): Promise<{ host: string; port: number }> {
     const { deployment_id, bento_tag } = input;
     parseBentoTag(bento_tag);
     if ((await this.#packager.findPackage(bento_tag)) === null) {
@@ -47,10 +45,9 @@ export class InMemoryModelServer implements ModelServer {
     this.#assertAnswers(deployment_id, signal);
     assertDeploymentId(deployment_id);
     const present = this.#servers.get(deployment_id);
-    if (present !== undefined && present.state !== "ended")
-      return this.#adopt(deployment_id, present, bento_tag);
-    const reason = this.#broken.get(bento_tag);
-    if (reason !== undefined) {
+    if (present !== undefined && present.state !== "ended") return this.#adopt(present, input);
+    const reason = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
+    if (reason !== null) {
       this.#servers.delete(deployment_id);
       throw cannotServe(deployment_id, bento_tag, reason);
     }
@@ -76,6 +73,7 @@ export class InMemoryModelServer implements ModelServer {
       case "running":
         return { state: "ready", host, port, bento_tag };
       case "hanging":
+        return { state: "unresponsive", reason };
       case "ended":
         return { state: "failed", reason };
       default:
@@ -118,6 +116,16 @@ export class InMemoryModelServer implements ModelServer {
     this.#change(deploymentId, { state: "hanging", reason });
   }
 
+  /** What all models ask is away: samples fail for that reason, and servers run on. Null brings it back. */
+  failSamples(reason: string | null): void {
+    this.#samplesFail = reason;
+  }
+
+  /** A server that hangs answers again. */
+  wake(deploymentId: string): void {
+    this.#change(deploymentId, { state: "running", reason: "" });
+  }
+
   /** Every call fails, until `up()`; the servers themselves run on. */
   down(): void {
     this.#isDown = true;
@@ -127,15 +135,21 @@ export class InMemoryModelServer implements ModelServer {
     this.#isDown = false;
   }
 
-  #adopt(deploymentId: string, present: Server, bentoTag: string): { host: string; port: number } {
-    if (present.bento_tag !== bentoTag) {
+  /** Whatever comes of it, the server runs on. */
+  #adopt(present: Server, input: StartServer): { host: string; port: number } {
+    const { deployment_id, bento_tag } = input;
+    if (present.bento_tag !== bento_tag) {
       throw new EndpointCreationError(
-        `deployment ${deploymentId} already serves ${present.bento_tag}, not ${bentoTag}: stop it first`,
+        `deployment ${deployment_id} already serves ${present.bento_tag}, not ${bento_tag}: stop it first`,
       );
     }
-    if (present.state === "running") return { host, port: present.port };
-    this.#servers.delete(deploymentId);
-    throw cannotServe(deploymentId, bentoTag, present.reason);
+    const problem = present.state === "running" ? this.#sampleProblem(input) : present.reason;
+    if (problem === null) return { host, port: present.port };
+    throw cannotServe(deployment_id, bento_tag, problem);
+  }
+
+  #sampleProblem({ served_before }: StartServer): string | null {
+    return served_before === true ? null : this.#samplesFail;
   }
 
   #change(deploymentId: string, change: Pick<Server, "state" | "reason">): void {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   LATENCY_BOUNDS_MS,
   type Route,
@@ -54,7 +55,10 @@ export class InMemoryTrafficRouter implements TrafficRouter {
     checkRoute(service, route, servers);
     this.#assertUp(signal);
     const endpoint = this.#listening(route.endpoint_name);
-    if (route.generation <= endpoint.route.generation) return structuredClone(endpoint.route);
+    if (route.generation <= endpoint.route.generation) {
+      if (isDeepStrictEqual(route, endpoint.route)) followMovedServers(endpoint, servers);
+      return structuredClone(endpoint.route);
+    }
     const isStrange = servers.some(({ deployment_id }) => !endpoint.servers.has(deployment_id));
     const refusal = this.#nextRefusal ?? (isStrange ? this.#strangersRefusal : null);
     this.#nextRefusal = null;
@@ -211,4 +215,9 @@ function sharesOf({ weights }: Route, requests: number): [string, number][] {
   const heaviest = shares[0];
   if (heaviest !== undefined) heaviest[1] += rest;
   return shares;
+}
+
+/** The same generation with other addresses: servers that were started anew. */
+function followMovedServers(endpoint: FakeEndpoint, servers: readonly ServerAddress[]): void {
+  for (const server of servers) endpoint.servers.set(server.deployment_id, { ...server });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { livenessSchema } from "../../../src/agents/model_deployer/domain/liveness.ts";
 
 /** What a process that is to be killed and the one that watches it tell each other. */
 
@@ -40,6 +41,7 @@ const orderSchema = z.strictObject({
     patience_seconds: z.number(),
     retention_seconds: z.number(),
     reconcile_seconds: z.number(),
+    liveness: livenessSchema,
     default_effects: z.enum(["live", "dry-run"]),
   }),
   /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */

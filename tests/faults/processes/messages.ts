@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { livenessSchema } from "../../../src/agents/model_deployer/domain/liveness.ts";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import { restoreError } from "../../../src/agents/model_deployer/stored_errors.ts";
 
@@ -16,6 +17,7 @@ const settingsSchema = z.object({
   patience_seconds: z.number(),
   retention_seconds: z.number(),
   reconcile_seconds: z.number(),
+  liveness: livenessSchema,
   default_effects: z.enum(["live", "dry-run"]),
 });
 

@@ -9,7 +9,11 @@ import { childEnvironment, startProcess, stopProcess } from "../../../src/platfo
 /** Says what a server of BentoML says of itself before it has a sample to predict. */
 const script = `
   const { TAG: bento_tag, DEPLOYMENT: deployment_id, PORT } = process.env;
-  const answers = { "/readyz": {}, "/info": { bento_tag, deployment_id }, "/sample": { sample: null, source: null } };
+  const predictions = { threads: 8, under_way: 0, waiting: 0, hung: 0, oldest_seconds: 0 };
+  const answers = {
+    "/health": { bento_tag, deployment_id, ready: true, predictions },
+    "/sample": { sample: null, source: null },
+  };
   require("node:http").createServer(({ url }, answer) => {
     answer.writeHead(url in answers ? 200 : 404).end(JSON.stringify(answers[url] ?? {}));
   }).listen(Number(PORT), "127.0.0.1");

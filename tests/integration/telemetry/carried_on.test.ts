@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { activeTraceId, inSpan } from "../../../src/agents/base/tracing.ts";
-import { ReadinessProbe } from "../../../src/mlops/bentoml/readiness_probe.ts";
+import { ServerProbe } from "../../../src/mlops/bentoml/server_probe.ts";
 import { EnvoyAdmin } from "../../../src/mlops/envoy/admin.ts";
 import { predict } from "../../../src/pipeline/prediction_client.ts";
 import { startTracing } from "../../../src/telemetry/tracing.ts";
@@ -98,14 +98,17 @@ test("the router's administration is told which trace asks", async () => {
 
 test("a server that is asked whether it is ready is told which trace asks", async () => {
   const server = { deployment_id: "dep_1", bento_tag: "churn:v1" };
+  const predictions = { threads: 8, under_way: 0, waiting: 0, hung: 0, oldest_seconds: 0 };
   const { parents, port } = await listening(0, ({ url }) =>
-    url === "/sample" ? { sample: null, source: null } : server,
+    url === "/sample" ? { sample: null, source: null } : { ...server, ready: true, predictions },
   );
-  const probe = new ReadinessProbe();
+  const probe = new ServerProbe();
   onTestFinished(() => probe.close());
   const trace = await traced(async () => {
-    expect(await probe.ask({ ...server, port }, options.signal)).toEqual({ state: "ready" });
+    const expected = { process: server.deployment_id, bento_tag: server.bento_tag, port };
+    expect(await probe.health(expected, options.signal)).toEqual({ health: "ready", predictions });
+    expect(await probe.sample(expected, options.signal)).toEqual({ sample: "none" });
   });
-  expect(parents).toHaveLength(3);
+  expect(parents).toHaveLength(2);
   for (const parent of parents) expect(parent).toContain(trace);
 });

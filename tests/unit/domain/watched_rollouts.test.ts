@@ -124,10 +124,15 @@ test("while another version has a share a completed rollout is watched on, and m
   expect(change).toMatchObject({ status: "completed", next_tick_at: later(10) });
 });
 
+const baselineIsGone = {
+  previous_is_ready: false,
+  previous_life: { life: "gone" as const, why: "its process has ended" },
+};
+
 test("a baseline whose server has died is started again; that look counts for nothing and promotes nothing", () => {
-  const made = advance({ facts: { previous_is_ready: false }, baseline: [500, 540] });
+  const made = advance({ facts: baselineIsGone, baseline: [500, 540] });
   expect(made.advance === "move" && made.problem).toContain("the baseline d1 does not answer");
-  const plan = planOfMove({ facts: { previous_is_ready: false }, baseline: [500, 540] });
+  const plan = planOfMove({ facts: baselineIsGone, baseline: [500, 540] });
   expect(plan.steps.map((step) => step.do.step)).toEqual(["package_model", "start_server", "apply_route"]);
   const [kept] = changesOf(plan.on_success, "move_rollout");
   expect(kept).toMatchObject({ step_index: 0, judge_state: { baseline: { errors: 0, requests: 0 } } });
@@ -136,6 +141,25 @@ test("a baseline whose server has died is started again; that look counts for no
 });
 
 test("a candidate that fails beside a dead baseline waits for the baseline's server, then goes", () => {
-  const plan = planOfMove({ facts: { previous_is_ready: false }, candidate: bad });
+  const plan = planOfMove({ facts: baselineIsGone, candidate: bad });
   expect(plan.steps.map((step) => step.do.step)).toContain("start_server");
+});
+
+test.each(["missed", "silent"] as const)(
+  "a baseline that has a process is not started again, though it %s",
+  (life) => {
+    const facts = { previous_is_ready: false, previous_life: { life, why: "it does not answer" } };
+    expect(advance({ facts, seconds: 1 }).advance).toBe("hold");
+  },
+);
+
+test("a candidate that missed one probe is held, and one that missed all of them goes back", () => {
+  const missed = { candidate_life: { life: "missed" as const, why: "it missed 1 of 2 probes" } };
+  const held = advance({ facts: missed });
+  expect(held).toMatchObject({ advance: "hold", verdict: { outcome: "inconclusive" } });
+  for (const life of ["gone", "silent"] as const) {
+    const plan = planOfMove({ facts: { candidate_life: { life, why: "it does not answer" } } });
+    expect(plan.summary).toMatch(/roll/i);
+    expect(plan.preempts).toBe(true);
+  }
 });

@@ -9,7 +9,7 @@ import {
   LOOK_SECONDS,
   packageOf,
   secondsAfter,
-  startOf,
+  startAgainOf,
   WATCH_SECONDS,
   watchAfter,
 } from "./planned_deployment.ts";
@@ -164,7 +164,7 @@ export function serveBaselineAgain(look: Look, version: ModelVersion): Decision 
     lease_name: name,
     steps: [
       planned({ ...packageOf(version), bento_tag }),
-      planned(startOf(baseline)),
+      planned(startAgainOf(baseline)),
       planned({ step: "apply_route", endpoint_name: name, generation }),
     ],
     on_success: [

@@ -47,6 +47,13 @@ export function sidesOf(rollout: Rollout): JudgedSides {
   return { candidate_id: rollout.deployment_id, baseline_id: rollout.baseline_deployment_id };
 }
 
+/** Whether callers got an answer that was no error since the figures were read before. */
+export function answeredSince(id: string, before: VersionFigures[], now: VersionFigures[]): boolean {
+  const good = (one: VersionFigures | undefined) => (one === undefined ? 0 : one.requests - one.errors);
+  const [last, present] = [before, now].map((list) => list.find((one) => one.deployment_id === id));
+  return present !== undefined && good(present) > (last?.epoch === present.epoch ? good(last) : 0);
+}
+
 /** What a degraded answer says of figures that were not had. */
 export function missingNotes(live: LiveFigures): string[] {
   if ("figures" in live) return [];

@@ -44,6 +44,8 @@ const startServer = z.strictObject({
   resources: resourcesSchema,
   /** A deployment that nobody needs any more, whose running server is taken over if it still can be. */
   takes_over: z.string().nullable().default(null),
+  /** Had traffic before, so that it is ready without a sample prediction. */
+  served_before: z.literal(true).optional(),
 });
 
 /** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */

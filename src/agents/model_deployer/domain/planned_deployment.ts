@@ -96,6 +96,11 @@ export function startOf(deployment: Deployment, takesOver: string | null = null)
   return { step: "start_server", deployment_id, bento_tag, resources, takes_over: takesOver };
 }
 
+/** For a server that had traffic, and whose process is gone. */
+export function startAgainOf(deployment: Deployment): StepOf<"start_server"> {
+  return { ...startOf(deployment), served_before: true };
+}
+
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {
   return {
     step: "package_model",

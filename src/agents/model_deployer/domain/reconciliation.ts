@@ -1,8 +1,9 @@
 import type { ChangeOf } from "./changes.ts";
 import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { planned } from "./decisions.ts";
+import type { Life } from "./liveness.ts";
 import type { PlannedStep } from "./plan.ts";
-import { packageOf, startOf } from "./planned_deployment.ts";
+import { packageOf, startAgainOf } from "./planned_deployment.ts";
 import type { Route } from "./rollout.ts";
 import { answersAgain, type Restarts, waitsFor } from "./server_restarts.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
@@ -28,6 +29,7 @@ export type ServerState =
   | { state: "absent" }
   | { state: "starting" }
   | { state: "ready"; bento_tag: string }
+  | { state: "unresponsive"; reason: string }
   | { state: "failed"; reason: string };
 
 /** A deployment whose server has to answer: it is on the route, or is kept warm for a rollback. */
@@ -36,6 +38,8 @@ export interface WantedServer {
   version: ModelVersion;
   /** Null when it could not be asked. */
   state: ServerState | null;
+  /** Null when it could not be asked. */
+  life: Life | null;
   /** Null unless it could not be started again the last time. */
   restarts: Restarts | null;
 }
@@ -61,7 +65,12 @@ export interface EndpointDrift {
 /** What differs at one endpoint, and the steps that bring it back. Never lowers a generation. Pure. */
 export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
   const dead = facts.servers.filter(isDead);
-  const drifts = [...dead.map((server) => deadServer(server, facts)), ...routeDrifts(facts)];
+  const silent = facts.servers.filter(({ life }) => life?.life === "missed" || life?.life === "silent");
+  const drifts = [
+    ...dead.map((server) => deadServer(server, facts)),
+    ...silent.map((server) => silentServer(server, facts)),
+    ...routeDrifts(facts),
+  ];
   const recovered = facts.servers
     .filter((server) => server.restarts !== null && server.state?.state === "ready" && !isDead(server))
     .map(({ deployment }) => answersAgain(deployment.deployment_id));
@@ -81,9 +90,9 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
   return { drifts, steps: [...again(onRoute), ...routeSteps(facts, onRoute), ...again(warm)], recovered };
 }
 
-function isDead({ state, deployment }: WantedServer): boolean {
-  if (state === null || state.state === "starting") return false;
-  return state.state !== "ready" || state.bento_tag !== deployment.bento_tag;
+/** Nothing of it answers any more: to start it takes nothing away. */
+function isDead({ state, life, deployment }: WantedServer): boolean {
+  return life?.life === "gone" || (state?.state === "ready" && state.bento_tag !== deployment.bento_tag);
 }
 
 function deadServer({ deployment, state, restarts }: WantedServer, facts: EndpointFacts): Drift {
@@ -97,8 +106,20 @@ function deadServer({ deployment, state, restarts }: WantedServer, facts: Endpoi
   };
 }
 
+/** Its process is left alone: it may answer its callers while it does not answer a probe. */
+function silentServer({ deployment, life }: WantedServer, { endpoint }: EndpointFacts): Drift {
+  const id = deployment.deployment_id;
+  return {
+    part: "servers",
+    subject: id,
+    found: "unresponsive",
+    wanted: `ready with ${deployment.bento_tag}, ${purposeOf(id, endpoint)}`,
+    left: life !== null && "why" in life ? life.why : "it does not answer",
+  };
+}
+
 function stateText(state: ServerState | null): string {
-  if (state?.state === "failed") return `failed: ${state.reason}`;
+  if (state !== null && "reason" in state) return `${state.state}: ${state.reason}`;
   if (state?.state === "ready") return `ready with ${state.bento_tag}`;
   return state?.state ?? "not asked";
 }
@@ -116,7 +137,7 @@ function startAgain({ deployment, version }: WantedServer, endpoint: Endpoint): 
   const hoursAnew = [setStatus(id, ["active"], "deploying"), setStatus(id, ["deploying"], "active")];
   return [
     planned({ ...packageOf(version), bento_tag }),
-    planned(startOf(deployment), { then: isShadow ? hoursAnew : [] }),
+    planned(startAgainOf(deployment), { then: isShadow ? hoursAnew : [] }),
   ];
 }
 
@@ -149,15 +170,16 @@ function routeDrifts({ endpoint, route }: EndpointFacts): Drift[] {
 type RouteNeed = "nothing" | "apply" | "raise";
 
 /**
- * A server that was started again may listen elsewhere, and a router ignores a generation that it has: both need the
- * next one. What the router only has not heard of, or not acknowledged, is applied as it is.
+ * A router ignores other weights of a generation that it has, which therefore need the next one. What it only has not
+ * heard of or not acknowledged is applied as it is, and so is a server that was started again and may listen elsewhere:
+ * nothing that approvals are bound to has changed.
  */
 function routeNeed({ endpoint, route }: EndpointFacts, moved: WantedServer[]): RouteNeed {
   const { generation, observed_generation: observed } = endpoint;
   if (route !== undefined && route !== null && route.generation > generation) return "nothing";
-  if (moved.length > 0) return "raise";
-  if (route === undefined) return "nothing";
+  if (route === undefined) return moved.length > 0 ? "apply" : "nothing";
   if (route?.generation === generation && !isSameTraffic(route, endpoint)) return "raise";
+  if (moved.length > 0) return "apply";
   const isUnheard = route === null || route.generation < generation;
   return observed < generation || (hasRoute(endpoint) && isUnheard) ? "apply" : "nothing";
 }
@@ -172,8 +194,7 @@ function routeSteps(facts: EndpointFacts, moved: WantedServer[]): PlannedStep[] 
     case "apply":
       return [...open, planned({ step: "apply_route", endpoint_name, generation })];
     case "raise": {
-      const why = moved.map(({ deployment }) => `${deployment.deployment_id} was started again`).join(", ");
-      const reason = `reconciled: ${why || "the router did something else"}`;
+      const reason = "reconciled: the router did something else";
       return [
         ...open,
         ...switchRoute({ endpoint_name, before: endpoint, weights, mirror_deployment_id, reason }),

@@ -1,7 +1,9 @@
 import type { Advance } from "../domain/decide_advance.ts";
 import { decideAdvance } from "../domain/decide_advance.ts";
-import { propose } from "../domain/decisions.ts";
-import { missing } from "../domain/decisions.ts";
+import { missing, propose } from "../domain/decisions.ts";
+import type { Deployment } from "../domain/entities.ts";
+import { answeredSince } from "../domain/live_figures.ts";
+import type { Life } from "../domain/liveness.ts";
 import type { DecisionContext } from "../domain/requests.ts";
 import type { Rollout } from "../domain/rollout.ts";
 import type { EndpointManager } from "../endpoint_manager.ts";
@@ -51,14 +53,21 @@ export async function look(
     gatherWayBack(parts.database, endpoints, rollout.deployment_id, options),
     endpoints.figures(rollout.endpoint_name, options),
   ]);
-  const candidate_is_ready =
-    rollback.current !== null &&
-    (await endpoints.isReady(rollout.deployment_id, rollback.current.bento_tag, options));
+  const lifeOf = async (deployment: Deployment | null): Promise<Life> => {
+    if (deployment === null) return { life: "gone", why: "its deployment does not exist" };
+    const hasAnswered = answeredSince(deployment.deployment_id, rollout.judge_state.last_figures, figures);
+    return endpoints.lifeOf(deployment, { now: context.now, hasAnswered }, options);
+  };
+  const [candidate_life, previous_life] = await Promise.all([
+    lifeOf(rollback.current),
+    rollback.previous_is_ready ? { life: "alive" as const } : lifeOf(rollback.previous),
+  ]);
   const facts = {
     ...rollback,
     rollout,
     figures,
-    candidate_is_ready,
+    candidate_life,
+    previous_life,
     retention_seconds: settings.retention_seconds,
   };
   return decideAdvance(facts, context);

@@ -1,0 +1,129 @@
+import { expect, test } from "vitest";
+import {
+  createTestDeployer,
+  deploy,
+  ENDPOINT,
+  EXPERIMENT,
+  inProduction,
+  promoteWithApproval,
+  readyForProduction,
+  type TestDeployer,
+} from "../../src/testing/index.ts";
+
+const signal = new AbortController().signal;
+const STEPS = [
+  { weight: 50, bake_seconds: 3600 },
+  { weight: 100, bake_seconds: 0 },
+];
+
+/** Version 1 has half of the traffic, its fix the other half. */
+async function givenRollout(given: TestDeployer) {
+  const { deployment: baseline } = await inProduction(given, "run1");
+  const version = await readyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: candidate } = await deploy(given, version, "production", {
+    rollout: { steps: STEPS },
+  });
+  await given.worker.tick();
+  return { baseline, candidate };
+}
+
+/** Looks at the rollout and for drift, every five seconds. */
+async function lookFor(given: TestDeployer, seconds: number) {
+  for (let passed = 0; passed < seconds; passed += 5) {
+    given.passTime({ seconds: 5 });
+    await given.worker.tick();
+    await given.capabilities.reconciler.reconcile({ signal });
+  }
+}
+
+/** All that tells whether anything was done to servers or traffic. */
+async function portrait(given: TestDeployer) {
+  const calls = given.wire.calls.filter((call) => call === "server.start" || call === "server.stop");
+  const history = await given.database.history.list(EXPERIMENT);
+  const endpoint = await given.database.endpoints.get(ENDPOINT);
+  return { calls: calls.length, history: history.length, endpoint, servers: await given.server.list() };
+}
+
+test("what both versions ask is away for a while, in a rollout: nothing is stopped, started or moved", async () => {
+  const given = await createTestDeployer();
+  await givenRollout(given);
+  const before = await portrait(given);
+  given.server.failSamples("the feature store is away");
+  await lookFor(given, 15);
+  given.server.failSamples(null);
+  await lookFor(given, 15);
+  expect(await portrait(given)).toEqual(before);
+});
+
+test("what the model asks is away for a minute, without a rollout: no server is stopped", async () => {
+  const given = await createTestDeployer();
+  await inProduction(given, "run1");
+  await given.worker.tick();
+  const before = await portrait(given);
+  given.server.failSamples("the feature store is away");
+  await lookFor(given, 60);
+  expect(await portrait(given)).toEqual(before);
+});
+
+test("a server whose process is gone is started again while what its model asks is away", async () => {
+  const given = await createTestDeployer();
+  const { deployment } = await inProduction(given, "run1");
+  await given.worker.tick();
+  given.server.failSamples("the feature store is away");
+  given.server.crash(deployment);
+  const { findings } = await given.capabilities.reconciler.reconcile({ signal });
+  expect(findings).toMatchObject([{ subject: deployment, outcome: "repaired" }]);
+  expect(await given.server.observe(deployment, { signal })).toMatchObject({ state: "ready" });
+});
+
+test("one late answer to a probe changes nothing and is no history; the generation keeps its approvals", async () => {
+  const given = await createTestDeployer();
+  const { deployment } = await inProduction(given, "run1");
+  await given.worker.tick();
+  const before = await portrait(given);
+  given.server.hang(deployment, "did not answer in time");
+  const { findings } = await given.capabilities.reconciler.reconcile({ signal });
+  expect(findings).toMatchObject([{ subject: deployment, outcome: "left" }]);
+  expect(findings[0]?.why).toContain("missed 1 of 2 probes in a row");
+  given.server.wake(deployment);
+  expect((await given.capabilities.reconciler.reconcile({ signal })).findings).toEqual([]);
+  expect(await portrait(given)).toEqual(before);
+});
+
+test("a candidate that answers late once is held; one that stays silent goes back after as many misses as its stage asks for", async () => {
+  const given = await createTestDeployer();
+  const { baseline, candidate } = await givenRollout(given);
+  const before = await portrait(given);
+  const weights = async () => (await given.database.endpoints.get(ENDPOINT))?.weights;
+  given.server.hang(candidate, "did not answer in time");
+  await lookFor(given, 10);
+  given.server.wake(candidate);
+  await lookFor(given, 30);
+  expect(await portrait(given)).toEqual(before);
+  given.server.hang(candidate, "did not answer in time");
+  await lookFor(given, 25);
+  expect(await weights()).toEqual({ [baseline]: 100 });
+});
+
+test("a candidate that answers its callers is alive, however late it answers a probe", async () => {
+  const given = await createTestDeployer();
+  const { candidate } = await givenRollout(given);
+  const before = await portrait(given);
+  given.server.hang(candidate, "did not answer in time");
+  for (let looks = 0; looks < 12; looks += 1) {
+    given.router.sendTraffic(ENDPOINT, 10);
+    given.passTime({ seconds: 5 });
+    await given.worker.tick();
+  }
+  expect(await portrait(given)).toEqual(before);
+});
+
+test("a baseline that does not answer a probe is not started again beside its own process", async () => {
+  const given = await createTestDeployer();
+  const { baseline } = await givenRollout(given);
+  const before = await portrait(given);
+  given.server.hang(baseline, "did not answer in time");
+  await lookFor(given, 10);
+  expect(await portrait(given)).toEqual(before);
+});
