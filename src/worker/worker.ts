@@ -45,6 +45,12 @@ const RESUMES = 4;
 const RETRY_SECONDS = 2;
 /** What one rollout, operation, server or delivery may take; each has a signal of its own. */
 const WORK_MS = 60_000;
+/** Longer than servers and their environments take to start by their own limits, which are what ends them. */
+const REPAIR_MS = 3_600_000;
+/** Rounds of reconciliation at once: one that waits for a server to start keeps the others from nothing. */
+const ROUNDS = 8;
+const ROUND = "reconciliation";
+const isRound = (name: string): boolean => name.startsWith(`${ROUND} `);
 
 /**
  * Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining.
@@ -57,10 +63,8 @@ export class Worker {
   readonly #looks: RolloutLooks;
   readonly #beside = new Map<string, Promise<void>>();
   /** What is done beside the looks, each one at a time. */
-  readonly #chores = new Map([
-    ["chores", () => this.#doChores()],
-    ["reconciliation", () => this.#reconcile()],
-  ]);
+  readonly #chores = new Map([["chores", () => this.#doChores()]]);
+  #rounds = 0;
   #reconciledAt = performance.now();
   #report = emptyReport();
   #collectedUpTo = "";
@@ -80,12 +84,13 @@ export class Worker {
     );
     // What a machine's restart has ended is served again before anything else is looked at.
     this.#reconciledAt = -Infinity;
-    void this.#startBeside("reconciliation", () => this.#reconcile());
+    void this.#startReconciling();
     try {
       while (!signal.aborted) {
         const isMoreDue = await this.#lookAtRollouts(PATIENCE_MS);
         await this.#startResuming();
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
+        void this.#startReconciling();
         onTick?.(this.#takeReport());
         await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
@@ -103,6 +108,7 @@ export class Worker {
     await this.#looks.settled();
     await this.#startResuming((work) => work);
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);
+    await this.#startReconciling();
     return this.#takeReport();
   }
 
@@ -164,7 +170,7 @@ export class Worker {
   ): Promise<void> {
     await this.#attempt("unfinished operations", async () => {
       const { operations } = this.#capabilities.parts.database;
-      const free = RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name)).length;
+      const free = RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name) && !isRound(name)).length;
       if (free <= 0) return;
       for (const operation of await operations.takeUnfinished(free)) {
         await wait(this.#startBeside(operation.operation_id, () => this.#resume(operation)));
@@ -180,13 +186,17 @@ export class Worker {
     this.#report.resumed.push(resumed);
   }
 
-  /** Cheap, and still not for every tick: drift comes from outside, and seldom. */
-  async #reconcile(): Promise<void> {
+  /** Cheap, and still not for every tick: drift comes from outside, and seldom. Rounds may overlap. */
+  #startReconciling(): Promise<void> {
     const { reconciler, settings } = this.#capabilities;
-    if (performance.now() - this.#reconciledAt < settings.reconcile_seconds * 1000) return;
+    const underWay = [...this.#beside.keys()].filter(isRound).length;
+    const isDue = performance.now() - this.#reconciledAt >= settings.reconcile_seconds * 1000;
+    if (!isDue || underWay >= ROUNDS) return Promise.resolve();
     this.#reconciledAt = performance.now();
-    const report = await within(WORK_MS, (signal) => reconciler.reconcileSome({ signal }));
-    this.#report.reconciliation = report;
+    this.#rounds += 1;
+    return this.#startBeside(`${ROUND} ${this.#rounds}`, async () => {
+      this.#report.reconciliation = await within(REPAIR_MS, (signal) => reconciler.reconcileSome({ signal }));
+    });
   }
 
   async #doChores(): Promise<void> {

@@ -1,7 +1,7 @@
 import { AgentError } from "../base/agent_error.ts";
 import type { Change } from "./domain/changes.ts";
 import type { PlannedStep } from "./domain/plan.ts";
-import type { EndpointDrift } from "./domain/reconciliation.ts";
+import { type EndpointDrift, isRouted } from "./domain/reconciliation.ts";
 import { failedAgain } from "./domain/server_restarts.ts";
 import { lookAtEndpoint } from "./endpoint_look.ts";
 import { withLease } from "./held_lease.ts";
@@ -26,6 +26,7 @@ export class EndpointReconciliation {
   readonly #settings: Settings;
   readonly #executor: StepExecutor;
   readonly #liveness: Liveness;
+  readonly #underWay = new Set<string>();
 
   constructor({ parts, settings, executor, liveness }: Needs) {
     this.#liveness = liveness;
@@ -34,7 +35,26 @@ export class EndpointReconciliation {
     this.#executor = executor;
   }
 
+  /** One look at a time: an endpoint whose servers are being started is passed over by the next round. */
   async check(
+    stored: StoredEndpointFacts,
+    report: ReconciliationReport,
+    options: CallOptions,
+  ): Promise<void> {
+    const name = stored.endpoint.endpoint_name;
+    if (this.#underWay.has(name)) {
+      report.in_use.push(`${name}: it is being repaired`);
+      return;
+    }
+    this.#underWay.add(name);
+    try {
+      await this.#check(stored, report, options);
+    } finally {
+      this.#underWay.delete(name);
+    }
+  }
+
+  async #check(
     stored: StoredEndpointFacts,
     report: ReconciliationReport,
     options: CallOptions,
@@ -51,7 +71,7 @@ export class EndpointReconciliation {
       report.findings.push(...drifts.map((drift) => findingOf(drift, drift.left)));
       return;
     }
-    const lease = { name, preempts: false, ttl_seconds: this.#settings.lease_seconds };
+    const lease = { name, preempts: false, background: true, ttl_seconds: this.#settings.lease_seconds };
     try {
       const repair = (held: Lease, signal: AbortSignal) => this.#repair(held, report, { signal });
       report.findings.push(...(await withLease(this.#parts.database.leases, lease, options.signal, repair)));
@@ -126,9 +146,15 @@ export class EndpointReconciliation {
   }
 
   /** What can't be started is tried again later each time, by whoever looks then. */
-  async #putOff(id: string, { served }: StoredEndpointFacts, error: AgentError, lease: Lease): Promise<void> {
+  async #putOff(
+    id: string,
+    { served, endpoint }: StoredEndpointFacts,
+    error: AgentError,
+    lease: Lease,
+  ): Promise<void> {
     const before = served.find(({ deployment }) => deployment.deployment_id === id)?.restarts ?? null;
-    await this.#apply([failedAgain(id, before, error.message)], lease);
+    const isOnRoute = isRouted(id, endpoint);
+    await this.#apply([failedAgain(id, before, { reason: error.message, isOnRoute })], lease);
   }
 
   async #apply(changes: Change[], lease: Lease): Promise<void> {

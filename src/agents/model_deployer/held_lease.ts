@@ -6,6 +6,8 @@ import type { Lease, Leases } from "./store_ports.ts";
 export interface LeaseRequest {
   name: string;
   preempts: boolean;
+  /** Nobody asked for the work: whoever asks for something takes the lease from it. */
+  background?: boolean;
   ttl_seconds: number;
 }
 
@@ -23,9 +25,9 @@ export async function withLease<T>(
   signal: AbortSignal,
   work: (lease: Lease, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { name, preempts: preempt, ttl_seconds } = request;
+  const { name, preempts: preempt, background = false, ttl_seconds } = request;
   const askedAt = performance.now();
-  const lease = await leases.acquire(name, { ttl_seconds, preempt });
+  const lease = await leases.acquire(name, { ttl_seconds, preempt, background });
   const renewal = new Renewal(leases, lease, { ttlMs: ttl_seconds * 1000, askedAt });
   try {
     return await work(lease, AbortSignal.any([signal, renewal.lost]));

@@ -12,6 +12,8 @@ import type { StepExecutor } from "./step_executor.ts";
 
 /** Endpoints, and versions, that are looked at together; a round of the worker is one such batch of each. */
 const BATCH = 50;
+/** So long a registry that does not answer holds up a round; servers have limits of their own. */
+const REGISTRY_MS = 60_000;
 
 interface Needs {
   parts: Parts;
@@ -60,7 +62,8 @@ export class Reconciler {
     const report = emptyReconciliation();
     this.#next.endpoints = await this.#endpoints(this.#next.endpoints, report, options);
     await this.#servers(report, options);
-    this.#next.versions = await this.#versions(this.#next.versions, report, options);
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(REGISTRY_MS)]);
+    this.#next.versions = await this.#versions(this.#next.versions, report, { signal });
     return report;
   }
 

@@ -27,8 +27,14 @@ export interface Lease {
 }
 
 export interface Leases {
-  /** @throws ConflictError that names the holder and since when. `preempt` takes it from whoever has it. */
-  acquire(name: string, options: { ttl_seconds: number; preempt: boolean }): Promise<Lease>;
+  /**
+   * `background` is for work that nobody asked for: whoever is none takes the lease from it. `preempt` takes it from
+   * whoever has it. @throws ConflictError that names the holder and since when
+   */
+  acquire(
+    name: string,
+    options: { ttl_seconds: number; preempt: boolean; background?: boolean },
+  ): Promise<Lease>;
   /** @throws ConflictError when the token is no longer the newest. */
   renew(lease: Lease, options: { ttl_seconds: number }): Promise<void>;
   /** Idempotent; a stale token releases nothing. */

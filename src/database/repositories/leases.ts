@@ -22,16 +22,20 @@ export class PostgresLeases implements Leases {
     this.#holder = holder;
   }
 
-  async acquire(name: string, options: { ttl_seconds: number; preempt: boolean }): Promise<Lease> {
+  async acquire(
+    name: string,
+    options: { ttl_seconds: number; preempt: boolean; background?: boolean },
+  ): Promise<Lease> {
     const [granted] = await this.#database.query(
       tokenRow,
-      `insert into ml_leases as l (name, holder, token, acquired_at, expires_at)
-       values ($1, $2, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $3))
+      `insert into ml_leases as l (name, holder, token, acquired_at, expires_at, background)
+       values ($1, $2, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $3), $5)
        on conflict (name) do update set holder = excluded.holder, token = l.token + 1, released = false,
+         background = excluded.background,
          acquired_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $3)
-       where l.released or l.expires_at <= clock_timestamp() or $4
+       where l.released or l.expires_at <= clock_timestamp() or $4 or (l.background and not $5)
        returning token`,
-      [name, this.#holder, options.ttl_seconds, options.preempt],
+      [name, this.#holder, options.ttl_seconds, options.preempt, options.background ?? false],
     );
     if (granted === undefined) throw await heldBySomeone(this.#database, name);
     return { name, holder: this.#holder, token: granted.token };

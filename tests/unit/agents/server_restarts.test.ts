@@ -48,6 +48,8 @@ test("one that answers again, whoever has started it, is tried at once when it d
   expect((await reconcile(deployer, deployment)).why).toContain("could not be started once");
 });
 
-test("the wait doubles from half a minute up to a quarter of an hour", () => {
-  expect([1, 2, 3, 4, 5, 6, 7, 60].map(waitAfter)).toEqual([30, 60, 120, 240, 480, 900, 900, 900]);
+test("the wait doubles from half a minute up to a quarter of an hour, and to a minute for what has traffic", () => {
+  const failures = [1, 2, 3, 4, 5, 6, 7, 60];
+  expect(failures.map((count) => waitAfter(count, false))).toEqual([30, 60, 120, 240, 480, 900, 900, 900]);
+  expect(failures.map((count) => waitAfter(count, true))).toEqual([30, 60, 60, 60, 60, 60, 60, 60]);
 });

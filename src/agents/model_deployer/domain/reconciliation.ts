@@ -203,7 +203,7 @@ function routeSteps(facts: EndpointFacts, moved: WantedServer[]): PlannedStep[] 
   }
 }
 
-const isRouted = (id: string, { weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
+export const isRouted = (id: string, { weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
   (weights[id] ?? 0) > 0 || mirror === id;
 
 type Traffic = Pick<Route, "weights" | "mirror_deployment_id">;

@@ -11,23 +11,26 @@ export interface Restarts {
 
 const FIRST_WAIT_SECONDS = 30;
 const LONGEST_WAIT_SECONDS = 900;
+/** Callers wait for what is on the route: it may start by now. */
+const LONGEST_WAIT_ON_ROUTE_SECONDS = 60;
 
-/** Seconds until the next try: twice as long after each failure in a row, up to a quarter of an hour. */
-export function waitAfter(failures: number): number {
-  return Math.min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (failures - 1));
+/** Seconds until the next try: twice as long after each failure in a row, up to a quarter of an hour or, on the route, a minute. */
+export function waitAfter(failures: number, isOnRoute: boolean): number {
+  const longest = isOnRoute ? LONGEST_WAIT_ON_ROUTE_SECONDS : LONGEST_WAIT_SECONDS;
+  return Math.min(longest, FIRST_WAIT_SECONDS * 2 ** (failures - 1));
 }
 
 export function failedAgain(
   deploymentId: string,
   before: Restarts | null,
-  reason: string,
+  { reason, isOnRoute }: { reason: string; isOnRoute: boolean },
 ): ChangeOf<"note_restart"> {
   const failures = (before?.failures ?? 0) + 1;
   return {
     change: "note_restart",
     deployment_id: deploymentId,
     failures,
-    wait_seconds: waitAfter(failures),
+    wait_seconds: waitAfter(failures, isOnRoute),
     last_error: reason,
   };
 }

@@ -55,6 +55,18 @@ export function describeLeases(open: OpenDatabase): void {
     await expect(db.leases.renew(old, { ttl_seconds: 60 })).rejects.toThrow(ConflictError);
   });
 
+  test("work that nobody asked for gives its lease to whoever asks, and takes it from nobody", async () => {
+    const { db, another } = await open();
+    const background = { ...held, background: true };
+    const repair = await db.leases.acquire("e2i_exp", background);
+    await expect(another("process-b").leases.acquire("e2i_exp", background)).rejects.toThrow(ConflictError);
+    const asked = await another("process-b").leases.acquire("e2i_exp", held);
+    expect(asked).toMatchObject({ holder: "process-b", token: 2 });
+    await expect(db.leases.renew(repair, { ttl_seconds: 60 })).rejects.toThrow(ConflictError);
+    await expect(db.leases.acquire("e2i_exp", background)).rejects.toThrow(ConflictError);
+    await expect(db.leases.acquire("e2i_exp", held)).rejects.toThrow(ConflictError);
+  });
+
   test("renewing moves the end, and releasing is final, idempotent and lets the next one in at once", async () => {
     const { db, another, passTime } = await open();
     const lease = await db.leases.acquire("e2i_exp", { ttl_seconds: 1, preempt: false });

@@ -56,6 +56,7 @@ export interface LeaseRow {
   token: number;
   acquired_at: string;
   expires_at: string;
+  background: boolean;
   released: boolean;
 }
 

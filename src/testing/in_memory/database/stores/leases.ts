@@ -12,14 +12,19 @@ export class InMemoryLeases implements Leases {
     this.#holder = holder;
   }
 
-  async acquire(name: string, options: { ttl_seconds: number; preempt: boolean }): Promise<Lease> {
+  async acquire(
+    name: string,
+    options: { ttl_seconds: number; preempt: boolean; background?: boolean },
+  ): Promise<Lease> {
     const { leases, clock } = this.#tables;
     const found = leases.get(name);
+    const { background = false, preempt } = options;
     const isFree = found === null || found.released || clock.hasPassed(found.expires_at);
-    if (!isFree && !options.preempt) throw heldBySomeone(name, found);
+    const gives = found?.background === true && !background;
+    if (!isFree && !gives && !preempt) throw heldBySomeone(name, found);
     const lease = { name, holder: this.#holder, token: (found?.token ?? 0) + 1 };
     const expires_at = clock.after(options.ttl_seconds);
-    leases.put({ ...lease, acquired_at: clock.now(), expires_at, released: false });
+    leases.put({ ...lease, acquired_at: clock.now(), expires_at, background, released: false });
     return lease;
   }
 
