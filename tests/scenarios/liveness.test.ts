@@ -127,3 +127,50 @@ test("a baseline that does not answer a probe is not started again beside its ow
   await lookFor(given, 10);
   expect(await portrait(given)).toEqual(before);
 });
+
+test("a server that stays silent is replaced: another one is started beside it, gets the traffic, and then the silent one ends", async () => {
+  const given = await createTestDeployer();
+  const { deployment } = await inProduction(given, "run1");
+  await given.worker.tick();
+  const before = await given.database.endpoints.get(ENDPOINT);
+  const address = given.router.serverOf(ENDPOINT, deployment);
+  given.server.hang(deployment, "8 of 8 predictions hang");
+  given.server.failSamples("the feature store is away");
+  await lookFor(given, 10);
+  expect(given.server.started.filter((id) => id === deployment)).toHaveLength(1);
+  given.wire.calls.length = 0;
+  await lookFor(given, 20);
+  const moves = given.wire.calls.filter((call) => /^(server\.(start|stop)|router\.apply)$/.test(call));
+  expect(moves).toEqual(["server.start", "router.apply", "server.stop"]);
+  const observed = await given.server.observe(deployment, { signal });
+  expect(observed).toMatchObject({ state: "ready", port: given.router.serverOf(ENDPOINT, deployment)?.port });
+  expect(observed).not.toHaveProperty("replaced");
+  expect(given.router.serverOf(ENDPOINT, deployment)).not.toEqual(address);
+  expect(await given.database.endpoints.get(ENDPOINT)).toEqual(before);
+});
+
+test("a silent server that nothing can take the place of goes on, and the report says why", async () => {
+  const given = await createTestDeployer();
+  const { deployment, manifest } = await inProduction(given, "run1");
+  await given.worker.tick();
+  const before = await portrait(given);
+  given.server.hang(deployment, "did not answer in time");
+  given.server.breakModel(manifest.bento_tag, "no memory is left");
+  await lookFor(given, 30);
+  const { findings } = await given.capabilities.reconciler.reconcile({ signal });
+  expect(findings).toMatchObject([{ subject: deployment, outcome: "left" }]);
+  expect(findings[0]?.why).toContain("no memory is left");
+  given.server.wake(deployment);
+  expect((await portrait(given)).servers).toEqual(before.servers);
+});
+
+test("a replacement that was cut off before its end is ended by the next look", async () => {
+  const given = await createTestDeployer();
+  const { deployment } = await inProduction(given, "run1");
+  await given.worker.tick();
+  given.server.hang(deployment, "did not answer in time");
+  await lookFor(given, 10);
+  given.wire.fail("server.stop", { times: 1 });
+  await lookFor(given, 15);
+  expect(await given.server.observe(deployment, { signal })).not.toHaveProperty("replaced");
+});

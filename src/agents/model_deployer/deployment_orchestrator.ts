@@ -67,10 +67,10 @@ export class DeploymentOrchestrator {
   }
 
   async start(step: StepOf<"start_server">, options: CallOptions): Promise<{ host: string; port: number }> {
-    const { step: _step, takes_over, served_before = false, ...server } = step;
+    const { step: _step, takes_over, served_before = false, beside = false, ...server } = step;
     const { deployment_id, bento_tag } = server;
     if (takes_over !== null) await this.#takeOver(takes_over, { deployment_id, bento_tag }, options);
-    return this.#server.start({ ...server, served_before }, options);
+    return this.#server.start({ ...server, served_before, beside }, options);
   }
 
   /** Under the claim that draining takes too, so that nobody stops the server meanwhile; without it one is started. */
@@ -89,9 +89,13 @@ export class DeploymentOrchestrator {
 
   /** Leaves a server alone that has traffic: whoever overtook the operation that began it may have put it to use. */
   async stop(
-    { deployment_id }: StepOf<"stop_server">,
+    { deployment_id, only_former }: StepOf<"stop_server">,
     options: CallOptions,
   ): Promise<{ left_with_traffic: boolean }> {
+    if (only_former === true) {
+      await this.#server.stop(deployment_id, { ...options, only_former });
+      return { left_with_traffic: false };
+    }
     const left_with_traffic = await this.#hasTraffic(deployment_id);
     if (!left_with_traffic) await this.#server.stop(deployment_id, options);
     return { left_with_traffic };

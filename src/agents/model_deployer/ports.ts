@@ -120,8 +120,18 @@ export interface PredictionLoad {
 export type ServerObservation =
   | { state: "absent" }
   | { state: "starting" }
-  /** Its event loop says that it takes requests, for this deployment and tag; no prediction was asked for. */
-  | { state: "ready"; host: string; port: number; bento_tag: string; predictions?: PredictionLoad }
+  /**
+   * Its event loop says that it takes requests, for this deployment and tag; no prediction was asked for. `replaced`
+   * where the former server that it was started beside is still to be stopped.
+   */
+  | {
+      state: "ready";
+      host: string;
+      port: number;
+      bento_tag: string;
+      predictions?: PredictionLoad;
+      replaced?: boolean;
+    }
   /** Its process runs, and does not answer in time or has no prediction left that would. */
   | { state: "unresponsive"; reason: string }
   /** Its process has ended, or its model could not be loaded. */
@@ -144,6 +154,16 @@ export interface StartServer {
    * answer a sample prediction too.
    */
   served_before?: boolean;
+  /**
+   * Starts another server beside the one that has a process, which goes on answering at its own address. The new one is
+   * the deployment's from when it is ready; the former one runs until it is stopped.
+   */
+  beside?: boolean;
+}
+
+export interface StopOptions extends CallOptions {
+  /** Ends only the server that another one was started beside. */
+  only_former?: boolean;
 }
 
 export interface ModelServer {
@@ -157,7 +177,7 @@ export interface ModelServer {
    * Ends the server and all its processes. Takes no new requests from then on, and gives those under way as long as a
    * router waits for them. Idempotent.
    */
-  stop(deploymentId: string, options: CallOptions): Promise<void>;
+  stop(deploymentId: string, options: StopOptions): Promise<void>;
   /** Asks the server's event loop, and never stands in the queue of its predictions. */
   observe(deploymentId: string, options: ObserveOptions): Promise<ServerObservation>;
   /**

@@ -7,6 +7,7 @@ import {
   type ObserveOptions,
   type ServerObservation,
   type StartServer,
+  type StopOptions,
 } from "../../agents/model_deployer/ports.ts";
 import { ensureModelEnvironment } from "../../platform/python_environment.ts";
 import { AwaitedStart, throwIfAborted } from "./awaited_start.ts";
@@ -16,6 +17,7 @@ import { parseBentoTag } from "./bento_tag.ts";
 import { becomesFree, findFreePort } from "./free_port.ts";
 import { ServedProcesses, type ServingLimits } from "./served_process.ts";
 import { ServerProbe } from "./server_probe.ts";
+import { deploymentOf, nextOf, ServerReplacement } from "./server_replacement.ts";
 import { ServerRecords, type ServerRecord } from "./server_record.ts";
 
 export interface BentoMLServerOptions {
@@ -51,6 +53,7 @@ export class BentoMLServer implements ModelServer {
   readonly #probe = new ServerProbe();
   readonly #options: BentoMLServerOptions;
   readonly #awaited: AwaitedStart;
+  readonly #replacement: ServerReplacement;
   readonly #startTimeoutMs: number;
 
   constructor(options: BentoMLServerOptions) {
@@ -59,11 +62,23 @@ export class BentoMLServer implements ModelServer {
     this.#processes = new ServedProcesses(options.runDirectory, options.limits);
     this.#records = new ServerRecords(join(options.runDirectory, "servers"));
     this.#startTimeoutMs = options.startTimeoutMs ?? 90_000;
+    this.#replacement = new ServerReplacement(this.#records, this.#processes);
     this.#awaited = new AwaitedStart(this.#processes, this.#probe, this.#startTimeoutMs);
   }
 
   /** When `signal` aborts, the server is left to go on starting: the same call again adopts it, `stop` ends it. */
-  async start(input: StartServer, { signal }: CallOptions): Promise<{ host: string; port: number }> {
+  async start(input: StartServer, options: CallOptions): Promise<{ host: string; port: number }> {
+    const { deployment_id } = input;
+    if (input.beside !== true) return this.#start(input, options);
+    const present = await this.#records.read(deployment_id);
+    const runs = present !== null && (await this.#processes.isRunning(present.process));
+    if (!runs || (await this.#replacement.isUnfinished(deployment_id))) return this.#start(input, options);
+    const address = await this.#start({ ...input, deployment_id: nextOf(deployment_id) }, options);
+    await this.#replacement.swap(deployment_id);
+    return address;
+  }
+
+  async #start(input: StartServer, { signal }: CallOptions): Promise<{ host: string; port: number }> {
     const tag = parseBentoTag(input.bento_tag);
     const bento = await this.#store.find(tag);
     if (bento === null) {
@@ -88,8 +103,11 @@ export class BentoMLServer implements ModelServer {
     }
   }
 
-  async stop(deploymentId: string, { signal }: CallOptions): Promise<void> {
+  async stop(deploymentId: string, { signal, only_former = false }: StopOptions): Promise<void> {
     throwIfAborted(signal, deploymentId);
+    await this.#replacement.stopFormer(deploymentId);
+    if (only_former) return;
+    await this.#replacement.stopNext(deploymentId);
     const process = await this.#processOf(deploymentId);
     if (process !== null) await this.#processes.stop(process);
     await this.#records.remove(deploymentId);
@@ -118,7 +136,9 @@ export class BentoMLServer implements ModelServer {
     switch (seen.health) {
       case "ready": {
         const { port, bento_tag } = record;
-        return { state: "ready", host, port, bento_tag, predictions: seen.predictions };
+        const replaced = await this.#replacement.isUnfinished(deploymentId);
+        const { predictions } = seen;
+        return { state: "ready", host, port, bento_tag, predictions, ...(replaced && { replaced }) };
       }
       case "foreign":
         return { state: "failed", reason: seen.reason };
@@ -134,7 +154,8 @@ export class BentoMLServer implements ModelServer {
 
   async list(): Promise<string[]> {
     const processes = await this.#processes.list();
-    return Promise.all(processes.map(async (name) => (await this.#records.ownerOf(name)) ?? name));
+    const owners = processes.map(async (name) => (await this.#records.ownerOf(name)) ?? name);
+    return [...new Set((await Promise.all(owners)).map(deploymentOf))];
   }
 
   async handOver(...[from, to, { signal }]: Parameters<ModelServer["handOver"]>): Promise<boolean> {

@@ -134,6 +134,30 @@ export function describeModelServer(name: string, open: () => Promise<ServerSubj
       expect(await subject.server.list()).toEqual([]);
     });
 
+    it("starts another server beside the one that runs, which goes on until it is stopped", async () => {
+      const [tag] = subject.bento_tags;
+      const former = await start("dep_beside", tag);
+      const beside = () =>
+        subject.server.start(
+          { deployment_id: "dep_beside", bento_tag: tag, resources, served_before: true, beside: true },
+          patience(),
+        );
+      const next = await beside();
+      expect(next.port).not.toBe(former.port);
+      expect(await observe("dep_beside")).toMatchObject({ state: "ready", ...next, replaced: true });
+      expect(await subject.server.list()).toEqual(["dep_beside"]);
+      expect(await beside()).toEqual(next);
+      await subject.server.stop("dep_beside", { ...patience(), only_former: true });
+      const alone = await observe("dep_beside");
+      expect(alone).toMatchObject({ state: "ready", ...next });
+      expect(alone).not.toHaveProperty("replaced");
+      const third = await beside();
+      expect(third.port).not.toBe(next.port);
+      await stop("dep_beside");
+      expect(await observe("dep_beside")).toEqual({ state: "absent" });
+      expect(await subject.server.list()).toEqual([]);
+    });
+
     it.each(["", "../dep", "dep/x", "dep\n", "-dep", "d".repeat(181)])(
       "refuses the deployment id %j",
       async (id) => {

@@ -5,6 +5,7 @@ import type {
   ModelServer,
   ServerObservation,
   StartServer,
+  StopOptions,
 } from "../../agents/model_deployer/ports.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 import { assertDeploymentId } from "../../mlops/bentoml/server_record.ts";
@@ -27,6 +28,8 @@ export class InMemoryModelServer implements ModelServer {
   readonly started: string[] = [];
   readonly #packager: Pick<ModelPackager, "findPackage">;
   readonly #servers = new Map<string, Server>();
+  /** Servers that another one was started beside, until they are stopped. */
+  readonly #former = new Map<string, Server>();
   readonly #broken = new Map<string, string>();
   #nextPort = 40_001;
   #isDown = false;
@@ -45,7 +48,10 @@ export class InMemoryModelServer implements ModelServer {
     this.#assertAnswers(deployment_id, signal);
     assertDeploymentId(deployment_id);
     const present = this.#servers.get(deployment_id);
-    if (present !== undefined && present.state !== "ended") return this.#adopt(present, input);
+    if (present !== undefined && present.state !== "ended") {
+      const isBeside = input.beside === true && !this.#former.has(deployment_id);
+      return isBeside ? this.#startBeside(present, input) : this.#adopt(present, input);
+    }
     const reason = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
     if (reason !== null) {
       this.#servers.delete(deployment_id);
@@ -57,9 +63,11 @@ export class InMemoryModelServer implements ModelServer {
     return { host, port };
   }
 
-  async stop(deploymentId: string, { signal }: CallOptions): Promise<void> {
+  async stop(deploymentId: string, { signal, only_former = false }: StopOptions): Promise<void> {
     this.#assertAnswers(deploymentId, signal);
     assertDeploymentId(deploymentId);
+    this.#former.delete(deploymentId);
+    if (only_former) return;
     this.#servers.delete(deploymentId);
   }
 
@@ -71,7 +79,13 @@ export class InMemoryModelServer implements ModelServer {
     const { bento_tag, port, reason } = server;
     switch (server.state) {
       case "running":
-        return { state: "ready", host, port, bento_tag };
+        return {
+          state: "ready",
+          host,
+          port,
+          bento_tag,
+          ...(this.#former.has(deploymentId) && { replaced: true }),
+        };
       case "hanging":
         return { state: "unresponsive", reason };
       case "ended":
@@ -133,6 +147,17 @@ export class InMemoryModelServer implements ModelServer {
 
   up(): void {
     this.#isDown = false;
+  }
+
+  #startBeside(present: Server, input: StartServer): { host: string; port: number } {
+    const { deployment_id, bento_tag } = input;
+    const problem = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
+    if (problem !== null) throw cannotServe(deployment_id, bento_tag, problem);
+    const port = this.#nextPort++;
+    this.#former.set(deployment_id, present);
+    this.#servers.set(deployment_id, { bento_tag, port, state: "running", reason: "" });
+    this.started.push(deployment_id);
+    return { host, port };
   }
 
   /** Whatever comes of it, the server runs on. */

@@ -46,6 +46,8 @@ const startServer = z.strictObject({
   takes_over: z.string().nullable().default(null),
   /** Had traffic before, so that it is ready without a sample prediction. */
   served_before: z.literal(true).optional(),
+  /** Beside the server that has a process and does not answer, which goes on until it is stopped as the former one. */
+  beside: z.literal(true).optional(),
 });
 
 /** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */
@@ -74,7 +76,12 @@ const openEndpoint = z.strictObject({
   experiment_id: z.string(),
 });
 
-const stopServer = z.strictObject({ step: z.literal("stop_server"), deployment_id: z.string() });
+const stopServer = z.strictObject({
+  step: z.literal("stop_server"),
+  deployment_id: z.string(),
+  /** Only the server that another one was started beside. */
+  only_former: z.literal(true).optional(),
+});
 
 /** Stops the server of a deployment whose time of being kept warm is over, unless it serves again. */
 const drainServer = z.strictObject({ step: z.literal("drain_server"), deployment_id: z.string() });

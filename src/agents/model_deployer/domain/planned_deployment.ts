@@ -101,6 +101,11 @@ export function startAgainOf(deployment: Deployment): StepOf<"start_server"> {
   return { ...startOf(deployment), served_before: true };
 }
 
+/** For a server that has a process and does not answer. */
+export function startBesideOf(deployment: Deployment): StepOf<"start_server"> {
+  return { ...startAgainOf(deployment), beside: true };
+}
+
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {
   return {
     step: "package_model",

@@ -3,7 +3,7 @@ import type { Deployment, Endpoint, ModelVersion } from "./entities.ts";
 import { planned } from "./decisions.ts";
 import type { Life } from "./liveness.ts";
 import type { PlannedStep } from "./plan.ts";
-import { packageOf, startAgainOf } from "./planned_deployment.ts";
+import { packageOf, startAgainOf, startBesideOf } from "./planned_deployment.ts";
 import type { Route } from "./rollout.ts";
 import { answersAgain, type Restarts, waitsFor } from "./server_restarts.ts";
 import { setStatus, switchRoute } from "./route_switch.ts";
@@ -28,7 +28,7 @@ export interface Busy {
 export type ServerState =
   | { state: "absent" }
   | { state: "starting" }
-  | { state: "ready"; bento_tag: string }
+  | { state: "ready"; bento_tag: string; replaced?: boolean }
   | { state: "unresponsive"; reason: string }
   | { state: "failed"; reason: string };
 
@@ -65,10 +65,12 @@ export interface EndpointDrift {
 /** What differs at one endpoint, and the steps that bring it back. Never lowers a generation. Pure. */
 export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
   const dead = facts.servers.filter(isDead);
-  const silent = facts.servers.filter(({ life }) => life?.life === "missed" || life?.life === "silent");
+  const late = facts.servers.filter(({ life }) => life?.life === "missed" || life?.life === "silent");
+  const replaced = facts.servers.filter(({ state }) => state?.state === "ready" && state.replaced === true);
   const drifts = [
     ...dead.map((server) => deadServer(server, facts)),
-    ...silent.map((server) => silentServer(server, facts)),
+    ...late.map((server) => lateServer(server, facts)),
+    ...replaced.map((server) => replacedServer(server, facts)),
     ...routeDrifts(facts),
   ];
   const recovered = facts.servers
@@ -80,17 +82,19 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
     const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
     return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], recovered: [] };
   }
-  const restarted = dead.filter(
-    ({ deployment, restarts }) =>
-      deployment.deployment_id !== facts.candidate_id && waitsFor(restarts) === null,
-  );
-  const again = (servers: WantedServer[]) => servers.flatMap((server) => startAgain(server, facts.endpoint));
-  const onRoute = restarted.filter(({ deployment }) => isRouted(deployment.deployment_id, facts.endpoint));
-  const warm = restarted.filter((server) => !onRoute.includes(server));
-  return { drifts, steps: [...again(onRoute), ...routeSteps(facts, onRoute), ...again(warm)], recovered };
+  const isOurs = ({ deployment, restarts }: WantedServer) =>
+    deployment.deployment_id !== facts.candidate_id && waitsFor(restarts) === null;
+  const silent = late.filter(({ life }) => life?.life === "silent").filter(isOurs);
+  const started = [...dead.filter(isOurs), ...silent];
+  const again = (servers: WantedServer[]) =>
+    servers.flatMap((server) => startAgain(server, facts.endpoint, silent.includes(server)));
+  const onRoute = started.filter(({ deployment }) => isRouted(deployment.deployment_id, facts.endpoint));
+  const warm = started.filter((server) => !onRoute.includes(server));
+  const former = [...silent, ...replaced];
+  const steps = [...again(onRoute), ...routeSteps(facts, [...onRoute, ...replaced]), ...again(warm)];
+  return { drifts, steps: [...steps, ...former.map(stopFormer)], recovered };
 }
 
-/** Nothing of it answers any more: to start it takes nothing away. */
 function isDead({ state, life, deployment }: WantedServer): boolean {
   return life?.life === "gone" || (state?.state === "ready" && state.bento_tag !== deployment.bento_tag);
 }
@@ -106,16 +110,23 @@ function deadServer({ deployment, state, restarts }: WantedServer, facts: Endpoi
   };
 }
 
-/** Its process is left alone: it may answer its callers while it does not answer a probe. */
-function silentServer({ deployment, life }: WantedServer, { endpoint }: EndpointFacts): Drift {
+/** Until it counts as silent its process is left alone: it may answer its callers though it misses a probe. */
+function lateServer(server: WantedServer, facts: EndpointFacts): Drift {
+  const { life } = server;
+  const why = life !== null && "why" in life ? life.why : "it does not answer";
+  const drift = { ...deadServer(server, facts), found: `unresponsive: ${why}` };
+  return life?.life === "missed" ? { ...drift, left: why } : drift;
+}
+
+/** A replacement that was cut off before its end. */
+function replacedServer({ deployment }: WantedServer, { endpoint }: EndpointFacts): Drift {
   const id = deployment.deployment_id;
-  return {
-    part: "servers",
-    subject: id,
-    found: "unresponsive",
-    wanted: `ready with ${deployment.bento_tag}, ${purposeOf(id, endpoint)}`,
-    left: life !== null && "why" in life ? life.why : "it does not answer",
-  };
+  const wanted = `one server, ${purposeOf(id, endpoint)}`;
+  return { part: "servers", subject: id, found: "a former server beside it", wanted, left: null };
+}
+
+function stopFormer({ deployment: { deployment_id } }: WantedServer): PlannedStep {
+  return planned({ step: "stop_server", deployment_id, only_former: true });
 }
 
 function stateText(state: ServerState | null): string {
@@ -131,13 +142,19 @@ function purposeOf(id: string, { weights, mirror_deployment_id }: Endpoint): str
 }
 
 /** A shadow that was away begins its hours anew. */
-function startAgain({ deployment, version }: WantedServer, endpoint: Endpoint): PlannedStep[] {
+function startAgain(
+  { deployment, version }: WantedServer,
+  endpoint: Endpoint,
+  isBeside: boolean,
+): PlannedStep[] {
   const { deployment_id: id, bento_tag, status } = deployment;
   const isShadow = endpoint.mirror_deployment_id === id && status === "active";
   const hoursAnew = [setStatus(id, ["active"], "deploying"), setStatus(id, ["deploying"], "active")];
   return [
     planned({ ...packageOf(version), bento_tag }),
-    planned(startAgainOf(deployment), { then: isShadow ? hoursAnew : [] }),
+    planned(isBeside ? startBesideOf(deployment) : startAgainOf(deployment), {
+      then: isShadow ? hoursAnew : [],
+    }),
   ];
 }
 
