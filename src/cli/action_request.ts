@@ -35,6 +35,11 @@ export function addActions(parent: CommandUnknownOpts, onRequest: OnRequest): vo
     .description("take the server of a deployment away: of staging, of a shadow, or of one that has ended")
     .requiredOption(...reasonOption)
     .action((deployment, { reason }) => onRequest(removalRequest(deployment, reason)));
+  parent
+    .command("restart <deployment>")
+    .description("start another server of a deployment, give it the traffic, then stop the former one")
+    .requiredOption(...reasonOption)
+    .action((deployment, { reason }) => onRequest(restartRequest(deployment, reason)));
   for (const [name, description] of CONTROLS) {
     parent
       .command(`${name} <target>`)
@@ -70,6 +75,10 @@ export function rollbackRequest(target: string, reason: string): RequestSource {
 
 export function removalRequest(deployment: string, reason: string): RequestSource {
   return async () => ({ deployment_action: "remove", deployment_id: deployment, removal_reason: reason });
+}
+
+export function restartRequest(deployment: string, reason: string): RequestSource {
+  return async () => ({ deployment_action: "restart", deployment_id: deployment, restart_reason: reason });
 }
 
 function addRegistration(parent: CommandUnknownOpts, onRequest: OnRequest): void {

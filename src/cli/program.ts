@@ -15,6 +15,7 @@ import { addReconcile } from "./reconcile.ts";
 import { addResumeOperation } from "./resume_operation.ts";
 import { addRollback } from "./rollback.ts";
 import { addRemove } from "./remove.ts";
+import { addRestart } from "./restart.ts";
 import { addRevoke } from "./revoke.ts";
 import { addRolloutControls } from "./rollout_controls.ts";
 import { type Globals, Invocation, type Openers, type Report, runCommand } from "./runner.ts";
@@ -38,6 +39,7 @@ const commands: ((program: CommandUnknownOpts, execute: Execute) => void)[] = [
   addRolloutControls,
   addRollback,
   addRemove,
+  addRestart,
   addHistory,
   addDoctor,
   addReconcile,

@@ -32,7 +32,15 @@ export interface Malformed {
 /** Where an object is expected, one of another kind is told by what it lacks. */
 const OBJECTS = ["shap_analysis", "autoscaling", "rollout"];
 
-const actions = fc.constantFrom<Action>("register", "promote", "deploy", "rollback", "remove", "advance");
+const actions = fc.constantFrom<Action>(
+  "register",
+  "promote",
+  "deploy",
+  "rollback",
+  "remove",
+  "restart",
+  "advance",
+);
 
 function isRefused(name: string, takes: Takes): boolean {
   const hostile = hostileValues[name];

@@ -20,6 +20,7 @@ export const validRequests = {
   },
   rollback: { current_deployment_id: "deploy_1", rollback_reason: "wrong scores" },
   remove: { deployment_id: "deploy_1", removal_reason: "it hangs" },
+  restart: { deployment_id: "deploy_1", restart_reason: "it hangs" },
   advance: { rollout_id: "rollout_1" },
 } as const;
 export type Action = keyof typeof validRequests;
@@ -65,6 +66,7 @@ export const places: Readonly<Record<Action, readonly Place[]>> = {
   ],
   rollback: [...everywhere, ...at("nothing", "current_deployment_id"), ...at("text", "rollback_reason")],
   remove: [...everywhere, ...at("nothing", "deployment_id"), ...at("text", "removal_reason")],
+  restart: [...everywhere, ...at("nothing", "deployment_id"), ...at("text", "restart_reason")],
   advance: [...everywhere, ...at("nothing", "rollout_id")],
 };
 
@@ -74,5 +76,6 @@ export const requiredFields: Readonly<Record<Action, readonly string[]>> = {
   deploy: ["model_version_id", "target_stage"],
   rollback: ["current_deployment_id", "rollback_reason"],
   remove: ["deployment_id", "removal_reason"],
+  restart: ["deployment_id", "restart_reason"],
   advance: ["rollout_id"],
 };

@@ -6,6 +6,7 @@ import { deployPlanner } from "./nodes/deploy.ts";
 import { promotePlanner } from "./nodes/promote.ts";
 import { registerPlanner } from "./nodes/register.ts";
 import { removalPlanner } from "./nodes/removal.ts";
+import { restartPlanner } from "./nodes/restart.ts";
 import { rollbackPlanner } from "./nodes/rollback.ts";
 import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
 import { Liveness } from "./liveness.ts";
@@ -59,6 +60,7 @@ export function createCapabilities(parts: Parts, settings: Settings): Capabiliti
       deploy: deployPlanner(parts, endpoints, settings),
       rollback: rollbackPlanner(parts, endpoints),
       remove: removalPlanner(parts, endpoints),
+      restart: restartPlanner(parts),
       ...rolloutControlPlanners(parts, endpoints, settings),
       advance: advancePlanner(parts, endpoints, settings),
     },

@@ -22,6 +22,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addNode("deploy", actionSubgraph(capabilities))
     .addNode("rollback", actionSubgraph(capabilities))
     .addNode("remove", actionSubgraph(capabilities))
+    .addNode("restart", actionSubgraph(capabilities))
     .addNode("control_rollout", actionSubgraph(capabilities))
     .addNode("advance", actionSubgraph(capabilities))
     .addNode("report", async (state, runtime) => report(await capabilitiesOf(capabilities), state, runtime))
@@ -32,6 +33,7 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addEdge("deploy", "report")
     .addEdge("rollback", "report")
     .addEdge("remove", "report")
+    .addEdge("restart", "report")
     .addEdge("control_rollout", "report")
     .addEdge("advance", "report")
     .addEdge("report", END)
@@ -41,7 +43,8 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
 
 export type ModelDeployerGraph = ReturnType<typeof createModelDeployerGraph>;
 
-type ActionNode = "register" | "promote" | "deploy" | "rollback" | "remove" | "control_rollout" | "advance";
+type ActionNode =
+  "register" | "promote" | "deploy" | "rollback" | "remove" | "restart" | "control_rollout" | "advance";
 
 function routeByAction(state: ModelDeployerStateValue): ActionNode | typeof END {
   const action = state.action_request?.action;

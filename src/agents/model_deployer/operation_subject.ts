@@ -20,6 +20,7 @@ export async function subjectOf(request: ActionRequest, database: Database): Pro
     case "rollback":
       return ofDeployment(request.current_deployment_id, database);
     case "remove":
+    case "restart":
       return ofDeployment(request.deployment_id, database);
     case "pause":
     case "resume":

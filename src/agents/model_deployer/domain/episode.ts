@@ -9,6 +9,7 @@ export const episodeSchema = z.strictObject({
     "promotion",
     "rollback",
     "removal",
+    "restart",
     "rollout_step",
     "rollout_control",
     "refusal",

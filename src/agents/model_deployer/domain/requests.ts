@@ -125,6 +125,14 @@ export const removalRequestSchema = z.strictObject({
 });
 export type RemovalRequest = z.infer<typeof removalRequestSchema>;
 
+/** Starts another server of one deployment in the place of the one that it has. */
+export const restartRequestSchema = z.strictObject({
+  action: z.literal("restart"),
+  deployment_id: idSchema,
+  restart_reason: reasonSchema,
+});
+export type RestartRequest = z.infer<typeof restartRequestSchema>;
+
 /** A control of a rollout that is open, or for `retry` of the endpoint's last one; named by itself or by its endpoint. */
 function rolloutControlSchema<A extends string>(action: A) {
   return z
@@ -169,6 +177,7 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
   deployRequestSchema,
   rollbackRequestSchema,
   removalRequestSchema,
+  restartRequestSchema,
   pauseRequestSchema,
   resumeRequestSchema,
   abortRequestSchema,
@@ -186,6 +195,7 @@ export const ASKED_ACTIONS = [
   "deploy",
   "rollback",
   "remove",
+  "restart",
   "pause",
   "resume",
   "abort",

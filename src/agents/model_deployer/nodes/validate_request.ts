@@ -109,6 +109,8 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
       return { action, current_deployment_id, rollback_reason };
     case "remove":
       return { action, deployment_id: state.deployment_id, removal_reason: state.removal_reason };
+    case "restart":
+      return { action, deployment_id: state.deployment_id, restart_reason: state.restart_reason };
     case "pause":
     case "resume":
     case "abort":
