@@ -2,6 +2,7 @@ import { AgentError } from "../agents/base/agent_error.ts";
 import type { Deployment, Endpoint } from "../agents/model_deployer/domain/entities.ts";
 import { secondsAfter } from "../agents/model_deployer/domain/planned_deployment.ts";
 import { isRolloutOpen, type Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import type { ServerObservation } from "../agents/model_deployer/ports.ts";
 import type { HeldLease, OpenOperation, OutboxBacklog } from "../database/repositories/overview.ts";
 import type { Observer } from "../observer.ts";
 import { rolloutThread } from "../worker/rollout_thread.ts";
@@ -124,14 +125,25 @@ async function serverView(
   { server }: Observer,
   { deployment_id, bento_tag, status, drain_due_at }: Deployment,
 ): Promise<EndpointStatus["servers"][number]> {
-  const state = await answered(async () => {
-    const observed = await server.observe(deployment_id, {
-      signal: AbortSignal.timeout(2 * OBSERVE_MS),
-      patience_ms: OBSERVE_MS,
-    });
-    return observed.state;
-  });
-  return { deployment_id, bento_tag, status, server: state ?? "unknown", warm_until: drain_due_at };
+  const signal = AbortSignal.timeout(2 * OBSERVE_MS);
+  const observed = await answered(() => server.observe(deployment_id, { signal, patience_ms: OBSERVE_MS }));
+  return {
+    deployment_id,
+    bento_tag,
+    status,
+    server: observed?.state ?? "unknown",
+    note: observed === null ? null : noteOn(observed),
+    warm_until: drain_due_at,
+  };
+}
+
+function noteOn(observed: ServerObservation): string | null {
+  if ("reason" in observed) return observed.reason;
+  if (observed.state !== "ready" || observed.predictions === undefined) return null;
+  const { threads, under_way, waiting, hung } = observed.predictions;
+  if (under_way < threads && hung === 0) return null;
+  const others = [...(waiting > 0 ? [`${waiting} waiting`] : []), ...(hung > 0 ? [`${hung} hung`] : [])];
+  return [`${under_way} of ${threads} busy`, ...others].join(", ");
 }
 
 async function routerState({ router }: Observer, endpoint: Endpoint): Promise<EndpointStatus["router"]> {

@@ -100,6 +100,8 @@ const serverViewSchema = z.strictObject({
   bento_tag: z.string(),
   status: deploymentStatusSchema,
   server: z.enum(["absent", "starting", "ready", "unresponsive", "failed", "unknown"]),
+  /** Why it does not answer, or how much it has to do; null where there is nothing to say. */
+  note: z.string().nullable(),
   warm_until: instantSchema.nullable(),
 });
 

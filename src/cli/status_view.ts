@@ -114,7 +114,8 @@ function serverLine(server: EndpointStatus["servers"][number], now: string, pain
   const mark = server.server === "ready" ? paint.green("●") : paint.yellow("○");
   const warm =
     server.warm_until === null ? "" : `, warm for ${duration(secondsBetween(now, server.warm_until))}`;
-  return `${label("server")}${mark} ${server.bento_tag} ${server.server}, ${server.status}${warm} ${paint.dim(server.deployment_id)}`;
+  const note = server.note === null ? "" : ` (${server.note})`;
+  return `${label("server")}${mark} ${server.bento_tag} ${server.server}${note}, ${server.status}${warm} ${paint.dim(server.deployment_id)}`;
 }
 
 function operationLine(operation: StatusReport["operations"][number], paint: Paint): string {
