@@ -1,7 +1,8 @@
 import type { ModelVersion, Stage } from "./domain/entities.ts";
 import type { StepOf } from "./domain/plan.ts";
 import { ConflictError, NotFoundError } from "./errors.ts";
-import { decideVersion, type Drift } from "./domain/reconciliation.ts";
+import type { Drift } from "./domain/reconciliation.ts";
+import { decideVersion } from "./domain/registry_drift.ts";
 import type { CallOptions, ModelRegistry, StageProjection } from "./ports.ts";
 import type { Database } from "./parts.ts";
 

@@ -63,7 +63,7 @@ test.each([
 ])("an unknown action is named, with those that there are: %s", (deployment_action) => {
   const error = refusalOf({ ...promote, deployment_action });
   expect(error.code).toBe("invalid_deployment_action");
-  expect(error.message).toContain("one of register, promote, deploy, rollback, remove, pause");
+  expect(error.message).toContain("one of register, promote, deploy, rollback, remove, restart, pause");
 });
 
 test.each<[string, Record<string, unknown>, RegExp]>([

@@ -73,7 +73,7 @@ function idempotencyKey(state: ParsedRequestState): string | null {
 }
 
 function assemble(action: Action, state: ParsedRequestState): Record<string, unknown> {
-  const { model_version_id, target_stage, current_deployment_id, rollback_reason } = state;
+  const { model_version_id, target_stage, current_deployment_id, rollback_reason, deployment_id } = state;
   switch (action) {
     case "register":
       return {
@@ -88,9 +88,7 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
       };
     case "promote":
       return {
-        action,
-        model_version_id,
-        target_stage,
+        ...{ action, model_version_id, target_stage },
         current_stage: state.current_stage ?? null,
         promotion_reason: state.promotion_reason ?? defaults.promotion_reason,
       };
@@ -108,9 +106,9 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
     case "rollback":
       return { action, current_deployment_id, rollback_reason };
     case "remove":
-      return { action, deployment_id: state.deployment_id, removal_reason: state.removal_reason };
+      return { action, deployment_id, removal_reason: state.removal_reason };
     case "restart":
-      return { action, deployment_id: state.deployment_id, restart_reason: state.restart_reason };
+      return { action, deployment_id, restart_reason: state.restart_reason };
     case "pause":
     case "resume":
     case "abort":
