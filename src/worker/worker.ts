@@ -170,7 +170,8 @@ export class Worker {
   ): Promise<void> {
     await this.#attempt("unfinished operations", async () => {
       const { operations } = this.#capabilities.parts.database;
-      const free = RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name) && !isRound(name)).length;
+      const free =
+        RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name) && !isRound(name)).length;
       if (free <= 0) return;
       for (const operation of await operations.takeUnfinished(free)) {
         await wait(this.#startBeside(operation.operation_id, () => this.#resume(operation)));
@@ -195,7 +196,8 @@ export class Worker {
     this.#reconciledAt = performance.now();
     this.#rounds += 1;
     return this.#startBeside(`${ROUND} ${this.#rounds}`, async () => {
-      this.#report.reconciliation = await within(REPAIR_MS, (signal) => reconciler.reconcileSome({ signal }));
+      const report = await within(REPAIR_MS, (signal) => reconciler.reconcileSome({ signal }));
+      this.#report.reconciliation = report;
     });
   }
 
