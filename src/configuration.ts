@@ -149,11 +149,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     },
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
     retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
-    liveness: {
-      production: values.MODEL_DEPLOYER_LIVENESS_PRODUCTION,
-      staging: values.MODEL_DEPLOYER_LIVENESS_STAGING,
-      shadow: values.MODEL_DEPLOYER_LIVENESS_SHADOW,
-    },
+    liveness: livenessOf(values),
     reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
     serving: {
       predictionSeconds: values.MODEL_DEPLOYER_PREDICTION_SECONDS,
@@ -161,6 +157,14 @@ export function readConfiguration(environment: Record<string, string | undefined
       bodySeconds: values.MODEL_DEPLOYER_BODY_SECONDS,
     },
     logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
+  };
+}
+
+function livenessOf(values: z.infer<typeof environmentSchema>): Configuration["liveness"] {
+  return {
+    production: values.MODEL_DEPLOYER_LIVENESS_PRODUCTION,
+    staging: values.MODEL_DEPLOYER_LIVENESS_STAGING,
+    shadow: values.MODEL_DEPLOYER_LIVENESS_SHADOW,
   };
 }
 
