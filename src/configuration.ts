@@ -21,6 +21,8 @@ const url = (protocols: string[]) =>
       `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
     );
 
+const MEGABYTE = 1024 * 1024;
+
 const environmentSchema = z.object({
   DATABASE_URL: url(["postgres:", "postgresql:"]).optional(),
   REDIS_URL: url(["redis:", "rediss:"]).optional(),
@@ -58,6 +60,8 @@ const environmentSchema = z.object({
   MODEL_DEPLOYER_LIVENESS_PRODUCTION: livenessPolicy(STANDARD_LIVENESS.production),
   MODEL_DEPLOYER_LIVENESS_STAGING: livenessPolicy(STANDARD_LIVENESS.staging),
   MODEL_DEPLOYER_LIVENESS_SHADOW: livenessPolicy(STANDARD_LIVENESS.shadow),
+  MODEL_DEPLOYER_RESERVE_MB: z.coerce.number().int().min(0).max(10_240).default(16),
+  MODEL_DEPLOYER_LOW_DISK_MB: z.coerce.number().int().min(0).max(10_485_760).default(1024),
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
 
@@ -107,6 +111,10 @@ export interface Configuration {
   logs: LogBounds;
   /** By stage, after how many misses a server that has a process counts as dead. */
   liveness: Record<ServedStage, LivenessPolicy>;
+  /** Kept in the home for rollbacks while the disk is full; 0 keeps nothing. */
+  reserveBytes: number;
+  /** `doctor`, `status` and the worker warn of a disk with less room than this. */
+  lowDiskBytes: number;
 }
 
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
@@ -157,6 +165,8 @@ export function readConfiguration(environment: Record<string, string | undefined
       bodySeconds: values.MODEL_DEPLOYER_BODY_SECONDS,
     },
     logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
+    reserveBytes: values.MODEL_DEPLOYER_RESERVE_MB * MEGABYTE,
+    lowDiskBytes: values.MODEL_DEPLOYER_LOW_DISK_MB * MEGABYTE,
   };
 }
 

@@ -8,6 +8,7 @@ import { SupabaseEpisodicMemory } from "./memory/episodic_memory.ts";
 import { createMemoryClient } from "./memory/supabase_client.ts";
 import { BentoMLServer } from "./mlops/bentoml/server.ts";
 import { EnvoyRouter } from "./mlops/envoy/envoy_router.ts";
+import { roomOf, shortages } from "./platform/disk_room.ts";
 import { startLocalServices } from "./platform/local_services.ts";
 
 export interface Observer {
@@ -15,6 +16,8 @@ export interface Observer {
   server: Pick<ModelServer, "observe">;
   router: Pick<TrafficRouter, "observe">;
   episodicMemory: Pick<EpisodicMemory, "recent">;
+  /** Sentences about disks that are nearly full. */
+  shortages(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -27,7 +30,7 @@ export async function openObserver(
   configuration: Configuration,
   options: { onProgress?: (line: string) => void } = {},
 ): Promise<Observer> {
-  const { home, cache, supabaseUrl, supabaseKey } = configuration;
+  const { home, cache, lowDiskBytes, supabaseUrl, supabaseKey } = configuration;
   const databaseUrl = configuration.databaseUrl ?? (await embeddedPostgres(configuration, options));
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
   const database = createDatabase({ url: databaseUrl, holder, pool: { maximumConnections: 4 } });
@@ -48,6 +51,7 @@ export async function openObserver(
     }),
     router: new EnvoyRouter({ home, envoyPath: "envoy" }),
     episodicMemory: new SupabaseEpisodicMemory(memory),
+    shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),
     close: async () => {
       await memory.close();
       await database.close();

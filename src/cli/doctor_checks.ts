@@ -1,9 +1,11 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Redis } from "ioredis";
 import { request } from "undici";
 import { AgentError } from "../agents/base/agent_error.ts";
 import type { Configuration } from "../configuration.ts";
+import { DiskReserve } from "../platform/disk_reserve.ts";
+import { megabytes, roomOf, shortages } from "../platform/disk_room.ts";
 import { findLocalServices } from "../platform/local_services.ts";
 import { findToolsEnvironment } from "../platform/python_environment.ts";
 import { inspectPython } from "../platform/python_interpreter.ts";
@@ -24,6 +26,7 @@ export async function checkAll(
     const checks = await Promise.all([
       node,
       check("home", () => checkHome(configuration.home)),
+      check("disk", () => checkDisk(configuration)),
       check("python", checkPython),
       check("tools", () => checkTools(configuration)),
       ...checkDatabase(configuration, local),
@@ -63,6 +66,18 @@ async function checkHome(home: string): Promise<Finding> {
   if (exists) return down(`${home} is not writable`, "give it to this user, or set MODEL_DEPLOYER_HOME");
   if (await canWrite(dirname(home))) return fine(`${home} does not exist yet and will be made`);
   return down(`${home} cannot be made`, "set MODEL_DEPLOYER_HOME to a folder that can");
+}
+
+async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configuration): Promise<Finding> {
+  const rooms = await roomOf([home, cache]);
+  const kept = await stat(new DiskReserve(home, reserveBytes).path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  const found = `${rooms.map((one) => `${megabytes(one.free_bytes)} MB free at ${one.path}`).join(", ")}`;
+  const [shortage] = shortages(rooms, lowDiskBytes);
+  if (shortage !== undefined) return weak(found, shortage);
+  return fine(`${found}; ${megabytes(kept)} MB are kept for rollbacks`);
 }
 
 async function checkPython(): Promise<Finding> {

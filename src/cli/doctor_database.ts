@@ -9,6 +9,7 @@ import type { StoredEndpointFacts } from "../agents/model_deployer/store_ports.t
 import type { Configuration } from "../configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { countMissing } from "../database/migrate.ts";
+import { toAgentError } from "../database/sqlstate.ts";
 import type { findLocalServices } from "../platform/local_services.ts";
 import { BentoMLServer } from "../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
@@ -26,7 +27,9 @@ export function checkDatabase(
 ): Promise<Check>[] {
   const url = configuration.databaseUrl ?? local.databaseUrl;
   if (url === undefined) return [check("postgres", () => Promise.resolve(notStarted("Postgres")))];
+  const server = check("postgres", () => checkServer(url));
   const looked = (look: (database: DeployerDatabase) => Promise<Finding>) => async () => {
+    if ((await server).state === "down") return weak("not looked at", "see postgres");
     const pool = { maximumConnections: 1, connectionTimeoutMs: 4000, statementTimeoutMs: 4000 };
     const database = createDatabase({ url, holder: `doctor:${randomUUID()}`, pool });
     try {
@@ -36,7 +39,7 @@ export function checkDatabase(
     }
   };
   return [
-    check("postgres", () => checkServer(url)),
+    server,
     check("rights", looked(checkRights)),
     check("worker", looked(checkWorker)),
     check("operations", looked(checkOperations)),
@@ -56,6 +59,8 @@ async function asked<T>(url: string, ask: (client: pg.Client) => Promise<T>): Pr
   try {
     await client.connect();
     return await ask(client);
+  } catch (error) {
+    throw toAgentError(error);
   } finally {
     await client.end();
   }

@@ -31,6 +31,7 @@ const byErrorCode: Readonly<Record<string, ExitCode>> = {
   idempotency_key_reused: exitCodes.conflict,
   service_unavailable: exitCodes.unavailable,
   service_refused: exitCodes.unavailable,
+  disk_full: exitCodes.unavailable,
   deadline_exceeded: exitCodes.in_progress,
   endpoint_creation_failed: exitCodes.failed,
   server_not_ready: exitCodes.failed,

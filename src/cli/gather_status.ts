@@ -15,12 +15,13 @@ const LATE_SECONDS = 60;
 /** Everything that status shows, of one endpoint or of all. */
 export async function gatherStatus(observer: Observer, endpointName: string | null): Promise<StatusReport> {
   const { database } = observer;
-  const [now, all, leases, operations, outbox] = await Promise.all([
+  const [now, all, leases, operations, outbox, shortages] = await Promise.all([
     database.clock.now(),
     database.endpoints.list(),
     database.overview.leases(),
     database.overview.openOperations(),
     database.overview.outbox(),
+    observer.shortages(),
   ]);
   const chosen = all.filter((one) => endpointName === null || one.endpoint_name === endpointName);
   const endpoints = await Promise.all(
@@ -31,7 +32,7 @@ export async function gatherStatus(observer: Observer, endpointName: string | nu
     now,
     endpoints,
     operations: operations.filter((one) => !names.has(one.lease_name)),
-    degraded: [...endpoints.flatMap(degradedOf), ...lateOutbox(outbox, now)],
+    degraded: [...endpoints.flatMap(degradedOf), ...lateOutbox(outbox, now), ...shortages],
   };
 }
 

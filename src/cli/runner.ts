@@ -5,6 +5,7 @@ import { AgentError } from "../agents/base/agent_error.ts";
 import { untilAborted } from "../agents/base/deadline.ts";
 import type { ModelDeployer, ModelDeployerOptions } from "../agents/model_deployer/create_model_deployer.ts";
 import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
+import { typedFileError } from "../agents/model_deployer/file_errors.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import type { Observer } from "../observer.ts";
 import { errorLines, errorView } from "./error_view.ts";
@@ -165,7 +166,7 @@ export async function runCommand(
     else terminal.out(outcome.lines(terminal.paint, terminal.columns));
     return outcome.code;
   } catch (thrown) {
-    const error = unlessInterrupted(thrown, invocation.signal);
+    const error = unlessInterrupted(typedFileError(thrown), invocation.signal);
     const code = exitCodeOf(error);
     const view = errorView(error);
     if (terminal.json) printJson(terminal, { command, error: view, exit_code: code });

@@ -5,7 +5,6 @@ import { createCheckpoints } from "../pipeline/checkpoints.ts";
 import { type ExitCode, exitCodes } from "./exit_codes.ts";
 import type { Execute } from "./program.ts";
 import type { Invocation } from "./runner.ts";
-import { RepeatedProblems } from "../worker/repeated_problems.ts";
 import { eventsOf, type WorkerEvent } from "./worker_log.ts";
 
 type Log = (event: WorkerEvent) => void;
@@ -48,10 +47,9 @@ async function work(invocation: Invocation, deployer: ModelDeployer, idleMs: num
   const log = logTo(invocation);
   log({ level: "info", event: "started", message: `the worker begins, process ${process.pid}` });
   const observed = await deployer.observeWorker();
-  const repeated = new RepeatedProblems();
   const onTick = (report: Parameters<typeof eventsOf>[0]) => {
     observed.onTick(report);
-    for (const event of eventsOf(report, repeated)) log(event);
+    for (const event of eventsOf(report)) log(event);
   };
   await deployer.worker.run({ signal, idleMs, onTick });
   await observed.close();

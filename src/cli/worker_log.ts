@@ -1,20 +1,24 @@
-import type { RepeatedProblems } from "../worker/repeated_problems.ts";
 import type { TickReport } from "../worker/worker.ts";
 
 /** One thing that a worker did or met. */
 export interface WorkerEvent {
   level: "info" | "warn";
-  event: "started" | "rollout" | "resumed" | "drained" | "drift" | "checkpoints" | "problem" | "stopped";
+  event:
+    | "started"
+    | "rollout"
+    | "resumed"
+    | "drained"
+    | "drift"
+    | "checkpoints"
+    | "problem"
+    | "recovered"
+    | "stopped";
   message: string;
   [field: string]: string;
 }
 
 /** What is worth a line in a round's report; a look that held is not. */
-/** `repeated` keeps a problem of each round from being a line of each round. */
-export function eventsOf(
-  { rollouts, resumed, drained, reconciliation, problems }: TickReport,
-  repeated: RepeatedProblems,
-): WorkerEvent[] {
+export function eventsOf({ rollouts, resumed, drained, reconciliation, told }: TickReport): WorkerEvent[] {
   return [
     ...rollouts
       .filter((one) => one.advance === "move")
@@ -44,8 +48,7 @@ export function eventsOf(
       subject,
       outcome,
     })),
-    ...repeated
-      .worthALine(problems)
-      .map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
+    ...told.problems.map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
+    ...told.recovered.map((message) => ({ level: "info" as const, event: "recovered" as const, message })),
   ];
 }

@@ -18,7 +18,7 @@ import type {
   ShadowEvidenceStore,
 } from "../agents/model_deployer/store_ports.ts";
 import { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
-import { createPool, Database, type PoolOptions } from "./pool.ts";
+import { Database, type PoolOptions } from "./pool.ts";
 import { APP_ROLE, readRights, type Rights } from "./rights.ts";
 import { PostgresApprovals } from "./repositories/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
@@ -80,10 +80,13 @@ export function createDatabase(options: {
   url: string;
   holder: string;
   pool?: PoolOptions;
+  /** Makes room on the server's disk, where that is the home's; true when there may be some now. */
+  makeRoom?: (() => boolean) | undefined;
 }): DeployerDatabase {
-  const database = new Database(createPool(options.url, { ...options.pool, role: APP_ROLE }));
+  const { url, pool, makeRoom } = options;
+  const database = new Database(url, { ...pool, role: APP_ROLE, ...(makeRoom && { makeRoom }) });
   // Connects only where somebody administers.
-  const owner = new Database(createPool(options.url, { ...options.pool, maximumConnections: 1 }));
+  const owner = new Database(options.url, { ...options.pool, maximumConnections: 1 });
   return {
     journal: new OperationsJournal(database),
     operations: new PostgresOperationReader(database),
@@ -113,6 +116,6 @@ export function createDatabase(options: {
   };
 }
 
-export { createPool, Database, type PoolOptions } from "./pool.ts";
+export { Database, type PoolOptions } from "./pool.ts";
 export { migrate, type InstallationKind, type MigrationResult } from "./migrate.ts";
 export type { Rights } from "./rights.ts";

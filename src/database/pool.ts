@@ -8,7 +8,9 @@ import {
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
 import { Circuit } from "../platform/circuit.ts";
-import { isRepeatable, toAgentError } from "./sqlstate.ts";
+import { queryAfter, settingsStatement } from "./preceded_query.ts";
+import { types } from "./value_types.ts";
+import { isDiskFull, isRepeatable, toAgentError } from "./sqlstate.ts";
 
 export interface PoolOptions {
   maximumConnections?: number;
@@ -16,45 +18,32 @@ export interface PoolOptions {
   /** How long the server may work at one statement. */
   statementTimeoutMs?: number;
   applicationName?: string;
+}
+
+export interface DatabaseOptions extends PoolOptions {
   /** Works as this role where there is one and the user belongs to it; else, and unless told, as the user. */
   role?: string;
+  /** Called when the server's disk is full; true when there may be room now. Only for a server whose disk is this one. */
+  makeRoom?: () => boolean;
 }
 
-const TIMESTAMPTZ = 1184;
-const NUMBERS = new Set([20, 1700]);
+const STATEMENT_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 60_000;
 
-/** `2026-01-02 03:04:05.678901+00` as ISO 8601, microseconds kept so that an instant read is the instant stored. */
-function isoInstant(text: string): string {
-  const parts = /^(\S+) (\S+?)([+-]\d\d)(?::?(\d\d))?$/.exec(text);
-  if (parts === null) return text;
-  const [, date, time, hours, minutes] = parts;
-  return hours === "+00" ? `${date}T${time}Z` : `${date}T${time}${hours}:${minutes ?? "00"}`;
-}
-
-/** Instants as ISO text; bigint and numeric as numbers, since ours stay below 2^53. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid: number, format?: "text" | "binary") => {
-    if (format !== "binary" && oid === TIMESTAMPTZ) return isoInstant;
-    if (format !== "binary" && NUMBERS.has(oid)) return Number;
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- pg types its parsers as any
-    return format === "binary" ? pg.types.getTypeParser(oid, "binary") : pg.types.getTypeParser(oid);
-  },
-};
-
-/** @throws ConfigurationError when the URL is no Postgres URL; the message never shows it, for it holds a password. */
+/**
+ * Connections on which nothing is set: a pooler refuses settings at the start, and hands the session to others.
+ * @throws ConfigurationError when the URL is no Postgres URL; the message never shows it, for it holds a password.
+ */
 export function createPool(databaseUrl: string, options: PoolOptions = {}): pg.Pool {
   if (!/^postgres(ql)?:\/\//.test(databaseUrl)) {
     throw new ConfigurationError("DATABASE_URL must begin with postgresql://");
   }
-  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: options.maximumConnections ?? 10,
     connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
-    statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: 60_000,
     // A server that went silent: the client gives up a little after the server should have.
-    query_timeout: statementTimeoutMs + 2_000,
+    query_timeout: (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + 2_000,
     keepAlive: true,
     application_name: options.applicationName ?? "model-deployer",
     types,
@@ -64,16 +53,8 @@ export function createPool(databaseUrl: string, options: PoolOptions = {}): pg.P
   pool.on("error", () => undefined);
   pool.on("connect", (client) => {
     client.on("error", () => undefined);
-    if (options.role !== undefined) takeRole(client, options.role);
   });
   return pool;
-}
-
-/** Goes to the server before whatever the connection was opened for. One that is cut off then fails with that. */
-function takeRole(client: pg.PoolClient, role: string): void {
-  const statement = `select set_config('role', rolname, false) from pg_roles
-    where rolname = $1 and pg_has_role(session_user, oid, 'member')`;
-  client.query(statement, [role]).catch(() => undefined);
 }
 
 /** Where a statement runs: in a transaction or on its own. */
@@ -94,18 +75,29 @@ const RETRY_BASE_MS = 20;
 
 export class Database implements Queries {
   readonly #pool: pg.Pool;
+  readonly #settings: string;
+  readonly #makeRoom: () => boolean;
   readonly #circuit = new Circuit({ service: "postgres", halfOpenAfterMs: 500, isOutage: isSilent });
   readonly #reconnect = retry(handleWhen(isRefused), {
     maxAttempts: CONNECTION_TRIES - 1,
     backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 50, maxDelay: 400 }),
   });
 
-  constructor(pool: pg.Pool) {
-    this.#pool = pool;
+  /** @throws ConfigurationError when the URL is no Postgres URL */
+  constructor(databaseUrl: string, options: DatabaseOptions = {}) {
+    this.#pool = createPool(databaseUrl, options);
+    this.#makeRoom = options.makeRoom ?? (() => false);
+    this.#settings = settingsStatement({
+      statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      role: options.role,
+    });
   }
 
   async query<T>(row: z.ZodType<T>, sql: string, values: readonly unknown[] = []): Promise<T[]> {
-    return this.#withClient((session) => runOn(session, row, sql, values));
+    return this.#whereIsRoom(() =>
+      this.#withClient((session) => runOn(session, [this.#settings], row, sql, values)),
+    );
   }
 
   /**
@@ -115,10 +107,23 @@ export class Database implements Queries {
   async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#withClient((session) => runTransaction(session, work));
+        return await this.#withClient((session) => runTransaction(session, ["begin", this.#settings], work));
       } catch (error) {
-        if (attempt >= ATTEMPTS || !(error instanceof Error && isRepeatable(error.cause))) throw error;
+        const cause = error instanceof Error ? error.cause : null;
+        if (attempt >= ATTEMPTS || !(isRepeatable(cause) || (isDiskFull(cause) && this.#makeRoom())))
+          throw error;
         await pause(Math.random() * RETRY_BASE_MS * 2 ** attempt);
+      }
+    }
+  }
+
+  /** What met a full disk was taken back whole, and is tried once more for each piece of room that can be made. */
+  async #whereIsRoom<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof Error && isDiskFull(error.cause) && this.#makeRoom())) throw error;
       }
     }
   }
@@ -204,11 +209,16 @@ function isRefused(error: unknown): boolean {
 
 async function runOn<T>(
   { client }: Session,
+  before: readonly string[],
   row: z.ZodType<T>,
   sql: string,
   values: readonly unknown[],
 ): Promise<T[]> {
-  const result = await client.query<Record<string, unknown>>(sql, [...values]).catch((error: unknown) => {
+  const query =
+    before.length > 0
+      ? queryAfter(client, before, sql, values)
+      : client.query<Record<string, unknown>>(sql, [...values]);
+  const result = await query.catch((error: unknown) => {
     throw toAgentError(error);
   });
   // A text of several statements, which only migrations are, yields a list of results that nobody reads.
@@ -221,11 +231,22 @@ async function runOn<T>(
   );
 }
 
-async function runTransaction<T>(session: Session, work: (tx: Queries) => Promise<T>): Promise<T> {
+/** Begins with the first statement, in the same message; where there is none, there is nothing to commit. */
+async function runTransaction<T>(
+  session: Session,
+  opening: readonly string[],
+  work: (tx: Queries) => Promise<T>,
+): Promise<T> {
   const { client } = session;
-  await client.query("begin");
+  let before = opening;
+  const query: Queries["query"] = (row, sql, values = []) => {
+    const first = before;
+    before = [];
+    return runOn(session, first, row, sql, values);
+  };
   try {
-    const result = await work({ query: (row, sql, values = []) => runOn(session, row, sql, values) });
+    const result = await work({ query });
+    if (before.length > 0) return result;
     const { command } = await client.query("commit");
     if (command === "COMMIT") return result;
   } catch (error) {

@@ -1,6 +1,8 @@
 import pg from "pg";
 import { AgentError } from "../agents/base/agent_error.ts";
+import { diskFull } from "../agents/model_deployer/file_errors.ts";
 import {
+  ConfigurationError,
   ConflictError,
   InvalidApprovalError,
   InvalidPromotionPathError,
@@ -18,6 +20,12 @@ const REPEATABLE = new Set(["40001", "40P01"]);
  * work, not that the statement was wrong: connection, resources, operator intervention, a cancelled statement.
  */
 const UNAVAILABLE = /^(08|53|57|58|XX)/;
+
+const DISK_FULL = "53100";
+
+export function isDiskFull(error: unknown): boolean {
+  return sqlState(error) === DISK_FULL;
+}
 
 export function isRepeatable(error: unknown): boolean {
   const state = sqlState(error);
@@ -55,9 +63,21 @@ function fromTrigger(error: pg.DatabaseError): AgentError | null {
   }
 }
 
+/** A pooler that answers in Postgres' place; https://www.pgbouncer.org/config.html#ignore_startup_parameters */
+const REFUSED_PARAMETER = /unsupported startup parameter(?: in options)?: (\S+)/;
+
 function fromState(error: pg.DatabaseError): AgentError {
   const state = error.code ?? "";
   const options = { cause: error, details: factsOf(error) };
+  const parameter = REFUSED_PARAMETER.exec(error.message)?.[1];
+  if (parameter !== undefined) {
+    const wayOut = "take it out of the address and set it for the role instead: alter role ... set ...";
+    return new ConfigurationError(
+      `The pooler before Postgres refuses ${parameter} of DATABASE_URL: ${wayOut}`,
+      options,
+    );
+  }
+  if (state === DISK_FULL) return diskFull("Postgres' data", options);
   if (UNAVAILABLE.test(state)) {
     return new ServiceUnavailableError("postgres", `Postgres could not answer: ${error.message}`, options);
   }

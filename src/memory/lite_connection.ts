@@ -109,9 +109,10 @@ class PooledPostgresConnection extends base {
   ): Promise<T> {
     if (options?.transaction !== undefined) return work(options.transaction);
     return this.kysely.transaction().execute(async (transaction) => {
+      // By transaction: behind a pooler the session is somebody else's too.
       await sql`
-        select set_config('role', rolname, true) from pg_roles
-        where rolname = 'service_role' and pg_has_role(oid, 'member')
+        select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true),
+          case when pg_has_role(to_regrole('service_role'), 'member') then set_config('role', 'service_role', true) end
       `.execute(transaction);
       return work(transaction);
     });
@@ -143,13 +144,14 @@ const parsers = new Map<number, unknown>([
   [builtIn.TIMESTAMPTZ, String],
 ]);
 
+const STATEMENT_TIMEOUT_MS = 5_000;
+
 function openPool(databaseUrl: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: 4,
     connectionTimeoutMillis: 2_000,
-    query_timeout: 5_000,
-    statement_timeout: 5_000,
+    query_timeout: STATEMENT_TIMEOUT_MS,
     idleTimeoutMillis: 10_000,
     application_name: "model_deployer_memory",
     types: { getTypeParser: (oid: number) => parsers.get(oid) ?? standardParser(oid) },

@@ -3,7 +3,6 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { ANSWERS, DEGRADED, PROGRESS } from "../agents/base/diagnostics.ts";
 import type { Figures } from "../database/repositories/figures.ts";
-import { RepeatedProblems } from "../worker/repeated_problems.ts";
 import type { TickReport } from "../worker/worker.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
 import { createWorkerMetrics } from "./metrics.ts";
@@ -53,11 +52,10 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
       const server = metrics === null ? null : await serveMetrics(metrics, metricsPort ?? 0, bindHost);
       const onDegraded = (told: unknown) => metrics?.degraded(partSchema.parse(told).part);
       subscribe(DEGRADED, onDegraded);
-      const repeated = new RepeatedProblems();
       return {
         onTick: (report) => {
           metrics?.record(report);
-          logTick(logger, report, repeated);
+          logTick(logger, report);
         },
         metricsUrl: server?.url ?? null,
         close: async () => {
@@ -95,12 +93,13 @@ export function logRuns(logger: Logger): () => void {
   };
 }
 
-function logTick(logger: Logger, report: TickReport, repeated: RepeatedProblems): void {
+function logTick(logger: Logger, report: TickReport): void {
   for (const { rollout_id, advance, reason } of report.rollouts) {
     logger.info({ rollout_id, advance }, `looked at a rollout: ${reason}`);
   }
   for (const { reason, ...resumption } of report.resumed) logger.info(resumption, reason);
   for (const finding of report.reconciliation?.findings ?? []) logger.warn({ ...finding }, "found drift");
   for (const deployment_id of report.drained) logger.info({ deployment_id }, "stopped a replaced server");
-  for (const problem of repeated.worthALine(report.problems)) logger.warn({}, problem);
+  for (const problem of report.told.problems) logger.warn({}, problem);
+  for (const recovered of report.told.recovered) logger.info({}, recovered);
 }

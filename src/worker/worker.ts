@@ -1,6 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AgentError } from "../agents/base/agent_error.ts";
-import { withoutCredentials } from "../agents/base/credentials.ts";
 import { inSpan } from "../agents/base/tracing.ts";
 import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
@@ -10,8 +8,11 @@ import type { ReconciliationReport } from "../agents/model_deployer/reconciliati
 import { type Resumption, resumeOperation } from "../agents/model_deployer/resume_operation.ts";
 import type { Operation } from "../agents/model_deployer/store_ports.ts";
 import { advanceRollout, type Looked } from "./advance_rollout.ts";
+import { Pauses } from "./pauses.ts";
 import { type Presence, tellPresence } from "./presence.ts";
 import { RolloutLooks } from "./rollout_looks.ts";
+import { sentenceOf } from "./sentence_of.ts";
+import { type ToldNow, ToldProblems } from "./told_problems.ts";
 
 export interface TickReport {
   /** What each due rollout came to. */
@@ -24,6 +25,8 @@ export interface TickReport {
   reconciliation: ReconciliationReport | null;
   /** Sentences about what could not be done and is tried again. */
   problems: string[];
+  /** What of the problems is worth a line: one that lasts comes once and then counted, and one that is gone once more. */
+  told: ToldNow;
 }
 
 export interface WorkerOptions {
@@ -41,6 +44,7 @@ const PATIENCE_MS = 1000;
 const COLLECTIONS = 50;
 /** How many operations are carried on at once beside the looks. */
 const RESUMES = 4;
+const ROOM_MS = 10_000;
 /** So long a look that failed is not tried again. */
 const RETRY_SECONDS = 2;
 /** What one rollout, operation, server or delivery may take; each has a signal of its own. */
@@ -63,13 +67,27 @@ export class Worker {
   readonly #looks: RolloutLooks;
   readonly #beside = new Map<string, Promise<void>>();
   /** What is done beside the looks, each one at a time. */
-  readonly #chores = new Map([["chores", () => this.#doChores()]]);
+  readonly #chores = new Map([
+    ["chores", () => this.#doChores()],
+    ["room on the disk", () => this.#seeToRoom()],
+  ]);
   #rounds = 0;
+  readonly #pauses = new Pauses();
+  readonly #told = new ToldProblems();
+  readonly #room: (() => Promise<string[]>) | null;
+  #roomSeenAt = -Infinity;
   #reconciledAt = performance.now();
   #report = emptyReport();
   #collectedUpTo = "";
 
-  constructor(capabilities: Capabilities, graph: ModelDeployerGraph, presence: Presence | null = null) {
+  /** @param room sees to the room on the disks, and says what is short of it */
+  constructor(
+    capabilities: Capabilities,
+    graph: ModelDeployerGraph,
+    presence: Presence | null = null,
+    room: (() => Promise<string[]>) | null = null,
+  ) {
+    this.#room = room;
     this.#capabilities = capabilities;
     this.#graph = graph;
     this.#presence = presence;
@@ -91,7 +109,7 @@ export class Worker {
         await this.#startResuming();
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
         void this.#startReconciling();
-        onTick?.(this.#takeReport());
+        onTick?.(this.#takeToldReport());
         await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
     } finally {
@@ -99,7 +117,7 @@ export class Worker {
       ended.abort();
       await present;
     }
-    onTick?.(this.#takeReport());
+    onTick?.(this.#takeToldReport());
   }
 
   /** One round over everything that is due, to its end. A part that fails is named and does not stop the others. */
@@ -109,7 +127,7 @@ export class Worker {
     await this.#startResuming((work) => work);
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);
     await this.#startReconciling();
-    return this.#takeReport();
+    return this.#takeToldReport();
   }
 
   async #lookAtRollouts(patienceMs: number): Promise<boolean> {
@@ -124,6 +142,11 @@ export class Worker {
     const report = this.#report;
     this.#report = emptyReport();
     return report;
+  }
+
+  #takeToldReport(): TickReport {
+    const report = this.#takeReport();
+    return { ...report, told: this.#told.tell(report.problems, performance.now()) };
   }
 
   async #attempt(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -174,16 +197,19 @@ export class Worker {
         RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name) && !isRound(name)).length;
       if (free <= 0) return;
       for (const operation of await operations.takeUnfinished(free)) {
-        await wait(this.#startBeside(operation.operation_id, () => this.#resume(operation)));
+        const { operation_id: id } = operation;
+        if (this.#pauses.isOver(id)) await wait(this.#startBeside(id, () => this.#resume(operation)));
       }
     });
   }
 
   async #resume({ operation_id }: Operation): Promise<void> {
     const capabilities = this.#capabilities;
+    this.#pauses.failed(operation_id);
     const resumed = await within(WORK_MS, (signal) =>
       resumeOperation(capabilities, operation_id, { signal }),
     );
+    this.#pauses.succeeded(operation_id);
     this.#report.resumed.push(resumed);
   }
 
@@ -199,6 +225,12 @@ export class Worker {
       const report = await within(REPAIR_MS, (signal) => reconciler.reconcileSome({ signal }));
       this.#report.reconciliation = report;
     });
+  }
+
+  async #seeToRoom(): Promise<void> {
+    if (this.#room === null || performance.now() - this.#roomSeenAt < ROOM_MS) return;
+    this.#roomSeenAt = performance.now();
+    this.#report.problems.push(...(await this.#room()));
   }
 
   async #doChores(): Promise<void> {
@@ -234,13 +266,14 @@ function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promi
 }
 
 function emptyReport(): TickReport {
-  return { rollouts: [], resumed: [], drained: [], reconciliation: null, problems: [] };
-}
-
-/** An error that nobody has typed tells its name, for its message alone may say little. */
-function sentenceOf(error: unknown): string {
-  if (error instanceof AgentError) return error.message;
-  return withoutCredentials(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  return {
+    rollouts: [],
+    resumed: [],
+    drained: [],
+    reconciliation: null,
+    problems: [],
+    told: { problems: [], recovered: [] },
+  };
 }
 
 function ignoreAbort(error: unknown): void {

@@ -38,7 +38,9 @@ export async function cli(
     openDeployer: async () => deployerOf(given),
     openObserver: async () => {
       const { server, router, episodicMemory } = given;
-      return { database: databaseOf(given), server, router, episodicMemory, close: async () => undefined };
+      const database = databaseOf(given);
+      const shortages = async () => [];
+      return { database, server, router, episodicMemory, shortages, close: async () => undefined };
     },
   });
   return { code, ...printed };

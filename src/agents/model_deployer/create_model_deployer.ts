@@ -18,6 +18,8 @@ import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import { startBoundingLogs } from "../../platform/bounded_log.ts";
 import { serviceRunDirectory } from "../../platform/local_service.ts";
+import { DiskReserve } from "../../platform/disk_reserve.ts";
+import { roomOf, shortages } from "../../platform/disk_room.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
 import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
 import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
@@ -92,17 +94,17 @@ export async function createModelDeployer(
     limitSeconds: configuration.limits.environmentSeconds,
     ...progress,
   });
-  const database = createDatabase({
-    url: addresses.databaseUrl,
-    holder: `${hostname()}:${process.pid}:${randomUUID()}`,
-  });
+  const reserve = new DiskReserve(configuration.home, configuration.reserveBytes);
+  await reserve.keep().catch(ignoreUnkept);
+  const makeRoom = () => reserve.release();
+  const database = openDatabase(configuration, addresses.databaseUrl, makeRoom);
   await database.migrate({ installation: options.installation ?? "standard" });
   const rights = await database.rights();
   if (rights.degraded !== null) options.onProgress?.(rights.degraded);
   const memory = await createMemories(configuration, addresses, options);
   const parts: Parts = {
     database,
-    ...createEngine(configuration, addresses, tools, options),
+    ...createEngine({ ...configuration, makeRoom }, addresses, tools, options),
     ...memory.ports,
   };
   const settings = settingsOf(configuration, await requester(configuration, database));
@@ -112,7 +114,7 @@ export async function createModelDeployer(
   return {
     agent: new ModelDeployerAgent(graph),
     graph,
-    worker: new Worker(capabilities, graph, database.workers),
+    worker: new Worker(capabilities, graph, database.workers, roomOfHome(configuration, reserve)),
     reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
     resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     parts,
@@ -128,6 +130,32 @@ export async function createModelDeployer(
       await database.close();
       await telemetry.close();
     },
+  };
+}
+
+/** An embedded server's disk is the home's; another one's is not ours to make room on. */
+function openDatabase(
+  { databaseUrl }: Configuration,
+  url: string,
+  makeRoom: () => boolean,
+): DeployerDatabase {
+  const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
+  return createDatabase({ url, holder, makeRoom: databaseUrl === null ? makeRoom : undefined });
+}
+
+/** Without it a rollback has no room of its own, which the worker tells; all else goes on. */
+function ignoreUnkept(error: unknown): void {
+  if (!(error instanceof Error && "code" in error)) throw error;
+}
+
+/** What the worker sees to: the reserve is made whole again, and a disk that fills up is told of in time. */
+function roomOfHome(
+  { home, cache, lowDiskBytes }: Configuration,
+  reserve: DiskReserve,
+): () => Promise<string[]> {
+  return async () => {
+    await reserve.keep();
+    return shortages(await roomOf([home, cache]), lowDiskBytes);
   };
 }
 
@@ -167,11 +195,12 @@ async function resolveAddresses(
 }
 
 function createEngine(
-  { home, cache, mlflowAuth, bindHost, limits, serving, logs }: Configuration,
+  configuration: Configuration & { makeRoom: () => boolean },
   { mlflowUrl }: ModelDeployer["addresses"],
   tools: ToolsEnvironment,
   { onProgress }: ModelDeployerOptions,
 ): Pick<Parts, "registry" | "packager" | "server" | "router" | "predictionLogs"> {
+  const { home, cache, mlflowAuth, bindHost, limits, serving, logs, makeRoom } = configuration;
   const client = new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) });
   const bentos = join(home, "bentoml");
   const server = new BentoMLServer({
@@ -198,6 +227,7 @@ function createEngine(
       envoyPath: tools.envoy,
       bindHost,
       predictionSeconds: serving.predictionSeconds,
+      makeRoom,
     }),
   };
 }

@@ -130,6 +130,12 @@ export class ServiceUnavailableError extends ModelDeployerError {
   }
 }
 
+/** Ends the step: a disk is full; `details.path` says where. The operation goes on once there is room. */
+export class DiskFullError extends ModelDeployerError {
+  readonly code = "disk_full";
+  readonly retryable = true;
+}
+
 /** Ends the step: a part answered, but refused or made no sense. */
 export class ServiceRefusedError extends ModelDeployerError {
   readonly code = "service_refused";

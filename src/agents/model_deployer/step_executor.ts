@@ -2,6 +2,7 @@ import { inSpan } from "../base/tracing.ts";
 import type { DeploymentOrchestrator } from "./deployment_orchestrator.ts";
 import type { Change } from "./domain/changes.ts";
 import type { Step } from "./domain/plan.ts";
+import { typedFileError } from "./file_errors.ts";
 import type { EndpointManager } from "./endpoint_manager.ts";
 import type { CallOptions } from "./ports.ts";
 import type { RegistryManager } from "./registry_manager.ts";
@@ -33,7 +34,11 @@ export class StepExecutor {
   }
 
   async execute(step: Step, options: CallOptions): Promise<StepOutcome> {
-    return inSpan(step.step, {}, () => this.#execute(step, options));
+    return inSpan(step.step, {}, () =>
+      this.#execute(step, options).catch((error: unknown) => {
+        throw typedFileError(error);
+      }),
+    );
   }
 
   async #execute(step: Step, options: CallOptions): Promise<StepOutcome> {

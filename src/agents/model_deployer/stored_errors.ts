@@ -35,6 +35,7 @@ const restorers: Readonly<Record<string, Restore>> = {
   artifact_rejected: (message, options) => new errors.ArtifactRejectedError(message, options),
   service_unavailable: (message, options) =>
     new errors.ServiceUnavailableError(serviceOf(options), message, options),
+  disk_full: (message, options) => new errors.DiskFullError(message, options),
   service_refused: (message, options) => new errors.ServiceRefusedError(serviceOf(options), message, options),
 };
 

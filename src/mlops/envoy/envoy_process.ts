@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
@@ -20,7 +20,7 @@ import {
   type EndpointFolder,
   type Listener,
 } from "./endpoint_folder.ts";
-import { GenerationFence, isMissing } from "./generation_fence.ts";
+import { type FenceFiles, GenerationFence, isMissing } from "./generation_fence.ts";
 import { toRouteFile } from "./route_config.ts";
 
 const processName = "envoy";
@@ -46,17 +46,17 @@ export async function lastComplaint(folder: EndpointFolder): Promise<string> {
  */
 export async function startEnvoy(
   folder: EndpointFolder,
-  { envoyPath, bindHost }: { envoyPath: string; bindHost: string },
+  { envoyPath, bindHost, files }: { envoyPath: string; bindHost: string; files: FenceFiles },
   signal: AbortSignal,
 ): Promise<Listener> {
-  const fence = new GenerationFence(folder);
+  const fence = new GenerationFence(folder, files);
   await mkdir(folder.root, { recursive: true, mode: 0o700 });
   await fence.prepare();
   const listener = await chooseListener(folder, fence, bindHost);
   await prepareSocketFolder(listener);
   const wasRunning = await isRunning(folder);
   if (!wasRunning) {
-    await writeStartFiles(folder, listener, fence);
+    await writeStartFiles(folder, listener, fence, files);
     await untilPortIsFree(folder, listener);
     await startProcess({
       name: processName,
@@ -85,6 +85,7 @@ async function writeStartFiles(
   folder: EndpointFolder,
   listener: Listener,
   fence: GenerationFence,
+  files: FenceFiles,
 ): Promise<void> {
   const nothing = {
     endpoint_name: folder.endpoint_name,
@@ -106,7 +107,7 @@ async function writeStartFiles(
     routes_file: folder.routes,
   });
   const fresh = `${folder.bootstrap}.${randomUUID()}`;
-  await writeFile(fresh, bootstrap, { mode: 0o600 });
+  await files.writeFile(fresh, bootstrap, { mode: 0o600, flag: "wx" });
   await rename(fresh, folder.bootstrap);
 }
 

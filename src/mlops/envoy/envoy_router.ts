@@ -11,7 +11,7 @@ import { EnvoyAdmin, envoyService } from "./admin.ts";
 import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
 import { isRunning, startEnvoy, stopEnvoy } from "./envoy_process.ts";
 import { readFigures } from "./figures.ts";
-import { GenerationFence } from "./generation_fence.ts";
+import { type FenceFiles, filesWithRoom, GenerationFence } from "./generation_fence.ts";
 import { assertEndpointName, checkRoute } from "./route_check.ts";
 import { changeTraffic } from "./traffic_change.ts";
 
@@ -24,6 +24,8 @@ export interface EnvoyRouterOptions {
   bindHost?: string;
   /** What servers take for one prediction at most; routes that are applied from now on wait a little longer. */
   predictionSeconds?: number;
+  /** Called when the disk is full; true when there may be room now. */
+  makeRoom?: () => boolean;
 }
 
 const EVERY_ADDRESS = "0.0.0.0";
@@ -37,16 +39,18 @@ const EVERY_ADDRESS = "0.0.0.0";
  */
 export class EnvoyRouter implements TrafficRouter {
   readonly #options: EnvoyRouterOptions;
+  readonly #files: FenceFiles;
   readonly #admins = new Map<string, EnvoyAdmin>();
 
   constructor(options: EnvoyRouterOptions) {
     this.#options = { ...options, home: resolve(options.home) };
+    this.#files = filesWithRoom(options.makeRoom ?? (() => false));
   }
 
   async open(endpointName: string, { signal }: CallOptions): Promise<{ endpoint_url: string }> {
     const folder = this.#folder(endpointName);
     const { bindHost = LOOPBACK, envoyPath } = this.#options;
-    const { host, port } = await startEnvoy(folder, { envoyPath, bindHost }, signal);
+    const { host, port } = await startEnvoy(folder, { envoyPath, bindHost, files: this.#files }, signal);
     return { endpoint_url: `http://${host === EVERY_ADDRESS ? LOOPBACK : host}:${port}` };
   }
 
@@ -55,7 +59,8 @@ export class EnvoyRouter implements TrafficRouter {
     checkRoute(envoyService, route, servers);
     const folder = this.#folder(route.endpoint_name);
     const admin = await this.#runningAdmin(folder);
-    return changeTraffic({ folder, admin, fence: new GenerationFence(folder), signal }, route, servers);
+    const fence = new GenerationFence(folder, this.#files);
+    return changeTraffic({ folder, admin, fence, signal }, route, servers);
   }
 
   async observe(endpointName: string, { signal }: CallOptions): Promise<Route | null> {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { isDiskFull, typedFileError } from "../../agents/model_deployer/file_errors.ts";
 
 /** Somebody has claimed a newer generation; nothing was published. Never leaves the adapter. */
 export interface Superseded {
@@ -37,6 +38,25 @@ const directFiles: FenceFiles = {
     unlinkSync(path);
   },
 };
+
+/**
+ * The same files where the disk may be full: each piece of room that `makeRoom` gives back is one more try.
+ * @throws DiskFullError once there is none
+ */
+export function filesWithRoom(makeRoom: () => boolean, files: FenceFiles = directFiles): FenceFiles {
+  const writeFile: FenceFiles["writeFile"] = async (path, content, options) => {
+    for (;;) {
+      try {
+        return await files.writeFile(path, content, options);
+      } catch (error) {
+        // What was half written is nobody else's only where the file was to be a new one.
+        if (isDiskFull(error) && options.flag === "wx") await files.unlink(path).catch(() => undefined);
+        if (!isDiskFull(error) || !makeRoom()) throw typedFileError(error, path);
+      }
+    }
+  };
+  return { ...files, writeFile };
+}
 
 export interface FenceFolders {
   /** One empty file for each claimed generation. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { ConfigurationError } from "../../../src/agents/model_deployer/errors.ts";
-import { createPool, Database, migrate } from "../../../src/database/index.ts";
+import { Database, migrate } from "../../../src/database/index.ts";
 import { createTestDatabase } from "../../support/databases.ts";
 import { createWorld } from "./support.ts";
 
@@ -18,7 +18,7 @@ async function emptyDatabase(): Promise<() => Database> {
     await created.drop();
   });
   return () => {
-    const database = new Database(createPool(url));
+    const database = new Database(url);
     opened.push(database);
     return database;
   };

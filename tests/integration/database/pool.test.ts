@@ -7,7 +7,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
-import { createDatabase, createPool, Database } from "../../../src/database/index.ts";
+import { createDatabase, Database } from "../../../src/database/index.ts";
 import type { PoolOptions } from "../../../src/database/pool.ts";
 import { Deadline } from "../../../src/agents/base/deadline.ts";
 import { FaultProxy } from "../../faults/fault_proxy.ts";
@@ -16,7 +16,7 @@ import { createWorld, type World } from "./support.ts";
 const anything = z.unknown();
 
 function open({ url }: Pick<World, "url">, options: PoolOptions = {}): Database {
-  const database = new Database(createPool(url, options));
+  const database = new Database(url, options);
   onTestFinished(() => database.close());
   return database;
 }

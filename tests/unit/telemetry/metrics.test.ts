@@ -37,6 +37,7 @@ const report = {
     unchecked: [],
   },
   problems: ["outbox: MLflow is away", "op_2: Postgres is away", "e2i_remission: no figures"],
+  told: { problems: [], recovered: [] },
 };
 
 test("Prometheus gets what the database says and what this worker did", async () => {

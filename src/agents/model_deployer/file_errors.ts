@@ -1,0 +1,47 @@
+import { AgentError } from "../base/agent_error.ts";
+import { DiskFullError, ServiceRefusedError, ServiceUnavailableError } from "./errors.ts";
+
+const FULL = /^(ENOSPC|EDQUOT)$/;
+const FORBIDDEN = /^(EACCES|EPERM|EROFS)$/;
+const TOO_MANY = /^(EMFILE|ENFILE)$/;
+
+/** Whether the disk, or the user's share of it, has no room for what was to be written. */
+export function isDiskFull(error: unknown): boolean {
+  return FULL.test(codeOf(error));
+}
+
+/**
+ * What an error of the file system means to whoever asked, with the way out; any other error is given back as it is.
+ * @param writing what was to be written, for an error that does not say so
+ */
+export function typedFileError(error: unknown, writing: string | null = null): unknown {
+  if (!(error instanceof Error) || error instanceof AgentError) return error;
+  const code = codeOf(error);
+  const path = "path" in error && typeof error.path === "string" ? error.path : writing;
+  const options = { cause: error, details: { path, system_code: code } };
+  const where = path ?? "a file";
+  if (FULL.test(code)) return diskFull(where, options);
+  if (FORBIDDEN.test(code)) {
+    const why = code === "EROFS" ? "its file system can only be read" : "this user may not";
+    const wayOut =
+      "give the folder to this user, or set MODEL_DEPLOYER_HOME or MODEL_DEPLOYER_CACHE to another";
+    return new ServiceRefusedError("files", `${where} cannot be written, for ${why}: ${wayOut}.`, options);
+  }
+  if (!TOO_MANY.test(code)) return error;
+  const message = `${where} cannot be opened, for too many files are open: raise the limit (ulimit -n).`;
+  return new ServiceUnavailableError("files", message, options);
+}
+
+/** @param where what could not be written, or whose disk it is */
+export function diskFull(
+  where: string,
+  options: { cause: unknown; details?: Record<string, unknown> },
+): DiskFullError {
+  const wayOut =
+    "free room there (logs, artifacts and bentos that are no longer needed), then repeat the request";
+  return new DiskFullError(`${where} cannot be written, for its disk is full: ${wayOut}.`, options);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}

@@ -1,0 +1,93 @@
+import { mkdirSync, statSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { DiskFullError } from "../../../src/agents/model_deployer/errors.ts";
+import { filesWithRoom, GenerationFence } from "../../../src/mlops/envoy/generation_fence.ts";
+import { DiskReserve } from "../../../src/platform/disk_reserve.ts";
+import { roomOf, shortages } from "../../../src/platform/disk_room.ts";
+import { mountSmallDisk, type SmallDisk } from "../../support/small_disk.ts";
+
+const MB = 1024 * 1024;
+const RESERVE_BYTES = 4 * MB;
+
+const probe = await mountSmallDisk(1);
+if (typeof probe === "string") process.stderr.write(`skipped: a disk that is really full: ${probe}\n`);
+else await probe.remove();
+
+describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
+  let disk: SmallDisk;
+  afterEach(() => disk.remove());
+
+  async function given(
+    megabytes = 16,
+  ): Promise<{ reserve: DiskReserve; fence: GenerationFence; target: string }> {
+    const mounted = await mountSmallDisk(megabytes);
+    if (typeof mounted === "string") return expect.fail(mounted);
+    disk = mounted;
+    const reserve = new DiskReserve(disk.path, RESERVE_BYTES);
+    const folders = { claims: join(disk.path, "claims"), pending: join(disk.path, "pending") };
+    const fence = new GenerationFence(
+      folders,
+      filesWithRoom(() => reserve.release()),
+    );
+    await fence.prepare();
+    return { reserve, fence, target: join(disk.path, "rds.json") };
+  }
+
+  it("takes a change of the route out of the reserve, whole, and makes the reserve again when there is room", async () => {
+    const { reserve, fence, target } = await given();
+    expect(await reserve.keep()).toBe(RESERVE_BYTES);
+    disk.fill();
+    const content = JSON.stringify({ weights: "x".repeat(20_000) });
+    expect(await fence.claim(1)).toEqual({ outcome: "claimed" });
+    expect(await fence.publish(1, target, content)).toEqual({ outcome: "published" });
+    expect(await readFile(target, "utf8")).toBe(content);
+    expect(statSync(reserve.path).size).toBeLessThan(RESERVE_BYTES);
+    expect(await reserve.keep()).toBeLessThan(RESERVE_BYTES);
+    await rm(join(disk.path, "filling"));
+    expect(await reserve.keep()).toBe(RESERVE_BYTES);
+  });
+
+  it("lasts for several changes while something else takes whatever becomes free", async () => {
+    const { reserve, fence, target } = await given();
+    await reserve.keep();
+    for (let generation = 1; generation <= 3; generation += 1) {
+      disk.fill();
+      await fence.claim(generation);
+      const content = `${generation}${"x".repeat(20_000)}`;
+      expect(await fence.publish(generation, target, content)).toEqual({ outcome: "published" });
+      expect(await readFile(target, "utf8")).toBe(content);
+    }
+  });
+
+  it("is a typed error with the path and the way out once nothing is left, and the former route stays", async () => {
+    const { fence, target } = await given();
+    await fence.claim(1);
+    await fence.publish(1, target, "before");
+    disk.fill();
+    const publish = fence.publish(1, target, "x".repeat(20_000));
+    await expect(publish).rejects.toThrow(DiskFullError);
+    await expect(publish).rejects.toMatchObject({ code: "disk_full", retryable: true });
+    await expect(publish).rejects.toThrow(
+      /pending\/1\.\S+ cannot be written, for its disk is full: free room there/,
+    );
+    expect(await readFile(target, "utf8")).toBe("before");
+  });
+
+  it("is warned of before it is full", async () => {
+    await given();
+    const home = join(disk.path, "home-that-does-not-exist-yet");
+    expect(shortages(await roomOf([home]), 15 * MB)).toEqual([]);
+    disk.fill();
+    const [sentence] = shortages(await roomOf([home, disk.path]), 15 * MB);
+    expect(sentence).toContain(`the disk of ${home} has 0 MB left; free some before it is full`);
+  });
+
+  it("keeps no reserve where that would fill it, and none where none is wanted", async () => {
+    await given(6);
+    mkdirSync(join(disk.path, "none"));
+    expect(await new DiskReserve(disk.path, RESERVE_BYTES).keep()).toBe(0);
+    expect(await new DiskReserve(join(disk.path, "none"), 0).keep()).toBe(0);
+  });
+});
