@@ -33,7 +33,7 @@ module.exports = {
       to: {
         path: core,
         pathNot: [
-          "^src/agents/model_deployer/(ports|store_ports|errors)\\.ts$",
+          "^src/agents/model_deployer/(ports|store_ports|errors|file_errors)\\.ts$",
           "^src/agents/base/(agent_error|deadline|tracing)\\.ts$",
           inside,
         ],
