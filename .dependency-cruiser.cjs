@@ -1,7 +1,7 @@
 /** Arrows point inwards: domain imports nothing, nodes import domain and ports, adapters import ports. */
 const inside = "^src/agents/model_deployer/domain/";
 const core = "^src/agents/(base|model_deployer)/";
-const wiring = "^src/agents/model_deployer/create_model_deployer\\.ts$";
+const wiring = "^src/agents/model_deployer/(create_model_deployer|create_engine)\\.ts$";
 const adapters = "^src/(database|memory|mlops|platform|worker|pipeline|cli)/";
 
 module.exports = {

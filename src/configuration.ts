@@ -143,13 +143,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     bindHost: values.MODEL_DEPLOYER_BIND_HOST,
     token: values.MODEL_DEPLOYER_TOKEN ?? null,
     effects: values.MODEL_DEPLOYER_EFFECTS,
-    telemetry: {
-      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
-      serviceName: values.OTEL_SERVICE_NAME,
-      logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
-      metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
-      bindHost: values.MODEL_DEPLOYER_BIND_HOST,
-    },
+    telemetry: telemetryOf(values),
     limits: {
       environmentSeconds: values.MODEL_DEPLOYER_ENVIRONMENT_SECONDS,
       buildSeconds: values.MODEL_DEPLOYER_BUILD_SECONDS,
@@ -167,6 +161,16 @@ export function readConfiguration(environment: Record<string, string | undefined
     logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
     reserveBytes: values.MODEL_DEPLOYER_RESERVE_MB * MEGABYTE,
     lowDiskBytes: values.MODEL_DEPLOYER_LOW_DISK_MB * MEGABYTE,
+  };
+}
+
+function telemetryOf(values: z.infer<typeof environmentSchema>): Configuration["telemetry"] {
+  return {
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+    serviceName: values.OTEL_SERVICE_NAME,
+    logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
+    metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
+    bindHost: values.MODEL_DEPLOYER_BIND_HOST,
   };
 }
 

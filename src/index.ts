@@ -65,4 +65,5 @@ export {
   type LazyModelDeployer,
 } from "./lazy_model_deployer.ts";
 export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
-export { Worker, type TickReport, type WorkerOptions } from "./worker/worker.ts";
+export type { TickReport } from "./worker/tick_report.ts";
+export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -1,4 +1,4 @@
-import type { TickReport } from "../worker/worker.ts";
+import type { TickReport } from "../worker/tick_report.ts";
 
 /** One thing that a worker did or met. */
 export interface WorkerEvent {

@@ -54,7 +54,7 @@ export function sentenceOfProgress({ doing, seconds, limit_seconds }: WorkProgre
 }
 
 /** Writes how far a work of this process is, in one step each time, and takes it away at the end. */
-export class ProgressFile {
+class ProgressFile {
   readonly #directory: string;
   readonly #name: string;
 

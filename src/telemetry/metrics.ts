@@ -1,6 +1,6 @@
 import type { Gauge } from "prom-client";
 import type { Figures } from "../database/repositories/figures.ts";
-import type { TickReport } from "../worker/worker.ts";
+import type { TickReport } from "../worker/tick_report.ts";
 
 export interface WorkerMetrics {
   /** What was seen of one tick. */

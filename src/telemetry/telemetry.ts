@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { ANSWERS, DEGRADED, PROGRESS } from "../agents/base/diagnostics.ts";
 import type { Figures } from "../database/repositories/figures.ts";
-import type { TickReport } from "../worker/worker.ts";
+import type { TickReport } from "../worker/tick_report.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";

@@ -4,30 +4,15 @@ import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import type { ReconciliationReport } from "../agents/model_deployer/reconciliation_report.ts";
-import { type Resumption, resumeOperation } from "../agents/model_deployer/resume_operation.ts";
+import { resumeOperation } from "../agents/model_deployer/resume_operation.ts";
 import type { Operation } from "../agents/model_deployer/store_ports.ts";
 import { advanceRollout, type Looked } from "./advance_rollout.ts";
 import { Pauses } from "./pauses.ts";
 import { type Presence, tellPresence } from "./presence.ts";
 import { RolloutLooks } from "./rollout_looks.ts";
 import { sentenceOf } from "./sentence_of.ts";
-import { type ToldNow, ToldProblems } from "./told_problems.ts";
-
-export interface TickReport {
-  /** What each due rollout came to. */
-  rollouts: Looked[];
-  /** Operations that were carried to their end, and to which. */
-  resumed: Resumption[];
-  /** Deployments whose server was stopped. */
-  drained: string[];
-  /** What differed from the database, and what became of it; null when nobody looked in this round. */
-  reconciliation: ReconciliationReport | null;
-  /** Sentences about what could not be done and is tried again. */
-  problems: string[];
-  /** What of the problems is worth a line: one that lasts comes once and then counted, and one that is gone once more. */
-  told: ToldNow;
-}
+import { emptyReport, type TickReport } from "./tick_report.ts";
+import { ToldProblems } from "./told_problems.ts";
 
 export interface WorkerOptions {
   /** Ends the worker after the tick that is under way. */
@@ -263,17 +248,6 @@ export class Worker {
 function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const deadline = new Deadline(ms);
   return deadline.cover(() => work(deadline.signal));
-}
-
-function emptyReport(): TickReport {
-  return {
-    rollouts: [],
-    resumed: [],
-    drained: [],
-    reconciliation: null,
-    problems: [],
-    told: { problems: [], recovered: [] },
-  };
 }
 
 function ignoreAbort(error: unknown): void {

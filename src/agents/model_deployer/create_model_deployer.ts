@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import type { BaseCheckpointSaver } from "@langchain/langgraph";
 import type { Configuration } from "../../configuration.ts";
 import { createDatabase, type DeployerDatabase, type InstallationKind } from "../../database/index.ts";
@@ -9,23 +8,18 @@ import { migrateMemory } from "../../memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../memory/procedural_memory.ts";
 import { createMemoryClient } from "../../memory/supabase_client.ts";
 import { RedisWorkingMemory } from "../../memory/working_memory.ts";
-import { BentoMLPackager } from "../../mlops/bentoml/packager.ts";
-import { BentoMLPredictionLogs } from "../../mlops/bentoml/prediction_logs.ts";
-import { BentoMLServer } from "../../mlops/bentoml/server.ts";
 import { routerRunDirectories } from "../../mlops/envoy/endpoint_folder.ts";
-import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
-import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
-import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import { startBoundingLogs } from "../../platform/bounded_log.ts";
 import { serviceRunDirectory } from "../../platform/local_service.ts";
 import { DiskReserve } from "../../platform/disk_reserve.ts";
 import { roomOf, shortages } from "../../platform/disk_room.ts";
 import { type LocalServices, startLocalServices } from "../../platform/local_services.ts";
-import { ensureToolsEnvironment, type ToolsEnvironment } from "../../platform/python_environment.ts";
+import { ensureToolsEnvironment } from "../../platform/python_environment.ts";
 import { createTelemetry, type Telemetry, type WorkerObservation } from "../../telemetry/telemetry.ts";
 import { Worker } from "../../worker/worker.ts";
 import { ModelDeployerAgent } from "./agent.ts";
 import { createCapabilities } from "./capabilities.ts";
+import { createEngine } from "./create_engine.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "./graph.ts";
 import type { Parts, Settings } from "./parts.ts";
 import type { CallOptions, Embedder, EpisodicMemory } from "./ports.ts";
@@ -104,7 +98,7 @@ export async function createModelDeployer(
   const memory = await createMemories(configuration, addresses, options);
   const parts: Parts = {
     database,
-    ...createEngine({ ...configuration, makeRoom }, addresses, tools, options),
+    ...createEngine({ ...configuration, makeRoom }, addresses.mlflowUrl, tools, options),
     ...memory.ports,
   };
   const settings = settingsOf(configuration, await requester(configuration, database));
@@ -191,44 +185,6 @@ async function resolveAddresses(
     databaseUrl: databaseUrl ?? local.databaseUrl ?? "",
     redisUrl: redisUrl ?? local.redisUrl ?? "",
     mlflowUrl: mlflowUrl ?? local.mlflowUrl ?? "",
-  };
-}
-
-function createEngine(
-  configuration: Configuration & { makeRoom: () => boolean },
-  { mlflowUrl }: ModelDeployer["addresses"],
-  tools: ToolsEnvironment,
-  { onProgress }: ModelDeployerOptions,
-): Pick<Parts, "registry" | "packager" | "server" | "router" | "predictionLogs"> {
-  const { home, cache, mlflowAuth, bindHost, limits, serving, logs, makeRoom } = configuration;
-  const client = new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) });
-  const bentos = join(home, "bentoml");
-  const server = new BentoMLServer({
-    home: bentos,
-    runDirectory: join(home, "run"),
-    cacheDirectory: cache,
-    uv: tools.uv,
-    environmentSeconds: limits.environmentSeconds,
-    startTimeoutMs: limits.startSeconds * 1000,
-    limits: { ...serving, logs },
-    ...(onProgress && { onProgress }),
-  });
-  return {
-    registry: new MLflowRegistry({ client, artifactDirectory: join(home, "artifacts") }),
-    packager: new BentoMLPackager({
-      home: bentos,
-      bentoml: tools.bentoml,
-      buildTimeoutMs: limits.buildSeconds * 1000,
-    }),
-    server,
-    predictionLogs: new BentoMLPredictionLogs(server),
-    router: new EnvoyRouter({
-      home,
-      envoyPath: tools.envoy,
-      bindHost,
-      predictionSeconds: serving.predictionSeconds,
-      makeRoom,
-    }),
   };
 }
 

@@ -15,7 +15,7 @@ import {
   promoteWithApproval,
   register,
 } from "../../support/given_deployer.ts";
-import type { TickReport } from "../../../src/worker/worker.ts";
+import type { TickReport } from "../../../src/worker/tick_report.ts";
 
 const threeSteps = {
   steps: [

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { createTestDeployer } from "../../../src/testing/index.ts";
-import { type TickReport, Worker } from "../../../src/worker/worker.ts";
+import type { TickReport } from "../../../src/worker/tick_report.ts";
+import { Worker } from "../../../src/worker/worker.ts";
 
 async function run(presence: { seen(): Promise<void>; ended(): Promise<void> }): Promise<TickReport[]> {
   const { capabilities, graph } = await createTestDeployer();
