@@ -1,5 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { readProcess } from "./process_table.ts";
@@ -51,34 +50,4 @@ async function isAlive({ pid, start_time }: WorkProgress): Promise<boolean> {
 /** `installing 45 of 123 packages, 80 s of at most 3600 s` */
 export function sentenceOfProgress({ doing, seconds, limit_seconds }: WorkProgress): string {
   return `${doing}, ${Math.round(seconds)} s of at most ${limit_seconds} s`;
-}
-
-/** Writes how far a work of this process is, in one step each time, and takes it away at the end. */
-class ProgressFile {
-  readonly #directory: string;
-  readonly #name: string;
-
-  constructor(directory: string, name: string) {
-    this.#directory = directory;
-    this.#name = name;
-  }
-
-  async write(said: Pick<WorkProgress, "what" | "doing" | "seconds" | "limit_seconds">): Promise<void> {
-    const self = await readProcess(process.pid);
-    const progress: WorkProgress = {
-      state: "running",
-      ...said,
-      pid: process.pid,
-      start_time: self?.start_time ?? "",
-      last_lines: [],
-    };
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const scratch = join(this.#directory, `.${randomUUID()}.tmp`);
-    await writeFile(scratch, JSON.stringify(progress), { mode: 0o600 });
-    await rename(scratch, join(this.#directory, `${this.#name}${suffix}`));
-  }
-
-  async remove(): Promise<void> {
-    await rm(join(this.#directory, `${this.#name}${suffix}`), { force: true });
-  }
 }
