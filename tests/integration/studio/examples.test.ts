@@ -58,6 +58,7 @@ const names = [
   "register",
   "promote",
   "deploy",
+  "restart",
   "remove",
   "promote_to_production",
   "deploy_to_production",
