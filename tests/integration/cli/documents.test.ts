@@ -102,6 +102,11 @@ test("every command prints one document that its schema reads", async () => {
   await steer(scripts);
   const back = await scripts.read(applyReportSchema, ["rollback", ENDPOINT, ...because]);
   expect(back.rollback_successful).toBe(true);
+  const { deployments } = await scripts.read(deploymentsReportSchema, ["deployments", ENDPOINT]);
+  const serving = back.active_deployment_id ?? expect.fail("nothing serves");
+  await scripts.read(applyReportSchema, ["restart", serving, ...because]);
+  const ended = deployments.find(({ status }) => status === "rolled_back") ?? expect.fail("none has ended");
+  await scripts.read(applyReportSchema, ["remove", ended.deployment_id, ...because]);
   const registered = await scripts.read(applyReportSchema, ["apply", "register", EXPERIMENT, "run3"]);
   expect(registered.version_record?.current_stage).toBe("development");
   const { out } = await cli(given, ["--help"]);

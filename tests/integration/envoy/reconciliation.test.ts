@@ -70,7 +70,7 @@ test("on a real router: a killed listener and a dead server are brought back at 
     expect(restarted.findings).toMatchObject([
       { part: "servers", subject: deployment_id, outcome: "repaired" },
     ]);
-    expect(await answered()).toMatchObject({ status: 200, deployment_id, generation: 2 });
+    expect(await answered()).toMatchObject({ status: 200, deployment_id, generation: 1 });
     expect((await capabilities.reconciler.reconcile(options)).findings).toEqual([]);
     await fixture.router.close(STAGING, options);
     expect((await errorOf(fixture.router.figures(STAGING, options))).code).toBe("service_unavailable");
