@@ -1,4 +1,5 @@
-import { errorRate, noAnswers, type Tally, type VersionFigures } from "./figures.ts";
+import type { VersionFigures } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { errorRate, noAnswers, type Tally } from "./figures.ts";
 import { compare, type Evidence, evidenceOf, logTogether, newest, plusBoth } from "./comparison.ts";
 import { ERRORS_SHARE, LATENCY_SHARE, QUANTILES, quantileOf } from "./signals.ts";
 import { type Answers, type JudgeState, noEvidence, noneOfBoth, type Weighted } from "./state.ts";

@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "./figures.ts";
+import { LATENCY_BOUNDS_MS } from "../../../src/agents/model_deployer/domain/rollout.ts";
 import type { Expert } from "./experts.ts";
 
 /**

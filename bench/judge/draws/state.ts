@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { latencyCountsSchema, noAnswers, tallySchema, versionFiguresSchema } from "./figures.ts";
+import { versionFiguresSchema } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import { latencyCountsSchema, noAnswers, tallySchema } from "./figures.ts";
 import { betsSchema, noBets } from "./experts.ts";
 import { ERROR_EXPERTS, LATENCY_EXPERTS, QUANTILES } from "./signals.ts";
 import { nothingExcluded } from "./worse_by.ts";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { stakeAt } from "../../../bench/judge/draws/experts.ts";
 import { logDrawEvidence } from "../../../bench/judge/draws/random_draw.ts";
-import { highestRate } from "../../../bench/judge/draws/suspicion.ts";
+import { highestRate } from "../../../src/agents/model_deployer/domain/error_evidence.ts";
 import { exclude, nothingExcluded, WORSE_BY } from "../../../bench/judge/draws/worse_by.ts";
 import { golden } from "./golden/read_golden.ts";
 

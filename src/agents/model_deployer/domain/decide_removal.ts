@@ -5,6 +5,7 @@ import { manifestOf } from "./manifest.ts";
 import { remember } from "./outbox_entries.ts";
 import type { Decision, PlannedStep } from "./plan.ts";
 import { namesOf } from "./plan_names.ts";
+import { isRouted } from "./reconciliation.ts";
 import type { DecisionContext, RemovalRequest } from "./requests.ts";
 import type { Rollout } from "./rollout.ts";
 import { noRoute, setStatus, switchRoute } from "./route_switch.ts";
@@ -114,9 +115,6 @@ interface RouteAfter {
   weights: WeightSet;
   mirror_deployment_id: string | null;
 }
-
-const isRouted = (id: string, { weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
-  (weights[id] ?? 0) > 0 || mirror === id;
 
 /** Nothing has a part of the traffic of staging: what serves there has all of it. */
 function routeWithout(id: string, { weights }: Endpoint, { other_mirror }: RemovalFacts): RouteAfter {
