@@ -3,12 +3,13 @@ import {
   autoscalingSchema,
   deploymentStatusSchema,
   instantSchema,
+  isolationSchema,
   metricsSchema,
   type ModelVersion,
   servedStageSchema,
   stageSchema,
 } from "./entities.ts";
-import { rolloutStatusSchema, rolloutStepSchema } from "./rollout.ts";
+import { rolloutStatusSchema, rolloutStepSchema } from "./traffic/rollout.ts";
 
 export const deploymentManifestSchema = z.strictObject({
   deployment_id: z.string(),
@@ -22,6 +23,15 @@ export const deploymentManifestSchema = z.strictObject({
   cpu_limit: z.string(),
   memory_limit: z.string(),
   autoscaling: autoscalingSchema,
+  /** Whether the machine holds servers to their limits; null where this run started none, or nobody can tell. */
+  limits_enforced: z.boolean().nullable().default(null),
+  /** Why it does not, and what is done instead; null elsewhere. */
+  limits_note: z.string().nullable().default(null),
+  /**
+   * The model is kept from the rest of the machine by the kernel's Landlock and seccomp, by the means of a cluster's pods, or
+   * nothing; null where this run started no server.
+   */
+  isolation: isolationSchema.nullable().default(null),
   model_artifact_uri: z.string(),
   preprocessing_artifact_uri: z.string().nullable(),
   bento_tag: z.string(),
@@ -66,13 +76,13 @@ export const answerSchema = z.strictObject({
   model_version_id: z.string().nullable(),
   rollback_successful: z.boolean().nullable(),
   active_deployment_id: z.string().nullable(),
-  /** What the caller should know though the action succeeded. */
+  /** Sentences for the caller, though the action succeeded. */
   notes: z.array(z.string()),
 });
-/** What an action answers; stored with its operation, so that the same request gets the same answer. */
+/** An action's answer, stored with its operation, so that the same request gets the same answer. */
 export type Answer = z.infer<typeof answerSchema>;
 
-/** The answer of what concerns a version and no deployment; `promoted_at` is set anew when something moved. */
+/** The answer of an action on a version without a deployment; `promoted_at` is set anew when the version moved. */
 export function versionAnswer(
   version: ModelVersion,
   move: Pick<VersionRecord, "current_stage" | "promoted_by" | "promoted_at" | "promotion_reason">,

@@ -5,20 +5,18 @@ import {
   instantSchema,
   metricsSchema,
   modelVersionSchema,
+  resourcesSchema,
   stageSchema,
   weightSetSchema,
 } from "./entities.ts";
-import {
-  judgeStateSchema,
-  pauseSchema,
-  rolloutSchema,
-  rolloutStatusSchema,
-  verdictSchema,
-} from "./rollout.ts";
+import { newNoticeSchema } from "./notices/notices.ts";
+import { keptLookSchema } from "./evidence/kept_look.ts";
+import { judgeStateSchema, verdictSchema } from "./evidence/judgement.ts";
+import { pauseSchema, rolloutSchema, rolloutStatusSchema } from "./traffic/rollout.ts";
 
 /**
- * What the database is asked to change, as data. A list of changes is applied in one transaction, whole or not at
- * all; each change that names what it saw (stage revision, generation, status) loses with a conflict if that has moved.
+ * Changes of the database, as data. A list of changes is applied in one transaction, whole or not at all; a change
+ * whose expectation (stage revision, generation, status) no longer holds fails with a conflict.
  */
 
 const insertModelVersion = z.strictObject({
@@ -33,7 +31,7 @@ const setStage = z.strictObject({
   from: stageSchema,
   to: stageSchema,
   expected_revision: z.int().min(0),
-  /** Why the stage moved: what a history row says first. */
+  /** Why the stage moved, as the history row names it. */
   kind: z.enum(["promotion", "supersession", "rollback", "archival"]),
   reason: z.string(),
   changed_by: z.string(),
@@ -59,7 +57,7 @@ const setDeploymentStatus = z.strictObject({
   deployment_id: z.string(),
   from: z.array(deploymentStatusSchema).min(1),
   to: deploymentStatusSchema,
-  /** Leaves a deployment as it is that was rolled back meanwhile, instead of losing to whoever did. */
+  /** Skips the change where the deployment was rolled back meanwhile, instead of failing with a conflict. */
   unless_rolled_back: z.boolean().optional(),
   /** Null leaves `rollback_reason` as it is. */
   rollback_reason: z.string().nullable(),
@@ -67,7 +65,7 @@ const setDeploymentStatus = z.strictObject({
   keep_warm_seconds: z.number().min(0).nullable(),
 });
 
-/** Says when a new deployment was first served and how long that took; the same as its manifest says. */
+/** Records when a new deployment was first served and how long that took, as its manifest says. */
 const dateDeployment = z.strictObject({
   change: z.literal("date_deployment"),
   deployment_id: z.string(),
@@ -75,10 +73,25 @@ const dateDeployment = z.strictObject({
   deployment_duration_seconds: z.number().min(0),
 });
 
-/** Says that a replaced deployment's server is stopped: sets `drained_at`. */
+/** Records that a replaced deployment's server is stopped: sets `drained_at`. */
 const markDrained = z.strictObject({ change: z.literal("mark_drained"), deployment_id: z.string() });
 
-/** What a move was decided by: figures by name, and the evidence behind them. */
+/** Keeps a server that was to be stopped: what was seen of it holds until it serves. */
+const callOffDrain = z.strictObject({
+  change: z.literal("call_off_drain"),
+  deployment_id: z.string(),
+  /** Whether its server had been stopped already. */
+  was_drained: z.boolean(),
+});
+
+/** Has a server stopped after all whose drain was called off; leaves one that serves as it is. */
+const resumeDrain = z.strictObject({
+  change: z.literal("resume_drain"),
+  deployment_id: z.string(),
+  due_at: instantSchema.nullable(),
+});
+
+/** The figures that decided a move, by name, and the evidence behind them. */
 const decidedBy = {
   metrics: metricsSchema.optional(),
   evidence: z.record(z.string(), z.json()).optional(),
@@ -103,7 +116,7 @@ const observeRoute = z.strictObject({
 const startRollout = z.strictObject({
   change: z.literal("start_rollout"),
   rollout: rolloutSchema,
-  /** Why, for the history; it says `rollout_completed` of one that begins completed. */
+  /** The reason, for the history; the event is `rollout_completed` where the rollout begins completed. */
   reason: z.string().optional(),
   ...decidedBy,
 });
@@ -117,7 +130,7 @@ export const rolloutEventSchema = z.enum([
   "rollout_rolled_back",
   "rollout_aborted",
 ]);
-/** What a rollout's history says first. */
+/** The kind of an event in a rollout's history. */
 export type RolloutEvent = z.infer<typeof rolloutEventSchema>;
 
 const moveRollout = z.strictObject({
@@ -125,7 +138,7 @@ const moveRollout = z.strictObject({
   rollout_id: z.string(),
   expected_step_index: z.int().min(0),
   expected_status: z.array(rolloutStatusSchema).min(1),
-  /** Leaves a rollout as it is that has come to its end meanwhile, instead of losing to whoever ended it. */
+  /** Skips the change where the rollout has ended meanwhile, instead of failing with a conflict. */
   unless_ended: z.boolean().optional(),
   status: rolloutStatusSchema,
   step_index: z.int().min(0),
@@ -139,11 +152,21 @@ const moveRollout = z.strictObject({
   watched_until: instantSchema.nullable().optional(),
   /** Null ends a pause; without it, a pause stays as it is. */
   pause: pauseSchema.nullable().optional(),
+  /** Kept, so that it can be judged again; left out or null where it is not. */
+  look: keptLookSchema.nullable().optional(),
   /** Written into the rollout's history; without it nothing is. */
   event: z.strictObject({ kind: rolloutEventSchema, reason: z.string(), ...decidedBy }).optional(),
 });
 
-/** How often a server could not be started again, and how long it is left alone; no failures say that it answers. */
+/** Other replicas, limits or autoscaling of a deployment than were seen. */
+const setResources = z.strictObject({
+  change: z.literal("set_resources"),
+  deployment_id: z.string(),
+  expected: resourcesSchema,
+  resources: resourcesSchema,
+});
+
+/** Failed restarts of a server, and how long the next one waits; none mean that it answers. */
 const noteRestart = z.strictObject({
   change: z.literal("note_restart"),
   deployment_id: z.string(),
@@ -158,10 +181,13 @@ const spendApproval = z.strictObject({ change: z.literal("spend_approval"), appr
 const enqueue = z.strictObject({
   change: z.literal("enqueue"),
   topic: z.enum(["registry_projection", "episodic_memory", "procedural_memory"]),
-  /** At most one row a key: delivered at least once, counted once. */
+  /** One row for each key: delivered at least once, counted once. */
   dedupe_key: z.string(),
   payload: z.record(z.string(), z.json()),
 });
+
+/** Told to each sink that asks for it, once for each id. */
+const notify = z.strictObject({ change: z.literal("notify"), notice: newNoticeSchema });
 
 export const changeSchema = z.discriminatedUnion("change", [
   insertModelVersion,
@@ -171,6 +197,9 @@ export const changeSchema = z.discriminatedUnion("change", [
   setDeploymentStatus,
   dateDeployment,
   markDrained,
+  callOffDrain,
+  resumeDrain,
+  setResources,
   noteRestart,
   wantRoute,
   observeRoute,
@@ -178,6 +207,7 @@ export const changeSchema = z.discriminatedUnion("change", [
   moveRollout,
   spendApproval,
   enqueue,
+  notify,
 ]);
 export type Change = z.infer<typeof changeSchema>;
 export type ChangeOf<K extends Change["change"]> = Extract<Change, { change: K }>;

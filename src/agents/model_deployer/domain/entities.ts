@@ -1,7 +1,11 @@
 import { z } from "zod";
-import { shadowComparisonSchema } from "./shadow_comparison.ts";
+import { modelSignatureSchema } from "./models/model_signature.ts";
+import { keptRowSettingsSchema } from "./evidence/kept_rows.ts";
+import { askedJudgeSettingsSchema } from "./evidence/judgement.ts";
+import { outcomeEvidenceSchema } from "./evidence/late_outcomes.ts";
+import { shadowComparisonSchema } from "./evidence/shadow_comparison.ts";
 
-/** Everything that the deployer keeps is JSON with snake_case keys, so that rows, plans and manifests need no translation. */
+/** All stored data is JSON with snake_case keys, so that rows, plans and manifests need no translation. */
 
 export const stageSchema = z.enum(["development", "staging", "shadow", "production", "archived"]);
 export type Stage = z.infer<typeof stageSchema>;
@@ -20,8 +24,12 @@ export const deploymentStatusSchema = z.enum([
 ]);
 export type DeploymentStatus = z.infer<typeof deploymentStatusSchema>;
 
-/** States that a deployment's server is stopped in. */
+/** Statuses in which a deployment's server is stopped. */
 export const STOPPABLE_STATUSES: readonly DeploymentStatus[] = ["draining", "rolled_back", "failed"];
+
+export const isolationSchema = z.enum(["landlock", "pod", "none"]);
+/** A model's servers are kept from the rest of the machine by the kernel, by the means of a cluster's pods, or not at all. */
+export type Isolation = z.infer<typeof isolationSchema>;
 
 /** An instant as ISO 8601 text with an offset; always the database's clock. */
 export const instantSchema = z.iso.datetime({ offset: true });
@@ -43,21 +51,31 @@ export const resourcesSchema = z.strictObject({
 });
 export type Resources = z.infer<typeof resourcesSchema>;
 
-/** What SHAP found for a version: the features by rank, kept as evidence and compared between versions. */
+/** A version's features by SHAP rank, kept as evidence and compared between versions. */
 export const shapEvidenceSchema = z.strictObject({
   shap_analysis_id: z.string().nullable(),
   top_features: z.array(z.string()),
   samples_analyzed: z.int().min(0),
 });
 
+/** A bound on one metric of a run, by the name under which the run logged it. */
+export const criterionSchema = z.strictObject({
+  metric: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}$/, "a metric's name, as the run logs it"),
+  bound: z.number(),
+  direction: z.enum(["at_least", "at_most"]),
+});
+export type Criterion = z.infer<typeof criterionSchema>;
+
 export const experimentSchema = z.strictObject({
   experiment_id: z.string(),
   experiment_name: z.string(),
   prediction_target: z.string(),
-  /** Success criteria. Null means that none is set; a version without `minimum_auc` never reaches production. */
+  /** Success criteria. Null means that none is set; without any, of `criteria` as well, nothing reaches production. */
   minimum_auc: z.number().nullable(),
   minimum_precision_at_k: z.number().nullable(),
   maximum_fpr: z.number().nullable(),
+  /** Bounds on other metrics; left out where there are none. */
+  criteria: z.array(criterionSchema).max(50).optional(),
 });
 export type Experiment = z.infer<typeof experimentSchema>;
 
@@ -84,19 +102,30 @@ export const gatePolicySchema = z.strictObject({
   maximum_shadow_p99_ms: z.number().positive(),
   /** Fraction of the pairs in which shadow and production may predict otherwise; null asks for none. */
   maximum_shadow_disagreement: z.number().min(0).max(1).nullable().default(null),
+  /** Days for which a shadow's evidence lets a version that left production return. */
+  maximum_shadow_age_days: z.number().positive().default(30),
   /** Approvals that a move which changes production needs, where `approvals_by_move` does not name it. */
   approvals_for_production: z.int().min(0),
   /** Approvals that single moves need; `supersession` is a promotion that ends an open rollout. */
   approvals_by_move: z.partialRecord(approvedMoveSchema, z.int().min(0)).default({}),
-  /** What happens to an open rollout when a newer version is promoted to production: the newer one waits, or ends it. */
+  /** How many more a move needs whose requester is neither a principal nor the operating system's user of one. */
+  approvals_for_unknown: z.int().min(0).default(1),
+  /** Whether a promotion to production waits for an open rollout, or ends it. */
   during_rollout: z.enum(["refuse", "supersede"]).default("refuse"),
+  /**
+   * Judge settings of this experiment's rollouts, where a deployment names none; a setting that is left out has its
+   * default.
+   */
+  judge: askedJudgeSettingsSchema.default({}),
+  /** Whether a sample of requests is kept with what each side answered; null keeps none. */
+  kept_rows: keptRowSettingsSchema.nullable().default(null),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
-/** A policy to be set; what is left out is as the standard policy has it. */
+/** A policy to be set; a field that is left out is as in the standard policy. */
 export type NewGatePolicy = Omit<z.input<typeof gatePolicySchema>, "policy_id">;
 
-/** What holds for an experiment that sets no policy: the pipeline's shadow gate, and one approval. */
+/** The policy of an experiment that sets none: the pipeline's shadow gate, and one approval. */
 export const STANDARD_GATE_POLICY: GatePolicy = {
   policy_id: "standard",
   kind: "standard",
@@ -105,9 +134,13 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   maximum_shadow_error_rate: 0.01,
   maximum_shadow_p99_ms: 150,
   maximum_shadow_disagreement: null,
+  maximum_shadow_age_days: 30,
   approvals_for_production: 1,
   approvals_by_move: {},
+  approvals_for_unknown: 1,
   during_rollout: "refuse",
+  judge: {},
+  kept_rows: null,
   reason: "The standard policy: no other was set.",
 };
 
@@ -126,6 +159,10 @@ export const modelVersionSchema = z.strictObject({
   preprocessing_digest: z.string().nullable(),
   metrics: metricsSchema,
   shap_evidence: shapEvidenceSchema.nullable(),
+  /** The columns that its callers send and get, read from the files at registration; null where they do not tell. */
+  signature: modelSignatureSchema.nullable().default(null),
+  /** The version of the same run that was at its end when this one was registered; null for the first. */
+  earlier_version_id: z.string().nullable().default(null),
   stage: stageSchema,
   /** Counts the stage changes of this version; a change names the revision that it saw. */
   stage_revision: z.int().min(0),
@@ -185,20 +222,24 @@ export const deploymentSchema = z.strictObject({
 });
 export type Deployment = z.infer<typeof deploymentSchema>;
 
-/** What a shadow has shown, collected by the deployer from the router; never taken from a caller. */
+/** A shadow's evidence, collected by the deployer from the router; never taken from a caller. */
 export const shadowEvidenceSchema = z.strictObject({
   deployment_id: z.string(),
   /**
-   * Hours from when the shadow became active to when it was seen last, by the database's clock; those in which the router
-   * was away, from its last figures to its next ones, are none.
+   * Hours from the shadow's activation to its last reading, by the database's clock, without the time in which the
+   * router was away.
    */
   hours: z.number().min(0),
   requests: z.int().min(0),
   errors: z.int().min(0),
+  /** How often production failed in the same time, on as many requests as the shadow has answered. */
+  production_errors: z.int().min(0).default(0),
   /** Null while nothing was answered. */
   p99_ms: z.number().nullable(),
   collected_at: instantSchema,
-  /** Its predictions beside production's; null where none were compared. */
+  /** The comparison of its predictions with production's; null where none were compared. */
   comparison: shadowComparisonSchema.nullable().default(null),
+  /** The evidence of outcomes of both on the same requests; null where none were compared. */
+  outcomes: outcomeEvidenceSchema.nullable().default(null),
 });
 export type ShadowEvidence = z.infer<typeof shadowEvidenceSchema>;

@@ -10,6 +10,7 @@ export const episodeSchema = z.strictObject({
     "rollback",
     "removal",
     "restart",
+    "update",
     "rollout_step",
     "rollout_control",
     "refusal",

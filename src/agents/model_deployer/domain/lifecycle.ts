@@ -1,7 +1,10 @@
 import type { Stage } from "./entities.ts";
 import type { Refusal } from "./plan.ts";
 
-/** Every promotion that exists. A rollback is no promotion: it restores and archives in one move of its own. */
+/**
+ * Every promotion that exists, by stage. A rollback is no promotion: it restores one version and archives the other in
+ * one move.
+ */
 export const ALLOWED_PROMOTIONS: Readonly<Record<Stage, readonly Stage[]>> = {
   development: ["staging"],
   staging: ["shadow"],
@@ -10,7 +13,7 @@ export const ALLOWED_PROMOTIONS: Readonly<Record<Stage, readonly Stage[]>> = {
   archived: [],
 };
 
-/** Null when the lifecycle has the move. */
+/** Null when the lifecycle allows the move. */
 export function refusePromotionPath(versionId: string, from: Stage, to: Stage): Refusal | null {
   const allowed = ALLOWED_PROMOTIONS[from];
   if (allowed.includes(to)) return null;
@@ -22,6 +25,8 @@ export function refusePromotionPath(versionId: string, from: Stage, to: Stage): 
     code: "invalid_promotion_path",
     sentence: `Cannot promote ${versionId} from ${from} to ${to}: ${wayOut}.`,
     passes: false,
+    next: [],
+    not_before: null,
     unmet: [
       {
         criterion: "promotion_path",

@@ -1,11 +1,14 @@
 import { z } from "zod";
+import { nextStepSchema } from "../../base/next_step.ts";
 import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
+import { signatureComparisonSchema } from "./models/model_signature.ts";
+import { rolloutExpectationSchema } from "./traffic/rollout_expectation.ts";
 import { metricsSchema, resourcesSchema, weightSetSchema } from "./entities.ts";
 
 /**
- * A plan is data: what is written before anything happens (`intent`), the outside effects in their order (`steps`),
- * and what a person reads. Each step is carried out as observe, act only if needed, record.
+ * A plan is data: the changes that are written before anything happens (`intent`), the outside effects in their order
+ * (`steps`), and the sentences for people. Each step observes, acts only if needed, and is recorded.
  */
 
 const registerInRegistry = z.strictObject({
@@ -17,6 +20,8 @@ const registerInRegistry = z.strictObject({
   source: z.string(),
   /** Tags the version, so that a second try finds the first one's. */
   request_key: z.string(),
+  /** The version of the same run that is at its end; another one that was registered meanwhile is a conflict. */
+  earlier_version_id: z.string().nullable().default(null),
 });
 
 const pinArtifact = z.strictObject({
@@ -42,12 +47,18 @@ const startServer = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
   resources: resourcesSchema,
-  /** A deployment that nobody needs any more, whose running server is taken over if it still can be. */
+  /** An ended deployment whose running server is taken over if it is still there. */
   takes_over: z.string().nullable().default(null),
-  /** Had traffic before, so that it is ready without a sample prediction. */
+  /** The version's shadow, whose running server becomes this deployment's while it is still mirrored to. */
+  adopts: z.string().optional(),
+  /** The server had traffic before, so it needs no sample prediction to be ready. */
   served_before: z.literal(true).optional(),
-  /** Beside the server that has a process and does not answer, which goes on until it is stopped as the former one. */
+  /** The new server starts beside one that does not answer, which runs until it is stopped as the former one. */
   beside: z.literal(true).optional(),
+  /** Only this one of its servers, counted from 1. */
+  replica: z.int().min(1).optional(),
+  /** The deployment that serves now, which has as many servers as its load needs. */
+  sized_by: z.string().optional(),
 });
 
 /** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */
@@ -58,7 +69,7 @@ const wantRoute = z.strictObject({
   weights: weightSetSchema,
   mirror_deployment_id: z.string().nullable(),
   reason: z.string(),
-  /** What it was decided by: figures by name, and the evidence behind them. */
+  /** The figures that decided the route, by name, and the evidence behind them. */
   metrics: metricsSchema.optional(),
   evidence: z.record(z.string(), z.json()).optional(),
 });
@@ -76,14 +87,30 @@ const openEndpoint = z.strictObject({
   experiment_id: z.string(),
 });
 
+/** Sends kept rows to a deployment before its first share; answers that turn into errors end the operation. */
+const replayRows = z.strictObject({
+  step: z.literal("replay_rows"),
+  endpoint_name: z.string(),
+  deployment_id: z.string(),
+  baseline_deployment_id: z.string(),
+  on_errors: z.enum(["refuse", "tell"]),
+});
+
 const stopServer = z.strictObject({
   step: z.literal("stop_server"),
   deployment_id: z.string(),
-  /** Only the server that another one was started beside. */
+  /** Stops only former servers, beside which others were started, and those that are too many. */
   only_former: z.literal(true).optional(),
 });
 
-/** Stops the server of a deployment whose time of being kept warm is over, unless it serves again. */
+/** Hands an adopted server back to the shadow that had it, where that still wants it; it goes on running. */
+const giveBackServer = z.strictObject({
+  step: z.literal("give_back_server"),
+  deployment_id: z.string(),
+  to_deployment_id: z.string(),
+});
+
+/** Stops the server of a deployment whose warm time is over, unless it serves again. */
 const drainServer = z.strictObject({ step: z.literal("drain_server"), deployment_id: z.string() });
 
 const closeEndpoint = z.strictObject({ step: z.literal("close_endpoint"), endpoint_name: z.string() });
@@ -94,9 +121,11 @@ export const stepSchema = z.discriminatedUnion("step", [
   packageModel,
   startServer,
   openEndpoint,
+  replayRows,
   wantRoute,
   applyRoute,
   stopServer,
+  giveBackServer,
   drainServer,
   closeEndpoint,
 ]);
@@ -107,36 +136,44 @@ export const plannedStepSchema = z.strictObject({
   do: stepSchema,
   /** Applied together with the record of the step, beside the changes that the step itself brings. */
   then: z.array(changeSchema),
-  /** Carried out, last step first, when a later step fails for good. */
+  /** Steps that are carried out, last step first, when a later step fails for good. */
   undo: z.array(stepSchema),
 });
 export type PlannedStep = z.infer<typeof plannedStepSchema>;
 
 export const planSchema = z.strictObject({
-  /** One sentence: what will be, if all goes well. */
+  /** One sentence about the outcome if all goes well. */
   summary: z.string(),
   /** The lease that the plan is carried out under: an endpoint's name, or the version's id. */
   lease_name: z.string(),
-  /** Takes the lease from whoever has it and is planned again when it loses: a rollback, and who pauses a rollout. */
+  /** Takes the lease from its holder and is planned again when it loses: a rollback, and a pause of a rollout. */
   preempts: z.boolean(),
   /** Written together with the plan, before the first step. */
   intent: z.array(changeSchema),
   steps: z.array(plannedStepSchema),
   /** Applied in the last transaction when all steps are done. */
   on_success: z.array(changeSchema),
+  /** No step is retried within the operation: its caller looks again, and retries by its own back-off. */
+  tries_once: z.literal(true).optional(),
   /** Applied in the last transaction when a step failed for good and the steps before it are undone. */
   on_failure: z.array(changeSchema),
-  /** What the caller is answered, but for what only the steps and the clock can tell. */
+  /** The caller's answer, without the values that only the steps and the clock have. */
   draft: answerSchema,
   /** How many approvals by other principals the plan waits for. */
   approvals_needed: z.int().min(0),
   /** Generation of the endpoint that the plan was made for; an approval is bound to it. */
   generation: z.int().min(0),
-  /** What a reader should know though it does not stop the plan. */
+  /** Sentences for the reader that do not stop the plan. */
   notes: z.array(z.string()),
-  /** What speaks for the plan, by name, for whoever approves it; plans that were stored without it have none. */
+  /** Evidence for the plan, by name, for whoever approves it; empty in plans that were stored without it. */
   evidence: z.record(z.string(), z.json()).default({}),
-  /** What a person calls the versions, deployments and rollouts that it moves, by id; older plans name none. */
+  /** How the columns differ from what serves now; null where there is nothing to compare, and in older plans. */
+  signature: signatureComparisonSchema.nullable().default(null),
+  /** How long a rollout's steps are likely to last, and what they can show; null without one, and in older plans. */
+  expectation: rolloutExpectationSchema.nullable().default(null),
+  /** The ways out where a step fails for good; older plans name none. */
+  next_if_failed: z.array(nextStepSchema).default([]),
+  /** Readable names of the versions, deployments and rollouts that it moves, by id; empty in older plans. */
   names: z.record(z.string(), z.string()).default({}),
 });
 export type Plan = z.infer<typeof planSchema>;
@@ -146,7 +183,7 @@ export const unmetCriterionSchema = z.strictObject({
   criterion: z.string(),
   required: z.string(),
   observed: z.string(),
-  /** The same as a sentence, with the way out. */
+  /** The criterion as a sentence, with the way out. */
   sentence: z.string(),
 });
 export type UnmetCriterion = z.infer<typeof unmetCriterionSchema>;
@@ -161,12 +198,17 @@ export const refusalSchema = z.strictObject({
     "conflict",
     "not_found",
     "invalid_request",
+    "invalid_approval",
   ]),
   sentence: z.string(),
-  /** Time alone may lift it: the same request, unchanged, can be granted later. */
+  /** Whether the same request, unchanged, can be granted later. */
   passes: z.boolean().default(false),
-  /** All that is missing, never only the first. */
+  /** All criteria that are not met, never only the first. */
   unmet: z.array(unmetCriterionSchema),
+  /** Each way out; empty where it is final, which the sentence says then. */
+  next: z.array(nextStepSchema).default([]),
+  /** From when on the same request makes sense again; null where no time helps. */
+  not_before: z.string().nullable().default(null),
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 

@@ -1,62 +1,19 @@
 import { z } from "zod";
-import { autoscalingSchema, servedStageSchema, shapEvidenceSchema, stageSchema } from "./entities.ts";
-import { judgeSettingsSchema, rolloutStepSchema } from "./rollout.ts";
-import { refuseSteps } from "./rollout_plan.ts";
+import { servedStageSchema, shapEvidenceSchema, stageSchema } from "./entities.ts";
+import { askedJudgeSettingsSchema } from "./evidence/judgement.ts";
+import { refuseSteps, rolloutStepSchema } from "./traffic/rollout.ts";
+import {
+  artifactUriSchema,
+  boundsSchema,
+  cpuSchema,
+  experimentIdSchema,
+  idSchema,
+  memorySchema,
+  modelNameSchema,
+  reasonSchema,
+} from "./values/requested_values.ts";
 
-const idSchema = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
-    "letters, digits, '.', '_' and '-', at most 128, beginning with a letter or digit",
-  );
-
-/** Short enough that the names derived from it fit a bento's tag and an endpoint's name. */
-export const experimentIdSchema = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/,
-    "letters, digits, '.', '_' and '-', at most 48, beginning with a letter or digit",
-  );
-
-const modelNameSchema = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,55}$/,
-    "letters, digits, '.', '_' and '-', at most 56, beginning with a letter or digit",
-  );
-
-const reasonSchema = z
-  .string()
-  .min(1)
-  .max(2000)
-  .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/, "text without control characters");
-
-/** Artifacts are read through the registry only; anything else has no scheme here. */
-const artifactUriSchema = z
-  .string()
-  .max(1024)
-  .regex(
-    /^(runs|models|mlflow-artifacts):\/[A-Za-z0-9._\-/ ]+$/,
-    "a runs:/, models:/ or mlflow-artifacts:/ address",
-  )
-  .refine((uri) => !uri.split("/").includes(".."), "an address without '..'");
-
-const cpuSchema = z
-  .string()
-  .regex(/^([0-9]{1,2}(\.[0-9]{1,3})?|[0-9]{2,5}m)$/, 'a number of CPUs such as "2" or "500m"')
-  .refine(
-    (cpu) => (cpu.endsWith("m") ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu)) <= 16,
-    "at most 16 CPUs",
-  )
-  .refine((cpu) => Number.parseFloat(cpu) > 0, "more than 0 CPUs");
-
-const memorySchema = z
-  .string()
-  .regex(/^[1-9][0-9]{0,4}(Mi|Gi)$/, 'an amount such as "512Mi" or "4Gi"')
-  .refine(
-    (memory) => Number.parseInt(memory, 10) * (memory.endsWith("Gi") ? 1024 : 1) <= 64 * 1024,
-    "at most 64Gi",
-  );
+const UPDATED_FIELDS = ["replicas", "cpu_limit", "memory_limit", "autoscaling"] as const;
 
 export const registerRequestSchema = z.strictObject({
   action: z.literal("register"),
@@ -75,7 +32,7 @@ export const promoteRequestSchema = z.strictObject({
   action: z.literal("promote"),
   model_version_id: idSchema,
   target_stage: stageSchema,
-  /** What the caller believes the stage to be; a different truth is a conflict. */
+  /** The stage that the caller expects; another one is a conflict. */
   current_stage: stageSchema.nullable(),
   promotion_reason: reasonSchema,
 });
@@ -92,7 +49,7 @@ export const rolloutRequestSchema = z.union([
         const wrong = refuseSteps(steps);
         if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
       }),
-    judge: judgeSettingsSchema.partial().optional(),
+    judge: askedJudgeSettingsSchema.optional(),
   }),
 ]);
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
@@ -104,17 +61,28 @@ export const deployRequestSchema = z.strictObject({
   replicas: z.int().min(1).max(100),
   cpu_limit: cpuSchema,
   memory_limit: memorySchema,
-  autoscaling: autoscalingSchema.refine(({ min, max }) => min <= max, "min must not be above max"),
+  autoscaling: boundsSchema,
   /** How production traffic moves when a version serves already. */
   rollout: rolloutRequestSchema,
 });
 export type DeployRequest = z.infer<typeof deployRequestSchema>;
 
-export const rollbackRequestSchema = z.strictObject({
-  action: z.literal("rollback"),
-  current_deployment_id: idSchema,
-  rollback_reason: reasonSchema,
-});
+export const rollbackRequestSchema = z
+  .strictObject({
+    action: z.literal("rollback"),
+    /** The deployment that is bad; without it the endpoint stands for what it serves, or served last. */
+    current_deployment_id: idSchema.optional(),
+    endpoint_name: idSchema.optional(),
+    /** The version or the deployment to bring back; without it what served before. */
+    rollback_to: idSchema.optional(),
+    /** Why one may serve again that a judge or a person has condemned. */
+    condemned_because: reasonSchema.optional(),
+    rollback_reason: reasonSchema,
+  })
+  .refine((request) => request.current_deployment_id !== undefined || request.endpoint_name !== undefined, {
+    path: ["current_deployment_id"],
+    message: "expected the deployment that is bad, or its endpoint as endpoint_name",
+  });
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 
 /** Takes the server of one deployment away: of staging, of a shadow, or of one that has ended. */
@@ -133,19 +101,40 @@ export const restartRequestSchema = z.strictObject({
 });
 export type RestartRequest = z.infer<typeof restartRequestSchema>;
 
-/** A control of a rollout that is open, or for `retry` of the endpoint's last one; named by itself or by its endpoint. */
+/** Changes replicas, limits or autoscaling of one deployment in place; what is left out stays as it is. */
+export const updateRequestSchema = z
+  .strictObject({
+    action: z.literal("update"),
+    deployment_id: idSchema,
+    replicas: z.int().min(1).max(100).optional(),
+    cpu_limit: cpuSchema.optional(),
+    memory_limit: memorySchema.optional(),
+    autoscaling: boundsSchema.optional(),
+    update_reason: reasonSchema,
+  })
+  .refine((request) => UPDATED_FIELDS.some((field) => request[field] !== undefined), {
+    path: ["replicas"],
+    message: `expected at least one of ${UPDATED_FIELDS.join(", ")}`,
+  });
+export type UpdateRequest = z.infer<typeof updateRequestSchema>;
+
+const namedRollout = {
+  rollout_id: idSchema.nullable(),
+  endpoint_name: idSchema.nullable(),
+  rollout_reason: reasonSchema,
+};
+const isNamed = ({
+  rollout_id,
+  endpoint_name,
+}: {
+  rollout_id: string | null;
+  endpoint_name: string | null;
+}) => rollout_id !== null || endpoint_name !== null;
+const ofName = { path: ["rollout_id"], message: "name the rollout, or its endpoint as endpoint_name" };
+
+/** A control of an open rollout, or for `retry` of the endpoint's last one; the rollout or its endpoint is named. */
 function rolloutControlSchema<A extends string>(action: A) {
-  return z
-    .strictObject({
-      action: z.literal(action),
-      rollout_id: idSchema.nullable(),
-      endpoint_name: idSchema.nullable(),
-      rollout_reason: reasonSchema,
-    })
-    .refine(({ rollout_id, endpoint_name }) => rollout_id !== null || endpoint_name !== null, {
-      path: ["rollout_id"],
-      message: "name the rollout, or its endpoint as endpoint_name",
-    });
+  return z.strictObject({ action: z.literal(action), ...namedRollout }).refine(isNamed, ofName);
 }
 
 /** Takes no further step until it is resumed; traffic stays, and the judge goes on watching. */
@@ -156,7 +145,15 @@ export const abortRequestSchema = rolloutControlSchema("abort");
 /** All traffic to the candidate, past the steps that are left. */
 export const promoteNowRequestSchema = rolloutControlSchema("promote_now");
 /** Begins a rollout that was aborted or rolled back again, at its first step. */
-export const retryRequestSchema = rolloutControlSchema("retry");
+export const retryRequestSchema = z
+  .strictObject({
+    action: z.literal("retry"),
+    ...namedRollout,
+    /** Settings of the judge instead of the rollout's own. */
+    judge: askedJudgeSettingsSchema.optional(),
+  })
+  .refine(isNamed, ofName);
+export type RetryRequest = z.infer<typeof retryRequestSchema>;
 export type RolloutControlRequest = z.infer<
   | typeof pauseRequestSchema
   | typeof resumeRequestSchema
@@ -178,6 +175,7 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
   rollbackRequestSchema,
   removalRequestSchema,
   restartRequestSchema,
+  updateRequestSchema,
   pauseRequestSchema,
   resumeRequestSchema,
   abortRequestSchema,
@@ -188,7 +186,7 @@ export const actionRequestSchema = z.discriminatedUnion("action", [
 export type ActionRequest = z.infer<typeof actionRequestSchema>;
 export type Action = ActionRequest["action"];
 
-/** What a caller may ask for; `advance` is the worker's own. */
+/** Actions that a caller may request; `advance` is the worker's own. */
 export const ASKED_ACTIONS = [
   "register",
   "promote",
@@ -196,6 +194,7 @@ export const ASKED_ACTIONS = [
   "rollback",
   "remove",
   "restart",
+  "update",
   "pause",
   "resume",
   "abort",
@@ -203,10 +202,12 @@ export const ASKED_ACTIONS = [
   "retry",
 ] as const satisfies readonly Action[];
 
-/** What every decision gets beside its request and its facts. */
+/** The input of every decision beside its request and its facts. */
 export interface DecisionContext {
   operation_id: string;
   requested_by: string;
+  /** Whether it is known which person or machine asks; see `Operation.person`. */
+  is_known: boolean;
   /** The database's clock, ISO 8601. */
   now: string;
 }

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { deploymentSchema, endpointSchema, instantSchema, modelVersionSchema } from "../entities.ts";
+import { verdictSchema } from "../evidence/judgement.ts";
+import { rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
+
+/** Why a version left production the last time, and who said so. */
+export const departureSchema = z.strictObject({
+  kind: z.enum(["promotion", "supersession", "rollback", "archival"]),
+  reason: z.string(),
+  changed_by: z.string(),
+  occurred_at: instantSchema,
+  /** A judge's last word on it; null where none had. */
+  verdict: verdictSchema.nullable(),
+});
+export type Departure = z.infer<typeof departureSchema>;
+
+/** A production deployment that has traffic, or has had some. */
+export const servedBeforeSchema = z.strictObject({
+  deployment: deploymentSchema,
+  version: modelVersionSchema,
+  /** Null while its version is at production. */
+  departure: departureSchema.nullable(),
+  /** Of the rollout that brought it; null where it replaced nothing. */
+  rollout_status: rolloutStatusSchema.nullable(),
+  /** Somebody is stopping its server at this moment. */
+  is_stopping: z.boolean(),
+});
+export type ServedBefore = z.infer<typeof servedBeforeSchema>;
+
+/** All that an endpoint could go back to, seen at one moment. */
+export const waysBackSchema = z.strictObject({
+  endpoint: endpointSchema,
+  /** The version at production by stage. */
+  production: modelVersionSchema.nullable(),
+  open_rollout: rolloutSchema.nullable(),
+  /** Each that has served, the last one first; none that failed before it was served. */
+  served: z.array(servedBeforeSchema),
+});
+export type WaysBack = z.infer<typeof waysBackSchema>;
+
+/** A judge or a person has said that it is bad; that a rollout was stopped or superseded says no such thing. */
+export function isCondemned({ deployment, rollout_status }: ServedBefore): boolean {
+  return deployment.status === "rolled_back" && rollout_status !== "aborted";
+}
