@@ -1,5 +1,6 @@
 import { ReducedValue, StateSchema } from "@langchain/langgraph";
 import { z } from "zod";
+import { nextStepSchema } from "./next_step.ts";
 import { spanSchema } from "./spans.ts";
 
 export const agentStatusSchema = z.enum(["pending", "in_progress", "completed", "failed", "cancelled"]);
@@ -11,14 +12,21 @@ export const agentFailureSchema = z.strictObject({
   message: z.string(),
   retryable: z.boolean(),
   details: z.record(z.string(), z.unknown()),
+  /** Each way out; empty where it is final. */
+  next: z.array(nextStepSchema).default([]),
+  /** From when on asking again makes sense; null where no time helps. */
+  not_before: z.string().nullable().default(null),
   occurred_at: z.string(),
 });
 export type AgentFailure = z.infer<typeof agentFailureSchema>;
 
-/** What a thread keeps of each list, the newest: it may be used for years, and its state is stored at every step. */
+/**
+ * Entries that a thread keeps of each list, the newest: a thread may be used for years, and its state is stored at
+ * every step.
+ */
 const KEPT = 256;
 
-/** Adds what is new: a subgraph hands back what it was given, and nothing may count twice. */
+/** Appends new entries only: a subgraph hands back the list that it was given, and nothing may count twice. */
 function appendOnce<T>(identity: (item: T) => string): (present: T[], added: T[]) => T[] {
   return (present, added) => {
     const known = new Set(present.map(identity));

@@ -8,23 +8,23 @@ import { type MemorySource, RunMemory } from "./memory.ts";
 import { type Span, SpanRecorder } from "./spans.ts";
 import { activeTraceId, inSpan } from "./tracing.ts";
 
-/** What one run of an agent may use: the caller's LangGraph configuration, the SLA's deadline, and the agent's memory. */
+/** The means of one run: the caller's LangGraph configuration, the SLA's deadline, and the agent's memory. */
 export interface AgentRun<Memory extends object = object> {
-  /** Its signal ends the graph, a little after `signal`: what the work has to say by then is not cut off. */
+  /** Its signal ends the graph a little after `signal`, so that the work can still report how it ended. */
   config: RunnableConfig;
   /** Aborted when the caller gives up or the work's deadline is over. */
   signal: AbortSignal;
-  /** A part of it that is down is named in the answer's warnings, and the run goes on. */
+  /** A memory that does not answer is named in the answer's warnings, and the run goes on. */
   memory: RunMemory<Memory>;
 }
 
-/** What a run has to show beside its answer, however it ends. */
+/** Spans and warnings of a run, however it ends. */
 interface Shown {
   recorder: SpanRecorder;
   degraded: string[];
 }
 
-/** Parts of the SLA: when the work's deadline ends, and when it is answered for even if it does not heed that. */
+/** Shares of the SLA: when the work's deadline ends, and when the caller is answered even if the work ignores that. */
 const WORK_UNTIL = 0.95;
 const ANSWERED_BY = 0.985;
 
@@ -64,7 +64,10 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extend
   /** Picks what this agent reads out of a state that other agents share. */
   protected abstract pick(state: Record<string, unknown>): Input;
 
-  /** What a failure leaves in the state, so that the answer of an earlier run of the thread does not pass for this one's. */
+  /**
+   * The fields that a failed run writes, so that an earlier run's answer on the same thread is not taken for this
+   * one's.
+   */
   protected noAnswer(): Partial<Update> {
     return {};
   }
@@ -117,7 +120,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extend
     return { ...update, warnings: [...(update.warnings ?? []), ...degraded], spans };
   }
 
-  /** One run in a span of OpenTelemetry, and told to whoever listens. */
+  /** One run in a span of OpenTelemetry; its outcome is published on the diagnostics channel. */
   async #observed<T extends Update>(run: () => Promise<T>): Promise<T> {
     const { agent_name, tier } = this;
     const began = performance.now();
@@ -149,6 +152,8 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extend
       message: error.message,
       retryable: error.retryable,
       details: error.details,
+      next: [...error.next],
+      not_before: error.not_before,
       occurred_at: new Date().toISOString(),
     };
     return { status: "failed", errors: [failure] };
@@ -156,7 +161,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extend
 
   async #traced(input: Input, config: RunnableConfig, { recorder, degraded }: Shown): Promise<Update> {
     const slaMs = this.sla_seconds * 1000;
-    const deadline = new Deadline(slaMs * WORK_UNTIL);
+    const deadline = new Deadline(slaMs * WORK_UNTIL, { of: `an answer of ${this.agent_name}` });
     const sla = AbortSignal.timeout(Math.ceil(slaMs * ANSWERED_BY));
     const asked = config.signal === undefined ? [] : [config.signal];
     const given = config.callbacks;

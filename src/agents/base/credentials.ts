@@ -1,13 +1,13 @@
 /** The user and password of an address, as in `postgres://user:password@host`; a password may hold an `@` of its own. */
 const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@:"]*:[^\s/"]*@/gi;
-/** What an address carries as a parameter instead. */
+/** Credentials that an address carries as parameters. */
 const PARAMETERS = /([?&](?:password|secret|token|access_token|api_?key)=)[^\s&#"]+/gi;
 
 export function withoutCredentials(text: string): string {
   return text.replaceAll(CREDENTIALS, "$1[redacted]@").replaceAll(PARAMETERS, "$1[redacted]");
 }
 
-/** What a client hangs on its errors may point back at itself. */
+/** A client library's error may hold objects that point back at the error itself. */
 const DEPTH_IN_ERRORS = 3;
 
 /**

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 
-/** Channels of `node:diagnostics_channel`; nothing is made of what is told there unless somebody listens. */
+/** Channels of `node:diagnostics_channel`; a message costs nothing while nobody listens. */
 export const PROGRESS = "model-deployer.progress";
 export const ANSWERS = "model-deployer.answers";
 export const DEGRADED = "model-deployer.degraded";
@@ -9,7 +9,7 @@ const progress = channel(PROGRESS);
 const answers = channel(ANSWERS);
 const degraded = channel(DEGRADED);
 
-/** What a node tells while it works: the custom stream event, with `operation_id`. */
+/** A node's progress, as the custom stream event with its `operation_id`. */
 export function publishProgress(told: { message: string; operation_id: string | null }): void {
   if (progress.hasSubscribers) progress.publish(told);
 }
@@ -25,7 +25,10 @@ export function publishAnswer(told: {
   if (answers.hasSubscribers) answers.publish(told);
 }
 
-/** A part that did not answer, and that the run went on without; `part` is one of a few names, `message` the whole sentence. */
+/**
+ * A part that did not answer, and that the run went on without; `part` is one of a few names, `message` a whole
+ * sentence.
+ */
 export function publishDegraded(told: { part: string; message: string }): void {
   if (degraded.hasSubscribers) degraded.publish(told);
 }

@@ -2,10 +2,10 @@ import { AgentError } from "./agent_error.ts";
 import { untilAborted } from "./deadline.ts";
 import { publishDegraded } from "./diagnostics.ts";
 
-/** The three kinds that the pipeline has. Which of them an agent is given, and by which ports, is its own type. */
+/** The pipeline's three kinds of memory. An agent's own type says which of them it is given, and by which ports. */
 export type MemoryKind = "working_memory" | "episodic_memory" | "procedural_memory";
 
-/** An agent's memory, or the way to it, for who connects only when something is asked for. */
+/** An agent's memory, or a function that connects to it on first use. */
 export type MemorySource<Memory extends object> = Memory | (() => Promise<Memory>);
 
 export interface MemoryCall {
@@ -13,35 +13,35 @@ export interface MemoryCall {
   signal: AbortSignal;
 }
 
-/** A run waits so long for what is remembered, and then does without. */
+/** How long a run waits for a memory before it goes on without. */
 const PATIENCE_MS = 2_000;
 
 /**
- * One run's way to its agent's memory. No run fails by a memory or waits long for one: what does not answer is named in
- * `degraded`, and the run goes on without it.
+ * One run's access to its agent's memory. No run fails because of a memory or waits long for one: a memory that does
+ * not answer is named in `degraded`, and the run goes on without it.
  */
 export class RunMemory<Memory extends object> {
   readonly #source: MemorySource<Memory> | null;
   readonly #signal: AbortSignal;
   readonly #degraded: string[];
 
-  /** `degraded` takes the sentences, so that whoever answers for the run has them however it ends. */
+  /** `degraded` collects the sentences, so that they are reported however the run ends. */
   constructor(source: MemorySource<Memory> | null, signal: AbortSignal, degraded: string[] = []) {
     this.#source = source;
     this.#signal = signal;
     this.#degraded = degraded;
   }
 
-  /** A sentence for each memory that was asked in vain, with what that means for the answer. */
+  /** A sentence for each memory that did not answer, with the consequence for the run. */
   get degraded(): string[] {
     return [...this.#degraded];
   }
 
   /**
-   * What `work` comes to; null where the agent was given no memory, or where it gave no answer in time.
+   * The result of `work`; null where the agent was given no memory, or where it did not answer in time.
    * @param kind of the memory that is asked
-   * @param without what the run goes on without, after the memory's name: `does not hold the manifest`
-   * @throws what is no AgentError, unless the time was over: a mistake in `work`
+   * @param without the consequence, as it follows the memory's name in a sentence: `does not hold the manifest`
+   * @throws anything but an AgentError, unless the time was over: it is a mistake in `work`
    */
   async use<T>(
     kind: MemoryKind,

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { AgentError } from "./agent_error.ts";
 import { withoutCredentials } from "./credentials.ts";
 
-/** What observability_connector reads. It knows three statuses; any other would count as success. */
+/** A span as observability_connector reads it, which knows three statuses and counts any other as success. */
 export const spanSchema = z.strictObject({
   span_id: z.string(),
   trace_id: z.string(),
@@ -30,7 +30,7 @@ interface OpenSpan {
   started_at: Date;
 }
 
-/** An interrupt arrives as an error and is none: the run waits for somebody. */
+/** An interrupt arrives as an error but is no failure: the run waits for somebody. */
 function failureOf(error: unknown): Pick<Span, "status" | "error" | "error_type"> {
   if (isGraphBubbleUp(error)) return { status: "ok", error: null, error_type: null };
   const failure = error instanceof Error ? error : new TypeError(String(error));
@@ -100,7 +100,7 @@ export class SpanRecorder extends BaseCallbackHandler {
     this.#close(runId, failureOf(error));
   }
 
-  /** Ends what is still open, the innermost first: the run was given up and will not say so itself. */
+  /** Ends all open spans, the innermost first, when a run was given up and will not report its end itself. */
   abandon(error: unknown): void {
     for (const runId of [...this.#open.keys()].reverse()) this.#close(runId, failureOf(error));
   }

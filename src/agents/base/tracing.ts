@@ -1,12 +1,11 @@
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { isGraphBubbleUp } from "@langchain/langgraph";
 import { withoutCredentials } from "./credentials.ts";
 
 type Attributes = Record<string, string | number | boolean>;
 
 /**
- * OpenTelemetry by its API alone: who registers an SDK sees these spans, and nobody else pays for them. Raises and
- * returns what `work` does; a run that waits for somebody has not failed.
+ * Runs `work` in a span and returns or raises the same; an interrupt does not mark the span as failed. Uses
+ * OpenTelemetry's API alone: without a registered SDK it costs nothing.
  */
 export async function inSpan<T>(
   name: string,
@@ -27,21 +26,25 @@ export async function inSpan<T>(
   });
 }
 
+/** By the mark that LangGraph gives an interrupt: loading it for this alone would take longer than a command's whole work. */
+const isInterrupt = (error: unknown): boolean =>
+  error instanceof Error && "is_bubble_up" in error && error.is_bubble_up === true;
+
 function fail(span: Span, error: unknown): void {
-  if (isGraphBubbleUp(error)) return;
+  if (isInterrupt(error)) return;
   const failure = error instanceof Error ? error : new TypeError(String(error));
   span.setAttribute("error.type", failure.name);
   span.setStatus({ code: SpanStatusCode.ERROR, message: withoutCredentials(failure.message) });
 }
 
-/** What a request carries on of the trace that it belongs to: `traceparent`, or nothing where nobody traces. */
+/** Headers that continue the current trace in another service: `traceparent`, or none where no trace is recorded. */
 export function traceHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
   propagation.inject(context.active(), headers);
   return headers;
 }
 
-/** The id of the trace that is under way, 32 hex digits; null where nobody traces. */
+/** The current trace's id, 32 hex digits; null where no trace is recorded. */
 export function activeTraceId(): string | null {
   return trace.getActiveSpan()?.spanContext().traceId ?? null;
 }

@@ -1,6 +1,7 @@
 import { isInterrupted } from "@langchain/langgraph";
 import { type AgentRun, BaseAgent } from "../base/base_agent.ts";
 import { ApprovalRequiredError } from "./errors.ts";
+import { approval } from "./planning/onward/next_steps.ts";
 import type { ModelDeployerGraph } from "./graph.ts";
 import { pickRequest } from "./nodes/validate_node.ts";
 import { readable, validateRequest } from "./nodes/validate_request.ts";
@@ -9,7 +10,7 @@ import {
   type ModelDeployerAnswer,
   type ModelDeployerRequest,
   noAnswer,
-} from "./state.ts";
+} from "./state/state.ts";
 
 /**
  * Takes a trained model from the registry to production traffic, and back again when it turns bad.
@@ -38,7 +39,7 @@ export class ModelDeployerAgent extends BaseAgent<ModelDeployerRequest, ModelDep
     return noAnswer;
   }
 
-  /** @throws ModelDeployerError; unknown fields are refused here, where no other agent's fields can stand */
+  /** @throws ModelDeployerError also for unknown fields: no other agent's fields can stand in this input */
   protected async run(input: ModelDeployerRequest, { config }: AgentRun): Promise<ModelDeployerAnswer> {
     const request = readable(() => ({ ...input }));
     validateRequest(request);
@@ -67,5 +68,8 @@ function approvalError(interrupts: unknown[]): ApprovalRequiredError {
   const [question] = approvalQuestionSchema.array().parse(interrupts);
   const { operation_id, summary } = question ?? { operation_id: "unknown", summary: "" };
   const message = `${summary} Operation ${operation_id} waits for an approval by somebody else; approve it, then repeat the request.`;
-  return new ApprovalRequiredError(message, { details: { ...question } });
+  return new ApprovalRequiredError(message, {
+    details: { ...question },
+    next: [approval(operation_id)],
+  });
 }

@@ -1,24 +1,27 @@
-import { DeploymentOrchestrator } from "./deployment_orchestrator.ts";
+import { DeploymentOrchestrator } from "./effects/deployment_orchestrator.ts";
 import type { Action } from "./domain/requests.ts";
-import { EndpointManager } from "./endpoint_manager.ts";
-import { advancePlanner } from "./nodes/advance.ts";
-import { deployPlanner } from "./nodes/deploy.ts";
-import { promotePlanner } from "./nodes/promote.ts";
-import { registerPlanner } from "./nodes/register.ts";
-import { removalPlanner } from "./nodes/removal.ts";
-import { restartPlanner } from "./nodes/restart.ts";
-import { rollbackPlanner } from "./nodes/rollback.ts";
-import { rolloutControlPlanners } from "./nodes/rollout_control.ts";
-import { Liveness } from "./liveness.ts";
-import { OperationRunner, type Planner } from "./operation_runner.ts";
-import { OutboxDelivery } from "./outbox_delivery.ts";
-import type { Parts, Settings } from "./parts.ts";
-import { Reconciler } from "./reconciler.ts";
-import { RegistryManager } from "./registry_manager.ts";
-import { ServerDraining } from "./server_draining.ts";
-import { StepExecutor } from "./step_executor.ts";
+import { EndpointManager } from "./effects/endpoint_manager.ts";
+import { advancePlanner } from "./actions/advance/gather.ts";
+import { deployPlanner } from "./actions/deploy/gather.ts";
+import { promotePlanner } from "./actions/promote/gather.ts";
+import { registerPlanner } from "./actions/register/gather.ts";
+import { removalPlanner } from "./actions/remove/gather.ts";
+import { restartPlanner } from "./actions/restart/gather.ts";
+import { rollbackPlanner } from "./actions/rollback/gather.ts";
+import { rolloutControlPlanners } from "./actions/control_rollout/gather.ts";
+import { updatePlanner } from "./actions/update/gather.ts";
+import { Liveness } from "./reconciliation/remembered_misses.ts";
+import { OperationRunner } from "./operations/operation_runner.ts";
+import { type Planner } from "./actions/planner.ts";
+import { OutboxDelivery } from "./operations/delivery/outbox_delivery.ts";
+import type { Parts, Settings } from "./ports/parts.ts";
+import { Preparation } from "./operations/preparation/preparation.ts";
+import { Reconciler } from "./reconciliation/reconciler.ts";
+import { RegistryManager } from "./effects/registry_manager.ts";
+import { ServerDraining } from "./reconciliation/server_draining.ts";
+import { StepExecutor } from "./operations/steps/step_executor.ts";
 
-/** What the graph and the worker do their work with. */
+/** All that the graph and the worker work with. */
 export interface Capabilities {
   parts: Parts;
   settings: Settings;
@@ -29,6 +32,8 @@ export interface Capabilities {
   draining: ServerDraining;
   reconciler: Reconciler;
   planners: Readonly<Record<Action, Planner>>;
+  /** A monotonic clock in milliseconds, for waits inside this process. */
+  now: () => number;
 }
 
 /** Capabilities at hand, or brought up when the first node needs them; a graph can be built and shown before that. */
@@ -38,29 +43,40 @@ export async function capabilitiesOf(source: CapabilitySource): Promise<Capabili
   return typeof source === "function" ? source() : source;
 }
 
-export function createCapabilities(parts: Parts, settings: Settings): Capabilities {
+export function createCapabilities(
+  parts: Parts,
+  settings: Settings,
+  now: () => number = () => performance.now(),
+): Capabilities {
   const registry = new RegistryManager(parts.registry, parts.database);
   const orchestrator = new DeploymentOrchestrator(parts);
   const draining = new ServerDraining(parts);
   const liveness = new Liveness(settings.liveness);
-  const endpoints = new EndpointManager(parts, liveness);
+  const endpoints = new EndpointManager(parts, liveness, now);
   const executor = new StepExecutor({ registry, orchestrator, endpoints, draining });
   return {
+    now,
     parts,
     settings,
     endpoints,
     orchestrator,
-    runner: new OperationRunner({ database: parts.database, executor, settings }),
+    runner: new OperationRunner({
+      database: parts.database,
+      executor,
+      preparation: new Preparation({ orchestrator, packager: parts.packager }),
+      settings,
+    }),
     delivery: new OutboxDelivery(parts, registry),
     draining,
-    reconciler: new Reconciler({ parts, settings, registry, executor, draining, liveness }),
+    reconciler: new Reconciler({ parts, settings, registry, executor, draining, liveness, now }),
     planners: {
       register: registerPlanner(parts),
       promote: promotePlanner(parts, endpoints),
       deploy: deployPlanner(parts, endpoints, settings),
-      rollback: rollbackPlanner(parts, endpoints),
+      rollback: rollbackPlanner(parts, endpoints, settings),
       remove: removalPlanner(parts, endpoints),
       restart: restartPlanner(parts),
+      update: updatePlanner(parts),
       ...rolloutControlPlanners(parts, endpoints, settings),
       advance: advancePlanner(parts, endpoints, settings),
     },

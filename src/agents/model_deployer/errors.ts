@@ -1,7 +1,7 @@
 import { AgentError, type AgentErrorOptions } from "../base/agent_error.ts";
 import type { UnmetCriterion } from "./domain/plan.ts";
 
-/** The root of this agent's errors. What each one does to the run stands beside it. */
+/** The root of this agent's errors. Each one's comment says what it does to the run. */
 export abstract class ModelDeployerError extends AgentError {}
 
 /** Ends the run before any outside call: the input has missing, unknown or malformed fields. */
@@ -25,12 +25,14 @@ export class InvalidPromotionPathError extends ModelDeployerError {
 /** Refuses production: `unmet` lists every criterion that is missing, with numbers. */
 export class ProductionCriteriaNotMetError extends ModelDeployerError {
   readonly code = "production_criteria_not_met";
-  readonly retryable = false;
+  /** Where all that is missing comes by going on as it is; `not_before` says when it may be there. */
+  readonly retryable: boolean;
   readonly unmet: readonly UnmetCriterion[];
 
-  constructor(message: string, unmet: readonly UnmetCriterion[], options: AgentErrorOptions = {}) {
+  constructor(message: string, unmet: readonly UnmetCriterion[], options: ConflictOptions = {}) {
     super(message, { ...options, details: { ...options.details, unmet } });
     this.unmet = unmet;
+    this.retryable = options.retryable ?? false;
   }
 }
 
@@ -46,7 +48,7 @@ export class EndpointCreationError extends ModelDeployerError {
   readonly retryable = false;
 }
 
-/** Ends the step: a server that is to get traffic is not running; a plan made afresh takes that into account. */
+/** Ends the step: a server that is to get traffic does not answer; the operation is planned again with that fact. */
 export class ServerNotReadyError extends ModelDeployerError {
   readonly code = "server_not_ready";
   readonly retryable = false;
@@ -65,8 +67,8 @@ export class NotFoundError extends ModelDeployerError {
 }
 
 /**
- * Ends the run with nothing changed: somebody else holds the endpoint, what was seen has moved on, or what is asked for
- * does not go with what is. It is retryable, unless it says that no repetition of the same request can help.
+ * Ends the run with nothing changed: somebody else holds the endpoint, the state has moved on since it was read, or the
+ * request does not fit it. Retryable, unless no repetition of the same request can help.
  */
 export class ConflictError extends ModelDeployerError {
   readonly code = "conflict";
@@ -97,7 +99,8 @@ export class ForkRefusedError extends ModelDeployerError {
 /** Ends the run until somebody else approves; repeating the same request afterwards carries it on. */
 export class ApprovalRequiredError extends ModelDeployerError {
   readonly code = "approval_required";
-  readonly retryable = true;
+  /** No time approves: somebody else does, as `next` says. */
+  readonly retryable = false;
 }
 
 /** Refuses an approval that is expired, used, made for something else, or made by the requester. */
@@ -109,6 +112,12 @@ export class InvalidApprovalError extends ModelDeployerError {
 /** Refuses the caller: no principal belongs to the credential. */
 export class NotAuthenticatedError extends ModelDeployerError {
   readonly code = "not_authenticated";
+  readonly retryable = false;
+}
+
+/** Refuses the caller: their roles do not include the right that it takes; an administrator can grant one that does. */
+export class NotPermittedError extends ModelDeployerError {
+  readonly code = "not_permitted";
   readonly retryable = false;
 }
 
@@ -134,6 +143,12 @@ export class ServiceUnavailableError extends ModelDeployerError {
 export class DiskFullError extends ModelDeployerError {
   readonly code = "disk_full";
   readonly retryable = true;
+}
+
+/** Ends the step before anything is started or stopped: there is memory for one server of a deployment, and not for two. */
+export class MemoryShortError extends ModelDeployerError {
+  readonly code = "memory_short";
+  readonly retryable = false;
 }
 
 /** Ends the step: a part answered, but refused or made no sense. */

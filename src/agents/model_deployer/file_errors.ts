@@ -11,8 +11,8 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * What an error of the file system means to whoever asked, with the way out; any other error is given back as it is.
- * @param writing what was to be written, for an error that does not say so
+ * The typed error, with its way out, for an error of the file system; any other error is returned unchanged.
+ * @param writing the data to be written, for an error that does not name it
  */
 export function typedFileError(error: unknown, writing: string | null = null): unknown {
   if (!(error instanceof Error) || error instanceof AgentError) return error;
@@ -32,7 +32,7 @@ export function typedFileError(error: unknown, writing: string | null = null): u
   return new ServiceUnavailableError("files", message, options);
 }
 
-/** @param where what could not be written, or whose disk it is */
+/** @param where the path that could not be written */
 export function diskFull(
   where: string,
   options: { cause: unknown; details?: Record<string, unknown> },

@@ -1,9 +1,10 @@
 import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/langgraph";
 import { capabilitiesOf, type CapabilitySource } from "./capabilities.ts";
 import { actionSubgraph } from "./nodes/action_subgraph.ts";
+import { branch } from "./nodes/branch.ts";
 import { report } from "./nodes/report.ts";
 import { validatedUpdate } from "./nodes/validate_node.ts";
-import { contextSchema, ModelDeployerState, type ModelDeployerStateValue } from "./state.ts";
+import { contextSchema, ModelDeployerState, type ModelDeployerStateValue } from "./state/state.ts";
 
 export interface GraphOptions {
   checkpointer?: BaseCheckpointSaver;
@@ -23,17 +24,19 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
     .addNode("rollback", actionSubgraph(capabilities))
     .addNode("remove", actionSubgraph(capabilities))
     .addNode("restart", actionSubgraph(capabilities))
+    .addNode("update", actionSubgraph(capabilities))
     .addNode("control_rollout", actionSubgraph(capabilities))
     .addNode("advance", actionSubgraph(capabilities))
     .addNode("report", async (state, runtime) => report(await capabilitiesOf(capabilities), state, runtime))
     .addEdge(START, "validate_request")
-    .addConditionalEdges("validate_request", routeByAction)
+    .addConditionalEdges("validate_request", branch("route_by_action", routeByAction))
     .addEdge("register", "report")
     .addEdge("promote", "report")
     .addEdge("deploy", "report")
     .addEdge("rollback", "report")
     .addEdge("remove", "report")
     .addEdge("restart", "report")
+    .addEdge("update", "report")
     .addEdge("control_rollout", "report")
     .addEdge("advance", "report")
     .addEdge("report", END)
@@ -44,7 +47,15 @@ export function createModelDeployerGraph(capabilities: CapabilitySource, options
 export type ModelDeployerGraph = ReturnType<typeof createModelDeployerGraph>;
 
 type ActionNode =
-  "register" | "promote" | "deploy" | "rollback" | "remove" | "restart" | "control_rollout" | "advance";
+  | "register"
+  | "promote"
+  | "deploy"
+  | "rollback"
+  | "remove"
+  | "restart"
+  | "update"
+  | "control_rollout"
+  | "advance";
 
 function routeByAction(state: ModelDeployerStateValue): ActionNode | typeof END {
   const action = state.action_request?.action;

@@ -1,10 +1,12 @@
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
+import { approval } from "../planning/onward/next_steps.ts";
+import { approvalNotice } from "../planning/announcements/notices.ts";
 import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
-import type { Database } from "../parts.ts";
-import type { ApprovalQuestion } from "../state.ts";
-import type { Operation } from "../store_ports.ts";
+import type { Database } from "../ports/parts.ts";
+import type { ApprovalQuestion } from "../state/state.ts";
+import type { Operation } from "../ports/stores/operation_stores.ts";
 import { viewOf } from "./plan_view.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
@@ -30,21 +32,22 @@ async function validApprovals(
 }
 
 /**
- * Interrupts the run with what is to be decided, until it is resumed with an approval of this operation that stands in
- * the database and makes their number full. Anything else leaves it interrupted, with the reason.
+ * Interrupts the run with the question, until it is resumed with an approval of this operation that stands in the
+ * database and completes the required number. Anything else leaves it interrupted, with the reason.
  * @throws ApprovalRequiredError where the graph has no checkpointer to wait with
  */
 export async function awaitApproval(
-  database: Database,
+  { database, wait_seconds }: { database: Database; wait_seconds: number },
   operation: Operation,
   plan: Plan,
   runtime: NodeRuntime,
 ): Promise<void> {
-  const { operation_id } = operation;
+  const { operation_id, requested_by } = operation;
   let given = await validApprovals(database, operation, plan);
   let refused: string | null = null;
   for (;;) {
-    await database.journal.propose(operation_id, plan);
+    const notice = approvalNotice(plan, { operation_id, requested_by });
+    await database.journal.propose(operation_id, plan, { wait_seconds, changes: [notice] });
     tell(runtime, { event: "awaiting_approval", operation_id, step: null, message: plan.summary });
     const answer = ask(questionOf(operation, plan, given.length, refused), runtime);
     given = await validApprovals(database, operation, plan);
@@ -83,7 +86,8 @@ function ask(question: ApprovalQuestion, runtime: NodeRuntime): unknown {
     if (isGraphBubbleUp(error)) throw error;
     const missing = approvals_needed - approvals_given;
     const message = `${summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operation_id}.`;
-    throw new ApprovalRequiredError(message, { cause: error, details: { operation_id, approvals_needed } });
+    const details = { operation_id, approvals_needed };
+    throw new ApprovalRequiredError(message, { cause: error, details, next: [approval(operation_id)] });
   }
 }
 

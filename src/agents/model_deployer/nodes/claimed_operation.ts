@@ -7,19 +7,19 @@ import {
   InvalidRequestError,
   NotFoundError,
 } from "../errors.ts";
-import type { ActionStateValue } from "../action_state.ts";
-import type { Database, Settings } from "../parts.ts";
-import type { Operation } from "../store_ports.ts";
+import type { ActionStateValue } from "./action_state.ts";
+import type { Database, Settings } from "../ports/parts.ts";
+import type { Operation, SeenOperation } from "../ports/stores/operation_stores.ts";
 import type { NodeRuntime } from "./runtime.ts";
 
 /**
- * Finds or makes the operation of the request. Under a development server a request without a key is known by its
- * thread, so that a replay of it gets the same answer and a fork that asks for something else is refused.
+ * Finds or makes the request's operation. Under a development server a request without a key is identified by its
+ * thread, so that a replay gets the same answer and a fork with another request is refused.
  * @throws ForkRefusedError | IdempotencyKeyReusedError
  */
 export async function claimOperation(
   { journal }: Pick<Database, "journal">,
-  { requested_by }: Pick<Settings, "requested_by">,
+  { requested_by, origin = null }: Pick<Settings, "requested_by" | "origin">,
   state: ActionStateValue,
   runtime: NodeRuntime,
 ): Promise<Operation> {
@@ -31,6 +31,7 @@ export async function claimOperation(
     payload_hash: hashOf(request),
     action: request.action,
     requested_by,
+    asked_from: origin,
     request: { ...request },
   };
   try {
@@ -49,29 +50,30 @@ function servedThread(runtime: NodeRuntime): string | null {
 }
 
 /**
- * The operation that a node goes on with. What it was claimed for stands in the journal, and a state that was edited
- * since cannot make it into something else.
+ * The operation that a node continues. Its request is read from the journal, so that an edited state cannot turn it
+ * into another one.
  * @throws ForkRefusedError
  */
 export async function claimedOperation(
   { operations }: Pick<Database, "operations">,
   state: ActionStateValue,
-): Promise<Operation> {
+): Promise<SeenOperation> {
   const id = state.operation_id;
   if (typeof id !== "string") {
     throw new InvalidRequestError("The state names no claimed operation; begin at the graph's first node.");
   }
-  const operation = await operations.get(id);
-  if (operation === null) {
+  const seen = await operations.see(id);
+  if (seen === null) {
     throw new NotFoundError(`Operation ${id} does not exist; begin at the graph's first node.`);
   }
+  const { operation } = seen;
   if (operation.payload_hash !== hashOf(requestOf(state))) {
     throw new ForkRefusedError(
       `Operation ${id} (${operation.action}, ${operation.status}) was claimed for another request than this state holds, so this is a fork of it and nothing is changed. Begin a new run with the new request.`,
       { details: { operation_id: id, status: operation.status } },
     );
   }
-  return operation;
+  return seen;
 }
 
 export function requestOf(state: ActionStateValue): ActionRequest {

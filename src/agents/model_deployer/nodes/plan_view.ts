@@ -1,10 +1,10 @@
 import type { Plan } from "../domain/plan.ts";
-import { planDifferences } from "../domain/plan_difference.ts";
-import type { PlanView } from "../state.ts";
+import { planDifferences } from "../planning/plan_difference.ts";
+import type { PlanView } from "../state/state.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
 
 export function viewOf(plan: Plan): PlanView {
-  const { summary, approvals_needed, generation, notes, names } = plan;
+  const { summary, approvals_needed, generation, notes, names, signature, expectation } = plan;
   return {
     summary,
     steps: plan.steps.map((planned) => planned.do.step),
@@ -13,6 +13,8 @@ export function viewOf(plan: Plan): PlanView {
     generation,
     notes,
     names,
+    signature,
+    expectation,
   };
 }
 

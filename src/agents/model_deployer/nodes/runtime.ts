@@ -3,8 +3,8 @@ import { z } from "zod";
 import { Deadline } from "../../base/deadline.ts";
 import { publishProgress } from "../../base/diagnostics.ts";
 import { InvalidRequestError } from "../errors.ts";
-import type { Settings } from "../parts.ts";
-import type { Progress } from "../state.ts";
+import type { Settings } from "../ports/parts.ts";
+import type { Progress } from "../state/state.ts";
 import { shown } from "./shown.ts";
 
 export type NodeRuntime = LangGraphRunnableConfig<{ effects?: unknown }>;
@@ -13,7 +13,7 @@ export type Effects = "live" | "dry-run";
 const effectsSchema = z.enum(["live", "dry-run"]).optional();
 
 /**
- * Whether this run acts. A development server plans only, unless the context says `live` in so many words.
+ * Whether this run changes anything. A development server only plans, unless the context says `live` explicitly.
  * @throws InvalidRequestError
  */
 export function effectsOf(runtime: NodeRuntime, settings: Pick<Settings, "default_effects">): Effects {
@@ -33,10 +33,27 @@ export function signalOf(runtime: NodeRuntime): AbortSignal {
   return AbortSignal.any([runtime.signal, deadline].filter((signal) => signal !== undefined));
 }
 
-/** What an answer needs after the work for it was given up: to read how far it came, and to report. */
+const URGENT: readonly string[] = ["rollback", "abort"];
+
+/** A rollback, which waits for nothing that it can do without. */
+export function isUrgent(request: { action: string } | null | undefined): boolean {
+  return request !== null && request !== undefined && URGENT.includes(request.action);
+}
+
+/** How long a rollback waits for a silent Postgres before it reports which parts it could do. */
+const SILENCE_MS = 2_500;
+/** The deadline of a caller that sets none; longer than any action takes. */
+const NO_DEADLINE_MS = 600_000;
+
+export function bearingNoSilence<T>(work: () => T): T {
+  const run = Deadline.current ?? new Deadline(NO_DEADLINE_MS, { of: "an action" });
+  return run.bearing(SILENCE_MS).cover(work);
+}
+
+/** Time for the answer after the work was given up: to read how far it came, and to report. */
 const ANSWER_MS = 2_500;
 
-/** How many whole ms an action's steps may be waited for: `patience_seconds`, or what the run's deadline leaves of it. */
+/** How long an action's steps are waited for, in whole ms: `patience_seconds`, or the rest of the run's deadline. */
 export function patienceMs(settings: Pick<Settings, "patience_seconds">): number {
   const left = Deadline.current?.remainingMs ?? Infinity;
   return Math.floor(Math.max(0, Math.min(settings.patience_seconds * 1000, left - ANSWER_MS)));

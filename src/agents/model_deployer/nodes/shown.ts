@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 
 const SHOWN = 80;
 
-/** A value as it may stand in a message: short, on one line, and whatever it is. */
+/** Any value as a short text on one line, for messages. */
 export function shown(value: unknown): string {
   const text =
     typeof value === "string"

@@ -4,10 +4,10 @@ import {
   type ModelDeployerUpdate,
   noAnswer,
   requestStateSchema,
-} from "../state.ts";
+} from "../state/state.ts";
 import { validateRequest } from "./validate_request.ts";
 
-/** What belongs to this agent in a state that other agents share; an earlier answer may have left a field at null. */
+/** This agent's fields in a state that other agents share; an earlier answer may have left a field at null. */
 export function pickRequest(
   state: Partial<ModelDeployerStateValue> | Record<string, unknown>,
 ): Record<string, unknown> {

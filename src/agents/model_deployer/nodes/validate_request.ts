@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema, ASKED_ACTIONS } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
-import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state.ts";
+import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state/state.ts";
 import { shown } from "./shown.ts";
 
-/** What a validated state asks for. */
+/** The request of a validated state. */
 export interface ValidatedRequest {
   action_request: ActionRequest;
   /** Null where the caller named neither a request nor a session and query. */
@@ -27,7 +27,7 @@ const defaults = {
 } as const;
 
 /**
- * Parses what a caller handed over, without any outside call.
+ * Parses a caller's state, without any outside call.
  * @throws InvalidRequestError with every problem and its field
  * @throws InvalidDeploymentActionError
  */
@@ -35,10 +35,7 @@ export function validateRequest(state: Record<string, unknown>): ValidatedReques
   return readable(() => validated(state));
 }
 
-/**
- * What a caller handed over may raise wherever it is read: an accessor, a proxy, or nothing where an object is expected.
- * @throws InvalidRequestError
- */
+/** Reads a caller's value, which may raise: an accessor, a proxy, or a missing object. @throws InvalidRequestError */
 export function readable<T>(read: () => T): T {
   try {
     return read();
@@ -65,7 +62,7 @@ function validated(state: Record<string, unknown>): ValidatedRequest {
   return { action_request: request, idempotency_key: idempotencyKey(parsed) };
 }
 
-/** A pipeline's query asks once: the same query with the same body gets the same answer. */
+/** A pipeline's query makes one request: the same query with the same body gets the same answer. */
 function idempotencyKey(state: ParsedRequestState): string | null {
   if (state.request_id !== undefined) return state.request_id;
   if (state.session_id === undefined || state.query_id === undefined) return null;
@@ -73,7 +70,7 @@ function idempotencyKey(state: ParsedRequestState): string | null {
 }
 
 function assemble(action: Action, state: ParsedRequestState): Record<string, unknown> {
-  const { model_version_id, target_stage, current_deployment_id, rollback_reason, deployment_id } = state;
+  const { model_version_id, target_stage, deployment_id } = state;
   switch (action) {
     case "register":
       return {
@@ -97,24 +94,24 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
         action,
         model_version_id,
         target_stage,
-        replicas: state.replicas ?? defaults.replicas,
-        cpu_limit: state.cpu_limit ?? defaults.cpu_limit,
-        memory_limit: state.memory_limit ?? defaults.memory_limit,
-        autoscaling: state.autoscaling ?? defaults.autoscaling,
+        ...deployed(state),
         rollout: state.rollout ?? defaults.rollout,
       };
     case "rollback":
-      return { action, current_deployment_id, rollback_reason };
+      return { action, ...rollback(state) };
     case "remove":
       return { action, deployment_id, removal_reason: state.removal_reason };
     case "restart":
       return { action, deployment_id, restart_reason: state.restart_reason };
+    case "update":
+      return { action, deployment_id, ...updated(state) };
     case "pause":
     case "resume":
     case "abort":
     case "promote_now":
-    case "retry":
       return { action, ...controlledRollout(state) };
+    case "retry":
+      return { action, ...controlledRollout(state), judge: state.judge };
     case "advance":
       return { action, rollout_id: state.rollout_id };
     default:
@@ -122,11 +119,31 @@ function assemble(action: Action, state: ParsedRequestState): Record<string, unk
   }
 }
 
+function deployed({ replicas, cpu_limit, memory_limit, autoscaling }: ParsedRequestState) {
+  return {
+    replicas: replicas ?? defaults.replicas,
+    cpu_limit: cpu_limit ?? defaults.cpu_limit,
+    memory_limit: memory_limit ?? defaults.memory_limit,
+    autoscaling: autoscaling ?? defaults.autoscaling,
+  };
+}
+
+function updated({ replicas, cpu_limit, memory_limit, autoscaling, update_reason }: ParsedRequestState) {
+  return { replicas, cpu_limit, memory_limit, autoscaling, update_reason };
+}
+
+/** An endpoint that lies in a shared state beside the deployment that is bad is not asked about. */
+function rollback(state: ParsedRequestState) {
+  const { current_deployment_id, endpoint_name, rollback_to, condemned_because, rollback_reason } = state;
+  const where = current_deployment_id === undefined ? { endpoint_name } : { current_deployment_id };
+  return { ...where, rollback_to, condemned_because, rollback_reason };
+}
+
 function controlledRollout({ rollout_id, endpoint_name, rollout_reason }: ParsedRequestState) {
   return { rollout_id: rollout_id ?? null, endpoint_name: endpoint_name ?? null, rollout_reason };
 }
 
-/** Null where feature_analyzer left SHAP out; a ranking without its analysis counts, with no samples to its name. */
+/** Null where feature_analyzer left SHAP out; a ranking without its analysis counts with zero samples. */
 function shapEvidence({ shap_analysis, top_features, shap_skipped }: ParsedRequestState) {
   if (shap_skipped === true) return null;
   const ranked = (shap_analysis?.feature_importance ?? [])
@@ -167,13 +184,13 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): string[] {
   return [`${where}: ${expectationOf(issue)}${given}`];
 }
 
-/** What is wrong inside the member of a union that has the value's own shape; nothing where no member has. */
+/** Problems inside the member of a union that has the value's shape; none where no member has. */
 function insideOf(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [];
   return issue.errors.find((member) => member.some((inner) => inner.path.length > 0)) ?? [];
 }
 
-/** A union says only that nothing fitted; its members say what would have. */
+/** A union's own issue only says that no member fits; those of its members say what each expects. */
 function expectationOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue.message;
   return issue.errors.map((inner) => inner.map((one) => one.message).join(", ")).join(", or ");

@@ -1,0 +1,234 @@
+import { emptyAnswer } from "../../domain/answer.ts";
+import type { Change } from "../../domain/changes.ts";
+import { missing, propose } from "../../planning/decisions.ts";
+import { refuseUnderRollout } from "../../planning/onward/under_way.ts";
+import type { Deployment, ModelVersion } from "../../domain/entities.ts";
+import { type Moment, momentOf } from "../../judge/counts/live_figures.ts";
+import { deploymentId, rolloutId } from "../../domain/values/names.ts";
+import { projectStage, recordProcedure, remember } from "../../planning/announcements/outbox_entries.ts";
+import type { Decision, Plan, StepOf } from "../../domain/plan.ts";
+import { namesOf } from "../../planning/wording/plan_names.ts";
+import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
+import { askedAtOnce } from "./deployment_at_once.ts";
+import { draftManifest } from "./draft_manifest.ts";
+import { refuseFlapping, refuseSettings, refuseStage, refuseUnderReturn } from "./refused.ts";
+import { planTraffic } from "./plan_traffic.ts";
+import { type PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
+import { expectationNotes, expectationOf } from "./expectation.ts";
+import { type DeployFacts } from "./facts.ts";
+import { serving } from "../../domain/traffic/weights.ts";
+import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
+import { noRoute, setStatus } from "../../planning/route_switch.ts";
+import { listing } from "../../planning/onward/next_steps.ts";
+import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
+import { startRollout } from "./started_rollout.ts";
+import { takeOver } from "./warm_server.ts";
+
+export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
+  const { version } = facts;
+  if (version === null)
+    return missing("Model version", request.model_version_id, "register it first", [listing.versions]);
+  if (version.stage !== request.target_stage) return refuseStage(request, version, facts);
+  if (request.target_stage === "production" && facts.open_rollout !== null) {
+    return refuseUnderRollout(facts.open_rollout, `deploy ${version.model_version_id}`, "a newer version");
+  }
+  const flapping = refuseFlapping(request, facts, context);
+  return flapping ?? planDeployment(request, facts, version, context);
+}
+
+/** Serves the version and gives it its traffic, whatever its stage. */
+export function planDeployment(...[request, facts, version, context]: Parameters<typeof plan>): Decision {
+  const refused = refuseSettings(request, facts) ?? refuseUnderReturn(request, facts);
+  if (refused !== null) return refused;
+  return withSignature(plan(request, facts, version, context), version, facts.serves_now);
+}
+
+function plan(
+  request: DeployRequest,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Decision {
+  const id = deploymentId(context.operation_id);
+  const traffic = planTraffic(request, facts, id, context.now);
+  const deployment = newDeployment(request, version, context, traffic.baseline);
+  const { endpoint_name: name } = deployment;
+  const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
+  const warm = takeOver(deployment, facts);
+  const notes = [...notesOn(traffic, facts), ...warm.notes];
+  const expectation = expectationOf(traffic, facts, context);
+  const moment = momentBefore(deployment, traffic, facts);
+  const asked = askedAtOnce(traffic, traffic.weights[id] ?? 0, version, facts, context);
+  return propose({
+    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
+    lease_name: name,
+    intent: [{ change: "insert_deployment", deployment }, ...warm.intent],
+    steps: deploymentSteps(
+      version,
+      deployment,
+      facts.endpoint ?? noRoute,
+      traffic,
+      moment,
+      { ...warm, sizedBy: sizedBy(request, facts) },
+      rowsFirst(deployment, traffic, facts),
+    ),
+    on_success: [
+      ...outcome(deployment, traffic, facts, context, moment),
+      ...announceReplaced(traffic, facts, version, context),
+      ...memories(request, version, deployment, traffic, context),
+    ],
+    on_failure: [notServed(id)],
+    draft: {
+      ...emptyAnswer,
+      model_version_id: version.model_version_id,
+      active_deployment_id: id,
+      deployment_manifest: draftManifest(deployment, traffic, facts, context),
+      notes,
+    },
+    ...asked,
+    notes: [...notes, ...expectationNotes(expectation, traffic), ...asked.notes],
+    generation: facts.endpoint?.generation ?? 0,
+    expectation,
+    names: namesOnEndpoint(deployment, facts, context),
+  });
+}
+
+/** What is to take production's requests, or copies of them, begins with as many servers as production has. */
+function sizedBy({ target_stage }: DeployRequest, { endpoint }: DeployFacts): string | null {
+  return target_stage === "staging" ? null : (serving(endpoint?.weights ?? {})[0] ?? null);
+}
+
+/** Kept rows are sent to a candidate before its first share of production. */
+function rowsFirst(
+  { deployment_id, endpoint_name }: Deployment,
+  { baseline }: PlannedTraffic,
+  { policy: { kept_rows } }: DeployFacts,
+): StepOf<"replay_rows"> | null {
+  if (kept_rows === null || baseline === null) return null;
+  const { on_errors } = kept_rows;
+  return { step: "replay_rows", endpoint_name, deployment_id, baseline_deployment_id: baseline, on_errors };
+}
+
+const notServed = (id: string): Change => ({
+  ...setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 }),
+  unless_rolled_back: true,
+});
+
+/** Names of the new deployment and its rollout, and of everything on the endpoint now. */
+function namesOnEndpoint(
+  deployment: Deployment,
+  { endpoint, deployments }: DeployFacts,
+  { operation_id }: DecisionContext,
+): Plan["names"] {
+  const { weights, mirror_deployment_id: mirror } = endpoint ?? noRoute;
+  const { deployment_id } = deployment;
+  const there = deployments.filter(({ deployment_id: id }) => id in weights || id === mirror);
+  return namesOf({
+    deployments: [...there, deployment],
+    rollouts: [{ rollout_id: rolloutId(operation_id), deployment_id }],
+  });
+}
+
+/** The figures that the replaced version had at that moment; the new deployment has none yet. */
+function momentBefore(
+  { deployment_id }: Deployment,
+  traffic: PlannedTraffic,
+  { figures }: DeployFacts,
+): Moment {
+  const live = figures === null ? { missing: "the router gave none" } : { figures };
+  return momentOf(live, { candidate_id: deployment_id, baseline_id: traffic.baseline ?? "" }, null);
+}
+
+function notesOn(traffic: PlannedTraffic, { experience, figures, other_python }: DeployFacts): string[] {
+  const isForgotten = traffic.rollout !== null && experience === null;
+  const isUncounted = traffic.baseline !== null && figures === null;
+  return [
+    ...(traffic.care === null ? [] : [`More careful than asked for: ${traffic.care}`]),
+    ...(other_python === null
+      ? []
+      : [
+          `The model was logged under Python ${other_python.logged_under}, which is not to be had here: it is served with ${other_python.served_with}.`,
+        ]),
+    ...(isForgotten
+      ? [
+          "degraded: procedural memory gave no answer, so of past rollbacks only those within the last hour count.",
+        ]
+      : []),
+    ...(isUncounted
+      ? [
+          `degraded: the router gave no figures, so the judge does not know what ${traffic.baseline} answered before this deployment.`,
+        ]
+      : []),
+  ];
+}
+
+function outcome(
+  deployment: Deployment,
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  context: DecisionContext,
+  moment: Moment,
+): Change[] {
+  const id = deployment.deployment_id;
+  const replaced = traffic.replaced.map((one) =>
+    setStatus(one.deployment_id, ["active", "deploying"], "draining", {
+      keepWarmSeconds: one.keep_warm_seconds,
+    }),
+  );
+  const started = startRollout(deployment, traffic, facts, context);
+  return [
+    ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
+    ...replaced,
+    ...(started === null ? [] : [{ ...started, ...moment }]),
+  ];
+}
+
+/** Announces the replaced version too: the registry marks the version that a rollback would bring back. */
+function announceReplaced(
+  traffic: PlannedTraffic,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Change[] {
+  const replaced = facts.deployments.find((one) => one.deployment_id === traffic.baseline);
+  const isSame = replaced === undefined || replaced.model_version_id === version.model_version_id;
+  return isSame ? [] : [projectStage(context.operation_id, replaced.model_version_id)];
+}
+
+function memories(
+  request: DeployRequest,
+  version: ModelVersion,
+  deployment: Deployment,
+  traffic: PlannedTraffic,
+  context: DecisionContext,
+): Change[] {
+  const pending = traffic.rollout !== null;
+  return [
+    remember(context.operation_id, {
+      event_subtype: "deployment",
+      description: `Deployed ${deployment.bento_tag} at ${request.target_stage} on ${deployment.endpoint_name}`,
+      experiment_id: version.experiment_id,
+      endpoint_name: deployment.endpoint_name,
+      outcome_type: pending ? "pending" : "success",
+      raw_content: {
+        deployment_id: deployment.deployment_id,
+        stage: request.target_stage,
+        weights: traffic.weights,
+      },
+      occurred_at: context.now,
+    }),
+    recordProcedure(context.operation_id, {
+      name: `deploy_${request.target_stage}`,
+      type: "tool_sequence",
+      trigger: `deployment:${version.model_name}`,
+      sequence: [
+        "package_model",
+        "start_server",
+        "want_route",
+        "apply_route",
+        ...(pending ? ["start_rollout"] : []),
+      ],
+      succeeded: true,
+    }),
+  ];
+}

@@ -1,0 +1,26 @@
+import type { ModelVersion } from "../../domain/entities.ts";
+import type { Plan } from "../../domain/plan.ts";
+import type { DecisionContext } from "../../domain/requests.ts";
+import type { PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
+import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
+import type { DeployFacts } from "./facts.ts";
+
+/** A first step above this share of the traffic needs the approval of a deployment at once. */
+const LARGEST_FIRST_STEP = 50;
+
+/** Asks people where a deployment gets all traffic with its first step; without a baseline nobody loses by it. */
+export function askedAtOnce(
+  traffic: PlannedTraffic,
+  firstShare: number,
+  { metrics }: ModelVersion,
+  { policy }: DeployFacts,
+  context: DecisionContext,
+): Pick<Plan, "approvals_needed" | "evidence" | "notes"> {
+  const isAtOnce = traffic.baseline !== null && firstShare > LARGEST_FIRST_STEP;
+  if (!isAtOnce) return { approvals_needed: 0, evidence: {}, notes: [] };
+  return {
+    approvals_needed: approvalsNeeded(policy, context, "immediate_deployment"),
+    evidence: { metrics, weights: traffic.weights },
+    notes: approvalNotes(policy, "immediate_deployment"),
+  };
+}

@@ -1,0 +1,146 @@
+import { AgentError } from "../../../base/agent_error.ts";
+import { publishDegraded } from "../../../base/diagnostics.ts";
+import { RunMemory } from "../../../base/memory.ts";
+import { type Experience, recentRollbacks } from "./caution.ts";
+import { gatherEnded } from "../rollback/gather_ended.ts";
+import { decideDeploy } from "./decide.ts";
+import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
+import { bentoTag, endpointName, rolloutId } from "../../domain/values/names.ts";
+import type { DeployFacts, WarmServer } from "./facts.ts";
+import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
+import { planRollout } from "../../domain/traffic/rollout_plan.ts";
+import { metricsProblem } from "../../collection/check_metrics.ts";
+import { serving } from "../../domain/traffic/weights.ts";
+import type { VersionFigures } from "../../domain/evidence/figures.ts";
+import { isOver } from "./warm_server.ts";
+import type { EndpointManager } from "../../effects/endpoint_manager.ts";
+import { type Planner, plannerFor } from "../planner.ts";
+import type { Parts, Settings } from "../../ports/parts.ts";
+import type { CallOptions } from "../../ports/call_options.ts";
+import { isBehind } from "../../ports/model_server_port.ts";
+import type { ProceduralMemory } from "../../ports/memory_ports.ts";
+
+/** Serves a version at its stage: staging, a mirrored shadow, or production in steps. */
+export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {
+  return plannerFor("deploy", async (request, context, options) =>
+    decideDeploy(request, await gatherDeploy(parts, endpoints, settings, request, context, options), context),
+  );
+}
+
+export async function gatherDeploy(
+  { database, ...parts }: Pick<Parts, "database" | "proceduralMemory" | "packager" | "teamMetrics">,
+  endpoints: EndpointManager,
+  settings: Settings,
+  request: Pick<DeployRequest, "model_version_id" | "target_stage"> & Partial<Pick<DeployRequest, "rollout">>,
+  { now }: DecisionContext,
+  options: CallOptions,
+): Promise<DeployFacts> {
+  const version = await database.modelVersions.get(request.model_version_id);
+  const name = version === null ? "" : endpointName(version.experiment_id, request.target_stage);
+  const [known, deployments, open_rollout, policy] = await Promise.all([
+    database.endpoints.get(name),
+    database.deployments.listForEndpoint(name),
+    database.rollouts.getOpen(name),
+    database.experiments.getGatePolicy(version?.experiment_id ?? ""),
+  ]);
+  const endpoint = known === null ? null : await endpoints.servers.withLivingMirror(known, options);
+  const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
+  const isRollout = serves && request.target_stage === "production";
+  const { metrics } = planRollout(request.rollout ?? "linear", policy.judge).judge;
+  const side = { deployment: "", endpoint: name, version: request.model_version_id };
+  const [ended_version, serves_now, figures, aborted, experience, still_warm, metrics_problem, packaged] =
+    await Promise.all([
+      gatherEnded(database, version),
+      version === null ? null : versionThatServes(database, version.experiment_id),
+      serves ? figuresOf(endpoints, name, options) : [],
+      abortedAmong(database, recentRollbacks(deployments, now)),
+      isRollout && version !== null
+        ? experienceOf(parts.proceduralMemory, version.model_name, options)
+        : null,
+      warmAmong(endpoints, usableAmong(deployments, request, endpoint), options),
+      isRollout ? metricsProblem(parts.teamMetrics ?? null, metrics, side, options) : null,
+      version === null ? null : parts.packager.findPackage(bentoTag(version)),
+    ]);
+  return {
+    ...{ version, endpoint, deployments, aborted, still_warm, open_rollout },
+    figures,
+    policy,
+    experience,
+    serves_now,
+    retention_seconds: settings.retention_seconds,
+    ended: ended_version,
+    metrics_problem,
+    other_python: packaged?.other_python ?? null,
+  };
+}
+
+/** Of several that share the traffic the one with the most. */
+async function versionThatServes(
+  { endpoints, deployments, modelVersions }: Parts["database"],
+  experimentId: string,
+): Promise<ModelVersion | null> {
+  const endpoint = await endpoints.get(endpointName(experimentId, "production"));
+  const [first] = serving(endpoint?.weights ?? {});
+  const deployment = first === undefined ? null : await deployments.get(first);
+  return deployment === null ? null : modelVersions.get(deployment.model_version_id);
+}
+
+/** Deployments of the version that are over, and its shadow. */
+function usableAmong(
+  deployments: readonly Deployment[],
+  { model_version_id }: Pick<DeployRequest, "model_version_id">,
+  endpoint: Endpoint | null,
+): Deployment[] {
+  const own = deployments.filter((one) => one.model_version_id === model_version_id);
+  return own.filter((one) => isOver(one) || one.deployment_id === endpoint?.mirror_deployment_id);
+}
+
+async function warmAmong(
+  endpoints: EndpointManager,
+  usable: Deployment[],
+  options: CallOptions,
+): Promise<WarmServer[]> {
+  const warm = usable.map(async ({ deployment_id: id, bento_tag }): Promise<WarmServer[]> => {
+    const seen = await endpoints.servers.readyServers(id, bento_tag, options);
+    return seen === null ? [] : [{ id, is_behind: isBehind(seen), is_counted: seen.replicas !== undefined }];
+  });
+  return (await Promise.all(warm)).flat();
+}
+
+async function abortedAmong(database: Parts["database"], deployments: Deployment[]): Promise<string[]> {
+  const ids = deployments.map((one) => rolloutId(one.operation_id));
+  const rollouts = await Promise.all(ids.map((id) => database.rollouts.get(id)));
+  return rollouts.flatMap((one) => (one?.status === "aborted" ? [one.deployment_id] : []));
+}
+
+/** The counters from which a rollout's judge begins to count; null when the router gives no answer. */
+async function figuresOf(
+  endpoints: EndpointManager,
+  name: string,
+  options: CallOptions,
+): Promise<VersionFigures[] | null> {
+  try {
+    return await endpoints.figures(name, options);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    publishDegraded({ part: "router", message: `the router gives no figures of ${name}: ${error.message}` });
+    return null;
+  }
+}
+
+/** Null when the memory gives no answer; the plan's notes say so. */
+async function experienceOf(
+  procedural: ProceduralMemory,
+  modelName: string,
+  { signal }: CallOptions,
+): Promise<Experience | null> {
+  const memory = new RunMemory({ procedural }, signal);
+  const without = "does not say how often rollouts of the model went back";
+  return memory.use("procedural_memory", without, async ({ procedural: remembered }, options) => {
+    const [rollbacks, rollouts] = await Promise.all([
+      remembered.experience(`rollback:${modelName}`, options),
+      remembered.experience(`rollout:${modelName}`, options),
+    ]);
+    return { rollbacks: rollbacks.usage_count, completed_rollouts: rollouts.success_count };
+  });
+}

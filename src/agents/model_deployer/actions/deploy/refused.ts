@@ -1,0 +1,101 @@
+import { heldUntil, recentRollbacks } from "./caution.ts";
+import type { DeployFacts } from "./facts.ts";
+import type { ModelVersion } from "../../domain/entities.ts";
+import type { Decision } from "../../domain/plan.ts";
+import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
+import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
+import { isHalfBack } from "../../domain/traffic/weights.ts";
+import { count } from "../../planning/wording/count.ts";
+import { refuse, refuseForNow } from "../../planning/decisions.ts";
+import { ask } from "../../planning/onward/next_steps.ts";
+import { stepsTowards } from "../../planning/onward/steps_onward.ts";
+import { waysOfEnded } from "../rollback/ended_version.ts";
+
+/** The version is not at the stage that it is to be served at. */
+export function refuseStage(
+  { target_stage }: DeployRequest,
+  version: ModelVersion,
+  facts: DeployFacts,
+): Decision {
+  const { model_version_id: id, stage } = version;
+  const why = `to serve ${id} at ${target_stage}`;
+  const isEnded = stage === "archived";
+  const wayOut = isEnded ? "that is its end" : `promote it to ${target_stage} first`;
+  return refuse(
+    "stage_mismatch",
+    `${id} is at ${stage} and cannot be served at ${target_stage}; ${wayOut}.`,
+    {
+      next: isEnded ? waysOfEnded(version, facts.ended, why) : stepsTowards(version, target_stage, why),
+    },
+  );
+}
+
+/**
+ * Refuses a rollout on an endpoint that goes to and fro; a deployment at once, which needs an approval, is let through.
+ */
+export function refuseFlapping(
+  { target_stage, rollout, model_version_id }: DeployRequest,
+  { deployments, aborted, endpoint, version }: DeployFacts,
+  { now }: DecisionContext,
+): Decision | null {
+  const isAtOnce = planRollout(rollout).steps[0]?.weight === 100;
+  if (target_stage !== "production" || isAtOnce) return null;
+  const recent = recentRollbacks(deployments, now, aborted);
+  const until = heldUntil(recent, now);
+  if (until === null) return null;
+  const stage = version?.stage;
+  const asked = { deployment_action: "deploy", model_version_id, target_stage, rollout: "immediate" };
+  return refuseForNow(
+    `${endpoint?.endpoint_name ?? "The endpoint"} was rolled back ${count(recent.length, "time")} within an hour, last from ${recent[0]?.bento_tag}; ` +
+      `it takes the next rollout at ${until}, or one that goes out at once with an approval.`,
+    {
+      next: stage === "production" ? [ask(asked, "puts it out at once, with an approval")] : [],
+      not_before: until,
+    },
+  );
+}
+
+/**
+ * Refuses what would take a rollback over that was cut off between its route and its end: the version that it brings back
+ * has traffic already and does not count as serving yet, so that a rollout beside it could never end.
+ */
+export function refuseUnderReturn(
+  { target_stage, model_version_id }: DeployRequest,
+  { deployments, endpoint }: DeployFacts,
+): Decision | null {
+  if (target_stage !== "production" || endpoint === null) return null;
+  const { endpoint_name, weights } = endpoint;
+  const back = deployments.find((one) => isHalfBack(one, weights));
+  if (back === undefined) return null;
+  const { deployment_id, status } = back;
+  const isBad = status === "rolled_back";
+  return refuseForNow(
+    `${endpoint_name} is being brought back to ${deployment_id}, which has traffic already; a worker carries that rollback on. ` +
+      `Wait for its end, then deploy ${model_version_id}.`,
+    {
+      next: [
+        ask(
+          {
+            deployment_action: "rollback",
+            endpoint_name,
+            rollback_to: deployment_id,
+            rollback_reason: "to end what was begun",
+            ...(isBad ? { condemned_because: "..." } : {}),
+          },
+          `brings ${deployment_id} back to its end without a worker`,
+          isBad ? "person" : "caller",
+        ),
+      ],
+    },
+  );
+}
+
+/** The judge's settings, of the request and the experiment's policy together, contradict each other or cannot be asked for. */
+export function refuseSettings(
+  { target_stage, rollout }: DeployRequest,
+  { policy, metrics_problem }: DeployFacts,
+): Decision | null {
+  if (target_stage !== "production") return null;
+  const refusal = refuseJudgeSettings(planRollout(rollout, policy.judge).judge) ?? metrics_problem;
+  return refusal === null ? null : refuse("invalid_request", refusal);
+}

@@ -1,0 +1,62 @@
+import type { Change } from "../../domain/changes.ts";
+import type { Deployment } from "../../domain/entities.ts";
+import { resourcesOf, type TakeOver } from "../../planning/planned_deployment.ts";
+import type { DeployFacts } from "./facts.ts";
+import { setStatus } from "../../planning/route_switch.ts";
+
+interface PlannedTakeOver extends TakeOver {
+  /** Makes the server of an ended one due to be drained: the takeover claims it as draining would. */
+  intent: Change[];
+  notes: string[];
+}
+
+export function takeOver(wanted: Deployment, facts: DeployFacts): PlannedTakeOver {
+  const shadow = ownShadow(wanted, facts);
+  if (shadow !== null) {
+    const notes = [`The running server of its shadow ${shadow.deployment_id} is adopted.`];
+    return { takes_over: null, adopts: shadow.deployment_id, intent: [], notes };
+  }
+  const warm = warmServer(wanted, facts);
+  if (warm === null) return { takes_over: null, adopts: null, intent: [], notes: [] };
+  const { deployment_id: id, status } = warm;
+  return {
+    takes_over: id,
+    adopts: null,
+    intent: [setStatus(id, [status], status, { keepWarmSeconds: 0 })],
+    notes: [`The running server of ${id} is taken over.`],
+  };
+}
+
+/** An ended deployment of the same version with the same limits, which no rollback would bring back. */
+function warmServer(wanted: Deployment, { deployments, still_warm }: DeployFacts): Deployment | null {
+  const usable = deployments.filter(({ deployment_id: id }) => still_warm.some((warm) => warm.id === id));
+  return usable.find((one) => isOver(one) && isServedAlike(one, wanted, still_warm)) ?? null;
+}
+
+/** The shadow of the version that goes to production, where it is not behind with what is mirrored to it. */
+function ownShadow(
+  wanted: Deployment,
+  { deployments, endpoint, still_warm }: DeployFacts,
+): Deployment | null {
+  if (wanted.target_stage !== "production") return null;
+  const free = still_warm.filter(({ id, is_behind }) => id === endpoint?.mirror_deployment_id && !is_behind);
+  const shadow = deployments.find(({ deployment_id: id }) => free.some((warm) => warm.id === id));
+  return shadow !== undefined && isServedAlike(shadow, wanted, still_warm) ? shadow : null;
+}
+
+/** Each server of the one would do for the other; where a start brings them to their number, that may differ. */
+function isServedAlike(one: Deployment, other: Deployment, warm: DeployFacts["still_warm"]): boolean {
+  const isCounted = warm.some(({ id, is_counted }) => id === one.deployment_id && is_counted);
+  const server = (deployment: Deployment) => {
+    const { model_version_id, bento_tag, cpu_limit, memory_limit } = deployment;
+    const number = isCounted ? null : resourcesOf(deployment);
+    return JSON.stringify({ model_version_id, bento_tag, cpu_limit, memory_limit, number });
+  };
+  return server(one) === server(other);
+}
+
+/** The deployment is over, and its server only runs until it is drained; no rollback would bring it back. */
+export function isOver({ status, target_stage, drained_at }: Deployment): boolean {
+  if (drained_at !== null) return false;
+  return status === "rolled_back" || (status === "draining" && target_stage !== "production");
+}

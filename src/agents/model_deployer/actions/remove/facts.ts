@@ -1,0 +1,13 @@
+import type { Deployment, Endpoint } from "../../domain/entities.ts";
+import type { Rollout } from "../../domain/traffic/rollout.ts";
+
+export interface RemovalFacts {
+  deployment: Deployment | null;
+  /** As the database has it; null until the deployment's endpoint was opened. */
+  endpoint: Endpoint | null;
+  /** A mirror that the endpoint has beside the deployment, and that answers. */
+  other_mirror: string | null;
+  open_rollout: Rollout | null;
+  /** The deployments that a rollback of what serves production here would bring back. */
+  ways_back: string[];
+}

@@ -1,0 +1,200 @@
+import { type Answer, type DeploymentManifest, emptyAnswer } from "../../domain/answer.ts";
+import {
+  type Judged,
+  judgedNow,
+  missingNotes,
+  type Moment,
+  momentOf,
+} from "../../judge/counts/live_figures.ts";
+import { missing, propose, refuse } from "../../planning/decisions.ts";
+import { ask, listing } from "../../planning/onward/next_steps.ts";
+import type { Deployment, Endpoint } from "../../domain/entities.ts";
+import { manifestOf } from "../../planning/manifest.ts";
+import type { Decision, PlannedStep } from "../../domain/plan.ts";
+import { namesOf } from "../../planning/wording/plan_names.ts";
+import type { DecisionContext } from "../../domain/requests.ts";
+import { announceRollback } from "./announcements.ts";
+import { endRollout, type Ending, goOn, holdStill } from "./ended_rollout.ts";
+import type { Rollout } from "../../domain/traffic/rollout.ts";
+import type { Verdict } from "../../domain/evidence/judgement.ts";
+import { setStatus, switchRoute } from "../../planning/route_switch.ts";
+import { setStage, type StageMove } from "../../planning/stage_moves.ts";
+import { isWarm, keepServer, letServerGo, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
+import { allTo, isBegun } from "../../domain/traffic/weights.ts";
+import type { RollbackFacts, Reversal } from "./facts.ts";
+
+/** How long the bad version's server stays, so that somebody can look at it. */
+const KEEP_BAD_SECONDS = 300;
+
+export function decideRollback(
+  request: { current_deployment_id: string; rollback_reason: string },
+  facts: RollbackFacts,
+  context: DecisionContext,
+): Decision {
+  const { current, endpoint, previous, current_version: currentVersion, open_rollout: open } = facts;
+  if (current === null)
+    return missing("Deployment", request.current_deployment_id, "see the history for what serves now", [
+      listing.endpoints,
+    ]);
+  const rollout = open?.deployment_id === current.deployment_id ? open : facts.completed_rollout;
+  const obstacle = obstacleTo(current, open, endpoint, request.rollback_reason);
+  if (obstacle !== null) return obstacle;
+  const previousVersion = facts.previous_version;
+  if (previous === null || previousVersion === null || currentVersion === null || endpoint === null) {
+    return refuse(
+      "rollback_failed",
+      `No previous production deployment found for ${current.deployment_id}: nothing served ${current.endpoint_name} before it.`,
+    );
+  }
+  const { previous_server: server, live } = facts;
+  const turn: Reversal = {
+    current,
+    currentVersion,
+    endpoint,
+    previous,
+    previousVersion,
+    rollout,
+    server,
+    live,
+  };
+  return planRollback(turn, request.rollback_reason, context, judgedNow(rollout, endpoint, live));
+}
+
+/** A deployment that was cut off after its first traffic has no rollout yet, and is rolled back all the same. */
+function obstacleTo(
+  current: Deployment,
+  open: Rollout | null,
+  endpoint: Endpoint | null,
+  rollback_reason: string,
+): Decision | null {
+  const id = current.deployment_id;
+  const isCandidate = open?.deployment_id === id || isBegun(current, endpoint?.weights ?? {});
+  if (current.target_stage !== "production") {
+    const remove = { deployment_action: "remove", deployment_id: id, removal_reason: rollback_reason };
+    const sentence = `${id} serves ${current.target_stage}; only a production deployment can be rolled back.`;
+    return refuse("rollback_failed", sentence, { next: [ask(remove, `takes the server of ${id} away`)] });
+  }
+  if (current.status !== "active" && !isCandidate) {
+    return refuse(
+      "rollback_failed",
+      `${id} is ${current.status} and serves nothing that could be taken back.`,
+    );
+  }
+  if (open?.baseline_deployment_id === id) {
+    const first = {
+      deployment_action: "rollback",
+      current_deployment_id: open.deployment_id,
+      rollback_reason,
+    };
+    const sentence = `${id} is the baseline of ${open.rollout_id}; roll ${open.deployment_id} back first, then ${id}, or name what is to come back.`;
+    return refuse("rollback_failed", sentence, {
+      next: [ask(first, `takes ${open.deployment_id} back, and ends its rollout`)],
+    });
+  }
+  return null;
+}
+
+/** @param judged figures of the rollout that goes back; null where none does, or they are not known */
+export function planRollback(
+  turn: Reversal,
+  reason: string,
+  context: DecisionContext,
+  judged: Judged | null,
+  ending: Ending = "rolled_back",
+): Decision {
+  const { current, previous, endpoint, rollout } = turn;
+  const verdict = judged?.verdict ?? rollout?.verdict ?? null;
+  const sides = { candidate_id: current.deployment_id, baseline_id: previous.deployment_id };
+  const moment = momentOf(turn.live, sides, verdict);
+  return propose({
+    summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${isWarm(turn) ? "" : ", served again from its bento first"}.`,
+    lease_name: endpoint.endpoint_name,
+    preempts: true,
+    intent: [...holdStill(rollout, judged), ...keepServer(turn)],
+    steps: rollbackSteps(turn, reason, verdict, moment),
+    on_success: [
+      setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
+        keepWarmSeconds: KEEP_BAD_SECONDS,
+        rollbackReason: reason,
+      }),
+      ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
+      ...stageMoves(turn, reason).map((move) =>
+        setStage(move, context.requested_by, { verdict, ...moment.evidence }),
+      ),
+      ...endRollout(rollout, judged, ending, { reason, ...moment }),
+      ...announceRollback(turn, reason, context, judged, ending),
+    ],
+    on_failure: [...goOn(rollout, judged, context.now), ...letServerGo(turn)],
+    draft: rollbackAnswer(turn),
+    generation: endpoint.generation,
+    names: namesOf({
+      deployments: [current, previous],
+      versions: [turn.currentVersion, turn.previousVersion],
+      rollouts: [rollout],
+    }),
+  });
+}
+
+function rollbackAnswer(turn: Reversal): Answer {
+  const { previous, live } = turn;
+  return {
+    ...emptyAnswer,
+    model_version_id: previous.model_version_id,
+    rollback_successful: true,
+    active_deployment_id: previous.deployment_id,
+    deployment_manifest: restoredManifest(turn),
+    notes: [...serverNotes(turn), ...missingNotes(live)],
+  };
+}
+
+function restoredManifest({ previous, endpoint, current }: Reversal): DeploymentManifest {
+  const route = {
+    endpoint_url: endpoint.endpoint_url,
+    generation: endpoint.generation + 1,
+    weights: allTo(previous.deployment_id),
+    mirror_deployment_id: mirrorAfter(endpoint, current),
+  };
+  return manifestOf({ ...previous, status: "active" }, route, null);
+}
+
+/** The mirror stays, unless it is the bad deployment's own. */
+function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
+  const mirror = endpoint.mirror_deployment_id;
+  return mirror === current.deployment_id ? null : mirror;
+}
+
+function rollbackSteps(
+  turn: Reversal,
+  reason: string,
+  verdict: Verdict | null,
+  moment: Moment,
+): PlannedStep[] {
+  const { endpoint, current, previous } = turn;
+  return [
+    ...serveAgain(turn),
+    ...switchRoute({
+      endpoint_name: endpoint.endpoint_name,
+      before: endpoint,
+      weights: allTo(previous.deployment_id),
+      mirror_deployment_id: mirrorAfter(endpoint, current),
+      reason: `rollback of ${current.deployment_id}: ${reason}`,
+      verdict,
+      moment,
+    }),
+  ];
+}
+
+/**
+ * One version leaves production and the other returns, in one transaction. No stage moves when both are the same, or
+ * when a newer version has superseded the bad one already and holds production.
+ */
+function stageMoves({ currentVersion, previousVersion }: Reversal, reason: string): StageMove[] {
+  if (currentVersion.model_version_id === previousVersion.model_version_id) return [];
+  if (currentVersion.stage !== "production") return [];
+  return [
+    { version: currentVersion, to: "archived", kind: "rollback", reason },
+    ...(previousVersion.stage === "archived"
+      ? [{ version: previousVersion, to: "production" as const, kind: "rollback" as const, reason }]
+      : []),
+  ];
+}

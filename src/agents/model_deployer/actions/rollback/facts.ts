@@ -1,0 +1,46 @@
+import type { Deployment, ModelVersion, Endpoint } from "../../domain/entities.ts";
+import type { Rollout } from "../../domain/traffic/rollout.ts";
+import type { LiveFigures } from "../../judge/counts/live_figures.ts";
+import type { ServedBefore, WaysBack } from "../../domain/traffic/ways_back.ts";
+import type { ServerPresence } from "../../planning/onward/way_back.ts";
+
+export interface RollbackFacts {
+  current: Deployment | null;
+  current_version: ModelVersion | null;
+  endpoint: Endpoint | null;
+  /** The last deployment that served production before the current one. */
+  previous: Deployment | null;
+  previous_version: ModelVersion | null;
+  previous_server: ServerPresence;
+  open_rollout: Rollout | null;
+  /** The completed rollout that had given the current deployment all traffic. */
+  completed_rollout: Rollout | null;
+  live: LiveFigures;
+}
+
+/** Of a way back that is no step to the one before: by name, or where nothing serves. */
+export interface ReturnFacts {
+  ways: WaysBack;
+  /** Is left; null where nothing serves. */
+  current: ServedBefore | null;
+  target: ServedBefore;
+  server: ServerPresence;
+  /** Its bento lies in the store. */
+  is_packaged: boolean;
+  /** The current one's own, which had given it all traffic. */
+  completed_rollout: Rollout | null;
+  live: LiveFigures;
+  /** How long a baseline that is passed over stays warm. */
+  retention_seconds: number;
+}
+
+export interface Reversal {
+  current: Deployment;
+  currentVersion: ModelVersion;
+  endpoint: Endpoint;
+  previous: Deployment;
+  previousVersion: ModelVersion;
+  rollout: Rollout | null;
+  server: ServerPresence;
+  live: LiveFigures;
+}

@@ -1,0 +1,93 @@
+import type { Deployment, Endpoint } from "../domain/entities.ts";
+import type { Life } from "../domain/servers/liveness.ts";
+import type { ServerPresence } from "../planning/onward/way_back.ts";
+import type { CallOptions } from "../ports/call_options.ts";
+import type { ModelServer, ReadyServers, ServerObservation } from "../ports/model_server_port.ts";
+import type { Liveness } from "../reconciliation/remembered_misses.ts";
+
+/** An answer this recent counts as an answer now: a server may as well die right after a new one. */
+const STILL_READY_MS = 250;
+
+/** How long a move of traffic waits for a server's answer; a late answer stops no server. */
+const OBSERVE_MS = 1000;
+
+/** Whether servers answer, as plans and moves of traffic need to know it. */
+export class LivingServers {
+  readonly #server: ModelServer;
+  readonly #liveness: Liveness;
+  readonly #now: () => number;
+  readonly #ready = new Map<string, { observed: ServerObservation; at: number }>();
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(server: ModelServer, liveness: Liveness, now: () => number) {
+    this.#server = server;
+    this.#liveness = liveness;
+    this.#now = now;
+  }
+
+  /** Null where none of its servers answers for this bento. */
+  async readyServers(id: string, bentoTag: string, options: CallOptions): Promise<ReadyServers | null> {
+    const observed = await this.#observe(id, options);
+    return observed.state === "ready" && observed.bento_tag === bentoTag ? observed : null;
+  }
+
+  /** Whether the deployment's server answers, hangs, or has to be started. */
+  async presenceOf(deploymentId: string, bentoTag: string, options: CallOptions): Promise<ServerPresence> {
+    const observed = await this.#observe(deploymentId, options);
+    if (observed.state === "ready" && observed.bento_tag === bentoTag) return "ready";
+    return observed.state === "unresponsive" ? "unresponsive" : "away";
+  }
+
+  /** @param hasAnswered whether its callers got answers since the last look, which counts as life */
+  async lifeOf(
+    deployment: Deployment,
+    { now, hasAnswered }: { now: string; hasAnswered: boolean },
+    options: CallOptions,
+  ): Promise<{ life: Life; hangs: boolean }> {
+    const { deployment_id } = deployment;
+    // The way back of a look is seen an instant before its life is judged, by the same answer.
+    const observed = this.#justSeen(deployment_id) ?? (await this.#server.observe(deployment_id, options));
+    const hangs =
+      observed.state === "ready" ? (observed.predictions?.hung ?? 0) > 0 : observed.state === "unresponsive";
+    if (observed.state === "unresponsive" && hasAnswered) {
+      this.#liveness.answered(deployment_id);
+      return { life: { life: "alive" }, hangs };
+    }
+    const life = await this.#liveness.judge(deployment, observed, () => Promise.resolve(now));
+    return { life, hangs };
+  }
+
+  /**
+   * The endpoint for a plan, without a dead shadow, which must not hold up production. A shadow that misses a probe
+   * stays until it has missed as many as its stage's liveness requires.
+   */
+  async withLivingMirror(endpoint: Endpoint, options: CallOptions): Promise<Endpoint> {
+    const mirror = endpoint.mirror_deployment_id;
+    if (mirror === null) return endpoint;
+    const observed = await this.#observe(mirror, options);
+    const isAlive =
+      observed.state === "ready" ||
+      (observed.state === "unresponsive" && !this.#liveness.isSilent(mirror, "shadow"));
+    return isAlive ? endpoint : { ...endpoint, mirror_deployment_id: null };
+  }
+
+  async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+    const observed = await this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
+    if (observed.state === "ready") this.#ready.set(deploymentId, { observed, at: this.#now() });
+    else this.#ready.delete(deploymentId);
+    return observed;
+  }
+
+  /** An observation from the plan still counts an instant later, when its route is applied. */
+  async observeUnlessJustSeen(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+    const seen = this.#justSeen(deploymentId);
+    this.#ready.delete(deploymentId);
+    if (seen !== null) return seen;
+    return this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
+  }
+
+  #justSeen(deploymentId: string): ServerObservation | null {
+    const seen = this.#ready.get(deploymentId);
+    return seen !== undefined && this.#now() - seen.at < STILL_READY_MS ? seen.observed : null;
+  }
+}

@@ -1,0 +1,210 @@
+import {
+  type MetricEvidence,
+  type MetricReadings,
+  type MetricSettings,
+  noMetric,
+  type SideReading,
+} from "../../domain/evidence/team_metrics.ts";
+import { afterBlock, logWealth } from "../statistics/experts.ts";
+import { logDrawEvidence } from "../statistics/random_draw.ts";
+
+/**
+ * Compares a number that the team's own metrics give for both sides, window by window, none of which overlaps another one
+ * or a change of weights. Of values the sign is bet on: with the sides alike each is as likely to be the worse one by more
+ * than is allowed, whatever both do. Of shares the counts are bet on, of which the candidate's are a random draw as those
+ * of errors are. One window multiplies the evidence by a small factor at most, since a server of metrics reads the sides at
+ * different moments, so that what changes between two readings is seen at one side first.
+ */
+
+/** Bets on the sign: the part of the wealth that is staked. Bets on shares: the odds. */
+export const METRIC_EXPERTS = [
+  { part: 0.25, odds_ratio: 1.5, share: 0.3 },
+  { part: 0.6, odds_ratio: 3, share: 0.3 },
+  { part: 0.95, odds_ratio: 12, share: 0.4 },
+] as const;
+
+/** The most that a window of shares multiplies the evidence by. */
+const MOST_OF_A_WINDOW = Math.log(4);
+/**
+ * `increase` extrapolates, so that its counts may be twice the real ones: the square root of the evidence makes up for
+ * that, and is an e-value as well (Jensen).
+ */
+const TEMPERED = 0.5;
+/** Requests under way at a change of weights, and the metrics of before, are left out for so long after it. */
+const SETTLING_MS = 16_000;
+
+interface Sharing {
+  generation: number | null;
+  share: number;
+}
+
+/** How many seconds a metric's window has lasted; null where it is not over, or nothing can be compared. */
+export function windowOver(
+  before: MetricEvidence | undefined,
+  { every_seconds }: MetricSettings,
+  { generation, share }: Sharing,
+  now: number,
+): number | null {
+  const hasBoth = share > 0 && share < 1 && generation !== null && before?.generation === generation;
+  const seconds = (now - (before?.since ?? now)) / 1000;
+  return hasBoth && seconds >= every_seconds ? seconds : null;
+}
+
+/** Adds what was read, and begins windows anew where the weights have changed. */
+export function addMetrics(
+  before: Readonly<Record<string, MetricEvidence>>,
+  settings: Readonly<Record<string, MetricSettings>>,
+  readings: MetricReadings,
+  { generation }: Sharing,
+  now: number,
+): Record<string, MetricEvidence> {
+  const each = Object.entries(settings).map(([name, asked]): [string, MetricEvidence] => {
+    const known = before[name] ?? noMetric;
+    if (generation === null || generation !== known.generation) {
+      return [name, { ...known, generation, since: now + SETTLING_MS }];
+    }
+    const read = readings[name];
+    return [name, read === undefined ? known : compared({ ...known, since: now, last: read }, asked, read)];
+  });
+  return Object.fromEntries(each);
+}
+
+function compared(
+  state: MetricEvidence,
+  settings: MetricSettings,
+  { candidate, baseline }: { candidate: SideReading; baseline: SideReading },
+): MetricEvidence {
+  return settings.of === null
+    ? comparedValues(state, settings, valueOf(candidate), valueOf(baseline))
+    : comparedShares(state, settings, tallyOf(candidate, settings), tallyOf(baseline, settings));
+}
+
+const valueOf = ({ reading }: SideReading): number | null => ("value" in reading ? reading.value : null);
+
+function comparedValues(
+  state: MetricEvidence,
+  settings: MetricSettings,
+  candidate: number | null,
+  baseline: number | null,
+): MetricEvidence {
+  if (candidate === null || baseline === null) return state;
+  const isWorse = exceeds(candidate, baseline, settings);
+  const isBetter = exceeds(baseline, candidate, settings);
+  const { windows } = state;
+  if (isWorse === isBetter) return { ...state, windows: { ...windows, alike: windows.alike + 1 } };
+  const sign = isWorse ? 1 : -1;
+  const bets = afterBlock(state.bets, [METRIC_EXPERTS.map(({ part }) => Math.log1p(sign * part))]);
+  return {
+    ...state,
+    bets,
+    windows: isWorse ? { ...windows, worse: windows.worse + 1 } : { ...windows, better: windows.better + 1 },
+  };
+}
+
+/** Whether one value is worse than allowed where the other one is not. */
+function exceeds(own: number, other: number, { worse, bound, worse_by }: MetricSettings): boolean {
+  if (bound !== null) return breaks(own, bound, worse) && !breaks(other, bound, worse);
+  const allowed = worse_by * Math.abs(other);
+  return worse === "higher" ? own > other + allowed : own < other - allowed;
+}
+
+const breaks = (value: number, bound: number, worse: MetricSettings["worse"]): boolean =>
+  worse === "higher" ? value > bound : value < bound;
+
+interface Tally {
+  marked: number;
+  all: number;
+}
+
+/** The worse ones of all; null where a number is missing, or is no count. */
+function tallyOf({ reading, of }: SideReading, { worse }: MetricSettings): Tally | null {
+  if (!("value" in reading) || of === null || !("value" in of)) return null;
+  const all = Math.round(of.value);
+  const part = Math.round(reading.value);
+  if (part < 0 || all < 0 || part > all) return null;
+  return { marked: worse === "higher" ? part : all - part, all };
+}
+
+function comparedShares(
+  state: MetricEvidence,
+  settings: MetricSettings,
+  candidate: Tally | null,
+  baseline: Tally | null,
+): MetricEvidence {
+  if (candidate === null || baseline === null) return state;
+  const draw = {
+    all: candidate.all + baseline.all,
+    allMarked: candidate.marked + baseline.marked,
+    drawn: candidate.all,
+    marked: candidate.marked,
+  };
+  const won = METRIC_EXPERTS.map(({ odds_ratio }) =>
+    Math.min(MOST_OF_A_WINDOW, TEMPERED * logDrawEvidence(draw, odds_ratio)),
+  );
+  const { windows, counts } = state;
+  const [own, other] = [shareOf(candidate, settings), shareOf(baseline, settings)];
+  const isWorse = own !== null && other !== null && exceeds(own, other, settings);
+  const isBetter = own !== null && other !== null && exceeds(other, own, settings);
+  return {
+    ...state,
+    bets: afterBlock(state.bets, [won]),
+    counts: { candidate: plus(counts.candidate, candidate), baseline: plus(counts.baseline, baseline) },
+    windows: {
+      worse: windows.worse + Number(isWorse),
+      better: windows.better + Number(isBetter),
+      alike: windows.alike + Number(isWorse === isBetter),
+    },
+  };
+}
+
+const plus = (a: Tally, b: Tally): Tally => ({ marked: a.marked + b.marked, all: a.all + b.all });
+
+/** As the query has it; null of nothing. */
+function shareOf({ marked, all }: Tally, { worse }: MetricSettings): number | null {
+  if (all === 0) return null;
+  return worse === "higher" ? marked / all : 1 - marked / all;
+}
+
+/** Logarithm of the evidence that the candidate is worse by this metric. */
+export const logMetricEvidence = ({ bets }: MetricEvidence): number => logWealth(bets, 0, METRIC_EXPERTS);
+
+/** The numbers of both sides: shares overall, values of the last window; null where there is none. */
+export function metricNumbers(
+  { counts, last }: MetricEvidence,
+  settings: MetricSettings,
+): { candidate: number | null; baseline: number | null } {
+  if (settings.of !== null) {
+    return { candidate: shareOf(counts.candidate, settings), baseline: shareOf(counts.baseline, settings) };
+  }
+  return {
+    candidate: last === null ? null : valueOf(last.candidate),
+    baseline: last === null ? null : valueOf(last.baseline),
+  };
+}
+
+/** Whether the difference exceeds the allowed one: of shares overall, of values in the windows that were bet on. */
+export function isWorseByMetric(evidence: MetricEvidence, settings: MetricSettings): boolean {
+  if (settings.of === null) return true;
+  const { candidate, baseline } = metricNumbers(evidence, settings);
+  return candidate !== null && baseline !== null && exceeds(candidate, baseline, settings);
+}
+
+/** Whether the candidate breaks its bound in the last window, whoever else does. */
+export function breaksBound({ last }: MetricEvidence, { bound, worse }: MetricSettings): boolean {
+  const value = last === null ? null : valueOf(last.candidate);
+  return bound !== null && value !== null && breaks(value, bound, worse);
+}
+
+/** Why the last window says nothing; null where it does, or where none was read yet. */
+export function metricProblem({ last }: MetricEvidence, settings: MetricSettings): string | null {
+  if (last === null) return null;
+  for (const side of ["candidate", "baseline"] as const) {
+    const { reading, of } = last[side];
+    for (const one of [reading, of]) {
+      if (one !== null && "problem" in one) return `${one.problem} for the ${side}`;
+    }
+    if (settings.of !== null && tallyOf(last[side], settings) === null)
+      return `its count of the ${side} is no part of the other one`;
+  }
+  return null;
+}

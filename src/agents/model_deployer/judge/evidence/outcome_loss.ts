@@ -1,0 +1,71 @@
+import type { Answered, Measure, Outcome } from "../../domain/evidence/late_outcomes.ts";
+
+/** Scores are no nearer to 0 and 1 than this for the logarithm, so that one certain mistake is no infinite loss. */
+const LEAST_SCORE = 1e-4;
+const MOST_LOG_LOSS = -Math.log(LEAST_SCORE);
+/** Larger errors count as this, so that their squares stay numbers. */
+const MOST_ERROR = 1e100;
+
+/** The largest loss, which is also what an answer without a prediction costs; an error of a number has none. */
+export const MOST_LOSS: Record<Measure, number | null> = {
+  accuracy: 1,
+  brier: 1,
+  log_loss: MOST_LOG_LOSS,
+  absolute_error: null,
+};
+
+/**
+ * The loss of one answer once its outcome is known, the mean one for a request of several rows; null where the measure
+ * cannot compare the two.
+ */
+export function lossOf(answer: Answered, outcome: Outcome, measure: Measure): number | null {
+  if (answer.has_failed) return MOST_LOSS[measure];
+  const wanted = Array.isArray(outcome) ? outcome : [outcome];
+  const predicted = rowsOf(answer, measure);
+  if (predicted.length !== wanted.length) return null;
+  const losses = wanted.map((truth, index) => LOSS[measure](predicted[index], truth));
+  const known = losses.filter((loss) => loss !== null);
+  return known.length < losses.length ? null : known.reduce((sum, loss) => sum + loss, 0) / known.length;
+}
+
+function rowsOf({ prediction, score }: Answered, measure: Measure): unknown[] {
+  const isScored = (measure === "brier" || measure === "log_loss") && score !== null;
+  const value: unknown = isScored ? score : prediction;
+  return Array.isArray(value) ? value : [value];
+}
+
+type Scalar = Exclude<Outcome, unknown[]>;
+
+const LOSS: Record<Measure, (predicted: unknown, truth: Scalar) => number | null> = {
+  accuracy: (predicted, truth) => {
+    const label = labelOf(predicted);
+    return label === null ? null : Number(label !== labelOf(truth));
+  },
+  brier: (predicted, truth) => ofScore(predicted, truth, (score, hit) => (score - hit) ** 2),
+  log_loss: (predicted, truth) =>
+    ofScore(
+      predicted,
+      truth,
+      (score, hit) => -Math.log(Math.max(LEAST_SCORE, hit === 1 ? score : 1 - score)),
+    ),
+  absolute_error: (predicted, truth) => {
+    const isNumber = typeof predicted === "number" && typeof truth === "number";
+    return isNumber ? Math.min(MOST_ERROR, Math.abs(predicted - truth)) : null;
+  },
+};
+
+/** Classes by their text: a file says `1` where a model says 1 or true. */
+function labelOf(value: unknown): string | null {
+  if (typeof value === "boolean") return String(Number(value));
+  return typeof value === "string" || typeof value === "number" ? String(value) : null;
+}
+
+function ofScore(
+  predicted: unknown,
+  truth: Scalar,
+  loss: (score: number, hit: 0 | 1) => number,
+): number | null {
+  const hit = labelOf(truth);
+  const isScore = typeof predicted === "number" && predicted >= 0 && predicted <= 1;
+  return isScore && (hit === "0" || hit === "1") ? loss(predicted, hit === "1" ? 1 : 0) : null;
+}

@@ -1,0 +1,201 @@
+import {
+  type BinCounts,
+  type Bins,
+  noCounts,
+  type PredictionEvidence,
+  type WaitingPrediction,
+} from "../../domain/evidence/compared_predictions.ts";
+import { plusEach } from "../counts/answers.ts";
+import { binOf, binsOf, type Predicted, valueOf } from "./prediction_bins.ts";
+import { betAgain, type Expert, logAdd, logWealth } from "../statistics/experts.ts";
+import type { Draw } from "../statistics/random_draw.ts";
+
+/**
+ * Compares how the predictions of both sides are distributed, at the same time and without a shadow. The router draws who
+ * answers, so that of all predictions in a stretch the candidate's are a random draw: for each bin the number of its
+ * own is hypergeometric, whatever callers ask. The bets are on more and on less in each bin, and their mean is the
+ * evidence, valid at any look. A difference is no fault by itself, so that only a policy makes it one.
+ */
+export const PREDICTION_EXPERTS: readonly Expert[] = [
+  { odds_ratio: 1.4, share: 0.45 },
+  { odds_ratio: 2.5, share: 0.35 },
+  { odds_ratio: 10, share: 0.2 },
+];
+
+/** A stretch is compared once it holds this many predictions, and this many of the smaller side are expected in it. */
+const FEWEST_IN_STRETCH = 20;
+const FEWEST_EXPECTED = 2;
+/** With more than this many waiting for the other side's log, one of them cannot be read fast enough. */
+const MOST_WAITING = 5000;
+
+/** The deployer's clock and those of the servers may differ by so much. */
+const SKEW_MS = 1000;
+
+export interface ReadLog {
+  deployment_id: string;
+  predictions: readonly Predicted[];
+  position: string | null;
+}
+
+export interface ReadLogs {
+  candidate: ReadLog;
+  baseline: ReadLog;
+}
+
+const SIDES = ["candidate", "baseline"] as const;
+
+/**
+ * The bins come from what the baseline predicted before the comparison. Only predictions that began under the route in
+ * force are compared, up to the time that both logs are read to.
+ * @param now in ms; a log without news was read up to then
+ */
+export function addPredictions(
+  before: PredictionEvidence,
+  logs: ReadLogs,
+  { generation, share }: { generation: number | null; share: number },
+  now: number,
+): PredictionEvidence {
+  const positions = { ...before.positions };
+  for (const side of SIDES) {
+    const { deployment_id, position } = logs[side];
+    if (position !== null) positions[deployment_id] = position;
+  }
+  if (before.bins === null) {
+    const bins = binsOf(logs.baseline.predictions);
+    return bins === null ? before : { ...before, positions, bins };
+  }
+  if (generation === null || generation !== before.generation) {
+    return { ...before, positions, generation, since: now + SKEW_MS, waiting: [], pending: noCounts };
+  }
+  const waiting = [...before.waiting, ...SIDES.flatMap((side) => binned(side, logs[side], before))];
+  if (waiting.length > MOST_WAITING) {
+    return { ...before, positions: {}, since: now + SKEW_MS, waiting: [], pending: noCounts };
+  }
+  const readUpTo = Math.min(...SIDES.map((side) => lastOf(logs[side], now)));
+  const ready = waiting.filter(({ at }) => at <= readUpTo);
+  const state = { ...before, positions, waiting: waiting.filter(({ at }) => at > readUpTo) };
+  return closeStretch(state, plusCounts(before.pending, countsOf(ready)), share);
+}
+
+function binned(
+  side: WaitingPrediction["side"],
+  { predictions }: ReadLog,
+  { bins, since }: PredictionEvidence,
+): WaitingPrediction[] {
+  return predictions.flatMap((one) => {
+    const at = one.answered_at === undefined ? null : Date.parse(one.answered_at);
+    const bin = bins === null ? null : binOf(valueOf(one), bins);
+    return at === null || bin === null || at < since ? [] : [{ at, side, bin }];
+  });
+}
+
+function lastOf({ predictions }: ReadLog, now: number): number {
+  const times = predictions.flatMap(({ answered_at: at }) => (at === undefined ? [] : [Date.parse(at)]));
+  return times.length === 0 ? now - SKEW_MS : times.reduce((last, one) => Math.max(last, one));
+}
+
+/** The candidate's number plays no part in when a stretch ends, or the draw would not be random. */
+function closeStretch(state: PredictionEvidence, counts: BinCounts, share: number): PredictionEvidence {
+  const all = sum(counts.candidate) + sum(counts.baseline);
+  const smaller = Math.min(share, 1 - share);
+  if (state.bins === null || all < FEWEST_IN_STRETCH || all * smaller < FEWEST_EXPECTED) {
+    return { ...state, pending: counts };
+  }
+  const bets = betAgain(state.bets, PREDICTION_EXPERTS, drawsOf(counts, state.bins));
+  const next = { ...state, pending: noCounts, bets, counts: plusCounts(state.counts, counts) };
+  const evidence = logPredictionEvidence(next);
+  const lowest =
+    evidence <= state.lowest.evidence
+      ? { evidence, counts: noCounts }
+      : { evidence: state.lowest.evidence, counts: plusCounts(state.lowest.counts, counts) };
+  return { ...next, lowest };
+}
+
+/** One draw on more and one on fewer, for each bound of scores, or each class. */
+function drawsOf({ candidate, baseline }: BinCounts, bins: Bins): Draw[] {
+  const [drawn, others] = [sum(candidate), sum(baseline)];
+  return marksOf(bins).flatMap((mark) => {
+    const [marked, among] = [mark(candidate), mark(baseline)];
+    const draw = { all: drawn + others, allMarked: marked + among, drawn, marked };
+    const rest = { ...draw, allMarked: draw.all - draw.allMarked, marked: drawn - marked };
+    return [draw, rest];
+  });
+}
+
+type Mark = (counts: readonly number[]) => number;
+
+/** How many predictions exceed each bound, or are of each class. */
+function marksOf(bins: Bins): Mark[] {
+  return bins.kind === "scores"
+    ? bins.bounds.map((_, index) => (counts) => sum(counts.slice(index + 1)))
+    : [...bins.labels.keys()].map((index) => (counts) => counts[index] ?? 0);
+}
+
+/** Logarithm of the evidence against "both sides predict alike". */
+export function logPredictionEvidence({ bins, bets }: PredictionEvidence): number {
+  if (bins === null) return 0;
+  const subjects = 2 * marksOf(bins).length;
+  const each = Array.from({ length: subjects }, (_, subject) => logWealth(bets, subject, PREDICTION_EXPERTS));
+  return each.reduce(logAdd) - Math.log(subjects);
+}
+
+export interface Shift {
+  /** The kind of prediction that differs the most, in words. */
+  what: string;
+  /** Shares of each side's predictions of which that is so. */
+  candidate: number;
+  baseline: number;
+  /** By which share the distributions differ: Kolmogorov's distance of scores, total variation of classes. */
+  shift: number;
+  predictions: { candidate: number; baseline: number };
+}
+
+/** How the distributions differ, overall or since the evidence was at its lowest, whichever is more; null without any. */
+export function shiftOf({ bins, counts, lowest }: PredictionEvidence): Shift | null {
+  if (bins === null) return null;
+  const shifts = [counts, lowest.counts].flatMap((one) => shiftIn(one, bins) ?? []);
+  return shifts.reduce<Shift | null>(
+    (most, one) => (most === null || one.shift > most.shift ? one : most),
+    null,
+  );
+}
+
+function shiftIn({ candidate, baseline }: BinCounts, bins: Bins): Shift | null {
+  const predictions = { candidate: sum(candidate), baseline: sum(baseline) };
+  if (predictions.candidate === 0 || predictions.baseline === 0) return null;
+  const shares = marksOf(bins).map((mark, index) => ({
+    what: named(bins, index),
+    candidate: mark(candidate) / predictions.candidate,
+    baseline: mark(baseline) / predictions.baseline,
+  }));
+  const gap = (one: { candidate: number; baseline: number }) => Math.abs(one.candidate - one.baseline);
+  const most = shares.reduce((a, b) => (gap(b) > gap(a) ? b : a));
+  const others = {
+    candidate: 1 - shares.reduce((all, one) => all + one.candidate, 0),
+    baseline: 1 - shares.reduce((all, one) => all + one.baseline, 0),
+  };
+  const variation = [...shares, others].reduce((all, one) => all + gap(one), 0) / 2;
+  return { ...most, shift: bins.kind === "scores" ? gap(most) : variation, predictions };
+}
+
+function named(bins: Bins, index: number): string {
+  return bins.kind === "scores"
+    ? `scores above ${Number((bins.bounds[index] ?? 0).toPrecision(3))}`
+    : `predicted ${bins.labels[index] ?? ""}`;
+}
+
+function countsOf(predictions: readonly WaitingPrediction[]): BinCounts {
+  const counts: { candidate: number[]; baseline: number[] } = { candidate: [], baseline: [] };
+  for (const { side, bin } of predictions) {
+    while (counts[side].length <= bin) counts[side].push(0);
+    counts[side][bin] = (counts[side][bin] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const plusCounts = (a: BinCounts, b: BinCounts): BinCounts => ({
+  candidate: plusEach(a.candidate, b.candidate),
+  baseline: plusEach(a.baseline, b.baseline),
+});
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, one) => all + one, 0);

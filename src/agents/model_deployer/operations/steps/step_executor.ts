@@ -1,0 +1,88 @@
+import { inSpan } from "../../../base/tracing.ts";
+import type { DeploymentOrchestrator } from "../../effects/deployment_orchestrator.ts";
+import type { Change } from "../../domain/changes.ts";
+import type { Step } from "../../domain/plan.ts";
+import { typedFileError } from "../../file_errors.ts";
+import type { EndpointManager } from "../../effects/endpoint_manager.ts";
+import type { LongCallOptions } from "../../ports/call_options.ts";
+import type { RegistryManager } from "../../effects/registry_manager.ts";
+import type { ServerDraining } from "../../reconciliation/server_draining.ts";
+
+/** A step's result, and the changes that are applied together with its record. */
+export interface StepOutcome {
+  result: Record<string, unknown>;
+  changes: Change[];
+}
+
+/** Carries out one step: each observes first and acts only where needed, so that a repetition is harmless. */
+export class StepExecutor {
+  readonly #registry: RegistryManager;
+  readonly #orchestrator: DeploymentOrchestrator;
+  readonly #endpoints: EndpointManager;
+  readonly #draining: ServerDraining;
+
+  constructor(parts: {
+    registry: RegistryManager;
+    orchestrator: DeploymentOrchestrator;
+    endpoints: EndpointManager;
+    draining: ServerDraining;
+  }) {
+    this.#registry = parts.registry;
+    this.#orchestrator = parts.orchestrator;
+    this.#endpoints = parts.endpoints;
+    this.#draining = parts.draining;
+  }
+
+  async execute(step: Step, options: LongCallOptions): Promise<StepOutcome> {
+    return inSpan(step.step, {}, () =>
+      this.#execute(step, options).catch((error: unknown) => {
+        throw typedFileError(error);
+      }),
+    );
+  }
+
+  async #execute(step: Step, options: LongCallOptions): Promise<StepOutcome> {
+    switch (step.step) {
+      case "register_in_registry":
+        return { result: await this.#registry.register(step, options), changes: [] };
+      case "pin_artifact":
+        return { result: await this.#registry.pin(step, options), changes: [] };
+      case "package_model":
+        return { result: await this.#orchestrator.package(step, options), changes: [] };
+      case "start_server":
+        return { result: await this.#orchestrator.start(step, options), changes: [] };
+      case "stop_server":
+        return { result: await this.#orchestrator.stop(step, options), changes: [] };
+      case "give_back_server":
+        return { result: await this.#orchestrator.giveBack(step, options), changes: [] };
+      case "drain_server":
+        return { result: await this.#draining.drainOne(step.deployment_id, options), changes: [] };
+      case "replay_rows":
+        return { result: await this.#endpoints.rows.check(step, options), changes: [] };
+      case "open_endpoint": {
+        const opened = await this.#endpoints.open(step, options);
+        const { endpoint_name, experiment_id } = step;
+        return {
+          result: opened,
+          changes: [{ change: "open_endpoint", endpoint_name, experiment_id, ...opened }],
+        };
+      }
+      case "close_endpoint":
+        return { result: await this.#endpoints.close(step, options), changes: [] };
+      case "want_route": {
+        const { step: _kind, ...route } = step;
+        return {
+          result: { generation: step.expected_generation + 1 },
+          changes: [{ change: "want_route", ...route }],
+        };
+      }
+      case "apply_route": {
+        const { endpoint_name, generation } = step;
+        const result = await this.#endpoints.apply(step, options);
+        return { result, changes: [{ change: "observe_route", endpoint_name, generation }] };
+      }
+      default:
+        return step satisfies never;
+    }
+  }
+}

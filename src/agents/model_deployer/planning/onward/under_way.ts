@@ -1,0 +1,36 @@
+import type { NextStep } from "../../../base/next_step.ts";
+import type { Decision } from "../../domain/plan.ts";
+import type { Rollout } from "../../domain/traffic/rollout.ts";
+import { refuse, refuseForNow } from "../decisions.ts";
+import { ask } from "./next_steps.ts";
+
+/**
+ * Refuses what may not happen under an open rollout. One that runs comes to its end by itself, and one that is going back;
+ * one that somebody has paused waits for somebody.
+ */
+export function refuseUnderRollout(open: Rollout, wanted: string, reason: string): Decision {
+  const { rollout_id: id, deployment_id, endpoint_name, status, pause } = open;
+  const paused = pause === null ? "" : ` by ${pause.by}`;
+  const sentence = `Rollout ${id} of ${deployment_id} is ${status}${paused} on ${endpoint_name}; wait for its end or roll ${deployment_id} back, then ${wanted}.`;
+  const next = endingsOf(open, reason);
+  if (status === "paused" && pause !== null) return refuse("conflict", sentence, { next });
+  return refuseForNow(sentence, { next });
+}
+
+/** How an open rollout comes to its end by somebody's hand. */
+export function endingsOf(
+  { rollout_id, deployment_id, endpoint_name, status, pause }: Rollout,
+  reason: string,
+): NextStep[] {
+  const by = { rollout_id, rollout_reason: reason };
+  const isPaused = status === "paused" && pause !== null;
+  return [
+    ...(isPaused ? [ask({ deployment_action: "resume", ...by }, `lets ${rollout_id} go on to its end`)] : []),
+    ask({ deployment_action: "promote_now", ...by }, `gives ${deployment_id} all traffic, with an approval`),
+    ask(
+      { deployment_action: "abort", ...by },
+      `stops ${rollout_id}: all traffic of ${endpoint_name} to its baseline`,
+      "person",
+    ),
+  ];
+}

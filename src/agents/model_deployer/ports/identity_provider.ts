@@ -1,0 +1,30 @@
+/** Who somebody is, as their provider says it and as it was verified. */
+export interface VerifiedIdentity {
+  issuer: string;
+  /** The same for good, whatever they are called. */
+  subject: string;
+  kind: "person" | "machine";
+  /** What they are called; null where the provider does not say. */
+  name: string | null;
+  groups: readonly string[];
+}
+
+/** What a command line needs to have somebody sign in at the provider. */
+export interface ProviderDescription {
+  issuer: string;
+  client_id: string;
+  scope: string;
+  /** What a machine's access token is for. */
+  audience: string;
+}
+
+/** A provider of identities, by OpenID Connect; whatever it is asked ends within seconds. */
+export interface IdentityProvider {
+  describe(): ProviderDescription;
+  /** Where a browser goes to sign in, and what is kept until it is back, which is nobody else's to read. */
+  begin(redirectUri: string): Promise<{ url: string; kept: string }>;
+  /** @throws NotAuthenticatedError | ServiceUnavailableError | ServiceRefusedError */
+  complete(callback: { url: string; kept: string }): Promise<VerifiedIdentity>;
+  /** A person's ID token, or a machine's access token. @throws as `complete` */
+  identify(token: string): Promise<VerifiedIdentity>;
+}

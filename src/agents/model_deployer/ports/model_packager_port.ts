@@ -1,0 +1,35 @@
+import type { OtherPython } from "../domain/servers/other_python.ts";
+import type { LongCallOptions } from "./call_options.ts";
+
+export interface PackageInput {
+  bento_tag: string;
+  model_name: string;
+  version: number;
+  /** A fetched artifact whose digest was checked. */
+  model_path: string;
+  preprocessing_path: string | null;
+  artifact_digest: string;
+}
+
+export interface Package {
+  bento_tag: string;
+  path: string;
+  /** The digest of the artifact that it was built from. */
+  artifact_digest: string;
+  /** Of a found package. */
+  other_python?: OtherPython;
+}
+
+export interface ModelPackager {
+  /** Finds the bento of exactly this tag, or builds it. @throws EndpointCreationError */
+  packageModel(input: PackageInput, options: LongCallOptions): Promise<Package>;
+  /** Null unless a whole bento of exactly this tag is in the store. */
+  findPackage(bentoTag: string): Promise<Package | null>;
+  /** Whether a server of this bento could be started without anything being made for it. */
+  isServable(bentoTag: string): Promise<boolean>;
+  /**
+   * Makes the environment for a server of this bento, where it is missing. Idempotent.
+   * @throws EndpointCreationError
+   */
+  prepareServing(bentoTag: string, options: LongCallOptions): Promise<void>;
+}

@@ -1,0 +1,250 @@
+import type { ChangeOf } from "../domain/changes.ts";
+import { type Endpoint, STOPPABLE_STATUSES } from "../domain/entities.ts";
+import { planned } from "../planning/decisions.ts";
+import type { PlannedStep } from "../domain/plan.ts";
+import { packageOf, startAgainOf, startBesideOf } from "../planning/planned_deployment.ts";
+import { answersAgain, isGivenUp, waitsFor } from "../domain/servers/server_restarts.ts";
+import { setStatus, switchRoute } from "../planning/route_switch.ts";
+import type { RunningServer, ServerState } from "../domain/servers/running_server.ts";
+import type { EndpointFacts, WantedServer } from "./facts.ts";
+import { isRouted, type Traffic } from "../domain/traffic/weights.ts";
+import { overMemory, replaceForMemory } from "./capacity/memory_limits.ts";
+import { mendReplicas, replicaDrift } from "./mended_replicas.ts";
+import { isScaled, scaledServer, scaleSteps } from "./capacity/scaled_servers.ts";
+import { type Drift, heavyServer, killedServer, partialServer, purposeOf } from "./replica_drifts.ts";
+
+export type { Drift } from "./replica_drifts.ts";
+
+export interface EndpointDrift {
+  drifts: Drift[];
+  /** Steps that repair all drifts that are not left, in this order, under the endpoint's lease. */
+  steps: PlannedStep[];
+  /** Records that servers answer again which could not be started before. */
+  recovered: ChangeOf<"note_restart">[];
+}
+
+/** The differences at one endpoint, and the steps that repair them. Never lowers a generation. Pure. */
+export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
+  const dead = facts.servers.filter(isDead);
+  const late = facts.servers.filter(({ life }) => life?.life === "missed" || life?.life === "silent");
+  const replaced = facts.servers.filter(({ state }) => state?.state === "ready" && state.replaced === true);
+  const partial = facts.servers.filter((server) => !dead.includes(server) && replicaDrift(server) !== null);
+  const heavy = facts.servers.filter((server) => overMemory(server) !== null);
+  const drifts = driftsOf(facts, { dead, partial, heavy, late, replaced });
+  const recovered = facts.servers
+    .filter((server) => server.restarts !== null && server.state?.state === "ready" && !isDead(server))
+    .filter((server) => !partial.includes(server))
+    .map(({ deployment }) => answersAgain(deployment.deployment_id));
+  if (drifts.length === 0) return { drifts, steps: [], recovered };
+  if (facts.busy !== null) {
+    const { kind, by } = facts.busy;
+    const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
+    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], recovered: [] };
+  }
+  const isOurs = (server: WantedServer) => !isRolledBack(server, facts) && waitsFor(server.restarts) === null;
+  const silent = late.filter(({ life }) => life?.life === "silent").filter(isOurs);
+  const started = [...dead.filter(isOurs), ...silent];
+  const again = (servers: WantedServer[]) =>
+    servers.flatMap((server) => startAgain(server, facts.endpoint, silent.includes(server)));
+  const hasTraffic = ({ deployment }: WantedServer) => isRouted(deployment.deployment_id, facts.endpoint);
+  const onRoute = started.filter(hasTraffic);
+  const warm = started.filter((server) => !onRoute.includes(server));
+  // A route cannot be applied before the servers answer that it leads to: their start is waited for.
+  const isComing = (server: WantedServer) => server.state?.state === "starting" && hasTraffic(server);
+  const coming = routeNeed(facts, []) === "nothing" ? [] : facts.servers.filter(isComing).filter(isOurs);
+  const mended = partial.filter(
+    (server) => waitsFor(server.restarts) === null && replicaDrift(server)?.left === null,
+  );
+  const relieved = heavy
+    .filter(
+      (server) =>
+        overMemory(server)?.left === null && !mended.includes(server) && waitsFor(server.restarts) === null,
+    )
+    .slice(0, 1);
+  const scaled = facts.servers.filter((server) =>
+    isScaled(server, [...dead, ...late, ...mended, ...relieved]),
+  );
+  const former = new Set([...silent, ...replaced, ...mended, ...relieved, ...scaled]);
+  const steps = [
+    ...again([...onRoute, ...coming]),
+    ...mended.flatMap(mendReplicas),
+    ...relieved.flatMap((server) => replaceForMemory(server, overMemory(server)?.replica ?? 1)),
+    ...scaled.flatMap(scaleSteps),
+    ...routeSteps(facts, [...onRoute, ...replaced, ...mended, ...relieved, ...scaled]),
+    ...again(warm),
+  ];
+  return { drifts, steps: [...steps, ...[...former].map(stopFormer)], recovered };
+}
+
+type Kinds = Record<"dead" | "partial" | "heavy" | "late" | "replaced", WantedServer[]>;
+
+function driftsOf(facts: EndpointFacts, { dead, partial, heavy, late, replaced }: Kinds): Drift[] {
+  return [
+    ...dead.map((server) => deadServer(server, facts)),
+    ...partial.map((server) => partialServer(server, facts.endpoint)),
+    ...facts.servers.flatMap(scaledServer),
+    ...heavy.map((server) => heavyServer(server, facts.endpoint)),
+    ...facts.servers.flatMap((server) => killedServer(server, facts.endpoint)),
+    ...late.map((server) => lateServer(server, facts)),
+    ...replaced.map((server) => replacedServer(server, facts)),
+    ...routeDrifts(facts),
+  ];
+}
+
+function isDead({ state, life, deployment }: WantedServer): boolean {
+  return life?.life === "gone" || (state?.state === "ready" && state.bento_tag !== deployment.bento_tag);
+}
+
+/** The candidate of an open rollout, which the rollout itself rolls back while there is something to go back to. */
+function isRolledBack(
+  { deployment }: WantedServer,
+  { candidate_id, endpoint, servers }: EndpointFacts,
+): boolean {
+  if (deployment.deployment_id !== candidate_id) return false;
+  const others = servers.filter((one) => one.deployment.deployment_id !== candidate_id);
+  const serving = others.filter((one) => (endpoint.weights[one.deployment.deployment_id] ?? 0) > 0);
+  return serving.length === 0 || !serving.every((one) => isDead(one) && isGivenUp(one.restarts));
+}
+
+function deadServer(server: WantedServer, facts: EndpointFacts): Drift {
+  const { deployment, state, restarts } = server;
+  return {
+    part: "servers",
+    subject: deployment.deployment_id,
+    found: stateText(state),
+    wanted: `ready with ${deployment.bento_tag}, ${purposeOf(deployment.deployment_id, facts.endpoint)}`,
+    left: isRolledBack(server, facts)
+      ? "it is the candidate of a rollout, which rolls it back"
+      : waitsFor(restarts),
+  };
+}
+
+/** A process that missed fewer probes than make it silent is left alone, since it may still answer its callers. */
+function lateServer(server: WantedServer, facts: EndpointFacts): Drift {
+  const { life } = server;
+  const why = life !== null && "why" in life ? life.why : "it does not answer";
+  const drift = { ...deadServer(server, facts), found: `unresponsive: ${why}` };
+  return life?.life === "missed" ? { ...drift, left: why } : drift;
+}
+
+/** Finishes a replacement that was interrupted. */
+function replacedServer({ deployment }: WantedServer, { endpoint }: EndpointFacts): Drift {
+  const id = deployment.deployment_id;
+  const wanted = `one server, ${purposeOf(id, endpoint)}`;
+  return { part: "servers", subject: id, found: "a former server beside it", wanted, left: null };
+}
+
+function stopFormer({ deployment: { deployment_id } }: WantedServer): PlannedStep {
+  return planned({ step: "stop_server", deployment_id, only_former: true });
+}
+
+function stateText(state: ServerState | null): string {
+  if (state !== null && "reason" in state) return `${state.state}: ${state.reason}`;
+  if (state?.state === "ready") return `ready with ${state.bento_tag}`;
+  return state?.state ?? "not asked";
+}
+
+/** A shadow that was away begins its hours anew. */
+function startAgain(
+  { deployment, version }: WantedServer,
+  endpoint: Endpoint,
+  isBeside: boolean,
+): PlannedStep[] {
+  const { deployment_id: id, bento_tag, status } = deployment;
+  const isShadow = endpoint.mirror_deployment_id === id && status === "active";
+  const hoursAnew = [setStatus(id, ["active"], "deploying"), setStatus(id, ["deploying"], "active")];
+  return [
+    planned({ ...packageOf(version), bento_tag }),
+    planned(isBeside ? startBesideOf(deployment) : startAgainOf(deployment), {
+      then: isShadow ? hoursAnew : [],
+    }),
+  ];
+}
+
+const hasRoute = ({ weights, mirror_deployment_id: mirror }: Endpoint): boolean =>
+  Object.keys(weights).length > 0 || mirror !== null;
+
+function routeDrifts({ endpoint, route }: EndpointFacts): Drift[] {
+  const drift = (found: string, wanted: string, left: string | null = null): Drift[] => [
+    { part: "router", subject: endpoint.endpoint_name, found, wanted, left },
+  ];
+  const wanted = `generation ${endpoint.generation}: ${trafficText(endpoint)}`;
+  if (route === undefined) return [];
+  if (route === null && hasRoute(endpoint)) return drift("no listener", wanted);
+  if (route !== null && route.generation > endpoint.generation) {
+    const found = `generation ${route.generation}: ${trafficText(route)}`;
+    return drift(
+      found,
+      wanted,
+      "the router is ahead of the database, which may have been restored from an older copy; deploy anew to take over",
+    );
+  }
+  if (endpoint.observed_generation < endpoint.generation) {
+    return drift(`generation ${endpoint.observed_generation} acknowledged`, wanted);
+  }
+  if (route === null || (route.generation === endpoint.generation && isSameTraffic(route, endpoint)))
+    return [];
+  return drift(`generation ${route.generation}: ${trafficText(route)}`, wanted);
+}
+
+type RouteNeed = "nothing" | "apply" | "raise";
+
+/**
+ * A router ignores other weights of a generation that it has, so those need the next generation. A route that it has
+ * only not received or not acknowledged is applied as it is, and so is that of a restarted server at another address:
+ * nothing that approvals are bound to has changed.
+ */
+function routeNeed({ endpoint, route }: EndpointFacts, moved: WantedServer[]): RouteNeed {
+  const { generation, observed_generation: observed } = endpoint;
+  if (route !== undefined && route !== null && route.generation > generation) return "nothing";
+  if (route === undefined) return moved.length > 0 ? "apply" : "nothing";
+  if (route?.generation === generation && !isSameTraffic(route, endpoint)) return "raise";
+  if (moved.length > 0) return "apply";
+  const isUnheard = route === null || route.generation < generation;
+  return observed < generation || (hasRoute(endpoint) && isUnheard) ? "apply" : "nothing";
+}
+
+function routeSteps(facts: EndpointFacts, moved: WantedServer[]): PlannedStep[] {
+  const { endpoint, route } = facts;
+  const { endpoint_name, experiment_id, generation, weights, mirror_deployment_id } = endpoint;
+  const open = route === null ? [planned({ step: "open_endpoint", endpoint_name, experiment_id })] : [];
+  switch (routeNeed(facts, moved)) {
+    case "nothing":
+      return [];
+    case "apply":
+      return [...open, planned({ step: "apply_route", endpoint_name, generation })];
+    case "raise": {
+      const reason = "reconciled: the router did something else";
+      return [
+        ...open,
+        ...switchRoute({ endpoint_name, before: endpoint, weights, mirror_deployment_id, reason }),
+      ];
+    }
+  }
+}
+
+function trafficText({ weights, mirror_deployment_id: mirror }: Traffic): string {
+  const shares = sharesOf(weights).map(([id, weight]) => `${weight} % to ${id}`);
+  const all = [...shares, ...(mirror === null ? [] : [`mirrored to ${mirror}`])];
+  return all.length === 0 ? "no traffic" : all.join(", ");
+}
+
+const isSameTraffic = (one: Traffic, other: Traffic): boolean => trafficText(one) === trafficText(other);
+
+const sharesOf = (weights: Traffic["weights"]): [string, number][] =>
+  Object.entries(weights)
+    .filter(([, weight]) => weight > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** Null when the server is wanted, or draining will end it. Pure. */
+export function decideServer({ deployment_id, deployment, busy }: RunningServer): Drift | null {
+  const drift = { part: "servers" as const, subject: deployment_id, wanted: "no server" };
+  if (deployment === null) {
+    const left = "this database knows no such deployment; stop it if no other database shares the home";
+    return { ...drift, found: "a server of an unknown deployment", left };
+  }
+  const isOver = deployment.drained_at !== null || deployment.drain_due_at === null;
+  if (!STOPPABLE_STATUSES.includes(deployment.status) || !isOver) return null;
+  const found = `a server, though the deployment is ${deployment.status} and was stopped`;
+  return { ...drift, found, left: busy === null ? null : `${busy.by}; its endpoint is in use` };
+}
