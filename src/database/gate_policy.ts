@@ -5,18 +5,27 @@ import {
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
 } from "../agents/model_deployer/domain/entities.ts";
+import {
+  defaultJudgeSettings,
+  refuseJudgeSettings,
+  settingsOver,
+} from "../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 
 /**
- * The policy as it is stored, with what it leaves out as usual. Whatever could not be read again would be in force for
- * ever, since a policy is never edited.
+ * The policy as it is stored, with the defaults for all that it leaves out. It is checked by the schema that reads it,
+ * since a policy is never edited and an unreadable one would be in force for ever.
  * @throws InvalidRequestError
  */
 export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
   const usual = {
     during_rollout: policy.during_rollout ?? STANDARD_GATE_POLICY.during_rollout,
     maximum_shadow_disagreement: policy.maximum_shadow_disagreement ?? null,
+    maximum_shadow_age_days: policy.maximum_shadow_age_days ?? STANDARD_GATE_POLICY.maximum_shadow_age_days,
     approvals_by_move: policy.approvals_by_move ?? {},
+    approvals_for_unknown: policy.approvals_for_unknown ?? STANDARD_GATE_POLICY.approvals_for_unknown,
+    judge: policy.judge ?? {},
+    kept_rows: policy.kept_rows ?? null,
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
   const problems = problemsOf(stored);
@@ -26,9 +35,14 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
   });
 }
 
+function contradictions({ judge }: GatePolicy): string[] {
+  const refusal = refuseJudgeSettings(settingsOver(defaultJudgeSettings, judge));
+  return refusal === null ? [] : [refusal.replace(/\.$/, "")];
+}
+
 const SHORTEST_SHADOW_HOURS = 24;
 
-/** Each with its field and the value that was given. */
+/** A sentence for each wrong field, with the value that was given. */
 function problemsOf(policy: GatePolicy): string[] {
   const wrong = (gatePolicySchema.safeParse(policy).error?.issues ?? []).map(({ path, message }) => {
     const given = path.reduce<unknown>(
@@ -43,9 +57,10 @@ function problemsOf(policy: GatePolicy): string[] {
     ...wrong,
     ...(isShort
       ? [
-          `minimum_shadow_hours: ${SHORTEST_SHADOW_HOURS} or more (given ${hours}); less is for a demo policy, in a database that was made for demos`,
+          `minimum_shadow_hours: ${SHORTEST_SHADOW_HOURS} or more (given ${hours}); less in a demo installation alone, which \`model-deployer init --demo\` makes in another folder`,
         ]
       : []),
+    ...contradictions(policy),
     ...(reason.trim() === "" ? ["reason: say why, for whoever reads the policy later"] : []),
   ];
 }

@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
-import { anyRow, type Database, type Queries } from "./pool.ts";
+import { applyMissing, readMigrations } from "../platform/migrations.ts";
+import type { SqlDatabase } from "./connection/pool.ts";
+import { anyRow, type Queries } from "./connection/transaction.ts";
 
 export type InstallationKind = "standard" | "demo";
 
@@ -12,12 +13,6 @@ export interface MigrationResult {
   installation: InstallationKind;
 }
 
-interface Migration {
-  name: string;
-  sql: string;
-  checksum: string;
-}
-
 const DEFAULT_FOLDER = new URL("./migrations/", import.meta.url);
 
 const LEAST_RIGHTS = new URL("./least_rights.sql", import.meta.url);
@@ -25,7 +20,6 @@ const LEAST_RIGHTS = new URL("./least_rights.sql", import.meta.url);
 /** Any fixed number: what matters is that all processes take the same one. */
 const LOCK_KEY = 3_141_592_653;
 
-const recordedSchema = z.strictObject({ name: z.string(), checksum: z.string() });
 const installationSchema = z.strictObject({ kind: z.enum(["standard", "demo"]) });
 
 /**
@@ -36,13 +30,14 @@ const installationSchema = z.strictObject({ kind: z.enum(["standard", "demo"]) }
  * this version does not, or when the database was created as the other kind of installation.
  */
 export async function migrate(
-  database: Database,
+  database: SqlDatabase,
   options: { installation: InstallationKind | "existing"; folder?: URL },
 ): Promise<MigrationResult> {
   const migrations = await readMigrations(options.folder ?? DEFAULT_FOLDER);
   return database.transaction(async (tx) => {
     await tx.query(anyRow, "select pg_advisory_xact_lock($1)", [LOCK_KEY]);
-    const applied = await applyMissing(tx, migrations);
+    const run = (sql: string, parameters?: unknown[]) => tx.query(anyRow, sql, parameters);
+    const applied = await applyMissing(run, "schema_migrations", migrations);
     const installation = await fixInstallation(tx, options.installation);
     await tx.query(anyRow, await readFile(LEAST_RIGHTS, "utf8"));
     return { applied, installation };
@@ -56,66 +51,6 @@ export async function countMissing(query: (sql: string) => Promise<{ name: strin
   const applied = table?.name === "" ? [] : await query("select name from schema_migrations");
   const known = new Set(applied.map(({ name }) => name));
   return migrations.filter(({ name }) => !known.has(name)).length;
-}
-
-async function readMigrations(folder: URL): Promise<Migration[]> {
-  const names = (await readdir(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
-  if (names.length === 0) {
-    throw new ConfigurationError(
-      `No migrations in ${folder.pathname}; the package was built without its .sql files`,
-    );
-  }
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = (await readFile(new URL(name, folder), "utf8")).replaceAll("\r\n", "\n");
-      return { name, sql, checksum: createHash("sha256").update(sql).digest("hex") };
-    }),
-  );
-}
-
-async function applyMissing(tx: Queries, migrations: Migration[]): Promise<string[]> {
-  const tables = await tx.query(anyRow, "select from pg_class where oid = to_regclass('schema_migrations')");
-  // Even with `if not exists`, only who may make tables may say so.
-  if (tables.length === 0) {
-    await tx.query(
-      anyRow,
-      `create table schema_migrations (
-         name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp()
-       )`,
-    );
-  }
-  const recorded = await tx.query(
-    recordedSchema,
-    "select name, checksum from schema_migrations order by name",
-  );
-  refuseDifferences(recorded, migrations);
-  const known = new Set(recorded.map(({ name }) => name));
-  const missing = migrations.filter(({ name }) => !known.has(name));
-  for (const { name, sql, checksum } of missing) {
-    await tx.query(anyRow, sql);
-    await tx.query(anyRow, "insert into schema_migrations (name, checksum) values ($1, $2)", [
-      name,
-      checksum,
-    ]);
-  }
-  return missing.map(({ name }) => name);
-}
-
-function refuseDifferences(recorded: { name: string; checksum: string }[], migrations: Migration[]): void {
-  for (const { name, checksum } of recorded) {
-    const migration = migrations.find((candidate) => candidate.name === name);
-    if (migration === undefined) {
-      throw new ConfigurationError(
-        `The database has migration ${name}, which this version does not know; use the version that applied it or a newer one`,
-      );
-    }
-    if (migration.checksum !== checksum) {
-      throw new ConfigurationError(
-        `Migration ${name} was applied and has been altered since; restore it and put the change into a new migration`,
-        { details: { name, applied: checksum, found: migration.checksum } },
-      );
-    }
-  }
 }
 
 /** `existing` takes the database as what it was created as; a new one becomes a standard one. */

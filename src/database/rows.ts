@@ -4,7 +4,7 @@ import {
   endpointSchema,
   modelVersionSchema,
 } from "../agents/model_deployer/domain/entities.ts";
-import { rolloutSchema } from "../agents/model_deployer/domain/rollout.ts";
+import { rolloutSchema } from "../agents/model_deployer/domain/traffic/rollout.ts";
 
 /** Column lists that match the schemas by name, so that a row needs no mapping beyond being parsed. */
 function columnsOf(schema: z.ZodObject, alias: string): string {
@@ -17,6 +17,10 @@ export const modelVersionColumns = columnsOf(modelVersionSchema, "v");
 export const deploymentColumns = columnsOf(deploymentSchema, "d");
 export const endpointColumns = columnsOf(endpointSchema, "e");
 export const rolloutColumns = columnsOf(rolloutSchema, "r");
+
+/** A subquery that gives one row as jsonb, for `fromJsonb` to read. */
+export const rowOf = (columns: string, from: string): string =>
+  `(select to_jsonb(x) from (select ${columns} from ${from}) x)`;
 
 /** `pg` sends a list as a Postgres array; a jsonb column needs the text. */
 export function json(value: unknown): string | null {

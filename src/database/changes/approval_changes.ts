@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { InvalidApprovalError } from "../../agents/model_deployer/errors.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries } from "../connection/transaction.ts";
 import type { ChangeContext } from "./context.ts";
 
 const approvalRow = z.strictObject({

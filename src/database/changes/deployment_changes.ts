@@ -3,13 +3,14 @@ import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import {
   deploymentStatusSchema,
   type DeploymentStatus,
+  type Resources,
   STOPPABLE_STATUSES,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries } from "../connection/transaction.ts";
 import { idRow, json } from "../rows.ts";
 
-/** Takes the endpoint's URL where the endpoint is open already. */
+/** The deployment gets the endpoint's URL where the endpoint is open already. */
 export async function insertDeployment(
   tx: Queries,
   { deployment }: ChangeOf<"insert_deployment">,
@@ -31,8 +32,8 @@ export async function insertDeployment(
 }
 
 /**
- * The first `active` sets `activated_at`; each return to `active` takes back that the server was to be stopped. A
- * shadow that becomes active again begins its hours anew. The first `rolled_back` sets `rolled_back_at`.
+ * The first `active` sets `activated_at`; each return to `active` cancels the stopping of its server. A shadow that
+ * becomes active again starts its hours anew. The first `rolled_back` sets `rolled_back_at`.
  * @throws ConflictError when the status has moved, or for `active` while its server is being stopped
  */
 export async function setDeploymentStatus(
@@ -65,7 +66,32 @@ export async function setDeploymentStatus(
   throw lostStatus(change.deployment_id, found, change.from);
 }
 
-/** The first time counts. @throws NotFoundError */
+/** @throws ConflictError where somebody has set others since */
+export async function setResources(tx: Queries, change: ChangeOf<"set_resources">): Promise<void> {
+  const { deployment_id: id, expected, resources } = change;
+  const changed = await tx.query(
+    idRow,
+    `update ml_deployments set replicas = $2, cpu_limit = $3, memory_limit = $4, autoscaling = $5
+     where deployment_id = $1 and (replicas, cpu_limit, memory_limit, autoscaling)
+       = ($6::integer, $7::text, $8::text, $9::jsonb)
+     returning deployment_id as id`,
+    [id, ...valuesOf(resources), ...valuesOf(expected)],
+  );
+  if (changed.length > 0) return;
+  if ((await statusOf(tx, id)) === null) throw new NotFoundError(`Deployment ${id} does not exist`);
+  throw new ConflictError(`Somebody has changed the resources of ${id} meanwhile`, {
+    details: { deployment_id: id, expected },
+  });
+}
+
+const valuesOf = ({ replicas, cpu_limit, memory_limit, autoscaling }: Resources) => [
+  replicas,
+  cpu_limit,
+  memory_limit,
+  json(autoscaling),
+];
+
+/** Only the first call sets the time. @throws NotFoundError */
 export async function dateDeployment(tx: Queries, change: ChangeOf<"date_deployment">): Promise<void> {
   const dated = await tx.query(
     idRow,
@@ -78,7 +104,7 @@ export async function dateDeployment(tx: Queries, change: ChangeOf<"date_deploym
   if (dated.length === 0) throw new NotFoundError(`Deployment ${change.deployment_id} does not exist`);
 }
 
-/** Idempotent: the first time counts. */
+/** Idempotent: only the first call sets the time. */
 export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">): Promise<void> {
   const changed = await tx.query(
     idRow,
@@ -91,9 +117,37 @@ export async function markDrained(tx: Queries, change: ChangeOf<"mark_drained">)
   throw lostStatus(change.deployment_id, await statusOf(tx, change.deployment_id), STOPPABLE_STATUSES);
 }
 
+/** @throws ConflictError while its server is being stopped, or when that has happened since */
+export async function callOffDrain(tx: Queries, change: ChangeOf<"call_off_drain">): Promise<void> {
+  const { deployment_id: id, was_drained } = change;
+  const changed = await tx.query(
+    idRow,
+    `update ml_deployments set drain_due_at = null
+     where deployment_id = $1 and (drained_at is not null) = $2
+       and (stopping_until is null or stopping_until <= clock_timestamp())
+     returning deployment_id as id`,
+    [id, was_drained],
+  );
+  if (changed.length > 0) return;
+  const found = await statusOf(tx, id);
+  if (found === null) throw new NotFoundError(`Deployment ${id} does not exist`);
+  throw found.stopping ? isStopping(id) : new ConflictError(`The server of ${id} has been stopped since`);
+}
+
+/** Idempotent, and nothing where it serves. */
+export async function resumeDrain(tx: Queries, change: ChangeOf<"resume_drain">): Promise<void> {
+  await tx.query(
+    anyRow,
+    `update ml_deployments set drain_due_at = $2
+     where deployment_id = $1 and drained_at is null and drain_due_at is null
+       and status = any ($3::deployment_status_enum[])`,
+    [change.deployment_id, change.due_at, STOPPABLE_STATUSES],
+  );
+}
+
 /**
- * To be called when the endpoint's row is written: whoever claims a server to stop it locks that row first, so that
- * either the claim is seen here or the route is seen there.
+ * Call it in the transaction that writes the endpoint's row: whoever claims a server in order to stop it locks that row
+ * first, so either the claim is seen here or the new route is seen there.
  * @throws ConflictError when a server that the endpoint's route names is being stopped
  */
 export async function requireNoneIsStopping(tx: Queries, endpointName: string): Promise<void> {

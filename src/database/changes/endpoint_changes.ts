@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries, type Transaction } from "../connection/transaction.ts";
 import { json } from "../rows.ts";
 import type { ChangeContext } from "./context.ts";
 import { requireNoneIsStopping } from "./deployment_changes.ts";
@@ -39,14 +39,21 @@ export async function openEndpoint(tx: Queries, change: ChangeOf<"open_endpoint"
 const generationRow = z.strictObject({ generation: z.int(), observed_generation: z.int() });
 
 /**
- * `traffic_percentage` of the endpoint's deployments follows by trigger, in this same transaction.
+ * A trigger updates `traffic_percentage` of the endpoint's deployments in this same transaction.
  * @throws ConflictError when the endpoint has moved on, or a server of the route is being stopped
  */
 export async function wantRoute(
-  tx: Queries,
+  tx: Transaction,
   change: ChangeOf<"want_route">,
   context: ChangeContext,
 ): Promise<void> {
+  await tx.together(
+    () => setWanted(tx, change, context),
+    () => requireNoneIsStopping(tx, change.endpoint_name),
+  );
+}
+
+async function setWanted(tx: Queries, change: ChangeOf<"want_route">, context: ChangeContext): Promise<void> {
   const won = await tx.query(
     generationRow,
     `update ml_endpoints set generation = generation + 1, weights = $3, mirror_deployment_id = $4,
@@ -67,31 +74,42 @@ export async function wantRoute(
     ],
   );
   if (won.length === 0) throw await lostGeneration(tx, change.endpoint_name, change.expected_generation);
-  await requireNoneIsStopping(tx, change.endpoint_name);
 }
 
 /**
- * Writes the traffic's history, with the figures that the route was decided by and the metrics of the versions that it
- * names. A generation that was observed before is no change.
+ * Writes the traffic's history, with the figures that decided the route and the metrics of the versions that it names.
+ * A generation that was observed before changes nothing.
  */
-export async function observeRoute(tx: Queries, change: ChangeOf<"observe_route">): Promise<void> {
-  const { endpoint_name: name, generation } = change;
+export async function observeRoute(tx: Transaction, change: ChangeOf<"observe_route">): Promise<void> {
+  await tx.together(
+    () => requireGeneration(tx, change),
+    () => setObserved(tx, change),
+  );
+}
+
+async function requireGeneration(
+  tx: Queries,
+  { endpoint_name: name, generation }: ChangeOf<"observe_route">,
+): Promise<void> {
   const [endpoint] = await tx.query(
     generationRow,
     "select generation, observed_generation from ml_endpoints where endpoint_name = $1 for update",
     [name],
   );
   if (endpoint?.generation !== generation) throw await lostGeneration(tx, name, generation);
-  if (endpoint.observed_generation === generation) return;
+}
+
+async function setObserved(
+  tx: Queries,
+  { endpoint_name: name, generation }: ChangeOf<"observe_route">,
+): Promise<void> {
   await tx.query(
     anyRow,
-    `update ml_endpoints set observed_generation = generation, observed_at = clock_timestamp()
-     where endpoint_name = $1`,
-    [name],
-  );
-  await tx.query(
-    anyRow,
-    `insert into ml_traffic_history (
+    `with observed as (
+       update ml_endpoints set observed_generation = generation, observed_at = clock_timestamp()
+       where endpoint_name = $1 and generation = $2 and observed_generation <> generation returning *
+     )
+     insert into ml_traffic_history (
        experiment_id, endpoint_name, generation, deployment_weights, version_weights, mirror_deployment_id, wanted_at,
        changed_by, reason, operation_id, metrics, evidence
      ) select experiment_id, endpoint_name, generation, weights, (
@@ -108,8 +126,8 @@ export async function observeRoute(tx: Queries, change: ChangeOf<"observe_route"
            where weights ? d.deployment_id or d.deployment_id = mirror_deployment_id
          )
        ))
-       from ml_endpoints where endpoint_name = $1`,
-    [name],
+       from observed`,
+    [name, generation],
   );
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
 import { stageSchema, type Stage } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries, type Transaction } from "../connection/transaction.ts";
 import { json } from "../rows.ts";
 import type { ChangeContext } from "./context.ts";
 
@@ -16,8 +16,8 @@ export async function insertModelVersion(
     `insert into ml_model_registry (
        model_version_id, experiment_id, model_name, version, mlflow_run_id, algorithm, metrics, shap_evidence, stage,
        stage_revision, model_artifact_uri, preprocessing_artifact_uri, artifact_digest, preprocessing_digest,
-       registered_at, promoted_at
-     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+       registered_at, promoted_at, earlier_version_id, signature
+     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
     [
       version.model_version_id,
       version.experiment_id,
@@ -35,6 +35,8 @@ export async function insertModelVersion(
       version.preprocessing_digest,
       version.registered_at,
       version.promoted_at,
+      version.earlier_version_id,
+      json(version.signature),
     ],
   );
   await writeStageHistory(tx, context, {
@@ -42,7 +44,7 @@ export async function insertModelVersion(
     model_version_id: version.model_version_id,
     from: null,
     changed_by: context.requested_by,
-    reason: `Registered from run ${version.mlflow_run_id}`,
+    reason: `Registered from run ${version.mlflow_run_id}${version.earlier_version_id === null ? "" : ` again, after ${version.earlier_version_id}`}`,
     metrics: version.metrics,
     evidence: { artifact_digest: version.artifact_digest },
   });
@@ -53,10 +55,17 @@ const stateRow = z.strictObject({ stage: stageSchema, stage_revision: z.int() })
 
 /** `promoted_at` is the time of the last move towards traffic: any promotion, and a rollback's restoration. */
 export async function setStage(
-  tx: Queries,
+  tx: Transaction,
   change: ChangeOf<"set_stage">,
   context: ChangeContext,
 ): Promise<void> {
+  await tx.together(
+    () => moveStage(tx, change),
+    () => writeStageHistory(tx, context, change),
+  );
+}
+
+async function moveStage(tx: Queries, change: ChangeOf<"set_stage">): Promise<void> {
   const { model_version_id: id, from, to, expected_revision: revision } = change;
   const [moved] = await tx.query(
     movedRow,
@@ -67,7 +76,6 @@ export async function setStage(
     [id, from, revision, to],
   );
   if (moved === undefined) throw await lostStage(tx, id, { stage: from, stage_revision: revision });
-  await writeStageHistory(tx, context, { ...change, from });
 }
 
 async function lostStage(

@@ -1,9 +1,9 @@
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries } from "../connection/transaction.ts";
 import { json } from "../rows.ts";
 import type { ChangeContext } from "./context.ts";
 
-/** A key that came before is no change: what is delivered at least once is counted once. */
+/** Idempotent by key: a message that is enqueued again is kept once. */
 export async function enqueue(
   tx: Queries,
   change: ChangeOf<"enqueue">,

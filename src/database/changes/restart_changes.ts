@@ -1,5 +1,5 @@
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries } from "../connection/transaction.ts";
 
 export async function noteRestart(tx: Queries, change: ChangeOf<"note_restart">): Promise<void> {
   const { deployment_id, failures, wait_seconds, last_error } = change;

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { ChangeOf } from "../../agents/model_deployer/domain/changes.ts";
-import { isRolloutOpen, rolloutStatusSchema } from "../../agents/model_deployer/domain/rollout.ts";
+import { isRolloutOpen, rolloutStatusSchema } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import type { KeptLook } from "../../agents/model_deployer/domain/evidence/kept_look.ts";
 import { ConflictError, NotFoundError } from "../../agents/model_deployer/errors.ts";
-import { anyRow, type Queries } from "../pool.ts";
+import { anyRow, type Queries, type Transaction } from "../connection/transaction.ts";
 import { idRow, json } from "../rows.ts";
 import type { ChangeContext } from "./context.ts";
 
@@ -21,6 +22,7 @@ export async function startRollout(
     verdict: json(rollout.verdict),
     pause: json(rollout.pause),
     operation_id: context.operation_id,
+    first_judge_state: json(rollout.judge_state),
   };
   const columns = Object.keys(row);
   await tx.query(
@@ -37,10 +39,33 @@ export async function startRollout(
 }
 
 /**
- * Gives the rollout back to whoever ticks next. Without a context the change is the worker's own, which loses where
- * nothing is to be looked at any more: a rollback has begun meanwhile.
+ * Moves the rollout and lets the next worker look at it. Without a context the change is the worker's own, which is
+ * dropped where no look is due any more, because a rollback has begun meanwhile.
  */
 export async function moveRollout(
+  tx: Transaction,
+  change: ChangeOf<"move_rollout">,
+  context: ChangeContext | null,
+): Promise<void> {
+  const { event, rollout_id: id } = change;
+  await tx.together(
+    () => setRollout(tx, change, context),
+    async () => event && writeEvent(tx, id, event, context),
+    async () => change.look && keepLook(tx, id, change.look),
+  );
+}
+
+async function keepLook(tx: Queries, rolloutId: string, look: KeptLook): Promise<void> {
+  await tx.query(
+    anyRow,
+    `insert into ml_rollout_looks (rollout_id, looked_at, look)
+     select r.rollout_id, $2, $3 from ml_rollouts r where r.rollout_id = $1 on conflict do nothing`,
+    [rolloutId, look.looked_at, json(look)],
+  );
+}
+
+/** A change with an event is never one that may be dropped. */
+async function setRollout(
   tx: Queries,
   change: ChangeOf<"move_rollout">,
   context: ChangeContext | null,
@@ -72,12 +97,10 @@ export async function moveRollout(
       context !== null,
     ],
   );
-  if (moved.length === 0) {
-    const state = await stateOf(tx, change.rollout_id);
-    if (change.unless_ended === true && state !== null && !isRolloutOpen(state)) return;
-    throw lostRollout(change, state);
-  }
-  if (change.event !== undefined) await writeEvent(tx, change.rollout_id, change.event, context);
+  if (moved.length > 0) return;
+  const state = await stateOf(tx, change.rollout_id);
+  const mayLose = change.unless_ended === true && change.event === undefined;
+  if (!(mayLose && state !== null && !isRolloutOpen(state))) throw lostRollout(change, state);
 }
 
 async function writeEvent(

@@ -5,9 +5,13 @@ create table ml_leases (
   token bigint not null,
   acquired_at timestamptz not null,
   expires_at timestamptz not null,
-  released boolean not null default false
+  released boolean not null default false,
+  -- A repair that nobody asked for: whoever does ask for something takes the lease from it.
+  background boolean not null default false
 );
 
+-- While it is `preparing`, its bento or environment is being made: it has changed nothing yet, holds a lease of its own, and
+-- is planned anew when that is done.
 create table ml_operations (
   operation_id text primary key,
   action_key text not null unique,
@@ -17,7 +21,7 @@ create table ml_operations (
   requested_by text not null,
   request jsonb not null,
   status text not null default 'claimed' check (
-    status in ('claimed', 'planned', 'awaiting_approval', 'carrying_out', 'succeeded', 'refused', 'failed')
+    status in ('claimed', 'preparing', 'planned', 'awaiting_approval', 'carrying_out', 'succeeded', 'refused', 'failed')
   ),
   plan jsonb,
   refusal jsonb,
@@ -29,11 +33,16 @@ create table ml_operations (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz,
+  -- Until when it may wait for approvals, set when it begins to wait; what was asked for long ago is not approved as if
+  -- it had been asked for now.
+  waits_until timestamptz,
   check ((status = 'succeeded') = (result is not null)),
   check ((status = 'refused') = (refusal is not null)),
   check ((status = 'failed') = (error is not null)),
   check ((status in ('succeeded', 'refused', 'failed')) = (finished_at is not null)),
-  check (status not in ('planned', 'awaiting_approval', 'carrying_out') or plan is not null)
+  check (status not in ('planned', 'awaiting_approval', 'carrying_out') or plan is not null),
+  check (status <> 'awaiting_approval' or waits_until is not null),
+  check (status <> 'preparing' or plan is not null)
 );
 create index ml_operations_derived on ml_operations (payload_hash) where request_id is null;
 create index ml_operations_unfinished on ml_operations (created_at) where finished_at is null;

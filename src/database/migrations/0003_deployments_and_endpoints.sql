@@ -22,6 +22,8 @@ create table ml_deployments (
   deployment_duration_seconds numeric(10, 2),
   drain_due_at timestamptz,
   drained_at timestamptz,
+  -- While in the future, one worker is stopping the server: no traffic may be given to it, nor may it become active.
+  stopping_until timestamptz,
   rolled_back_at timestamptz,
   rollback_reason text,
   unique (deployment_id, endpoint_name)
@@ -58,6 +60,9 @@ create table ml_endpoints (
   wanted_by text,
   wanted_reason text,
   wanted_operation_id text references ml_operations (operation_id),
+  -- The figures that the wanted generation was decided by, for the same history.
+  wanted_metrics jsonb not null default '{}' check (jsonb_typeof(wanted_metrics) = 'object'),
+  wanted_evidence jsonb not null default '{}' check (jsonb_typeof(wanted_evidence) = 'object'),
   created_at timestamptz not null default clock_timestamp(),
   constraint ml_endpoints_weights_sum_to_100 check (ml_weights_valid(weights)),
   constraint ml_endpoints_mirror_not_weighted check (
@@ -66,6 +71,8 @@ create table ml_endpoints (
   constraint ml_endpoints_observed_was_wanted check (observed_generation <= generation),
   foreign key (mirror_deployment_id, endpoint_name) references ml_deployments (deployment_id, endpoint_name)
 );
+-- Evidence is collected from these alone, page by page.
+create index ml_endpoints_mirrored on ml_endpoints (endpoint_name) where mirror_deployment_id is not null;
 
 -- Contract: traffic changes only together with the next generation; what was observed never becomes unobserved.
 create function ml_fence_generation() returns trigger language plpgsql as $$
@@ -119,3 +126,13 @@ begin
 end $$;
 create trigger ml_deployments_traffic before insert or update of traffic_percentage, endpoint_name on ml_deployments
   for each row execute function ml_check_traffic();
+
+-- Servers that could not be started again, for all workers together: none is tried before its time.
+create table ml_server_restarts (
+  deployment_id text primary key references ml_deployments (deployment_id),
+  -- In a row; 0 once it answers again.
+  failures integer not null check (failures >= 0),
+  last_error text,
+  next_try_at timestamptz,
+  check ((failures > 0) = (next_try_at is not null))
+);

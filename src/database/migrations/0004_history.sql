@@ -18,7 +18,7 @@ create index ml_stage_history_experiment on ml_stage_history (experiment_id, occ
 create trigger ml_stage_history_append_only before update or delete or truncate on ml_stage_history
   for each statement execute function ml_refuse_change();
 
--- One row for each generation that the router acknowledged.
+-- One row for each generation that the router acknowledged, held to the same rule as what was wanted.
 create table ml_traffic_history (
   history_id bigint generated always as identity primary key,
   occurred_at timestamptz not null default clock_timestamp(),
@@ -34,9 +34,12 @@ create table ml_traffic_history (
   metrics jsonb not null default '{}',
   evidence jsonb not null default '{}',
   operation_id text references ml_operations (operation_id),
-  unique (endpoint_name, generation)
+  unique (endpoint_name, generation),
+  constraint ml_traffic_history_deployment_weights_sum_to_100 check (ml_weights_valid(deployment_weights)),
+  constraint ml_traffic_history_version_weights_sum_to_100 check (ml_weights_valid(version_weights))
 );
 create index ml_traffic_history_experiment on ml_traffic_history (experiment_id, occurred_at);
-create index ml_traffic_history_endpoint on ml_traffic_history (endpoint_name, occurred_at desc);
+-- What was in production at an instant is the newest row before it, in the order in which rows are asked for.
+create index ml_traffic_history_endpoint on ml_traffic_history (endpoint_name, occurred_at desc, generation desc);
 create trigger ml_traffic_history_append_only before update or delete or truncate on ml_traffic_history
   for each statement execute function ml_refuse_change();

@@ -14,16 +14,29 @@ create table ml_approvals (
   granted_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz not null default clock_timestamp() + interval '24 hours',
   used_at timestamptz,
+  revoked_at timestamptz,
+  revoked_by text,
+  revoke_reason text,
   check (expires_at > granted_at),
-  -- One voice each, however often it is raised.
-  unique (operation_id, payload_hash, generation, approver)
+  constraint ml_approvals_revoked_by_approver check (revoked_by = approver),
+  constraint ml_approvals_revoked_whole check (
+    (revoked_at is null and revoked_by is null and revoke_reason is null)
+    or (revoked_at is not null and revoked_by is not null and btrim(revoke_reason) <> '')
+  ),
+  constraint ml_approvals_used_or_revoked check (used_at is null or revoked_at is null)
 );
+-- One voice each, however often it is raised; who revoked it may raise it again.
+create unique index ml_approvals_one_voice on ml_approvals (operation_id, payload_hash, generation, approver)
+  where revoked_at is null;
 
--- Contract: nobody approves what they asked for, whatever the spelling of their name; a used approval stays used.
+-- Contract: nobody approves what they asked for, whatever the spelling of their name; a used or revoked approval stays so.
 create function ml_check_approval() returns trigger language plpgsql as $$
 begin
   if tg_op = 'UPDATE' and old.used_at is not null then
     raise exception 'approval % was used at %', old.approval_id, old.used_at using errcode = 'MD004';
+  end if;
+  if tg_op = 'UPDATE' and old.revoked_at is not null then
+    raise exception 'approval % was revoked at %', old.approval_id, old.revoked_at using errcode = 'MD004';
   end if;
   if exists (
     select from ml_operations
@@ -48,6 +61,20 @@ create table ml_gate_policies (
   maximum_shadow_error_rate double precision not null check (maximum_shadow_error_rate between 0 and 1),
   maximum_shadow_p99_ms double precision not null check (maximum_shadow_p99_ms > 0),
   approvals_for_production integer not null check (approvals_for_production >= 0),
+  -- Approvals that single moves need; what is not named needs approvals_for_production.
+  approvals_by_move jsonb not null default '{}'
+    constraint ml_gate_policies_approvals_by_move_check check (
+      jsonb_typeof(approvals_by_move) = 'object'
+      and approvals_by_move
+        - array['promotion', 'supersession', 'archival', 'immediate_deployment', 'promote_now', 'retry'] = '{}'
+      and not jsonb_path_exists(approvals_by_move, '$.* ? (@.type() != "number" || @ < 0 || @.floor() != @)')
+    ),
+  -- Null asks for no agreement: a new model is there to decide otherwise, so no bound fits every experiment.
+  maximum_shadow_disagreement double precision check (maximum_shadow_disagreement between 0 and 1),
+  -- What a newer version may do that is promoted to production while a rollout is open: wait, or end the rollout.
+  during_rollout text not null default 'refuse' check (during_rollout in ('refuse', 'supersede')),
+  -- How rollouts are judged; what is not named is as usual.
+  judge jsonb not null default '{}' constraint ml_gate_policies_judge_check check (jsonb_typeof(judge) = 'object'),
   reason text not null check (btrim(reason) <> ''),
   set_by text not null,
   set_at timestamptz not null default clock_timestamp(),

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import type { DatabaseClock } from "../../agents/model_deployer/store_ports.ts";
+import type { DatabaseClock } from "../../agents/model_deployer/ports/stores/history_store.ts";
 import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
-import type { Database } from "../pool.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
 
 const nowRow = z.strictObject({ now: z.string() });
 
 export class PostgresClock implements DatabaseClock {
-  readonly #database: Database;
+  readonly #database: SqlDatabase;
 
-  constructor(database: Database) {
+  constructor(database: SqlDatabase) {
     this.#database = database;
   }
 

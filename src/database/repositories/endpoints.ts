@@ -1,12 +1,12 @@
 import { endpointSchema, type Endpoint } from "../../agents/model_deployer/domain/entities.ts";
-import type { Endpoints } from "../../agents/model_deployer/store_ports.ts";
-import type { Database } from "../pool.ts";
+import type { Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
 import { endpointColumns } from "../rows.ts";
 
 export class PostgresEndpoints implements Endpoints {
-  readonly #database: Database;
+  readonly #database: SqlDatabase;
 
-  constructor(database: Database) {
+  constructor(database: SqlDatabase) {
     this.#database = database;
   }
 

@@ -3,16 +3,16 @@ import {
   STOPPABLE_STATUSES,
   type Deployment,
 } from "../../agents/model_deployer/domain/entities.ts";
-import type { Deployments } from "../../agents/model_deployer/store_ports.ts";
+import type { Deployments } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
 import { isRouted, markDrained } from "../changes/deployment_changes.ts";
-import { anyRow, type Database } from "../pool.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
+import { anyRow } from "../connection/transaction.ts";
 import { deploymentColumns } from "../rows.ts";
 
 /**
- * Of the endpoint's production deployments that the router acknowledged with a weight above 0 before it first did
- * so for the given one: the one that served last. One that failed or was rolled back is no way back.
- *
- * @param deploymentId SQL that names the given one, as `endpointName` its endpoint
+ * SQL for the production deployment of the endpoint that served last before the router first acknowledged the given one
+ * with a weight above 0. One that failed or was rolled back is no way back.
+ * @param deploymentId SQL that names the given deployment, as `endpointName` its endpoint
  */
 export function previousProduction(deploymentId: string, endpointName: string): string {
   return `with served as (
@@ -32,9 +32,9 @@ const DUE_TO_DRAIN = `d.drain_due_at <= clock_timestamp() and d.drained_at is nu
   and (d.stopping_until is null or d.stopping_until <= clock_timestamp())`;
 
 export class MLDeploymentRepository implements Deployments {
-  readonly #database: Database;
+  readonly #database: SqlDatabase;
 
-  constructor(database: Database) {
+  constructor(database: SqlDatabase) {
     this.#database = database;
   }
 
@@ -63,7 +63,7 @@ export class MLDeploymentRepository implements Deployments {
     return previous ?? null;
   }
 
-  /** Locks the endpoints first, as whoever changes a route does: see `requireNoneIsStopping`. */
+  /** Locks the endpoints before the deployments, as changes of a route do: see `requireNoneIsStopping`. */
   async claimForDraining(options: Parameters<Deployments["claimForDraining"]>[0]): Promise<Deployment[]> {
     return this.#database.transaction(async (tx) => {
       await tx.query(

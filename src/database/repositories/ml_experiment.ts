@@ -2,40 +2,63 @@ import {
   experimentSchema,
   gatePolicySchema,
   STANDARD_GATE_POLICY,
+  type Criterion,
   type Experiment,
   type GatePolicy,
   type NewGatePolicy,
 } from "../../agents/model_deployer/domain/entities.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
 import { newGatePolicy } from "../gate_policy.ts";
-import type { Experiments } from "../../agents/model_deployer/store_ports.ts";
-import { anyRow, type Database } from "../pool.ts";
+import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
+import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
+import { changedBy } from "./journal/acting_as.ts";
 
-const experimentColumns = Object.keys(experimentSchema.shape).join(", ");
+const { criteria, ...ownColumns } = experimentSchema.shape;
+const experimentColumns = Object.keys(ownColumns).join(", ");
+const storedSchema = experimentSchema.extend({ criteria: criteria.unwrap().nullable() });
 const policyColumns = Object.keys(gatePolicySchema.shape).join(", ");
 
 export class MLExperimentRepository implements Experiments {
-  readonly #database: Database;
-  readonly #owner: Database;
+  readonly #database: SqlDatabase;
+  readonly #owner: SqlDatabase;
 
   /** `owner` may write what the deployer's own role only reads. */
-  constructor(database: Database, owner: Database) {
+  constructor(database: SqlDatabase, owner: SqlDatabase) {
     this.#database = database;
     this.#owner = owner;
   }
 
   async get(experimentId: string): Promise<Experiment | null> {
     const [experiment] = await this.#database.query(
-      experimentSchema,
-      `select ${experimentColumns} from ml_experiments where experiment_id = $1`,
+      storedSchema,
+      `select ${experimentColumns}, (select criteria from ml_experiment_criteria c
+         where c.experiment_id = e.experiment_id order by sequence desc limit 1) as criteria
+       from ml_experiments e where experiment_id = $1`,
       [experimentId],
     );
-    return experiment ?? null;
+    if (experiment === undefined) return null;
+    const { criteria: others, ...own } = experiment;
+    return others === null || others.length === 0 ? own : { ...own, criteria: others };
   }
 
-  async create(experiment: Experiment, createdBy: string): Promise<void> {
-    await this.#database.query(
-      anyRow,
+  async setCriteria(
+    experimentId: string,
+    bounds: Criterion[],
+    { reason, set_by, origin = null }: { reason: string; set_by: string; origin?: Origin | null },
+  ): Promise<void> {
+    await changedBy(
+      this.#owner,
+      { who: set_by, origin },
+      `insert into ml_experiment_criteria (experiment_id, criteria, reason, set_by) values ($1, $2, $3, $4)`,
+      [experimentId, JSON.stringify(bounds), reason, set_by],
+    );
+  }
+
+  async create(experiment: Experiment, createdBy: string, origin: Origin | null = null): Promise<void> {
+    await changedBy(
+      this.#database,
+      { who: createdBy, origin },
       `insert into ml_experiments (experiment_id, experiment_name, prediction_target, minimum_auc,
          minimum_precision_at_k, maximum_fpr, created_by)
        values ($1, $2, $3, $4, $5, $6, $7) on conflict (experiment_id) do nothing`,
@@ -50,7 +73,8 @@ export class MLExperimentRepository implements Experiments {
       ],
     );
     const found = await this.get(experiment.experiment_id);
-    const differing = experimentSchema.keyof().options.filter((key) => found?.[key] !== experiment[key]);
+    const names = experimentSchema.omit({ criteria: true }).keyof().options;
+    const differing = names.filter((key) => found?.[key] !== experiment[key]);
     if (differing.length === 0) return;
     throw new ConflictError(
       `Experiment ${experiment.experiment_id} exists with another ${differing.join(", ")}; use another id`,
@@ -71,14 +95,21 @@ export class MLExperimentRepository implements Experiments {
    * @throws InvalidRequestError also for a standard policy below 24 h, NotFoundError for an unknown experiment,
    * ServiceRefusedError unless DATABASE_URL names the tables' owner
    */
-  async setGatePolicy(experimentId: string, policy: NewGatePolicy, setBy: string): Promise<GatePolicy> {
+  async setGatePolicy(
+    experimentId: string,
+    policy: NewGatePolicy,
+    setBy: string,
+    origin: Origin | null = null,
+  ): Promise<GatePolicy> {
     const stored = newGatePolicy(policy);
-    await this.#owner.query(
-      anyRow,
+    await changedBy(
+      this.#owner,
+      { who: setBy, origin },
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
-         maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement, approvals_for_production,
-         approvals_by_move, during_rollout, reason, set_by)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+         maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement,
+         maximum_shadow_age_days, approvals_for_production,
+         approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
       [
         experimentId,
         stored.policy_id,
@@ -88,11 +119,15 @@ export class MLExperimentRepository implements Experiments {
         stored.maximum_shadow_error_rate,
         stored.maximum_shadow_p99_ms,
         stored.maximum_shadow_disagreement,
+        stored.maximum_shadow_age_days,
         stored.approvals_for_production,
         JSON.stringify(stored.approvals_by_move),
         stored.during_rollout,
+        JSON.stringify(stored.judge),
+        stored.kept_rows === null ? null : JSON.stringify(stored.kept_rows),
         stored.reason,
         setBy,
+        stored.approvals_for_unknown,
       ],
     );
     return stored;

@@ -1,12 +1,12 @@
 import { modelVersionSchema, type ModelVersion } from "../../agents/model_deployer/domain/entities.ts";
-import type { ModelVersions } from "../../agents/model_deployer/store_ports.ts";
-import type { Database } from "../pool.ts";
+import type { ModelVersions } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
 import { modelVersionColumns } from "../rows.ts";
 
 export class MLModelRegistryRepository implements ModelVersions {
-  readonly #database: Database;
+  readonly #database: SqlDatabase;
 
-  constructor(database: Database) {
+  constructor(database: SqlDatabase) {
     this.#database = database;
   }
 
@@ -15,7 +15,11 @@ export class MLModelRegistryRepository implements ModelVersions {
   }
 
   async getByRun(experimentId: string, mlflowRunId: string): Promise<ModelVersion | null> {
-    return this.#first("v.experiment_id = $1 and v.mlflow_run_id = $2", [experimentId, mlflowRunId]);
+    return this.#first(
+      `v.experiment_id = $1 and v.mlflow_run_id = $2 and not exists (
+         select from ml_model_registry n where n.earlier_version_id = v.model_version_id)`,
+      [experimentId, mlflowRunId],
+    );
   }
 
   async getProduction(experimentId: string): Promise<ModelVersion | null> {

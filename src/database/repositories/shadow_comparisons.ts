@@ -1,15 +1,16 @@
 import { z } from "zod";
+import { compare } from "../../agents/model_deployer/judge/evidence/shadow_pairs.ts";
 import {
-  compare,
   type ShadowComparison,
   shadowComparisonSchema,
-} from "../../agents/model_deployer/domain/shadow_comparison.ts";
+} from "../../agents/model_deployer/domain/evidence/shadow_comparison.ts";
 import type {
   CollectedPredictions,
   LogPositions,
   ShadowComparisonStore,
-} from "../../agents/model_deployer/store_ports.ts";
-import { anyRow, type Database, type Queries } from "../pool.ts";
+} from "../../agents/model_deployer/ports/shadow_ports.ts";
+import type { SqlDatabase } from "../connection/pool.ts";
+import { anyRow, type Queries } from "../connection/transaction.ts";
 import { json } from "../rows.ts";
 
 const comparisonColumns = shadowComparisonSchema.keyof().options.join(", ");
@@ -18,7 +19,7 @@ const storedRow = z.strictObject({ ...shadowComparisonSchema.shape, ...positions
 const predicted = { prediction: z.unknown(), score: z.number().nullable() };
 const pairRow = z.strictObject({ shadow: z.strictObject(predicted), production: z.strictObject(predicted) });
 
-/** Longer apart than this, two lines of one request are not awaited any more. */
+/** How far apart two lines of one request may come and still be paired. */
 const WAIT_SECONDS = 600;
 
 /**
@@ -26,9 +27,9 @@ const WAIT_SECONDS = 600;
  * twice, or by two collectors at once, is compared once.
  */
 export class PostgresShadowComparisons implements ShadowComparisonStore {
-  readonly #database: Database;
+  readonly #database: SqlDatabase;
 
-  constructor(database: Database) {
+  constructor(database: SqlDatabase) {
     this.#database = database;
   }
 
