@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** What stands in `service.json` beside the generated service: all that differs between two bentos but their artifacts. */
+/**
+ * The content of `service.json` beside the generated service: all that differs between two bentos but their artifacts.
+ */
 export const serviceSettingsSchema = z.strictObject({
   bento_tag: z.string(),
   model_name: z.string(),
@@ -10,8 +12,10 @@ export const serviceSettingsSchema = z.strictObject({
   artifact_digest: z.string(),
   /** Null without preprocessing. */
   preprocessing_digest: z.string().nullable(),
-  /** What the model, and its preprocessing, need to be served; one package each. */
+  /** Packages that the model and its preprocessing need, one requirement each. */
   requirements: z.array(z.string()),
+  /** The Python that the model was logged under, such as `3.12.1`; left out where the artifact does not tell. */
+  python: z.string().optional(),
 });
 export type ServiceSettings = z.infer<typeof serviceSettingsSchema>;
 
