@@ -1,44 +1,42 @@
-import { noProductionCluster, routeConfigName, answerHeader } from "./route_config.ts";
+import { OPEN_INGRESS } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { extension } from "./extension.ts";
+import { connectionManager, ingressListener, routerFilter, watchedIn } from "./ingress/ingress_listener.ts";
+import { noProductionCluster, answerHeader } from "./route_config.ts";
 
 export interface BootstrapInput {
   endpoint_name: string;
   host: string;
   port: number;
   admin_socket: string;
+  /** For an Envoy that is asked from elsewhere: the port at which it answers what its admin interface reads. */
+  readings_port?: number;
   /** The folder that holds the two files below, and that Envoy watches for renames. */
   folder: string;
   clusters_file: string;
   routes_file: string;
+  /** The file with the listener for callers; without it the listener is the bootstrap's own, and takes no policy. */
+  listener_file?: string;
 }
 
-/** Statistics of the listener begin with `http.ingress.`. */
-export const ingressPrefix = "ingress";
-
-const extension = (path: string, fields: object = {}) => ({
-  "@type": `type.googleapis.com/envoy.extensions.${path}`,
-  ...fields,
-});
 const noProductionListener = "no-production";
-/** For callers that honour it: a first production version takes minutes, not seconds. */
+/** Seconds in `Retry-After` while there is no production version, which takes minutes to come. */
 const retryAfterSeconds = 5;
-/** More than a server takes, so that it is the shadow that refuses what is too large, as production would. */
+/** Above the servers' own limit, so that a shadow itself refuses a request that is too large, as production would. */
 const maximumBodyBytes = 17 * 1024 * 1024;
 
 /**
- * What an endpoint's Envoy starts with; it never changes during the endpoint's life. Clusters and routes follow from files.
- *
- * Envoy cannot mirror a request that it answers by itself, so an endpoint without a production version is routed to a
- * second, internal listener of the same process, which gives the 503. It gives it when it has the whole request: an
- * answer ends the request, and with it what is mirrored of it.
+ * The configuration that an endpoint's Envoy starts with; it never changes during the endpoint's life, since clusters,
+ * routes and the listener for callers come from files. Envoy cannot mirror a request that it answers by itself, so an
+ * endpoint without a production version is routed to a second, internal listener of the same process, which answers 503
+ * once it has the whole request: an earlier answer would end the mirrored copy too.
  */
 export function toBootstrap(input: BootstrapInput): string {
-  const watched = (path: string) => ({
-    resource_api_version: "V3",
-    path_config_source: { path, watched_directory: { path: input.folder } },
-  });
+  const watched = watchedIn(input.folder);
+  const { listener_file } = input;
+  const own = { ...input, policy: OPEN_INGRESS, routes: watched(input.routes_file) };
   return JSON.stringify({
     node: { id: input.endpoint_name, cluster: "model-deployer" },
-    admin: { address: { pipe: { path: input.admin_socket, mode: 0o600 } } },
+    admin: { address: adminAddress(input) },
     bootstrap_extensions: [
       {
         name: "envoy.bootstrap.internal_listener",
@@ -46,39 +44,58 @@ export function toBootstrap(input: BootstrapInput): string {
       },
     ],
     stats_flush_interval: "1s",
-    dynamic_resources: { cds_config: watched(input.clusters_file) },
+    dynamic_resources: {
+      cds_config: watched(input.clusters_file),
+      ...(listener_file !== undefined && { lds_config: watched(listener_file) }),
+    },
     static_resources: {
-      listeners: [ingress(input, watched(input.routes_file)), noProduction(input.endpoint_name)],
-      clusters: [noProductionTarget()],
+      listeners: [
+        ...(listener_file === undefined ? [ingressListener(own)] : []),
+        noProduction(input.endpoint_name),
+        ...readings(input),
+      ],
+      clusters: [noProductionTarget(), ...(input.readings_port === undefined ? [] : [adminTarget(input)])],
     },
   });
 }
 
-/**
- * Callers are never trusted with `x-envoy-*` request headers, which could make Envoy send a prediction twice: with
- * `use_remote_address` each is treated as external, and those headers are dropped. Without `enable_reuse_port: false` two
- * processes could share the port unnoticed.
- */
-function ingress({ host, port }: BootstrapInput, routes: object): object {
-  const manager = connectionManager(ingressPrefix, {
-    use_remote_address: true,
-    skip_xff_append: true,
-    preserve_external_request_id: true,
-    always_set_request_id_in_response: true,
-    request_id_extension: {
-      typed_config: extension("request_id.uuid.v3.UuidRequestIdConfig", { pack_trace_reason: false }),
-    },
-    common_http_protocol_options: { idle_timeout: "300s" },
-    request_headers_timeout: "10s",
-    stream_idle_timeout: "60s",
-    rds: { route_config_name: routeConfigName, config_source: routes },
-  });
+/** A name that begins with "@" is one of the pod's network, and no file whose mode could be set. */
+function adminAddress({ admin_socket: path }: BootstrapInput): object {
+  return { pipe: path.startsWith("@") ? { path } : { path, mode: 0o600 } };
+}
+
+const adminCluster = "@admin";
+const readPaths = ["/config_dump", "/stats", "/server_info", "/ready"];
+
+function adminTarget(input: BootstrapInput): object {
   return {
-    name: "ingress",
-    address: { socket_address: { address: host, port_value: port } },
-    enable_reuse_port: false,
-    filter_chains: [{ filters: [manager] }],
+    name: adminCluster,
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: adminCluster,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: adminAddress(input) } }] }],
+    },
   };
+}
+
+/** The admin interface can end Envoy and empty its counters; only what reads is let through. */
+function readings({ host, readings_port }: BootstrapInput): object[] {
+  if (readings_port === undefined) return [];
+  const headers = [{ name: ":method", string_match: { exact: "GET" } }];
+  const routes = readPaths.map((path) => ({
+    match: { path, headers },
+    route: { cluster: adminCluster, timeout: "5s" },
+  }));
+  const manager = connectionManager("readings", {
+    route_config: { name: "readings", virtual_hosts: [{ name: "readings", domains: ["*"], routes }] },
+  });
+  return [
+    {
+      name: "readings",
+      address: { socket_address: { address: host, port_value: readings_port } },
+      filter_chains: [{ filters: [manager] }],
+    },
+  ];
 }
 
 function noProduction(endpointName: string): object {
@@ -133,21 +150,5 @@ function noProductionTarget(): object {
         },
       }),
     },
-  };
-}
-
-const routerFilter = {
-  name: "envoy.filters.http.router",
-  typed_config: extension("filters.http.router.v3.Router", { suppress_envoy_headers: true }),
-};
-
-function connectionManager(statPrefix: string, fields: object): object {
-  return {
-    name: "envoy.filters.network.http_connection_manager",
-    typed_config: extension("filters.network.http_connection_manager.v3.HttpConnectionManager", {
-      stat_prefix: statPrefix,
-      http_filters: [routerFilter],
-      ...fields,
-    }),
   };
 }

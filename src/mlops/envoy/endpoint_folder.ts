@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
 import { lstat, mkdir, readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
-import { answerSeconds } from "../../agents/model_deployer/ports.ts";
-import { hasCode, isMissing, type GenerationFence } from "./generation_fence.ts";
+import { answerSeconds } from "../../agents/model_deployer/ports/model_server_port.ts";
+import { isPortFree } from "../../platform/free_port.ts";
+import type { GenerationFence } from "./generation_fence.ts";
+import { hasCode, isMissing } from "../../platform/system_errors.ts";
 
 /** Where an endpoint's files lie; nothing in it is shared with another endpoint. */
 export interface EndpointFolder {
   endpoint_name: string;
-  /** So long its router waits for a server's answer. */
+  /** Seconds that the router waits for a server's answer. */
   answer_seconds: number;
   root: string;
   bootstrap: string;
@@ -23,7 +24,7 @@ export interface EndpointFolder {
   run: string;
 }
 
-/** Nothing off this machine reaches it. */
+/** Reachable from this machine only. */
 export const LOOPBACK = "127.0.0.1";
 
 /** Chosen at the first opening and kept. */
@@ -96,14 +97,16 @@ async function choosePort(folder: EndpointFolder, host: string): Promise<number>
   const start = Math.floor(Math.random() * portCount);
   for (let offset = 0; offset < portCount; offset += 1) {
     const port = firstPort + ((start + offset) % portCount);
-    if (!kept.has(port) && (await isPortFree(port, host))) return port;
+    if (!kept.has(port) && (await isListenerFree(port, host))) return port;
   }
   throw new EndpointCreationError(
     `endpoint ${folder.endpoint_name}: no free port between ${firstPort} and ${firstPort + portCount - 1}`,
   );
 }
 
-/** A sibling that cannot be read is its own trouble; its port, if it has one, is found taken or given up later. */
+/**
+ * An unreadable sibling is reported by its own endpoint; if its port is chosen again, the port is found taken later.
+ */
 async function portsOfSiblings(folder: EndpointFolder): Promise<Set<number>> {
   const entries = await readdir(dirname(folder.root), { withFileTypes: true });
   const home = dirname(dirname(folder.root));
@@ -115,15 +118,13 @@ async function portsOfSiblings(folder: EndpointFolder): Promise<Set<number>> {
   return new Set(listeners.flatMap((listener) => (listener === null ? [] : [listener.port])));
 }
 
-export function isPortFree(port: number, host: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (error) => {
-      if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) resolve(false);
-      else reject(hasCode(error, "EADDRNOTAVAIL") ? noAddressHere(host, error) : error);
-    });
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
-  });
+/** @throws EndpointCreationError where the host is no address of this machine */
+export async function isListenerFree(port: number, host: string): Promise<boolean> {
+  try {
+    return await isPortFree(port, host);
+  } catch (error) {
+    throw hasCode(error, "EADDRNOTAVAIL") ? noAddressHere(host, error) : error;
+  }
 }
 
 function noAddressHere(host: string, cause: unknown): EndpointCreationError {

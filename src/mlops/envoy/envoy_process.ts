@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import {
@@ -9,19 +10,23 @@ import {
   readLogTail,
   startProcess,
   stopProcess,
-} from "../../platform/managed_process.ts";
-import { EnvoyAdmin, envoyService } from "./admin.ts";
+} from "../../platform/processes/managed_process.ts";
+import { EnvoyAdmin } from "./admin.ts";
+import { envoyService } from "./admin_readings.ts";
 import { toBootstrap } from "./bootstrap.ts";
 import { toClusterFile } from "./cluster_config.ts";
 import {
   chooseListener,
-  isPortFree,
+  isListenerFree,
   prepareSocketFolder,
   type EndpointFolder,
   type Listener,
 } from "./endpoint_folder.ts";
-import { type FenceFiles, GenerationFence, isMissing } from "./generation_fence.ts";
+import { type FenceFiles, GenerationFence } from "./generation_fence.ts";
+import { prepareIngress } from "./ingress/ingress_change.ts";
+import { IngressFiles, ingressPaths } from "./ingress/ingress_files.ts";
 import { toRouteFile } from "./route_config.ts";
+import { isMissing } from "../../platform/system_errors.ts";
 
 const processName = "envoy";
 const startDeadlineMs = 15_000;
@@ -39,6 +44,17 @@ export async function lastComplaint(folder: EndpointFolder): Promise<string> {
   return line.replace(/^(\[[^\]]*\]\s*)+/, "");
 }
 
+export interface StartOptions {
+  envoyPath: string;
+  bindHost: string;
+  files: FenceFiles;
+  /** Asked before Envoy is started, so that none ever runs without its policy. */
+  ingressOf: () => Promise<Ingress>;
+}
+
+/** Where the listener's filters change, connections go on under the former ones until their answer, and for so long. */
+const drainSeconds = 10;
+
 /**
  * Starts the endpoint's Envoy, or adopts the running one, with the files that were last put into force.
  *
@@ -46,7 +62,7 @@ export async function lastComplaint(folder: EndpointFolder): Promise<string> {
  */
 export async function startEnvoy(
   folder: EndpointFolder,
-  { envoyPath, bindHost, files }: { envoyPath: string; bindHost: string; files: FenceFiles },
+  { envoyPath, bindHost, files, ingressOf }: StartOptions,
   signal: AbortSignal,
 ): Promise<Listener> {
   const fence = new GenerationFence(folder, files);
@@ -56,6 +72,8 @@ export async function startEnvoy(
   await prepareSocketFolder(listener);
   const wasRunning = await isRunning(folder);
   if (!wasRunning) {
+    const ingress = await ingressOf();
+    await prepareIngress(await new IngressFiles(folder, listener, files).carrier(), ingress);
     await writeStartFiles(folder, listener, fence, files);
     await untilPortIsFree(folder, listener);
     await startProcess({
@@ -66,6 +84,9 @@ export async function startEnvoy(
         ...["--config-path", folder.bootstrap],
         ...["--config-yaml", JSON.stringify({ node: { id: randomUUID() } })],
         ...["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
+        // An unknown field would be left out, and with it what it demands.
+        "--reject-unknown-dynamic-fields",
+        ...["--drain-time-s", String(drainSeconds), "--drain-strategy", "immediate"],
       ],
       env: childEnvironment(),
     });
@@ -73,7 +94,7 @@ export async function startEnvoy(
   try {
     await untilReady(folder, listener, { signal, isAdopted: wasRunning });
   } catch (error) {
-    // An opener that gave up leaves the process to whoever else is waiting for it.
+    // An opener that gave up leaves the process to other openers that wait for it.
     const isOurs = !wasRunning && error instanceof EndpointCreationError;
     if (isOurs) await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
     throw error;
@@ -105,13 +126,17 @@ async function writeStartFiles(
     folder: folder.root,
     clusters_file: folder.clusters,
     routes_file: folder.routes,
+    listener_file: ingressPaths(folder).listener,
   });
   const fresh = `${folder.bootstrap}.${randomUUID()}`;
   await files.writeFile(fresh, bootstrap, { mode: 0o600, flag: "wx" });
   await rename(fresh, folder.bootstrap);
 }
 
-/** A file cut short by the machine's end would keep Envoy from starting; without it the endpoint begins at generation 0. */
+/**
+ * A file that a power cut left half written would keep Envoy from starting; without it the endpoint begins at
+ * generation 0.
+ */
 async function setAsideIfDamaged(path: string): Promise<void> {
   try {
     JSON.parse(await readFile(path, "utf8"));
@@ -122,10 +147,10 @@ async function setAsideIfDamaged(path: string): Promise<void> {
   }
 }
 
-/** The kernel takes a moment to close what a killed Envoy had open; whoever holds the port longer is somebody else. */
+/** The kernel takes a moment to close a killed Envoy's sockets; a port that stays taken longer is somebody else's. */
 async function untilPortIsFree(folder: EndpointFolder, listener: Listener): Promise<void> {
   const deadline = performance.now() + portGraceMs;
-  while (!(await isPortFree(listener.port, listener.host))) {
+  while (!(await isListenerFree(listener.port, listener.host))) {
     if (await isRunning(folder)) return;
     if (performance.now() > deadline) throw portTaken(folder, listener);
     await delay(pollMs);
@@ -145,15 +170,18 @@ async function untilReady(
       try {
         const state = await admin.state(bounded);
         if (state === "LIVE" && (await admin.route(bounded)) !== null) return;
+        if (state === "LIVE" && (await hasNoListener(admin, bounded))) {
+          throw await startFailure(folder, listener, { cause: lastError, listens: false });
+        }
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         lastError = error;
       }
-      if (!(await isRunning(folder))) throw await startFailure(folder, listener, lastError);
+      if (!(await isRunning(folder))) throw await startFailure(folder, listener, { cause: lastError });
       await delay(pollMs);
     }
-    // One that was up before may answer again; one that we started and that never did is of no use.
-    if (!signal.aborted && !isAdopted) throw await startFailure(folder, listener, lastError);
+    // An adopted Envoy may answer again; one that we started and that never answered is of no use.
+    if (!signal.aborted && !isAdopted) throw await startFailure(folder, listener, { cause: lastError });
     throw new ServiceUnavailableError(
       envoyService,
       `opening endpoint ${folder.endpoint_name} was given up before its Envoy was ready`,
@@ -164,14 +192,21 @@ async function untilReady(
   }
 }
 
+/** One that it cannot have, since the port is taken or its certificate is of no use. */
+async function hasNoListener(admin: EnvoyAdmin, signal: AbortSignal): Promise<boolean> {
+  const found = await admin.ingress(signal);
+  return found !== null && found.listener.version === "" && found.listener.rejected > 0;
+}
+
 async function startFailure(
   folder: EndpointFolder,
   listener: Listener,
-  cause: unknown,
+  { cause, listens = true }: { cause: unknown; listens?: boolean },
 ): Promise<EndpointCreationError> {
   const name = folder.endpoint_name;
   const runs = await isRunning(folder);
-  if (!runs && !(await isPortFree(listener.port, listener.host))) return portTaken(folder, listener, cause);
+  if (!(runs && listens) && !(await isListenerFree(listener.port, listener.host)))
+    return portTaken(folder, listener, cause);
   const end = runs ? "was not ready in time" : "ended at its start";
   return new EndpointCreationError(`Envoy of endpoint ${name} ${end}: ${await lastComplaint(folder)}`, {
     cause,
@@ -197,7 +232,7 @@ export async function stopEnvoy(
   await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
 }
 
-/** An Envoy that does not answer has nothing left to drain: it is ended all the same. */
+/** An Envoy that does not answer cannot drain, and is ended all the same. */
 async function drain(folder: EndpointFolder, listener: Listener, signal: AbortSignal): Promise<void> {
   const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
   const deadlineMs = (folder.answer_seconds + 1) * 1000;

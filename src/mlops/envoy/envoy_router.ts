@@ -1,29 +1,42 @@
 import { resolve } from "node:path";
-import type { Route, VersionFigures } from "../../agents/model_deployer/domain/rollout.ts";
+import { type Ingress, openIngress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import type { VersionFigures } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import {
-  answerSeconds,
-  type CallOptions,
-  type ServerAddress,
-  type TrafficRouter,
-} from "../../agents/model_deployer/ports.ts";
-import { EnvoyAdmin, envoyService } from "./admin.ts";
+import { answerSeconds } from "../../agents/model_deployer/ports/model_server_port.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
+import type { ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
+import { EnvoyAdmin } from "./admin.ts";
+import { envoyService } from "./admin_readings.ts";
+import { dial } from "./dialled_server.ts";
+import { copiesAtOnce, type OutsideServers, STANDARD_QUEUE, standardOutside } from "./cluster_config.ts";
 import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
-import { isRunning, startEnvoy, stopEnvoy } from "./envoy_process.ts";
-import { readFigures } from "./figures.ts";
+import { isRunning, lastComplaint, type StartOptions, startEnvoy, stopEnvoy } from "./envoy_process.ts";
+import { changeIngress, revisionOf } from "./ingress/ingress_change.ts";
+import { ingressCarrier, IngressFiles } from "./ingress/ingress_files.ts";
+import { readFigures } from "./version_figures.ts";
 import { type FenceFiles, filesWithRoom, GenerationFence } from "./generation_fence.ts";
-import { assertEndpointName, checkRoute } from "./route_check.ts";
-import { changeTraffic } from "./traffic_change.ts";
+import { assertEndpointName, checkRoute, neededDeployments } from "../route_check.ts";
+import { changeTraffic, type TrafficCarrier } from "./traffic_change.ts";
 
 export interface EnvoyRouterOptions {
   /** The project's folder for what outlives a process; endpoints go to `<home>/router/<endpoint>`. */
   home: string;
-  /** The Envoy binary. */
-  envoyPath: string;
-  /** IPv4 address that endpoints listen at which are opened for the first time: 127.0.0.1. */
+  /** The Envoy binary; null for whoever asks and tells those that run, and starts none. */
+  envoyPath: string | null;
+  /** IPv4 address of endpoints that are opened for the first time; 127.0.0.1 unless given. */
   bindHost?: string;
-  /** What servers take for one prediction at most; routes that are applied from now on wait a little longer. */
+  /** The host that callers reach endpoints by, in their addresses; that of the listener unless given. */
+  endpointHost?: string;
+  /** The longest that a server takes for one prediction; routes that are applied from now on wait a little longer. */
   predictionSeconds?: number;
+  /** Requests that wait for one of a server's threads, at most; 64 unless given. */
+  predictionQueue?: number;
+  /** Servers that are reached over TLS. */
+  outside?: OutsideServers;
+  /** Who may call an endpoint, as its policy has it at this moment; everybody may where nobody says. */
+  ingressOf?: (endpointName: string) => Promise<Ingress>;
   /** Called when the disk is full; true when there may be room now. */
   makeRoom?: () => boolean;
 }
@@ -37,7 +50,7 @@ const EVERY_ADDRESS = "0.0.0.0";
  * deployment was chosen. An endpoint keeps its address for ever: closing it, or the death of its Envoy, ends the listener
  * only, and `open` brings it back with the route that was last applied.
  */
-export class EnvoyRouter implements TrafficRouter {
+export class EnvoyRouter implements TrafficRouter, EndpointIngress {
   readonly #options: EnvoyRouterOptions;
   readonly #files: FenceFiles;
   readonly #admins = new Map<string, EnvoyAdmin>();
@@ -49,18 +62,62 @@ export class EnvoyRouter implements TrafficRouter {
 
   async open(endpointName: string, { signal }: CallOptions): Promise<{ endpoint_url: string }> {
     const folder = this.#folder(endpointName);
+    const { endpointHost } = this.#options;
+    const start = this.#start(endpointName);
+    if (start === null) throw startsNone(endpointName);
+    const { host, port } = await startEnvoy(folder, start, signal);
+    const { policy } = await this.#enforce(folder, start, signal);
+    const shown = endpointHost ?? (host === EVERY_ADDRESS ? LOOPBACK : host);
+    return { endpoint_url: `${policy.tls === null ? "http" : "https"}://${shown}:${port}` };
+  }
+
+  async enforce(endpointName: string, { signal }: CallOptions): Promise<number | null> {
+    const folder = this.#folder(endpointName);
+    if (!(await isRunning(folder))) return null;
+    return (await this.#enforce(folder, this.#start(endpointName), signal)).revision;
+  }
+
+  async enforced(endpointName: string, { signal }: CallOptions): Promise<number | null> {
+    const folder = this.#folder(endpointName);
+    const admin = await this.#admin(folder);
+    if (admin === null || !(await isRunning(folder))) return null;
+    const found = await admin.ingress(signal);
+    return found === null ? 0 : revisionOf(found);
+  }
+
+  /** An Envoy that an earlier version started is started again, where there is something to enforce. */
+  async #enforce(folder: EndpointFolder, start: StartOptions | null, signal: AbortSignal): Promise<Ingress> {
+    const ingress = await this.#ingressOf(folder.endpoint_name);
+    const admin = await this.#runningAdmin(folder);
+    const listener = await readListener(folder);
+    if (listener === null) return ingress;
+    if ((await admin.ingress(signal)) === null) {
+      if (ingress.revision === 0) return ingress;
+      if (start === null) throw startsNone(folder.endpoint_name);
+      await stopEnvoy(folder, listener, signal);
+      await startEnvoy(folder, start, signal);
+    }
+    const files = new IngressFiles(folder, listener, this.#files);
+    const carrier = await ingressCarrier(files, admin, () => lastComplaint(folder));
+    return { ...ingress, revision: await changeIngress(carrier, ingress, signal) };
+  }
+
+  #start(endpointName: string): StartOptions | null {
     const { bindHost = LOOPBACK, envoyPath } = this.#options;
-    const { host, port } = await startEnvoy(folder, { envoyPath, bindHost, files: this.#files }, signal);
-    return { endpoint_url: `http://${host === EVERY_ADDRESS ? LOOPBACK : host}:${port}` };
+    const ingressOf = () => this.#ingressOf(endpointName);
+    return envoyPath === null ? null : { envoyPath, bindHost, files: this.#files, ingressOf };
+  }
+
+  async #ingressOf(endpointName: string): Promise<Ingress> {
+    return (await this.#options.ingressOf?.(endpointName)) ?? openIngress(endpointName);
   }
 
   /** Besides what the port names: ConflictError when a newer generation is on its way but not yet in force. */
   async apply(route: Route, servers: ServerAddress[], { signal }: CallOptions): Promise<Route> {
-    checkRoute(envoyService, route, servers);
     const folder = this.#folder(route.endpoint_name);
+    checkRoute(envoyService, route, servers, await this.#knownBeside(servers, route, folder, signal));
     const admin = await this.#runningAdmin(folder);
-    const fence = new GenerationFence(folder, this.#files);
-    return changeTraffic({ folder, admin, fence, signal }, route, servers);
+    return changeTraffic(this.#carrier(folder, admin), route, servers, signal);
   }
 
   async observe(endpointName: string, { signal }: CallOptions): Promise<Route | null> {
@@ -80,6 +137,39 @@ export class EnvoyRouter implements TrafficRouter {
     if (listener !== null) await stopEnvoy(folder, listener, signal);
     await this.#admins.get(endpointName)?.disconnect();
     this.#admins.delete(endpointName);
+  }
+
+  #carrier(folder: EndpointFolder, admin: EnvoyAdmin): TrafficCarrier {
+    const fence = new GenerationFence(folder, this.#files);
+    return {
+      endpoint_name: folder.endpoint_name,
+      answer_seconds: folder.answer_seconds,
+      admin,
+      outside: this.#options.outside ?? standardOutside,
+      known: (signal) => admin.clusters(signal),
+      copies: () => Promise.resolve(copiesAtOnce(this.#options.predictionQueue ?? STANDARD_QUEUE, 1)),
+      fence: {
+        claim: (generation) => fence.claim(generation),
+        publish: (generation, name, content) => fence.publish(generation, folder[name], content),
+      },
+      complaint: () => lastComplaint(folder),
+      dial,
+      acknowledgement: { deadlineMs: 5_000, pollMs: 1 },
+    };
+  }
+
+  /** Asked only where an address is missing. */
+  async #knownBeside(
+    servers: readonly ServerAddress[],
+    route: Route,
+    folder: EndpointFolder,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const given = servers.map((server) => server.deployment_id);
+    if (neededDeployments(route).every((id) => given.includes(id))) return [];
+    const admin = await this.#admin(folder);
+    if (admin === null) return [];
+    return (await admin.clusters(signal)).map((cluster) => cluster.deployment_id);
   }
 
   #folder(endpointName: string): EndpointFolder {
@@ -107,4 +197,12 @@ export class EnvoyRouter implements TrafficRouter {
     this.#admins.set(folder.endpoint_name, admin);
     return admin;
   }
+}
+
+function startsNone(endpointName: string): ServiceUnavailableError {
+  return new ServiceUnavailableError(
+    envoyService,
+    `the router of endpoint ${endpointName} has to be started by this version: a worker does it, or \`model-deployer reconcile\``,
+    { details: { endpoint_name: endpointName } },
+  );
 }

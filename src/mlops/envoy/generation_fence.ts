@@ -3,6 +3,7 @@ import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "no
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isDiskFull, typedFileError } from "../../agents/model_deployer/file_errors.ts";
+import { hasCode, isMissing } from "../../platform/system_errors.ts";
 
 /** Somebody has claimed a newer generation; nothing was published. Never leaves the adapter. */
 export interface Superseded {
@@ -20,8 +21,8 @@ export interface FenceFiles {
 }
 
 /**
- * Each call takes some ten microseconds on files this small. Through Node's thread pool it would be three hand-overs
- * between threads for one file, and on a busy machine those are what a rollback waits for longest.
+ * Synchronous calls, some ten microseconds each on files this small. Through Node's thread pool one file costs three
+ * hand-overs between threads, for which a rollback on a busy machine waits longest.
  */
 const directFiles: FenceFiles = {
   writeFile: async (path, content, options) => {
@@ -40,7 +41,7 @@ const directFiles: FenceFiles = {
 };
 
 /**
- * The same files where the disk may be full: each piece of room that `makeRoom` gives back is one more try.
+ * File operations that retry on a full disk, once for each piece of room that `makeRoom` frees.
  * @throws DiskFullError once there is none
  */
 export function filesWithRoom(makeRoom: () => boolean, files: FenceFiles = directFiles): FenceFiles {
@@ -49,7 +50,7 @@ export function filesWithRoom(makeRoom: () => boolean, files: FenceFiles = direc
       try {
         return await files.writeFile(path, content, options);
       } catch (error) {
-        // What was half written is nobody else's only where the file was to be a new one.
+        // Only a file that this call was to create may be removed when it was half written.
         if (isDiskFull(error) && options.flag === "wx") await files.unlink(path).catch(() => undefined);
         if (!isDiskFull(error) || !makeRoom()) throw typedFileError(error, path);
       }
@@ -166,12 +167,4 @@ interface GenerationFile {
 
 function highest(files: GenerationFile[]): number {
   return Math.max(-1, ...files.map((file) => file.generation));
-}
-
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, "ENOENT");
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,68 +1,82 @@
-import { createConnection } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Route } from "../../agents/model_deployer/domain/rollout.ts";
+import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import {
   ConflictError,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
-import type { ServerAddress } from "../../agents/model_deployer/ports.ts";
-import { envoyService, type EnvoyAdmin, type SubscriptionName } from "./admin.ts";
-import { toClusterFile, type KnownCluster } from "./cluster_config.ts";
-import type { EndpointFolder } from "./endpoint_folder.ts";
-import { lastComplaint } from "./envoy_process.ts";
+import type { ServerAddress } from "../../agents/model_deployer/ports/traffic_router_port.ts";
+import { type EnvoyReadings, envoyService, type SubscriptionName } from "./admin_readings.ts";
+import { type HostAddress, type KnownCluster, type OutsideServers, toClusterFile } from "./cluster_config.ts";
 import type { GenerationFence, Superseded } from "./generation_fence.ts";
-import { neededDeployments } from "./route_check.ts";
 import { toRouteFile } from "./route_config.ts";
+import { hostsOf, withoutIdle, withServers } from "./wanted_clusters.ts";
 
-/** Clusters without traffic that stay known, so that going back to one is a single change and its figures last. */
-const keptUnusedClusters = 8;
-const acknowledgeDeadlineMs = 5_000;
-const acknowledgePollMs = 1;
-const dialTimeoutMs = 1_000;
+/** How one Envoy, or several that serve one endpoint, are told what to do, and what they say of it. */
+export interface TrafficCarrier {
+  endpoint_name: string;
+  /** Seconds that the router waits for a server's answer. */
+  answer_seconds: number;
+  outside: OutsideServers;
+  admin: Pick<EnvoyReadings, "route" | "clusters" | "subscriptions" | "stats">;
+  /** The clusters that a change goes out from. */
+  known(signal: AbortSignal): Promise<KnownCluster[]>;
+  fence: Pick<GenerationFence, "claim"> & {
+    publish(
+      generation: number,
+      name: SubscriptionName,
+      content: string,
+    ): Promise<{ outcome: "published" } | Superseded>;
+  };
+  /** How many mirrored requests each Envoy may keep under way. */
+  copies(signal: AbortSignal): Promise<number>;
+  /** Envoy's own words on what it rejected last. */
+  complaint(): Promise<string>;
+  /** @throws ServiceUnavailableError where nothing listens at a new address */
+  dial(server: ServerAddress, signal: AbortSignal): Promise<void>;
+  acknowledgement: { deadlineMs: number; pollMs: number };
+}
 
-/** Everything that a change of one endpoint works with. */
-export interface ChangeContext {
-  folder: EndpointFolder;
-  admin: EnvoyAdmin;
-  fence: GenerationFence;
+interface ChangeContext extends TrafficCarrier {
   signal: AbortSignal;
 }
 
 /**
- * Brings Envoy to a checked route: first the clusters that it lacks, then the routes, each acknowledged. What Envoy itself
- * has in force is the only starting point; the files are but the way in.
- *
- * @returns what is in force afterwards: this route, or a newer one
- * @throws ServiceRefusedError when Envoy rejects it, with the former files put back; ConflictError when somebody is about
- *   to bring a newer generation; ServiceUnavailableError without an acknowledgement in time.
+ * Brings Envoy to a checked route: first the clusters that it lacks, then the routes, each acknowledged. The change
+ * starts from the configuration that Envoy itself reports; the files only carry it there.
+ * @returns the route in force afterwards: this one, or a newer one
+ * @throws ServiceRefusedError when Envoy rejects it, with the former files put back; ConflictError when a newer
+ * generation was claimed but is not yet in force; ServiceUnavailableError without an acknowledgement in time.
  */
 export async function changeTraffic(
-  context: ChangeContext,
+  carrier: TrafficCarrier,
   route: Route,
   servers: readonly ServerAddress[],
+  signal: AbortSignal,
 ): Promise<Route> {
-  const { admin, fence, signal } = context;
+  const context: ChangeContext = { ...carrier, signal };
+  const { admin, fence } = context;
   const claim = await fence.claim(route.generation);
   if (claim.outcome === "superseded") return supersededBy(context, route, claim.by);
-  // From here on no older generation can move what is read.
-  const [before, known, subscriptions] = await Promise.all([
+  // From here on no older generation can change the state that is read below.
+  const [before, known, subscriptions, copies] = await Promise.all([
     routeInForce(context),
-    admin.clusters(signal),
+    context.known(signal),
     admin.subscriptions(signal),
+    context.copies(signal),
   ]);
   if (before.generation >= route.generation) {
-    if (sameRoute(before, route)) await followMovedServers(context, route, servers);
+    if (sameRoute(before, route)) await followMovedServers(context, route, servers, copies);
     return before;
   }
-  const wanted = await withoutIdle(context, withServers(known, route, servers), before, route);
+  const wanted = await withoutIdle(context, withServers(known, route, servers, copies), before, route);
   const added = await publishClusters(context, route, known, wanted);
   if (added?.outcome === "superseded") return supersededBy(context, route, added.by);
 
   const switched = await publish(context, route, {
     name: "routes",
-    content: toRouteFile(route, context.folder.answer_seconds),
-    former: toRouteFile(before, context.folder.answer_seconds),
+    content: toRouteFile(route, context.answer_seconds, hostsOf(wanted)),
+    former: toRouteFile(before, context.answer_seconds, hostsOf(known)),
     rejected: subscriptions.routes.rejected,
     look: async () => {
       const present = await admin.route(signal);
@@ -72,12 +86,12 @@ export async function changeTraffic(
   return switched.outcome === "superseded" ? supersededBy(context, route, switched.by) : switched.seen;
 }
 
-async function routeInForce({ admin, folder, signal }: ChangeContext): Promise<Route> {
+async function routeInForce({ admin, endpoint_name, signal }: ChangeContext): Promise<Route> {
   const route = await admin.route(signal);
   if (route !== null) return route;
   throw new ServiceUnavailableError(
     envoyService,
-    `Envoy of endpoint ${folder.endpoint_name} has no route yet; open it`,
+    `Envoy of endpoint ${endpoint_name} has no route yet; open it`,
   );
 }
 
@@ -92,46 +106,6 @@ async function supersededBy(context: ChangeContext, route: Route, by: number): P
   );
 }
 
-function withServers(
-  known: readonly KnownCluster[],
-  route: Route,
-  servers: readonly ServerAddress[],
-): KnownCluster[] {
-  const wanted = new Map(known.map((cluster) => [cluster.deployment_id, cluster]));
-  const needed = new Set(neededDeployments(route));
-  for (const { deployment_id, host, port } of servers) {
-    if (!needed.has(deployment_id)) continue;
-    // A server that moved keeps its cluster, and with it its counters.
-    const added_in = wanted.get(deployment_id)?.added_in ?? route.generation;
-    wanted.set(deployment_id, { deployment_id, host, port, added_in });
-  }
-  return [...wanted.values()];
-}
-
-/** Leaves out the oldest clusters that neither route uses and whose last request has ended. */
-async function withoutIdle(
-  context: ChangeContext,
-  clusters: KnownCluster[],
-  before: Route,
-  after: Route,
-): Promise<KnownCluster[]> {
-  const used = new Set([...neededDeployments(before), ...neededDeployments(after)]);
-  const unused = clusters
-    .filter((cluster) => !used.has(cluster.deployment_id))
-    .sort((a, b) => b.added_in - a.added_in)
-    .slice(keptUnusedClusters);
-  if (unused.length === 0) return clusters;
-  const { values } = await context.admin.stats(
-    "^cluster\\..*\\.upstream_rq_(active|pending_active)$",
-    context.signal,
-  );
-  const gone = unused.filter(({ deployment_id: id }) => {
-    const open = ["upstream_rq_active", "upstream_rq_pending_active"];
-    return open.every((gauge) => values.get(`cluster.${id}.${gauge}`) === 0);
-  });
-  return clusters.filter((cluster) => !gone.includes(cluster));
-}
-
 /** Null when Envoy knows exactly these clusters already. */
 async function publishClusters(
   context: ChangeContext,
@@ -139,8 +113,8 @@ async function publishClusters(
   known: readonly KnownCluster[],
   wanted: readonly KnownCluster[],
 ): Promise<Acknowledged<true> | Superseded | null> {
-  const former = toClusterFile(known);
-  const { version, content } = toClusterFile(wanted);
+  const former = toClusterFile(known, context.outside);
+  const { version, content } = toClusterFile(wanted, context.outside);
   if (version === former.version) return null;
   const { clusters } = await context.admin.subscriptions(context.signal);
   return publish(context, route, {
@@ -150,7 +124,10 @@ async function publishClusters(
     rejected: clusters.rejected,
     look: async () => {
       const { clusters } = await context.admin.subscriptions(context.signal);
-      return clusters.version === version ? true : null;
+      if (clusters.version !== version) return null;
+      // One with health checks is accepted before it is in use.
+      const inUse = await context.admin.clusters(context.signal);
+      return toClusterFile(inUse, context.outside).version === version ? true : null;
     },
   });
 }
@@ -163,46 +140,46 @@ interface Acknowledged<Seen> {
 interface Publication<Seen> {
   name: SubscriptionName;
   content: string;
-  /** What is put back when Envoy rejects the content, so that a restart does not meet it. */
+  /** The content that is restored when Envoy rejects the new one, so that a restart does not meet it. */
   former: string;
   /** How often Envoy had rejected this file before. */
   rejected: number;
-  /** What Envoy has in force, once that is this content. */
+  /** Reads the configuration in force; null until it is this content. */
   look: () => Promise<Seen | null>;
 }
 
-/** Puts one file in its place and waits for Envoy's word. */
+/** Replaces one file and waits until Envoy accepts or rejects it. */
 async function publish<Seen>(
   context: ChangeContext,
   route: Route,
   { name, content, former, rejected, look }: Publication<Seen>,
 ): Promise<Acknowledged<Seen> | Superseded> {
-  const { admin, fence, folder, signal } = context;
-  const published = await fence.publish(route.generation, folder[name], content);
+  const { admin, fence, signal, acknowledgement } = context;
+  const published = await fence.publish(route.generation, name, content);
   if (published.outcome === "superseded") return published;
 
-  const deadline = performance.now() + acknowledgeDeadlineMs;
+  const deadline = performance.now() + acknowledgement.deadlineMs;
   while (performance.now() < deadline) {
     const seen = await look();
     if (seen !== null) return { outcome: "acknowledged", seen };
     if ((await admin.subscriptions(signal))[name].rejected > rejected) {
-      await fence.publish(route.generation, folder[name], former);
-      throw await rejection(folder, route, name);
+      await fence.publish(route.generation, name, former);
+      throw await rejection(context, route, name);
     }
-    await delay(acknowledgePollMs);
+    await delay(acknowledgement.pollMs);
   }
   throw new ServiceUnavailableError(
     envoyService,
-    `Envoy of endpoint ${route.endpoint_name} did not acknowledge the ${name} of generation ${route.generation} in time`,
+    `Envoy of endpoint ${route.endpoint_name} did not acknowledge the ${name} of generation ${route.generation} within ${acknowledgement.deadlineMs / 1000} s`,
   );
 }
 
 async function rejection(
-  folder: EndpointFolder,
+  context: ChangeContext,
   route: Route,
   name: SubscriptionName,
 ): Promise<ServiceRefusedError> {
-  const complaint = await lastComplaint(folder);
+  const complaint = await context.complaint();
   return new ServiceRefusedError(
     envoyService,
     `Envoy rejects the ${name} of generation ${route.generation} of endpoint ${route.endpoint_name}: ${complaint}`,
@@ -218,32 +195,24 @@ async function followMovedServers(
   context: ChangeContext,
   route: Route,
   servers: readonly ServerAddress[],
+  copies: number,
 ): Promise<void> {
-  const known = await context.admin.clusters(context.signal);
-  const moved = withServers(known, route, servers).filter((cluster) => {
-    const { host, port } = known.find((k) => k.deployment_id === cluster.deployment_id) ?? {};
-    return host !== cluster.host || port !== cluster.port;
+  const known = await context.known(context.signal);
+  const wanted = withServers(known, route, servers, copies);
+  const before = new Set(known.flatMap(placesOf));
+  const added = wanted.flatMap((cluster) => {
+    const addresses = cluster.addresses.filter((address) => !before.has(placeOf(cluster, address)));
+    return addresses.map((address) => ({ ...address, deployment_id: cluster.deployment_id }));
   });
-  if (moved.length === 0) return;
-  for (const server of moved) await dial(server, context.signal);
-  await publishClusters(context, route, known, withServers(known, route, servers));
+  for (const server of added) await context.dial(server, context.signal);
+  await publishClusters(context, route, known, wanted);
 }
 
-function dial(server: ServerAddress, signal: AbortSignal): Promise<void> {
-  const { deployment_id, host, port } = server;
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(dialTimeoutMs)]);
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ host, port, signal: bounded });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once("error", (cause) => {
-      const message = `deployment ${deployment_id} does not answer at its new address ${host}:${port}`;
-      reject(new ServiceUnavailableError("model server", message, { cause }));
-    });
-  });
-}
+const placeOf = ({ deployment_id }: KnownCluster, { host, port }: HostAddress): string =>
+  `${deployment_id} ${host}:${port}`;
+
+const placesOf = (cluster: KnownCluster): string[] =>
+  cluster.addresses.map((address) => placeOf(cluster, address));
 
 function sameRoute(a: Route, b: Route): boolean {
   const ids = new Set([...Object.keys(a.weights), ...Object.keys(b.weights)]);
