@@ -1,0 +1,263 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { z } from "zod";
+import { untilAborted } from "../../../agents/base/deadline.ts";
+import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
+import type { Resources } from "../../../agents/model_deployer/domain/entities.ts";
+import type { ClusterClient } from "../api/cluster_client.ts";
+import {
+  anyObjectSchema,
+  deploymentSchema,
+  type ObservedPod,
+  podSchema,
+  type ServerView,
+  serverViewOf,
+  serviceSchema,
+} from "./observed_objects.ts";
+import { MANAGER, MARKS, ownerLabel } from "./object_names.ts";
+import { companionObjects, type KubernetesObject } from "./server_objects.ts";
+import { SERVED_PORT, type ServerSettings } from "./server_pod.ts";
+
+const groups = {
+  deployments: "/apis/apps/v1",
+  services: "/api/v1",
+  pods: "/api/v1",
+  networkpolicies: "/apis/networking.k8s.io/v1",
+  poddisruptionbudgets: "/apis/policy/v1",
+  horizontalpodautoscalers: "/apis/autoscaling/v2",
+} as const;
+type Plural = keyof typeof groups;
+
+export interface Snapshot {
+  servers: ServerView[];
+  /** By the name of the Deployment; pods that are being deleted are left out. */
+  pods: Map<string, ObservedPod[]>;
+  /** Of Services, by the same name. */
+  addresses: Map<string, { host: string; port: number }>;
+}
+
+const listSeconds = 20;
+const oldestMs = 5_000;
+const pollMs = 200;
+
+/** The servers of one installation as objects of one namespace. */
+export class ClusterServers {
+  readonly #client: ClusterClient;
+  readonly #namespace: string;
+  readonly #settings: ServerSettings;
+  readonly #freshMs: number;
+  #kept: { at: number; snapshot: Promise<Snapshot> } | null = null;
+  #listMs = 0;
+
+  /** @param freshMs looks within this time share one list, so that a thousand deployments cost as many requests as one */
+  constructor(client: ClusterClient, namespace: string, settings: ServerSettings, freshMs = 500) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#settings = settings;
+    this.#freshMs = freshMs;
+  }
+
+  async snapshot(signal: AbortSignal): Promise<Snapshot> {
+    const kept = this.#kept;
+    if (kept !== null && performance.now() - kept.at < this.#sharedMs()) {
+      return untilAborted(signal, () => kept.snapshot);
+    }
+    const own = AbortSignal.timeout(listSeconds * 1000);
+    const made = { at: performance.now(), snapshot: this.#list(own) };
+    this.#kept = made;
+    made.snapshot.catch(() => {
+      if (this.#kept === made) this.#kept = null;
+    });
+    return untilAborted(signal, () => made.snapshot);
+  }
+
+  /** So long that listing a large cluster takes a fifth of the time at most, and never longer than a look may be old. */
+  #sharedMs(): number {
+    return this.#freshMs === 0 ? 0 : Math.max(this.#freshMs, Math.min(5 * this.#listMs, oldestMs));
+  }
+
+  /** The servers of this deployment, oldest first: former ones, the present one, and one that is not installed yet. */
+  async ofDeployment(deploymentId: string, signal: AbortSignal): Promise<ServerView[]> {
+    const { servers } = await this.snapshot(signal);
+    return servers.filter((server) => server.deployment_id === deploymentId).sort((a, b) => a.turn - b.turn);
+  }
+
+  /** Makes the server's Deployment, unless one of this name is there, whoever made it. */
+  async make(object: KubernetesObject, signal: AbortSignal): Promise<void> {
+    await this.#client.create(this.#path("deployments"), object, deploymentSchema, signal);
+    this.forget();
+  }
+
+  /** The server of this name; null where there is none. @throws EndpointCreationError for a Deployment that is none of ours */
+  async named(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ view: ServerView; specification: string } | null> {
+    const path = `${this.#path("deployments")}/${name}`;
+    for (;;) {
+      const found = await this.#client.get(path, deploymentSchema, signal);
+      if (found === null) return null;
+      const { annotations, deletionTimestamp } = found.metadata;
+      if (deletionTimestamp !== null) {
+        await delay(pollMs, undefined, { signal });
+        continue;
+      }
+      const view = serverViewOf(found);
+      if (view !== null) return { view, specification: annotations[MARKS.specification] ?? "" };
+      throw new EndpointCreationError(
+        `namespace ${this.#namespace} has a Deployment ${name} that is no server of this deployer: rename or delete it`,
+        { details: { deployment: name, namespace: this.#namespace } },
+      );
+    }
+  }
+
+  /** Makes what stands beside the Deployment, where it is missing, and tells the address. */
+  async complete(
+    { deployment }: ServerView,
+    resources: Resources,
+    signal: AbortSignal,
+  ): Promise<{ host: string; port: number }> {
+    const { name, uid } = deployment.metadata;
+    const companions = companionObjects(name, uid, resources, this.#settings);
+    await Promise.all(companions.map(({ plural, object }) => this.#ensure(plural, object, uid, signal)));
+    const service = await this.#client.get(`${this.#path("services")}/${name}`, serviceSchema, signal);
+    const address = service === null ? null : addressOf(service);
+    if (address !== null) return address;
+    throw new EndpointCreationError(
+      `Service ${name} got no address of the cluster; a headless one is none of ours`,
+    );
+  }
+
+  /** Changes a server's marks as it was seen; false where it was changed since. */
+  async mark({ deployment }: ServerView, marks: ServerMarks, signal: AbortSignal): Promise<boolean> {
+    const { name, resourceVersion } = deployment.metadata;
+    const change = markChange(marks);
+    const path = `${this.#path("deployments")}/${name}`;
+    const body = { metadata: { resourceVersion, ...change } };
+    const changed = await this.#client.merge(path, body, deploymentSchema, signal);
+    this.forget();
+    return changed !== null;
+  }
+
+  /** Gives a server pods as it was seen; false where it was changed since. */
+  async scale({ deployment }: ServerView, replicas: number, signal: AbortSignal): Promise<boolean> {
+    const { name, resourceVersion } = deployment.metadata;
+    const path = `${this.#path("deployments")}/${name}`;
+    const change = { metadata: { resourceVersion }, spec: { replicas } };
+    const changed = await this.#client.merge(path, change, deploymentSchema, signal);
+    this.forget();
+    return changed !== null;
+  }
+
+  /** Ends exactly this server; its pods finish what they have. */
+  async remove({ deployment }: ServerView, signal: AbortSignal): Promise<void> {
+    const { name, uid } = deployment.metadata;
+    await this.#client.remove(`${this.#path("deployments")}/${name}`, uid, signal);
+    this.forget();
+  }
+
+  /** A pod of the same server takes its place. */
+  async replacePod({ metadata }: ObservedPod, signal: AbortSignal): Promise<void> {
+    await this.#client.remove(`${this.#path("pods")}/${metadata.name}`, metadata.uid, signal);
+    this.forget();
+  }
+
+  /** The end of the log of the container's last run. */
+  async log(pod: string, container: string, signal: AbortSignal): Promise<string> {
+    for (const previous of ["true", "false"]) {
+      const query = { container, previous, tailLines: "400" };
+      const path = `${this.#path("pods")}/${pod}/log`;
+      const answer = await this.#client.call({ method: "GET", path, query }, signal, [400, 404]);
+      if (answer.status === 200 && answer.body.trim() !== "") return answer.body;
+    }
+    return "";
+  }
+
+  /** A part of a container's log, each line behind its time; empty where the pod is gone or has not started. */
+  async lines(
+    pod: string,
+    container: string,
+    part: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const query = { container, timestamps: "true", ...part };
+    const path = `${this.#path("pods")}/${pod}/log`;
+    const answer = await this.#client.call({ method: "GET", path, query }, signal, [400, 404]);
+    return answer.status === 200 ? answer.body : "";
+  }
+
+  podPath(pod: string): string {
+    return `${this.#path("pods")}/${pod}`;
+  }
+
+  /** The next look asks anew. */
+  forget(): void {
+    this.#kept = null;
+  }
+
+  async #list(signal: AbortSignal): Promise<Snapshot> {
+    const began = performance.now();
+    const [deployments, listed, services] = await Promise.all([
+      this.#labelled("deployments", deploymentSchema, signal),
+      this.#labelled("pods", podSchema, signal),
+      this.#labelled("services", serviceSchema, signal),
+    ]);
+    const servers = deployments
+      .filter(({ metadata }) => metadata.deletionTimestamp === null)
+      .flatMap((deployment) => serverViewOf(deployment) ?? []);
+    const pods = new Map<string, ObservedPod[]>();
+    for (const pod of listed) {
+      const server = pod.metadata.labels[MARKS.server];
+      if (server === undefined || pod.metadata.deletionTimestamp !== null) continue;
+      pods.set(server, [...(pods.get(server) ?? []), pod]);
+    }
+    const addresses = new Map(
+      services.flatMap((service) => {
+        const address = addressOf(service);
+        return address === null ? [] : [[service.metadata.name, address] as const];
+      }),
+    );
+    this.#listMs = performance.now() - began;
+    return { servers, pods, addresses };
+  }
+
+  #labelled<T>(plural: Plural, item: z.ZodType<T>, signal: AbortSignal): Promise<T[]> {
+    const labels = `${MARKS.managedBy}=${MANAGER},${MARKS.installation}=${this.#settings.installation}`;
+    return this.#client.list(this.#path(plural), labels, item, signal);
+  }
+
+  /** One of the same name may still be there from a Deployment before, to be collected at any moment. */
+  async #ensure(plural: string, object: KubernetesObject, owner: string, signal: AbortSignal): Promise<void> {
+    const path = this.#path(plural);
+    for (;;) {
+      if ((await this.#client.create(path, object, anyObjectSchema, signal)) !== null) return;
+      const present = await this.#client.get(`${path}/${object.metadata.name}`, anyObjectSchema, signal);
+      if (present === null) continue;
+      const { uid, ownerReferences, deletionTimestamp } = present.metadata;
+      if (ownerReferences.some((reference) => reference.uid === owner) && deletionTimestamp === null) return;
+      await this.#client.remove(`${path}/${object.metadata.name}`, uid, signal);
+      await delay(pollMs, undefined, { signal });
+    }
+  }
+
+  #path(plural: string): string {
+    const group = Object.entries(groups).find(([name]) => name === plural)?.[1] ?? "/api/v1";
+    return `${group}/namespaces/${this.#namespace}/${plural}`;
+  }
+}
+
+type ServerMarks = { installed: true } | { deployment_id: string } | { ending_since: string | null };
+
+function markChange(marks: ServerMarks): object {
+  if ("installed" in marks) return { annotations: { [MARKS.installed]: "true" } };
+  if ("ending_since" in marks) return { annotations: { [MARKS.endingSince]: marks.ending_since } };
+  return {
+    labels: { [MARKS.owner]: ownerLabel(marks.deployment_id) },
+    annotations: { [MARKS.deploymentId]: marks.deployment_id },
+  };
+}
+
+/** Null for a headless one, which is none of ours. */
+function addressOf({ spec }: z.infer<typeof serviceSchema>): { host: string; port: number } | null {
+  const { clusterIP: host } = spec;
+  return host === "" || host === "None" ? null : { host, port: SERVED_PORT };
+}
