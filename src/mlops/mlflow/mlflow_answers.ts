@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
 import { SERVICE } from "./mlflow_errors.ts";
 
-/** Above what any answer needs that is no artifact: a listing of 10,000 files is about 1 MB. */
+/** Above the size of any answer but an artifact: a listing of 10,000 files is about 1 MB. */
 const MAXIMUM_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** @throws ServiceRefusedError */

@@ -163,7 +163,7 @@ export class MLflowClient {
     await this.#acknowledged(send("POST", "/model-versions/transition-stage", body), signal);
   }
 
-  /** What lies directly in a folder of the artifact root; empty for a file and for nothing at all. */
+  /** The entries directly inside a folder of the artifact root; empty for a file and for a path that does not exist. */
   async listArtifacts(path: string, signal: AbortSignal): Promise<ArtifactEntry[]> {
     const call: Call = { method: "GET", path: ARTIFACTS, query: { path }, repeatable: true };
     return (await this.#transport.json(call, artifactListSchema, signal)).files;

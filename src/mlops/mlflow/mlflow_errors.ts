@@ -5,6 +5,7 @@ import {
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
 import type { AgentError } from "../../agents/base/agent_error.ts";
+import { parsedJson } from "../../platform/parsed_json.ts";
 
 export const SERVICE = "mlflow";
 
@@ -57,20 +58,12 @@ export async function orNullWhenMissing<T>(answer: Promise<T>): Promise<T | null
 
 /** Bodies may be MLflow's own JSON, the artifact router's JSON, plain text or HTML. */
 function explanationOf(body: string): { error_code: string | null; message: string } {
-  const parsed = parseJson(body);
+  const parsed = parsedJson(body);
   const own = errorBodySchema.safeParse(parsed);
   if (own.success) return { error_code: own.data.error_code, message: shorten(own.data.message) };
   const router = routerErrorSchema.safeParse(parsed);
   if (router.success) return { error_code: null, message: shorten(router.data.detail) };
   return { error_code: null, message: shorten(body) || "no explanation" };
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function shorten(text: string): string {

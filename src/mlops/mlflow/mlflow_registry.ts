@@ -1,16 +1,25 @@
+import type { LoadingReport } from "../../agents/model_deployer/domain/models/loading_report.ts";
+import {
+  type ModelSignature,
+  signatureBehind,
+} from "../../agents/model_deployer/domain/models/model_signature.ts";
+import { ArtifactRejectedError, NotFoundError } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions, LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
-  CallOptions,
+  DescribeRunOptions,
   FetchedArtifact,
   ModelRegistry,
   RegisteredVersion,
   ShownVersion,
   StageProjection,
   TrainedRun,
-} from "../../agents/model_deployer/ports.ts";
-import { ArtifactStore } from "./artifact_store.ts";
-import { parseArtifactUri } from "./artifact_uri.ts";
+} from "../../agents/model_deployer/ports/model_registry_port.ts";
+import { ArtifactStore } from "./artifacts/artifact_store.ts";
+import { parseArtifactUri } from "./artifacts/artifact_uri.ts";
+import { DESCRIPTION_FILE, signatureIn, signatureOf } from "./model_description.ts";
+import { readText } from "./mlflow_answers.ts";
 import type { MLflowClient } from "./mlflow_client.ts";
-import { checkModelName, checkRunId, checkVersion } from "./names.ts";
+import { checkModelName, checkRunId, checkVersion } from "./name_rules.ts";
 import { describeRun } from "./run_description.ts";
 import { checkProjection, differenceTo, STAGE_TAG } from "./stage_projection.ts";
 import { registeredVersion, VersionRegistration, type VersionRequest } from "./version_registration.ts";
@@ -19,10 +28,14 @@ export interface MLflowRegistryOptions {
   client: MLflowClient;
   /** Where fetched artifacts are kept, one folder for each digest. */
   artifactDirectory: string;
-  /** Files of one artifact at most; 10,000 unless told. */
+  /** The most files of one artifact; 10,000 unless given. */
   maximumArtifactFiles?: number;
-  /** Bytes of one artifact at most; 8 GiB unless told. */
+  /** The most bytes of one artifact; 8 GiB unless given. */
   maximumArtifactBytes?: number;
+  /** Limit for fetching one artifact, `MODEL_DEPLOYER_FETCH_SECONDS`; an hour unless given. */
+  artifactSeconds?: number;
+  /** Tells what loading fetched files would do, or refuses them; `where` is their address. */
+  inspect?: (folder: string, where: string, signal: AbortSignal) => Promise<LoadingReport>;
   /** Also sets MLflow's deprecated stage, for stages that it knows: staging, production, archived. */
   mirrorLegacyStages?: boolean;
 }
@@ -33,13 +46,16 @@ export class MLflowRegistry implements ModelRegistry {
   readonly #artifacts: ArtifactStore;
   readonly #registration: VersionRegistration;
   readonly #mirrorLegacyStages: boolean;
+  readonly #inspect: MLflowRegistryOptions["inspect"];
 
   constructor(options: MLflowRegistryOptions) {
     this.#client = options.client;
+    this.#inspect = options.inspect;
     this.#mirrorLegacyStages = options.mirrorLegacyStages ?? false;
     this.#artifacts = new ArtifactStore({
       client: options.client,
       directory: options.artifactDirectory,
+      ...(options.artifactSeconds !== undefined && { limitSeconds: options.artifactSeconds }),
       ...(options.maximumArtifactFiles !== undefined && { maximumFiles: options.maximumArtifactFiles }),
       ...(options.maximumArtifactBytes !== undefined && { maximumBytes: options.maximumArtifactBytes }),
     });
@@ -49,9 +65,13 @@ export class MLflowRegistry implements ModelRegistry {
   }
 
   /** @throws InvalidRequestError | NotFoundError | ServiceUnavailableError | ServiceRefusedError */
-  async describeRun(runId: string, { signal }: CallOptions): Promise<TrainedRun> {
+  async describeRun(runId: string, { signal, files }: DescribeRunOptions): Promise<TrainedRun> {
     checkRunId(runId);
-    return await describeRun(this.#client, runId, signal);
+    const [run, signature] = await Promise.all([
+      describeRun(this.#client, runId, signal),
+      files === undefined ? null : this.#signatureOfFiles(files, signal),
+    ]);
+    return { ...run, signature };
   }
 
   /**
@@ -77,8 +97,11 @@ export class MLflowRegistry implements ModelRegistry {
   }
 
   /** @throws ArtifactRejectedError | NotFoundError | ServiceUnavailableError | ServiceRefusedError */
-  async fetchArtifact(artifactUri: string, { signal }: CallOptions): Promise<FetchedArtifact> {
-    return await this.#artifacts.fetch(artifactUri, signal);
+  async fetchArtifact(artifactUri: string, options: LongCallOptions): Promise<FetchedArtifact> {
+    const fetched = await this.#artifacts.fetch(artifactUri, options);
+    const loading = await this.#inspect?.(fetched.path, artifactUri, options.signal);
+    const signature = await signatureIn(fetched.path, artifactUri);
+    return { ...fetched, signature, ...(loading && { loading }) };
   }
 
   /**
@@ -96,5 +119,28 @@ export class MLflowRegistry implements ModelRegistry {
       await this.#client.deleteAlias(target.name, alias, signal);
     if (difference.legacy_stage === null) return;
     await this.#client.transitionStage(target, difference.legacy_stage, signal);
+  }
+
+  async #signatureOfFiles(
+    { model, preprocessing }: NonNullable<DescribeRunOptions["files"]>,
+    signal: AbortSignal,
+  ): Promise<ModelSignature | null> {
+    const own = await this.#signatureAt(model, signal);
+    return preprocessing === null
+      ? own
+      : signatureBehind(await this.#signatureAt(preprocessing, signal), own);
+  }
+
+  /** Null where the files cannot be read: fetching them tells why. */
+  async #signatureAt(uri: string, signal: AbortSignal): Promise<ModelSignature | null> {
+    try {
+      const { path, kind } = await this.#artifacts.locate(uri, signal);
+      if (kind === "file") return null;
+      const text = await this.#client.readArtifact(`${path}/${DESCRIPTION_FILE}`, readText, signal);
+      return signatureOf(text, uri);
+    } catch (error) {
+      if (error instanceof NotFoundError || error instanceof ArtifactRejectedError) return null;
+      throw error;
+    }
   }
 }

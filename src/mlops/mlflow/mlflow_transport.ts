@@ -1,10 +1,12 @@
-import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry, type RetryPolicy } from "cockatiel";
+import type { RetryPolicy } from "cockatiel";
 import { Pool, type Dispatcher } from "undici";
 import type { z } from "zod";
 import { AgentError } from "../../agents/base/agent_error.ts";
+import { noAnswer } from "../../agents/base/deadline.ts";
 import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { Circuit } from "../../platform/circuit.ts";
+import { retrying } from "../../platform/retries.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
 import { parseAnswer, readText } from "./mlflow_answers.ts";
 
@@ -17,15 +19,15 @@ export interface MLflowTransportOptions {
   auth?: MLflowAuth;
   /** Sent as `X-MLFLOW-WORKSPACE`. */
   workspace?: string;
-  /** For one try of one call; for a download, the longest silence between two pieces. */
+  /** Limit for one attempt of one call; for a download, the longest silence between two pieces. */
   callTimeoutMs?: number;
-  /** Tries of a call that may be repeated, the first included. */
+  /** Attempts at a call that may be repeated, the first included. */
   maximumTries?: number;
   /** Outages in a row that open the circuit breaker, and how long it then answers by itself. */
   breaker?: { consecutiveFailures: number; halfOpenAfterMs: number };
 }
 
-/** Three tries of it, with their pauses, end inside an answer's 30 s. */
+/** Three attempts, with their pauses, fit into an answer's 30 s. */
 const CALL_TIMEOUT_MS = 6_000;
 
 export interface Call {
@@ -34,7 +36,7 @@ export interface Call {
   path: string;
   query?: Record<string, string>;
   body?: Record<string, unknown>;
-  /** Whether a second sending does no more than the first; others are sent once. */
+  /** Whether sending the call twice has no more effect than sending it once; others are sent once. */
   repeatable: boolean;
 }
 
@@ -56,9 +58,10 @@ export class MLflowTransport {
     this.#headers = headersFor(options);
     this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
     this.#pool = new Pool(uri.origin, { connections: 8, connect: { timeout: this.#callTimeoutMs } });
-    this.#retry = retry(handleWhen(isWorthAnotherTry), {
-      maxAttempts: (options.maximumTries ?? 3) - 1,
-      backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 100, maxDelay: 2_000 }),
+    this.#retry = retrying(isWorthAnotherTry, {
+      attempts: options.maximumTries ?? 3,
+      firstPauseMs: 100,
+      longestPauseMs: 2_000,
     });
     this.#circuit = new Circuit({ service: SERVICE, ...options.breaker });
   }
@@ -82,7 +85,7 @@ export class MLflowTransport {
   ): Promise<T> {
     return await this.#guarded(call, signal, async () => {
       const body = await this.#open(call, signal);
-      // A body that nobody reads to its end reports so as an error; the reason is what `consume` raises.
+      // An unread body emits its error here as well; the reason is the error that `consume` raises.
       body.on("error", () => undefined);
       try {
         return await consume(body);
@@ -119,7 +122,7 @@ export class MLflowTransport {
     } catch (error) {
       if (error instanceof AgentError) throw error;
       const why = signal.aborted
-        ? "was given up by its caller"
+        ? `was given up by its caller: ${noAnswer(signal, this.#callTimeoutMs)}`
         : `got no whole answer (limit ${this.#callTimeoutMs} ms)`;
       throw new ServiceUnavailableError(SERVICE, `${nameOf(call)} to MLflow at ${this.origin} ${why}.`, {
         cause: error,
@@ -153,7 +156,7 @@ function nameOf(call: Call): string {
   return `${call.method} ${call.path.replace("/api/2.0/mlflow/", "")}`;
 }
 
-/** Neither what its caller has given up nor what an open circuit has answered. */
+/** False for a call that its caller gave up, and for one that the open circuit refused. */
 function isWorthAnotherTry(error: unknown): boolean {
   if (!(error instanceof ServiceUnavailableError)) return false;
   return error.details["given_up"] !== true && error.details["breaker"] !== "open";

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
-import type { TrainedRun } from "../../agents/model_deployer/ports.ts";
-import { storedPath } from "./artifact_locator.ts";
+import type { TrainedRun } from "../../agents/model_deployer/ports/model_registry_port.ts";
+import { storedPath } from "./artifacts/artifact_locator.ts";
 import { readText, type MLflowLoggedModel, type MLflowRun } from "./mlflow_answers.ts";
 import type { MLflowClient } from "./mlflow_client.ts";
 import { orNullWhenMissing } from "./mlflow_errors.ts";
+import { DESCRIPTION_FILE, flavorsOf } from "./model_description.ts";
+import { parsedJson } from "../../platform/parsed_json.ts";
 
 /** MLflow's SQL stores keep an infinity as the largest double. */
 const LARGEST = Number.MAX_VALUE;
@@ -17,7 +19,7 @@ const STATUSES = {
   KILLED: "failed",
 } as const;
 
-/** What MLflow 2 writes into the run's tag for each model that it logs. */
+/** The run's tag in which MLflow 2 records each model that it logs. */
 const logHistorySchema = z.array(z.object({ flavors: z.record(z.string(), z.unknown()).default({}) }));
 const LOG_HISTORY_TAG = "mlflow.log-model.history";
 
@@ -26,7 +28,7 @@ export async function describeRun(
   client: MLflowClient,
   runId: string,
   signal: AbortSignal,
-): Promise<TrainedRun> {
+): Promise<Omit<TrainedRun, "signature">> {
   const run = await client.getRun(runId, signal);
   if (run.info.lifecycle_stage === "deleted") {
     throw new NotFoundError(`Run ${runId} is deleted in MLflow; restore it there, or name another.`);
@@ -56,7 +58,7 @@ export function splitMetrics(
 function algorithmFromTags(run: MLflowRun): string | null {
   const history = run.data.tags.find(({ key }) => key === LOG_HISTORY_TAG)?.value;
   if (history === undefined) return null;
-  const parsed = logHistorySchema.safeParse(jsonOrNull(history));
+  const parsed = logHistorySchema.safeParse(parsedJson(history));
   const last = parsed.success ? parsed.data.at(-1) : undefined;
   return last === undefined ? null : mainFlavor(Object.keys(last.flavors));
 }
@@ -74,28 +76,12 @@ async function algorithmFromModels(
   }
   const newest = models.sort((a, b) => b.creation_timestamp_ms - a.creation_timestamp_ms)[0];
   if (newest === undefined) return null;
-  const path = `${storedPath(`models:/${newest.model_id}`, newest.artifact_uri)}/MLmodel`;
+  const path = `${storedPath(`models:/${newest.model_id}`, newest.artifact_uri)}/${DESCRIPTION_FILE}`;
   const description = await orNullWhenMissing(client.readArtifact(path, readText, signal));
   return description === null ? null : mainFlavor(flavorsOf(description));
-}
-
-/** The keys under `flavors:` of an `MLmodel` file, which MLflow writes as block-style YAML indented by two. */
-export function flavorsOf(mlmodel: string): string[] {
-  const block = /^flavors:[ \t]*\r?\n((?:[ \t]+.*(?:\r?\n|$)|\r?\n)*)/m.exec(mlmodel)?.[1] ?? "";
-  return [...block.matchAll(/^ {2}([A-Za-z_]\w*):/gm)].flatMap(([, name]) =>
-    name === undefined ? [] : [name],
-  );
 }
 
 /** `python_function` wraps every kind of model and says nothing about it. */
 function mainFlavor(flavors: string[]): string | null {
   return flavors.find((flavor) => flavor !== "python_function") ?? null;
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,8 +1,8 @@
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { Stage } from "../../agents/model_deployer/domain/entities.ts";
-import type { StageProjection } from "../../agents/model_deployer/ports.ts";
+import type { StageProjection } from "../../agents/model_deployer/ports/model_registry_port.ts";
 import type { MLflowModelVersion } from "./mlflow_answers.ts";
-import { checkAlias, checkModelName, checkVersion } from "./names.ts";
+import { checkAlias, checkModelName, checkVersion } from "./name_rules.ts";
 
 /** The tag that shows a version's stage to whoever looks into MLflow; the database stays the authority. */
 export const STAGE_TAG = "e2i.stage";
@@ -11,7 +11,7 @@ export const STAGE_TAG = "e2i.stage";
 const LEGACY_STAGES = { staging: "Staging", production: "Production", archived: "Archived" } as const;
 export type LegacyStage = (typeof LEGACY_STAGES)[keyof typeof LEGACY_STAGES];
 
-/** What has to change in MLflow; all empty when it shows the stage already. */
+/** The changes that MLflow needs; all empty when it shows the stage already. */
 export interface ProjectionDifference {
   tag: { key: string; value: string } | null;
   aliases_to_set: string[];

@@ -3,13 +3,13 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
-import type { RegisteredVersion } from "../../agents/model_deployer/ports.ts";
-import { storedPath, type LocatedArtifact } from "./artifact_locator.ts";
-import { parseArtifactUri } from "./artifact_uri.ts";
+import type { RegisteredVersion } from "../../agents/model_deployer/ports/model_registry_port.ts";
+import { storedPath, type LocatedArtifact } from "./artifacts/artifact_locator.ts";
+import { parseArtifactUri } from "./artifacts/artifact_uri.ts";
 import type { MLflowModelVersion } from "./mlflow_answers.ts";
 import type { MLflowClient, NewModelVersion } from "./mlflow_client.ts";
 import { SERVICE } from "./mlflow_errors.ts";
-import { requestTag } from "./names.ts";
+import { requestTag } from "./name_rules.ts";
 
 export const REQUEST_TAG = "model_deployer.request_key";
 export const SOURCE_TAG = "model_deployer.source";
@@ -21,7 +21,9 @@ export interface VersionRequest {
   request_key: string;
 }
 
-/** Creations sent before giving up; between two of them the registry is searched for the first one's work. */
+/**
+ * How many creations are sent; after each that fails, the registry is searched for a version that it made all the same.
+ */
 const CREATIONS = 2;
 
 /**

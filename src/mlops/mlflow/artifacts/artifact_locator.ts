@@ -1,8 +1,8 @@
-import { ArtifactRejectedError, NotFoundError } from "../../agents/model_deployer/errors.ts";
+import { ArtifactRejectedError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import { parseArtifactUri, type ArtifactUri } from "./artifact_uri.ts";
-import type { MLflowLoggedModel, MLflowRun } from "./mlflow_answers.ts";
-import type { MLflowClient } from "./mlflow_client.ts";
-import { orNullWhenMissing } from "./mlflow_errors.ts";
+import type { MLflowLoggedModel, MLflowRun } from "../mlflow_answers.ts";
+import type { MLflowClient } from "../mlflow_client.ts";
+import { orNullWhenMissing } from "../mlflow_errors.ts";
 
 export interface LocatedArtifact {
   /** Under the tracking server's artifact root. */

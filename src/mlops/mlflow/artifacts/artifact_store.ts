@@ -1,19 +1,35 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { AgentError } from "../../agents/base/agent_error.ts";
 import {
   ArtifactRejectedError,
   ServiceRefusedError,
   ServiceUnavailableError,
-} from "../../agents/model_deployer/errors.ts";
-import type { FetchedArtifact } from "../../agents/model_deployer/ports.ts";
-import { digestOfFiles, type HashedFile } from "../artifact_digest.ts";
-import { openIncomingFolder, settleFolder } from "./artifact_folder.ts";
+} from "../../../agents/model_deployer/errors.ts";
+import type { FetchedArtifact } from "../../../agents/model_deployer/ports/model_registry_port.ts";
+import type { LongCallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
+import { withSharedWork } from "../../../platform/shared_work.ts";
+import { digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
+import {
+  digestIfWhole,
+  noteSettled,
+  openIncomingFolder,
+  settledSince,
+  settleFolder,
+} from "./artifact_folder.ts";
+import {
+  type AskedArtifact,
+  type DownloadJob,
+  fetchProgressText,
+  type ListedFile,
+  onDisk,
+  tooLong,
+  writeHashed,
+} from "./artifact_download.ts";
 import { ArtifactLocator, type LocatedArtifact } from "./artifact_locator.ts";
 import { isSafeFileName } from "./artifact_uri.ts";
-import type { MLflowClient } from "./mlflow_client.ts";
-import { SERVICE } from "./mlflow_errors.ts";
+import type { MLflowClient } from "../mlflow_client.ts";
+import { SERVICE } from "../mlflow_errors.ts";
 
 export interface ArtifactStoreOptions {
   client: MLflowClient;
@@ -21,22 +37,11 @@ export interface ArtifactStoreOptions {
   directory: string;
   maximumFiles?: number;
   maximumBytes?: number;
+  /** Limit for one artifact, `MODEL_DEPLOYER_FETCH_SECONDS`; an hour unless given. */
+  limitSeconds?: number;
 }
 
-interface ListedFile {
-  /** Relative to the artifact, with forward slashes. */
-  path: string;
-  size: number | null;
-}
-
-interface Job {
-  uri: string;
-  root: string;
-  files: ListedFile[];
-  incoming: string;
-  /** Received so far, all files together. */
-  bytes: number;
-}
+type StoredArtifact = Omit<FetchedArtifact, "signature">;
 
 const PARALLEL_DOWNLOADS = 4;
 const MAXIMUM_DEPTH = 32;
@@ -48,6 +53,7 @@ export class ArtifactStore {
   readonly #directory: string;
   readonly #maximumFiles: number;
   readonly #maximumBytes: number;
+  readonly #limitSeconds: number;
 
   constructor(options: ArtifactStoreOptions) {
     this.#client = options.client;
@@ -55,26 +61,48 @@ export class ArtifactStore {
     this.#directory = options.directory;
     this.#maximumFiles = options.maximumFiles ?? 10_000;
     this.#maximumBytes = options.maximumBytes ?? 8 * 1024 ** 3;
+    this.#limitSeconds = options.limitSeconds ?? 3600;
   }
 
   /**
    * A URI that names one file gives a folder with that file in it.
    * @throws ArtifactRejectedError | NotFoundError | ServiceUnavailableError | ServiceRefusedError
    */
-  async fetch(uri: string, signal: AbortSignal): Promise<FetchedArtifact> {
+  async fetch(uri: string, options: LongCallOptions): Promise<StoredArtifact> {
+    const { signal } = options;
+    const askedAt = Date.now();
     const located = await this.#locator.locate(uri, signal);
     const { root, files } = await this.#list(uri, located, signal);
-    return await onDisk(this.#directory, async () => {
-      const incoming = await openIncomingFolder(this.#directory);
-      try {
-        const hashed = await this.#downloadAll({ uri, root, files, incoming, bytes: 0 }, signal);
-        const digest = digestOfFiles(hashed);
-        return { path: await settleFolder(this.#directory, incoming, digest), digest };
-      } catch (error) {
-        await rm(incoming, { recursive: true, force: true });
-        throw error;
-      }
-    });
+    const name = createHash("sha256").update(uri).digest("hex").slice(0, 20);
+    const what = `the artifact ${uri}`;
+    const limit = { limitSeconds: this.#limitSeconds, setting: "MODEL_DEPLOYER_FETCH_SECONDS" };
+    const shared = { directory: this.#directory, name, what, ...limit };
+    return await onDisk(this.#directory, () =>
+      withSharedWork(shared, options, async (tell) => {
+        const others = await settledSince(this.#directory, name, askedAt);
+        return others ?? this.#fetchAlone({ uri, root, files, name, tell }, signal);
+      }),
+    );
+  }
+
+  /** Complete files stay when a fetch is cut, and the next fetch goes on with them. */
+  async #fetchAlone(asked: AskedArtifact, signal: AbortSignal): Promise<StoredArtifact> {
+    const over = AbortSignal.timeout(this.#limitSeconds * 1000);
+    const paths = asked.files.map(({ path }) => path);
+    const incoming = await openIncomingFolder(this.#directory, asked.name, paths);
+    try {
+      const job = { ...asked, incoming, bytes: 0, whole: 0 };
+      const hashed = await this.#downloadAll(job, AbortSignal.any([signal, over]));
+      const digest = digestOfFiles(hashed);
+      const path = await settleFolder(this.#directory, incoming, digest);
+      await noteSettled(this.#directory, asked.name, digest);
+      return { path, digest };
+    } catch (error) {
+      if (over.aborted && !signal.aborted) throw tooLong(asked.uri, this.#limitSeconds, error);
+      if (error instanceof ServiceUnavailableError) throw error;
+      await rm(incoming, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Finds an artifact without downloading it. @throws ArtifactRejectedError | NotFoundError */
@@ -135,7 +163,7 @@ export class ArtifactStore {
     }
   }
 
-  async #downloadAll(job: Job, signal: AbortSignal): Promise<HashedFile[]> {
+  async #downloadAll(job: DownloadJob, signal: AbortSignal): Promise<HashedFile[]> {
     const waiting = [...job.files];
     const hashed: HashedFile[] = [];
     const stop = new AbortController();
@@ -143,7 +171,9 @@ export class ArtifactStore {
     const work = async (): Promise<void> => {
       try {
         for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-          hashed.push({ path: file.path, sha256: await this.#download(job, file, limit) });
+          hashed.push({ path: file.path, sha256: await this.#have(job, file, limit) });
+          job.whole += 1;
+          job.tell(fetchProgressText(job));
         }
       } catch (error) {
         stop.abort(error);
@@ -155,13 +185,21 @@ export class ArtifactStore {
     return hashed;
   }
 
-  /** The file's sha256 in hex. */
-  async #download(job: Job, file: ListedFile, signal: AbortSignal): Promise<string> {
+  /** The file's sha256 in hex; a file that is complete already is not fetched again. */
+  async #have(job: DownloadJob, file: ListedFile, signal: AbortSignal): Promise<string> {
+    const sha256 = await digestIfWhole(join(job.incoming, file.path), file.size);
+    if (sha256 === null) return this.#download(job, file, signal);
+    job.bytes += file.size ?? 0;
+    return sha256;
+  }
+
+  async #download(job: DownloadJob, file: ListedFile, signal: AbortSignal): Promise<string> {
     const target = join(job.incoming, file.path);
     await onDisk(target, () => mkdir(dirname(target), { recursive: true }));
     const onBytes = (bytes: number): void => {
       job.bytes += bytes;
       this.#checkLimits(job.uri, job.files.length, job.bytes);
+      job.tell(fetchProgressText(job));
     };
     const result = await this.#client.readArtifact(
       `${job.root}/${file.path}`,
@@ -173,43 +211,5 @@ export class ArtifactStore {
       SERVICE,
       `MLflow listed ${file.path} of ${job.uri} with ${file.size} bytes and sent ${result.bytes}; fetch it again when nobody writes to it.`,
     );
-  }
-}
-
-/** @param onBytes takes what was received, and as a negative number what is given up again. */
-async function writeHashed(
-  target: string,
-  body: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: number) => void,
-): Promise<{ sha256: string; bytes: number }> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const handle = await onDisk(target, () => open(target, "w", 0o600));
-  try {
-    for await (const piece of body) {
-      bytes += piece.byteLength;
-      onBytes(piece.byteLength);
-      hash.update(piece);
-      await onDisk(target, () => handle.writeFile(piece));
-    }
-  } catch (error) {
-    onBytes(-bytes);
-    throw error;
-  } finally {
-    await handle.close();
-  }
-  return { sha256: hash.digest("hex"), bytes };
-}
-
-/** Gives the file system's errors a type, so that a full disk is not taken for a silent server. */
-async function onDisk<T>(path: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof AgentError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ServiceUnavailableError("artifact_folder", `${path} cannot be written: ${why}`, {
-      cause: error,
-    });
   }
 }

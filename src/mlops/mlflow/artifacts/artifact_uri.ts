@@ -1,5 +1,5 @@
-import { ArtifactRejectedError } from "../../agents/model_deployer/errors.ts";
-import { isModelName, isRunId } from "./names.ts";
+import { ArtifactRejectedError } from "../../../agents/model_deployer/errors.ts";
+import { isModelName, isRunId } from "../name_rules.ts";
 
 export type ArtifactUri =
   | { kind: "run"; run_id: string; path: string }
