@@ -8,20 +8,25 @@ import {
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
 export interface CircuitOptions {
-  /** As `ServiceUnavailableError.service` names it. */
+  /** The service's name in a `ServiceUnavailableError`. */
   service: string;
   /** Outages in a row that open the circuit. */
   consecutiveFailures?: number;
   /** How long it then answers by itself, before one call may try again. */
   halfOpenAfterMs?: number;
-  /** What counts; every `ServiceUnavailableError` unless told. */
+  /** Errors that count as outages; every `ServiceUnavailableError` unless given. */
   isOutage?: (error: unknown) => boolean;
 }
 
-/** A caller who gives up sooner says nothing about the service. */
-const FAIR_WAIT_MS = 1_000;
+/**
+ * How long a caller has to wait before giving up counts as an outage; a shorter wait says nothing about the service.
+ */
+export const FAIR_WAIT_MS = 1_000;
 
-/** Stands before one service: after outages in a row, callers are answered at once instead of after a timeout each. */
+/**
+ * A circuit breaker before one service: after some outages in a row, callers get an error at once instead of waiting
+ * for a timeout each.
+ */
 export class Circuit {
   readonly #service: string;
   readonly #breaker: CircuitBreakerPolicy;
@@ -38,8 +43,8 @@ export class Circuit {
 
   /**
    * @param what the call in words, such as `store an episode`
-   * @param signal the caller's; how soon it aborts tells impatience from an outage
-   * @throws ServiceUnavailableError with `details.breaker` while the circuit is open, and what `work` raises
+   * @param signal the caller's; how long it waited before it aborted tells impatience from an outage
+   * @throws ServiceUnavailableError with `details.breaker` while the circuit is open, and whatever `work` raises
    */
   async run<T>(what: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     try {

@@ -1,11 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readProcess } from "./process_table.ts";
+import { readProcess } from "./processes/process_table.ts";
 
 const suffix = ".progress.json";
 
-/** How far one long work is, as whoever does it writes it into `<name>.progress.json`; times in seconds. */
+/** Progress of one long work as its process writes it into `<name>.progress.json`; times in seconds. */
 export const progressSchema = z.strictObject({
   /** `cut`: it reached its own limit. */
   state: z.enum(["running", "done", "failed", "cut"]),
@@ -18,14 +18,18 @@ export const progressSchema = z.strictObject({
   /** Of the process that does it. */
   pid: z.int(),
   start_time: z.string(),
-  /** The last that its programs have said. */
+  /** The last lines of its programs' output. */
   last_lines: z.array(z.string()),
 });
 export type WorkProgress = z.infer<typeof progressSchema>;
 
-/** Null when nothing was written there, or what is no progress. */
+export function progressPath(directory: string, name: string): string {
+  return join(directory, `${name}${suffix}`);
+}
+
+/** Null where the file is missing or holds no progress. */
 export async function readProgress(directory: string, name: string): Promise<WorkProgress | null> {
-  const text = await readFile(join(directory, `${name}${suffix}`), "utf8").catch(() => "");
+  const text = await readFile(progressPath(directory, name), "utf8").catch(() => "");
   try {
     return progressSchema.parse(JSON.parse(text));
   } catch {
@@ -33,7 +37,7 @@ export async function readProgress(directory: string, name: string): Promise<Wor
   }
 }
 
-/** What is under way in the folder now, whoever does it: of a process that has ended nothing is. */
+/** Work under way in the folder, whoever does it; a process that has ended has none. */
 export async function listProgress(directory: string): Promise<WorkProgress[]> {
   const files = await readdir(directory).catch(() => []);
   const names = files.filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
@@ -48,6 +52,10 @@ async function isAlive({ pid, start_time }: WorkProgress): Promise<boolean> {
 }
 
 /** `installing 45 of 123 packages, 80 s of at most 3600 s` */
-export function sentenceOfProgress({ doing, seconds, limit_seconds }: WorkProgress): string {
+export function sentenceOfProgress({
+  doing,
+  seconds,
+  limit_seconds,
+}: Pick<WorkProgress, "doing" | "seconds" | "limit_seconds">): string {
   return `${doing}, ${Math.round(seconds)} s of at most ${limit_seconds} s`;
 }

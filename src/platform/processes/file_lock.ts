@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { childEnvironment, scriptPython } from "./child_environment.ts";
+
+const lockScript = fileURLToPath(new URL("./file_lock.py", import.meta.url));
+
+/**
+ * Runs `work` while no other process of this machine runs any under the same path. The lock ends with the caller,
+ * also when that is killed.
+ *
+ * @throws ServiceUnavailableError when the lock can't be had within `waitMs`; without that, only `signal` ends the wait.
+ */
+export async function withFileLock<T>(
+  path: string,
+  options: { waitMs?: number; signal?: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const waiting = AbortSignal.any([
+    ...(options.waitMs === undefined ? [] : [AbortSignal.timeout(options.waitMs)]),
+    ...(options.signal ? [options.signal] : []),
+  ]);
+  const { execa } = await import("execa");
+  // In a group of its own, so that a Ctrl-C meant for the caller does not release the lock before the caller is done.
+  const holder = execa(scriptPython(), ["-I", "-S", lockScript, path], {
+    detached: true,
+    env: childEnvironment(),
+    extendEnv: false,
+    stdin: "pipe",
+    reject: false,
+  });
+  try {
+    const answered = once(holder.stdout, "data", { signal: waiting });
+    const ended = holder.then((result) => {
+      throw new ServiceUnavailableError("lock", `${path} cannot be locked: ${result.stderr}`, {
+        cause: result,
+      });
+    });
+    try {
+      await Promise.race([answered, ended]);
+    } catch (cause) {
+      options.signal?.throwIfAborted();
+      if (cause instanceof ServiceUnavailableError) throw cause;
+      throw new ServiceUnavailableError(
+        "lock",
+        `${path} is held by another process for ${options.waitMs} ms`,
+        {
+          cause,
+        },
+      );
+    } finally {
+      // Once the lock is held, its end is the expected one.
+      ended.catch(() => undefined);
+    }
+    return await work();
+  } finally {
+    holder.stdin.end();
+    holder.kill();
+    await holder;
+  }
+}
