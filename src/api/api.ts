@@ -1,0 +1,163 @@
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { NotFoundError } from "../agents/model_deployer/errors.ts";
+import type { StatusSource } from "../service/gather_status.ts";
+import type { DoctorReport } from "../service/report_schemas.ts";
+import type { SignIns } from "../service/sign_in/sign_in.ts";
+import { actingDeployers } from "./acting_deployers.ts";
+import type { ApiParts, ServedDeployer } from "./api_parts.ts";
+import type { ApiRoute } from "./api_route.ts";
+import { authenticated, endSession, keepToken, refuseForeignOrigin } from "./authentication.ts";
+import { addConsole, type ConsoleFiles } from "./console_files.ts";
+import { ChangeFeed } from "./streams/change_feed.ts";
+import { openApiDocument } from "./document.ts";
+import { EventStreams, type StreamLimits, USUAL_LIMITS } from "./streams/event_streams.ts";
+import { problemResponse } from "./problem.ts";
+import { actingRoutes } from "./routes/actions.ts";
+import { decidingRoutes } from "./routes/deciding.ts";
+import { settingRoutes } from "./routes/setting.ts";
+import { auditRoutes } from "./routes/audit_routes.ts";
+import { machineRoutes } from "./routes/machine_routes.ts";
+import { notificationRoutes } from "./routes/notification_routes.ts";
+import { principalRoutes } from "./routes/principal_routes.ts";
+import { lookingRoutes } from "./routes/looking.ts";
+import { closeRoutes } from "./routes/looking_closely.ts";
+import { addSignIn } from "./sign_in.ts";
+import { reader } from "./streams/stream_reader.ts";
+import { VitalsWatch } from "./streams/vitals_watch.ts";
+
+export interface ApiOptions {
+  deployer: ServedDeployer;
+  statusSource: StatusSource;
+  /** The package's version. */
+  version: string;
+  /** Receives errors that are none of ours. */
+  onUnexpected: (error: unknown) => void;
+  limits?: Partial<StreamLimits>;
+  /** Null, or left out: nobody signs in by a provider. */
+  signIns?: SignIns | null;
+  /** Looks at each part of the machine that serves; left out, nobody does. */
+  examine?: () => Promise<DoctorReport>;
+  /** Where browsers reach it, where that is not the address that it is asked at. */
+  publicUrl?: string | null;
+  /** The built page, served at `/`. */
+  console?: ConsoleFiles;
+}
+
+export interface Api {
+  fetch: Hono["fetch"];
+  /** Event streams that are open. */
+  streams(): number;
+  /** Ends all event streams. */
+  end(): void;
+}
+
+/** All that the API does, beside sessions, events and its own description. */
+export const ROUTES: readonly ApiRoute[] = [
+  ...lookingRoutes,
+  ...closeRoutes,
+  ...actingRoutes,
+  ...decidingRoutes,
+  ...principalRoutes,
+  ...auditRoutes,
+  ...settingRoutes,
+  ...notificationRoutes,
+  ...machineRoutes,
+];
+
+const LOOK_EVERY_MS = 250;
+const VITALS_EVERY_MS = 5000;
+
+/** The HTTP API over a deployer; it has no socket of its own. */
+export function createApi(options: ApiOptions): Api {
+  const { deployer, statusSource, version, onUnexpected, limits } = options;
+  const { database, parts } = deployer;
+  const { router, server } = parts;
+  const vitals = new VitalsWatch({ database, router, server, now: () => Date.now() });
+  const vitalsOf = (name: string) => vitals.of(name);
+  const feed = new ChangeFeed(database, { vitalsOf, everyMs: LOOK_EVERY_MS });
+  const streams = new EventStreams(feed, { ...USUAL_LIMITS, ...limits });
+  const ending = new AbortController();
+  const refreshing = setInterval(() => {
+    if (streams.open > 0) vitals.refresh().catch(onUnexpected);
+  }, VITALS_EVERY_MS).unref();
+  const apiParts: ApiParts = {
+    database,
+    episodicMemory: parts.episodicMemory,
+    predictionLogs: parts.predictionLogs,
+    serverUsage: parts.serverUsage,
+    statusSource,
+    secrets: deployer.secrets,
+    examine: options.examine,
+    notificationSender: parts.notificationSender,
+    vitalsOf,
+    refreshVitals: () => vitals.refresh(),
+    actingAs: actingDeployers(deployer),
+  };
+  const app = guarded(onUnexpected);
+  const { signIns = null, publicUrl = null } = options;
+  addRoutes(app, { ...apiParts, publicUrl }, openApiDocument(ROUTES, version));
+  addSignIn(app, { ...apiParts, signIns, publicUrl });
+  addConsole(app, options.console ?? new Map());
+  app.get("/v1/events", async (context) => {
+    const caller = await authenticated(context, database);
+    const signal = AbortSignal.any([context.req.raw.signal, ending.signal]);
+    return streams.stream(signal, await reader(database, caller));
+  });
+  return {
+    fetch: app.fetch,
+    streams: () => streams.open,
+    end: () => {
+      clearInterval(refreshing);
+      ending.abort();
+      streams.end();
+    },
+  };
+}
+
+/** The checks of every request, before it is looked at. */
+function guarded(onUnexpected: (error: unknown) => void): Hono {
+  const app = new Hono();
+  app.use(secureHeaders({ referrerPolicy: "no-referrer", xFrameOptions: "DENY" }));
+  app.use(async (context, next) => {
+    refuseForeignOrigin(context);
+    await next();
+  });
+  app.onError((error) => {
+    const response = problemResponse(error);
+    if (response.status === 500) onUnexpected(error);
+    return response;
+  });
+  app.notFound(({ req }) =>
+    problemResponse(
+      new NotFoundError(`${req.method} ${req.path} does not exist; /v1/openapi.json lists what does.`),
+    ),
+  );
+  return app;
+}
+
+function addRoutes(app: Hono, parts: ApiParts & { publicUrl: string | null }, document: object): void {
+  const { database } = parts;
+  app.get("/v1/openapi.json", (context) => context.json(document));
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/v1/session", async (context) => {
+    const { principal, grants } = await authenticated(context, database);
+    return context.json({ principal, grants });
+  });
+  app.post("/v1/session", async (context) => {
+    const caller = await authenticated(context, database);
+    keepToken(context, caller.token, parts.publicUrl ?? context.req.url);
+    return context.json({ principal: caller.principal, grants: caller.grants });
+  });
+  app.delete("/v1/session", async (context) => {
+    await endSession(context, database);
+    return context.body(null, 204);
+  });
+  for (const route of ROUTES) {
+    const { definition } = route;
+    const path = definition.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    app.on(definition.method.toUpperCase(), path, async (context) =>
+      route.respond(parts, context, await authenticated(context, database)),
+    );
+  }
+}

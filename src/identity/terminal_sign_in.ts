@@ -1,0 +1,108 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import * as client from "openid-client";
+import { NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import type { ProviderDescription } from "../agents/model_deployer/ports/identity_provider.ts";
+import { discovered } from "./discovered.ts";
+import { providerProblem } from "./provider_problem.ts";
+
+const DONE = "You have signed in; this page can be closed.\n";
+const FAILED = "The sign-in failed; the terminal says why.\n";
+
+/** A person's ID token by their browser, which comes back to a port of this machine. @throws NotAuthenticatedError */
+export async function byBrowser(
+  { issuer, client_id, scope }: ProviderDescription,
+  show: (url: string) => void,
+  { signal }: CallOptions,
+): Promise<string> {
+  const configuration = await discovered(issuer, client_id, null);
+  const returned = Promise.withResolvers<URL>();
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", base());
+    if (url.pathname !== "/callback") return void response.writeHead(404).end();
+    const isDone = url.searchParams.has("code");
+    response.writeHead(isDone ? 200 : 400, { "content-type": "text/plain" }).end(isDone ? DONE : FAILED);
+    returned.resolve(url);
+  });
+  const base = () => `http://127.0.0.1:${portOf(server.address())}`;
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const leave = () => returned.reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    const [state, nonce, verifier] = [
+      client.randomState(),
+      client.randomNonce(),
+      client.randomPKCECodeVerifier(),
+    ];
+    const { href } = client.buildAuthorizationUrl(configuration, {
+      redirect_uri: `${base()}/callback`,
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: "S256",
+      ...{ scope, state, nonce },
+    });
+    show(href);
+    const tokens = await client.authorizationCodeGrant(configuration, await returned.promise, {
+      pkceCodeVerifier: verifier,
+      expectedState: state,
+      expectedNonce: nonce,
+      idTokenExpected: true,
+    });
+    return requireIdToken(tokens.id_token);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw providerProblem(error, issuer);
+  } finally {
+    signal.removeEventListener("abort", leave);
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const portOf = (address: ReturnType<ReturnType<typeof createServer>["address"]>): number =>
+  typeof address === "object" && address !== null ? address.port : 0;
+
+/** A person's ID token where there is no browser: they enter a code on any other machine. */
+export async function byDevice(
+  { issuer, client_id, scope }: ProviderDescription,
+  show: (told: { url: string; code: string }) => void,
+  { signal }: CallOptions,
+): Promise<string> {
+  const configuration = await discovered(issuer, client_id, null);
+  try {
+    const started = await client.initiateDeviceAuthorization(configuration, { scope });
+    show({
+      url: started.verification_uri_complete ?? started.verification_uri,
+      code: started.user_code,
+    });
+    const tokens = await client.pollDeviceAuthorizationGrant(configuration, started, undefined, { signal });
+    return requireIdToken(tokens.id_token);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw providerProblem(error, issuer);
+  }
+}
+
+/** A machine's access token, by its client's secret. */
+export async function asClient(
+  { issuer, audience }: ProviderDescription,
+  { clientId, secret }: { clientId: string; secret: string },
+): Promise<string> {
+  const configuration = await discovered(issuer, clientId, secret);
+  try {
+    const { access_token } = await client.clientCredentialsGrant(configuration, {
+      // RFC 8707's name for it, which has to be an address, and the one that others know.
+      ...(URL.canParse(audience) && { resource: audience }),
+      audience,
+    });
+    return access_token;
+  } catch (error) {
+    throw providerProblem(error, issuer);
+  }
+}
+
+function requireIdToken(token: string | undefined): string {
+  if (token !== undefined) return token;
+  throw new NotAuthenticatedError("The provider gave no ID token; its client needs the scope openid.");
+}

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
+import { grantSchema } from "../../agents/model_deployer/domain/roles.ts";
+
+/** Where people and machines sign in, and as which client a command line does. */
+export const providerSchema = z.strictObject({
+  issuer: z.string(),
+  client_id: z.string(),
+  scope: z.string(),
+  audience: z.string(),
+});
+
+/** A person's ID token, or a machine's access token. */
+export const signInRequestSchema = z.strictObject({ token: z.string().min(1).max(32_768) });
+
+export const openedSessionSchema = z.strictObject({
+  principal: z.string(),
+  grants: z.array(grantSchema),
+  /** Sent as a bearer token until then; in this answer alone. */
+  token: z.string(),
+  expires_at: instantSchema,
+});
