@@ -1,17 +1,19 @@
 import { z } from "zod";
 import { episodeSchema } from "../agents/model_deployer/domain/episode.ts";
-import type { CallOptions, Embedder, Episode, EpisodicMemory } from "../agents/model_deployer/ports.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import type { Embedder, EpisodicMemory } from "../agents/model_deployer/ports/memory_ports.ts";
+import type { Episode } from "../agents/model_deployer/domain/episode.ts";
 import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
 import { embed } from "./embedding.ts";
 import { callSupabase } from "./supabase_call.ts";
 import type { MemoryClient } from "./supabase_client.ts";
 
-/** More episodes than this are not read at once, whatever `limit` says. */
+/** The most episodes that one call reads, whatever `limit` says. */
 export const MAX_EPISODES = 200;
 
-/** Rows of other agents, whose kinds of event are others, stand in the same table and are not read. */
+/** A row of the shared table as this agent writes it; other agents' rows have other kinds of event and are not read. */
 const rowSchema = episodeSchema.extend({
-  // PostgREST writes `+00:00`, its stand-in Postgres' own form; both name one instant.
+  // PostgREST writes `+00:00`, other servers of its API Postgres' own form; both name one instant.
   occurred_at: z.string().transform((text, context) => {
     const instant = new Date(text.replace(/([+-]\d\d)$/, "$1:00"));
     if (!Number.isNaN(instant.getTime())) return instant.toISOString();
@@ -23,7 +25,7 @@ const rowSchema = episodeSchema.extend({
 const columns = Object.keys(rowSchema.shape).join(",");
 
 export interface EpisodicMemoryOptions {
-  /** Whose episodes are written and read, by the name that the pipeline knows the agent by; `model_deployer` unless given. */
+  /** The agent whose episodes are written and read, by its name in the pipeline; `model_deployer` unless given. */
   agentName?: string | undefined;
   /** Without one the column `embedding` stays null. */
   embedder?: Embedder | undefined;
@@ -49,21 +51,14 @@ export class SupabaseEpisodicMemory implements EpisodicMemory {
 
   async store(episode: Episode, options: CallOptions): Promise<void> {
     const client = await this.#memory.client();
-    const embedding =
-      this.#embedder === null ? null : await embed(this.#embedder, episode.description, options);
-    const row = { ...episode, agent_name: this.#agentName };
-    const upsert = (columns: Record<string, unknown>) =>
-      callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
-        client
-          .from("episodic_memories")
-          .upsert({ ...row, ...columns }, { onConflict: "agent_name,dedupe_key", ignoreDuplicates: true })
-          .abortSignal(signal),
-      );
-    if (embedding === null) return void (await upsert({}));
-    await upsert({ embedding }).catch(async (error: unknown) => {
-      if (!wantsText(error)) throw error;
-      await upsert({ embedding: JSON.stringify(embedding) });
-    });
+    const row: Record<string, unknown> = { ...episode, agent_name: this.#agentName };
+    if (this.#embedder !== null) row["embedding"] = await embed(this.#embedder, episode.description, options);
+    await callSupabase(this.#memory.circuit, "store an episode", options.signal, (signal) =>
+      client
+        .from("episodic_memories")
+        .upsert(row, { onConflict: "agent_name,dedupe_key", ignoreDuplicates: true })
+        .abortSignal(signal),
+    );
   }
 
   /** `text` is matched like a web search, by word stems, over description, names and outcome. */
@@ -123,11 +118,6 @@ function parseEpisodes(rows: unknown): Episode[] {
   throw new ServiceRefusedError("supabase", `episodes came in no known form: ${parsed.error.message}`, {
     cause: parsed.error,
   });
-}
-
-/** PostgREST takes a list for either type of the column; its stand-in writes one that pgvector takes only as text. */
-function wantsText(error: unknown): boolean {
-  return error instanceof ServiceRefusedError && error.details["sql_state"] === "22P02";
 }
 
 /** The function is there only where the database compares vectors. */

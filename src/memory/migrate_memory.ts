@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
 import pg from "pg";
-import { z } from "zod";
-import type { CallOptions } from "../agents/model_deployer/ports.ts";
-import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import {
+  ConfigurationError,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from "../agents/model_deployer/errors.ts";
+import { applyMissing, type Migration, readMigrations } from "../platform/migrations.ts";
 
 const folder = new URL("./migrations/", import.meta.url);
-
-const appliedSchema = z.array(z.object({ file_name: z.string(), digest: z.string() }));
 
 /**
  * Brings the memory tables of a Postgres up to date: runs the numbered files that were not run there yet, all in one
@@ -15,10 +15,11 @@ const appliedSchema = z.array(z.object({ file_name: z.string(), digest: z.string
  *
  * @returns the names of the files that were run now
  * @throws ServiceUnavailableError when Postgres does not answer
- * @throws ServiceRefusedError when it refuses a statement, or a file that was run has changed since
+ * @throws ServiceRefusedError when it refuses a statement
+ * @throws ConfigurationError when a file that was run has been altered since
  */
 export async function migrateMemory(databaseUrl: string, options: CallOptions): Promise<string[]> {
-  const files = await readMigrations();
+  const migrations = await readMigrations(folder);
   const client = new pg.Client({
     connectionString: databaseUrl,
     connectionTimeoutMillis: 5_000,
@@ -32,7 +33,7 @@ export async function migrateMemory(databaseUrl: string, options: CallOptions): 
     options.signal.throwIfAborted();
     options.signal.addEventListener("abort", onAbort, { once: true });
     await client.connect();
-    return await applyMissing(client, files);
+    return await migrateInOneTransaction(client, migrations);
   } catch (cause) {
     throw asTyped(cause);
   } finally {
@@ -41,55 +42,20 @@ export async function migrateMemory(databaseUrl: string, options: CallOptions): 
   }
 }
 
-interface Migration {
-  file_name: string;
-  sql: string;
-  digest: string;
-}
-
-async function readMigrations(): Promise<Migration[]> {
-  const names = (await readdir(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (file_name) => {
-      const sql = await readFile(new URL(file_name, folder), "utf8");
-      return { file_name, sql, digest: createHash("sha256").update(sql).digest("hex") };
-    }),
-  );
-}
-
-async function applyMissing(client: pg.Client, files: Migration[]): Promise<string[]> {
-  await client.query("begin");
-  await client.query("select pg_advisory_xact_lock(hashtextextended('model_deployer.memory_migrations', 0))");
-  await client.query(
-    `create table if not exists public.memory_migrations (
-       file_name text primary key, digest text not null, applied_at timestamptz not null default now())`,
-  );
-  await client.query("alter table public.memory_migrations enable row level security");
-  const known = await client.query("select file_name, digest from public.memory_migrations");
-  const applied = new Map(appliedSchema.parse(known.rows).map((row) => [row.file_name, row.digest]));
-  const now: string[] = [];
-  for (const { file_name, sql, digest } of files) {
-    const before = applied.get(file_name);
-    if (before === digest) continue;
-    if (before !== undefined) {
-      throw new ServiceRefusedError(
-        "postgres",
-        `${file_name} has changed since it was run: put it back as it was and add a new file instead`,
-      );
-    }
-    await client.query(sql);
-    await client.query("insert into public.memory_migrations (file_name, digest) values ($1, $2)", [
-      file_name,
-      digest,
-    ]);
-    now.push(file_name);
-  }
-  await client.query("commit");
-  return now;
+async function migrateInOneTransaction(client: pg.Client, migrations: Migration[]): Promise<string[]> {
+  const run = async (sql: string, parameters?: unknown[]): Promise<unknown> =>
+    (await client.query(sql, parameters)).rows;
+  await run("begin");
+  await run("select pg_advisory_xact_lock(hashtextextended('model_deployer.memory_migrations', 0))");
+  const applied = await applyMissing(run, "public.memory_migrations", migrations);
+  // Supabase shows every table of this schema to its REST API; with no policy nobody reads it there.
+  if (applied.length > 0) await run("alter table public.memory_migrations enable row level security");
+  await run("commit");
+  return applied;
 }
 
 function asTyped(cause: unknown): Error {
-  if (cause instanceof ServiceRefusedError) return cause;
+  if (cause instanceof ConfigurationError) return cause;
   const said = cause instanceof Error ? cause.message : String(cause);
   const isRefusal = cause instanceof pg.DatabaseError && !/^(08|53|57)/.test(cause.code ?? "");
   if (!isRefusal) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { CallOptions, ProceduralMemory, Procedure } from "../agents/model_deployer/ports.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import type { ProceduralMemory, Procedure } from "../agents/model_deployer/ports/memory_ports.ts";
 import { ServiceRefusedError } from "../agents/model_deployer/errors.ts";
 import { callSupabase } from "./supabase_call.ts";
 import type { MemoryClient } from "./supabase_client.ts";

@@ -1,34 +1,33 @@
-import { untilAborted } from "../agents/base/deadline.ts";
+import { noAnswer, untilAborted } from "../agents/base/deadline.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 import { Circuit } from "../platform/circuit.ts";
 
-/** What supabase-js resolves to; it rejects only for mistakes in how it is called. */
+/** A reply of supabase-js, which rejects only for mistakes in how it is called. */
 export interface SupabaseReply {
   data: unknown;
   error: { message: string; code?: string; details?: string | null; hint?: string | null } | null;
   status: number;
 }
 
-/** A request has this long, whatever the caller's own deadline is. */
+/** The longest that one request may take, whatever the caller's own deadline is. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** One for all memories of a client: they share the service behind it. */
+/** One circuit for all memories of a client, which share a service. */
 export function memoryCircuit(): Circuit {
   return new Circuit({ service: "supabase", halfOpenAfterMs: 5_000 });
 }
 
-/** Holds the files that make what the memories need, named in errors for whoever owns the Supabase project. */
+/** The folder of the memories' migrations, named in errors for the owner of the Supabase project. */
 const SCHEMA_FOLDER = "src/memory/migrations";
-/** Postgres knows no constraint of the kind that the statement counts on. */
+/** SQLSTATE for an `on conflict` without a matching constraint: the memories' migrations are missing or old. */
 const NO_SUCH_CONSTRAINT = "42P10";
 
 /**
- * Runs one request and gives back its data. None is repeated here: what the outbox brings comes again by itself.
- *
+ * Runs one request and returns its data. None is repeated here, since the outbox delivers again by itself.
  * @param what the request in words, such as `store the episode`
  * @param signal ends the wait even where the client ignores it
- * @throws ServiceUnavailableError when there is no answer in time, or the answer is that the service cannot
- * @throws ServiceRefusedError when the answer is no; for a missing table it names the file to run
+ * @throws ServiceUnavailableError when there is no answer in time, or the service says that it is unavailable
+ * @throws ServiceRefusedError when the service refuses; for a missing table it names the file to run
  */
 export async function callSupabase(
   circuit: Circuit,
@@ -39,7 +38,8 @@ export async function callSupabase(
   return circuit.run(what, signal, async () => {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
     const reply = await untilAborted(deadline, request).catch((cause: unknown) => {
-      throw new ServiceUnavailableError("supabase", `could not ${what}: ${describe(cause)}`, { cause });
+      const why = cause === deadline.reason ? noAnswer(signal, REQUEST_TIMEOUT_MS) : describe(cause);
+      throw new ServiceUnavailableError("supabase", `could not ${what}: ${why}`, { cause });
     });
     if (reply.error === null) return reply.data;
     throw failure(what, reply.status, reply.error);

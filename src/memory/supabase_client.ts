@@ -14,7 +14,7 @@ export interface MemoryClientOptions {
 }
 
 export interface MemoryClient {
-  /** `development default`: supabase-js over an in-process PostgREST stand-in, not meant for production. */
+  /** `development default`: supabase-js over PostgREST's answers from this process, on the deployer's own Postgres. */
   readonly kind: "supabase" | "development default";
   readonly circuit: Circuit;
   /** Loads the client library on the first call and connects to nothing; later calls give the same client. */
@@ -61,15 +61,15 @@ function developmentClient(databaseUrl: string): MemoryClient {
   }
   let opened: Promise<Opened> | undefined;
   const open = async (): Promise<Opened> => {
-    const [{ createClient }, { openLite }] = await Promise.all([
+    const [{ createClient }, { openLocalRest }] = await Promise.all([
       import("@supabase/supabase-js"),
-      import("./lite_connection.ts").catch(explainMissing),
+      import("./local_rest/local_rest.ts"),
     ]);
     const secretKey = `sb_secret_${randomBytes(24).toString("hex")}`;
-    const lite = openLite(databaseUrl, secretKey);
+    const rest = openLocalRest(databaseUrl, secretKey);
     // The host is never looked up: every request is answered in this process.
-    const client = createClient("http://memory.invalid", secretKey, { auth, global: { fetch: lite.fetch } });
-    return { client, close: () => lite.close() };
+    const client = createClient("http://memory.invalid", secretKey, { auth, global: { fetch: rest.fetch } });
+    return { client, close: () => rest.close() };
   };
   return {
     kind: "development default",
@@ -81,13 +81,4 @@ function developmentClient(databaseUrl: string): MemoryClient {
       await (await closing)?.close();
     },
   };
-}
-
-/** The default's library is an optional dependency, which npm may have left out. */
-function explainMissing(cause: unknown): never {
-  if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "ERR_MODULE_NOT_FOUND") throw cause;
-  throw new ConfigurationError(
-    "@supabase/lite is not installed, which the development default for memories needs: install it, or set SUPABASE_URL",
-    { cause },
-  );
 }

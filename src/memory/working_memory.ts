@@ -1,7 +1,8 @@
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { untilAborted } from "../agents/base/deadline.ts";
-import type { CallOptions, WorkingMemory } from "../agents/model_deployer/ports.ts";
+import { noAnswer, untilAborted } from "../agents/base/deadline.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import type { WorkingMemory } from "../agents/model_deployer/ports/memory_ports.ts";
 import {
   InvalidRequestError,
   ServiceRefusedError,
@@ -16,7 +17,7 @@ export const SESSION_MESSAGES = 10;
 /** A manifest is about 1 KiB; far more is a mistake, and a single-threaded server should not carry it. */
 export const MAX_MANIFEST_BYTES = 256 * 1024;
 
-/** Working memory answers fast or not at all: connecting and answering share less than a second. */
+/** Connecting and answering share less than a second: a caller waits no longer for working memory. */
 const CONNECT_TIMEOUT_MS = 400;
 const COMMAND_TIMEOUT_MS = 500;
 const CALL_TIMEOUT_MS = 900;
@@ -100,27 +101,27 @@ export class RedisWorkingMemory implements WorkingMemory {
     this.#redis.disconnect();
   }
 
-  /** Nothing is sent twice: a list that grows would hold a message once more. */
+  /** No command is repeated: a message that is pushed onto a list twice would stand there twice. */
   async #run<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     return this.#circuit.run(what, signal, async () => {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
       try {
         return await untilAborted(deadline, () => this.#connected().then(work));
       } catch (cause) {
-        throw this.#typed(what, cause);
+        const isLate = cause === deadline.reason;
+        throw this.#typed(what, isLate ? noAnswer(signal, CALL_TIMEOUT_MS) : textOf(cause), cause);
       }
     });
   }
 
-  /** Waits for the first connection only: while a lost one is being renewed, the caller is told at once. */
+  /** Waits for the first connection only; while a lost one is being renewed, calls fail at once. */
   async #connected(): Promise<void> {
     if (this.#redis.status === "ready") return;
     if (this.#redis.status === "wait") this.#firstConnection = this.#redis.connect();
     await this.#firstConnection;
   }
 
-  #typed(what: string, cause: unknown): Error {
-    const said = cause instanceof Error ? cause.message : String(cause);
+  #typed(what: string, said: string, cause: unknown): Error {
     const isReply = cause instanceof Error && cause.name === "ReplyError";
     if (isReply && !/^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)/.test(said)) {
       return new ServiceRefusedError("redis", `could not ${what}: ${said}`, { cause });
@@ -129,6 +130,10 @@ export class RedisWorkingMemory implements WorkingMemory {
     const reason = before === undefined || said.includes(before) ? said : `${said} (${before})`;
     return new ServiceUnavailableError("redis", `could not ${what}: ${reason}`, { cause });
   }
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function sessionKeys(sessionId: string) {
@@ -169,7 +174,7 @@ function deserialize(key: string, text: string): Record<string, unknown> {
   }
 }
 
-/** What the session's hash and messages repeat of a manifest, where it has them. */
+/** Fields of a manifest that the session's hash and messages repeat. */
 const SUMMARY_FIELDS = ["deployment_id", "model_version_id", "endpoint_name", "endpoint_url", "status"];
 
 function summarize(manifest: Record<string, unknown>): Record<string, string> {

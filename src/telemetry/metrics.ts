@@ -1,11 +1,11 @@
 import type { Gauge } from "prom-client";
-import type { Figures } from "../database/repositories/figures.ts";
+import type { Figures } from "../database/repositories/reading/worker_figures.ts";
 import type { TickReport } from "../worker/tick_report.ts";
 
 export interface WorkerMetrics {
-  /** What was seen of one tick. */
+  /** Counts one tick. */
   record(report: TickReport): void;
-  /** That a part did not answer, and what needed it went on without. */
+  /** Counts that a part did not answer and was done without. */
   degraded(part: string): void;
   /** In Prometheus' text format; the database is asked afresh each time. */
   render(): Promise<{ contentType: string; text: string }>;

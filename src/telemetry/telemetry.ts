@@ -2,12 +2,12 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { ANSWERS, DEGRADED, PROGRESS } from "../agents/base/diagnostics.ts";
-import type { Figures } from "../database/repositories/figures.ts";
+import type { Figures } from "../database/repositories/reading/worker_figures.ts";
 import type { TickReport } from "../worker/tick_report.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
-import { startTracing } from "./tracing.ts";
+import { startTracing } from "./otlp_tracing.ts";
 
 export interface TelemetrySettings {
   /** Null: no traces are sent. */
@@ -74,7 +74,7 @@ export async function createTelemetry(settings: TelemetrySettings): Promise<Tele
 const partSchema = z.looseObject({ part: z.string() });
 const messageSchema = z.looseObject({ message: z.string() });
 
-/** What agents tell of their runs, whoever runs them. */
+/** Logs the runs of agents, as the diagnostics channels publish them. */
 export function logRuns(logger: Logger): () => void {
   const onProgress = (told: unknown) => {
     const { message, ...fields } = messageSchema.parse(told);

@@ -39,7 +39,7 @@ $$;
 -- 262144 bytes of JSON keep a row far below what tsvector (1 MB) and a REST answer of 200 rows can carry.
 create table if not exists public.episodic_memories (
   memory_id bigint generated always as identity primary key,
-  dedupe_key text not null unique check (dedupe_key <> '' and octet_length(dedupe_key) <= 1024),
+  dedupe_key text not null check (dedupe_key <> '' and octet_length(dedupe_key) <= 1024),
   event_type public.memory_event_type not null,
   event_subtype text not null,
   description text not null check (octet_length(description) <= 65536),
@@ -58,7 +58,9 @@ create table if not exists public.episodic_memories (
       description || ' ' || replace(event_subtype, '_', ' ') || ' ' || coalesce(endpoint_name, '') || ' '
         || coalesce(experiment_id, '')
     ) || jsonb_to_tsvector('english'::regconfig, outcome_details, '["string"]')
-  ) stored
+  ) stored,
+  -- Several agents keep their episodes here, each under keys of its own.
+  constraint episodic_memories_one_for_each_key unique (agent_name, dedupe_key)
 );
 
 create index if not exists episodic_memories_by_experiment

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { createTransport } from "nodemailer";
+import {
+  ConfigurationError,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from "../agents/model_deployer/errors.ts";
+import type { Notice } from "../agents/model_deployer/domain/notices/notices.ts";
+import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
+import { silenceOf } from "./silence.ts";
+import { factsOf, linkOf, subjectOf } from "./notice_text.ts";
+
+export interface MailSettings {
+  /** `smtp://` or `smtps://`, with user and password where the server asks for them; null: no mail is sent. */
+  smtpUrl: string | null;
+  from: string;
+}
+
+const SERVICE = "mail";
+const PATIENCE_MS = 8000;
+
+/**
+ * Sends a notice as one mail to all; mails about one endpoint are one thread.
+ * @throws ConfigurationError without a server, ServiceUnavailableError | ServiceRefusedError
+ */
+export async function sendMail(
+  { smtpUrl, from }: MailSettings,
+  to: readonly string[],
+  { notice, consoleUrl }: { notice: Notice; consoleUrl: string | null },
+  { signal }: CallOptions,
+): Promise<void> {
+  if (smtpUrl === null) {
+    throw new ConfigurationError(
+      "MODEL_DEPLOYER_SMTP_URL is not set: name the server that takes mails, as in smtps://user:password@mail.example.org.",
+    );
+  }
+  const transport = createTransport({
+    url: smtpUrl,
+    connectionTimeout: PATIENCE_MS,
+    greetingTimeout: PATIENCE_MS,
+    socketTimeout: PATIENCE_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  const cut = () => transport.close();
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    await transport.sendMail({ from, to: [...to], ...mailOf(notice, consoleUrl) });
+  } catch (error) {
+    throw typed(new URL(smtpUrl).host, error);
+  } finally {
+    signal.removeEventListener("abort", cut);
+    transport.close();
+  }
+}
+
+function mailOf(notice: Notice, consoleUrl: string | null) {
+  const { event_id, endpoint_name, title, reason, command } = notice;
+  const thread = endpoint_name === null ? {} : { references: [messageId(endpoint_name)] };
+  const link = linkOf(notice, consoleUrl);
+  const facts = factsOf(notice);
+  const lines = [
+    title,
+    reason,
+    ...facts.map(([name, value]) => `${name}: ${value}`),
+    command ?? "",
+    link ?? "",
+  ];
+  const rows = facts.map(([name, value]) => `<tr><td>${html(name)}</td><td>${html(value)}</td></tr>`);
+  return {
+    subject: subjectOf(notice),
+    messageId: messageId(event_id),
+    ...thread,
+    text: lines.filter((line) => line !== "").join("\n\n"),
+    html: [
+      `<p><b>${html(title)}</b></p>`,
+      reason === "" ? "" : `<p>${html(reason).replaceAll("\n", "<br>")}</p>`,
+      `<table>${rows.join("")}</table>`,
+      command === null ? "" : `<p><code>${html(command)}</code></p>`,
+      link === null ? "" : `<p><a href="${html(link)}">Open in the console</a></p>`,
+    ].join("\n"),
+  };
+}
+
+/** The same for the same event, so that a mailbox that gets it twice can tell. */
+const messageId = (id: string): string =>
+  `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@model-deployer>`;
+
+const ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const html = (text: string): string => text.replaceAll(/[&<>"']/g, (found) => ENTITIES[found] ?? found);
+
+function typed(host: string, error: unknown): ServiceRefusedError | ServiceUnavailableError {
+  const status = error instanceof Error && "responseCode" in error ? error.responseCode : undefined;
+  if (typeof status === "number" && status >= 500) {
+    return new ServiceRefusedError(SERVICE, `${host} does not take the mail: it answers with ${status}.`, {
+      cause: error,
+      details: { host, status },
+    });
+  }
+  const message = `${host} does not take mails: ${silenceOf(error)}.`;
+  return new ServiceUnavailableError(SERVICE, message, { cause: error, details: { host } });
+}
