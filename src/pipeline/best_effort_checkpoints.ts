@@ -13,17 +13,17 @@ import type { PostgresCheckpoints } from "./checkpoints.ts";
 type ListOptions = Parameters<BaseCheckpointSaver["list"]>[1];
 type Writes = Parameters<BaseCheckpointSaver["putWrites"]>[1];
 
-/** Whether runs are kept from now on; where they are not, why. */
+/** Whether checkpoints are kept from now on; where they are not, the reason. */
 export type CheckpointsChange = { kept: true } | { kept: false; why: string };
 
 export interface BestEffortOptions {
-  /** What one run waits for its checkpoints, all in all; a healthy one takes some 50 ms. 2 s unless told. */
+  /** The longest that one run waits for its checkpoints in all; a healthy run waits some 50 ms. 2 s unless given. */
   patienceMs?: number;
-  /** How long after a failure no run is kept, before one tries again. 5 s unless told. */
+  /** How long after a failure no checkpoints are written, before one run tries again. 5 s unless given. */
   triedAgainAfterMs?: number;
 }
 
-/** No run of a worker takes so long, nor does a statement of one. */
+/** Longer than any run of a worker, and than any of its statements. */
 const OVER_MS = 300_000;
 
 interface Run {
@@ -35,9 +35,9 @@ interface Run {
 }
 
 /**
- * Checkpoints for runs that must not wait for them, a worker's: what cannot be kept is left out, and the run goes on.
- * From the first checkpoint that is missing a run is not kept to its end, so that whatever a thread holds is whole; its
- * next run is kept again. Not for runs that wait for an approval, which nobody could carry on.
+ * Checkpoints for runs that must not wait for them, a worker's: a checkpoint that cannot be written is left out, and
+ * the run goes on. After the first missing one the rest of the run is not kept either, so that a thread only holds
+ * whole runs; its next run is kept again. Not for runs that wait for an approval, which could not be resumed.
  */
 export class BestEffortCheckpoints extends BaseCheckpointSaver {
   readonly #checkpoints: PostgresCheckpoints;
@@ -65,12 +65,12 @@ export class BestEffortCheckpoints extends BaseCheckpointSaver {
     });
   }
 
-  /** Makes the tables now, where that is possible; else they are made as soon as it is. */
+  /** Makes the tables now if possible, else as soon as it is. */
   async setup(): Promise<void> {
     await this.#attempt(this.#newRun(), () => Promise.resolve());
   }
 
-  /** Waits for what is under way, but not for a server that has fallen silent. */
+  /** Waits for writes under way, but not for a server that is silent. */
   async end(): Promise<void> {
     const patience = AbortSignal.timeout(this.#patienceMs);
     try {
@@ -116,7 +116,7 @@ export class BestEffortCheckpoints extends BaseCheckpointSaver {
     return this.#checkpoints.getNextVersion(current);
   }
 
-  /** What one run has given up may come late, and would then mix with what the next one keeps: that one waits. */
+  /** A late write of an earlier run on the thread would mix with this run's checkpoints, so this run waits for it. */
   #begin(config: RunnableConfig): Run {
     this.#forgetOver();
     const { thread_id } = placeOf(config);
@@ -199,7 +199,7 @@ function placeOf({ configurable }: RunnableConfig): Place {
   };
 }
 
-/** A graph inside of another one reads its checkpoint in the middle of a run, the outermost one at its beginning. */
+/** A nested graph reads its checkpoint in the middle of a run, the outermost one at its beginning. */
 function isBegun(config: RunnableConfig): boolean {
   return placeOf(config).checkpoint_ns !== "";
 }
@@ -207,7 +207,7 @@ function isBegun(config: RunnableConfig): boolean {
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return withoutCredentials(String(error));
   if (error.name === "TimeoutError") return "its database does not answer in time";
-  // An address with several numbers fails with an error for each, which says nothing of its own.
+  // A host with several addresses fails with one error for each, and the collecting error has no message of its own.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : null;
   return withoutCredentials(first instanceof Error ? first.message : error.message);
 }

@@ -13,7 +13,7 @@ export interface PostgresCheckpoints extends BaseCheckpointSaver {
  * @throws ConfigurationError when the optional package is not installed, or the URL is none
  */
 export async function createCheckpoints(databaseUrl: string): Promise<PostgresCheckpoints> {
-  const { createPool } = await import("../database/pool.ts");
+  const { createPool } = await import("../database/connection/pool.ts");
   const pool = createPool(databaseUrl);
   try {
     const { PostgresSaver } = await import("@langchain/langgraph-checkpoint-postgres");

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
-import { featureImportancesSchema } from "./state.ts";
+import { featureImportancesSchema } from "./pipeline_state.ts";
 import { traced } from "./traced.ts";
 
 interface AnalyzerInput {

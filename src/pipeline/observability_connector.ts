@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
 import { type Span, spanSchema } from "../agents/base/spans.ts";
 import { readState } from "./read_state.ts";
-import type { ObservabilitySummary, StatusCounts } from "./state.ts";
+import type { ObservabilitySummary, StatusCounts } from "./pipeline_state.ts";
 import { traced } from "./traced.ts";
 
 export interface Observation extends AgentUpdate {

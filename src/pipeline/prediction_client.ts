@@ -1,14 +1,16 @@
-import { ExponentialBackoff, fullJitterGenerator, handleType, retry } from "cockatiel";
 import { z } from "zod";
+import { noAnswer } from "../agents/base/deadline.ts";
 import { traceHeaders } from "../agents/base/tracing.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import type { PredictionRequest } from "./state.ts";
+import { retrying } from "../platform/retries.ts";
+import type { PredictionRequest } from "./pipeline_state.ts";
+import { parsedJson } from "../platform/parsed_json.ts";
 
 const TIMEOUT_MS = 5_000;
-const RETRIES = 3;
+const ATTEMPTS = 4;
 const SERVICE = "endpoint";
 
-/** What is read of an answer; a model without probabilities leaves `confidence` out. */
+/** The fields of an answer that are read; a model without probabilities leaves `confidence` out. */
 const answerSchema = z.object({
   prediction: z.json(),
   probabilities: z.array(z.number()).nullish(),
@@ -24,8 +26,8 @@ export interface EndpointAnswer extends z.infer<typeof answerSchema> {
 }
 
 /**
- * Asks whether the endpoint is healthy, then for one prediction. Each call may take 5.0 s; what the endpoint cannot
- * answer for now is repeated three times.
+ * Asks whether the endpoint is healthy, then for one prediction. Each call may take 5.0 s; a temporary failure is
+ * retried three times.
  * @throws ServiceUnavailableError | ServiceRefusedError
  */
 export async function predict(
@@ -33,13 +35,11 @@ export async function predict(
   request: PredictionRequest,
   signal: AbortSignal,
 ): Promise<EndpointAnswer> {
-  const again = retry(
-    handleType(ServiceUnavailableError, () => !signal.aborted),
-    {
-      maxAttempts: RETRIES,
-      backoff: new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay: 100, maxDelay: 1_000 }),
-    },
-  );
+  const again = retrying((error) => error instanceof ServiceUnavailableError && !signal.aborted, {
+    attempts: ATTEMPTS,
+    firstPauseMs: 100,
+    longestPauseMs: 1_000,
+  });
   let isHealthy = false;
   return again.execute(async () => {
     if (!isHealthy) await call(endpointUrl, "/healthz", { method: "GET" }, signal);
@@ -67,10 +67,10 @@ async function call(base: string, path: string, init: Request, signal: AbortSign
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const headers = { ...init.headers, ...traceHeaders() };
   const response = await fetch(url, { ...init, headers, signal: limit }).catch((cause: unknown) => {
-    throw silent(url, cause);
+    throw silent(url, signal, cause);
   });
   const body = await response.text().catch((cause: unknown) => {
-    throw silent(url, cause);
+    throw silent(url, signal, cause);
   });
   if (response.ok) return { body, deploymentId: response.headers.get("x-deployment-id") };
   const message = `${url} answers ${response.status}: ${body.slice(0, 300)}`;
@@ -80,24 +80,15 @@ async function call(base: string, path: string, init: Request, signal: AbortSign
   throw new ServiceRefusedError(SERVICE, message, { details });
 }
 
-function silent(url: string, cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError(SERVICE, `${url} gives no whole answer within ${TIMEOUT_MS / 1000} s.`, {
-    cause,
-  });
+function silent(url: string, asked: AbortSignal, cause: unknown): ServiceUnavailableError {
+  const isLate = cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name);
+  const why = isLate ? noAnswer(asked, TIMEOUT_MS) : "the connection gives no whole answer";
+  return new ServiceUnavailableError(SERVICE, `${url} gives no whole answer: ${why}.`, { cause });
 }
 
 function parseAnswer(base: string, body: string): z.infer<typeof answerSchema> {
-  const parsed = z.preprocess(parseJson, answerSchema).safeParse(body);
+  const parsed = answerSchema.safeParse(parsedJson(body));
   if (parsed.success) return parsed.data;
   const message = `${base}/predict answers outside its contract: ${z.prettifyError(parsed.error)}`;
   throw new ServiceRefusedError(SERVICE, message, { cause: parsed.error });
-}
-
-function parseJson(text: unknown): unknown {
-  try {
-    return JSON.parse(String(text));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

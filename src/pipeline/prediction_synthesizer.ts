@@ -3,10 +3,10 @@ import { agentFailureSchema } from "../agents/base/agent_state.ts";
 import { type AgentRun, type AgentUpdate, BaseAgent } from "../agents/base/base_agent.ts";
 import { type DeploymentManifest, deploymentManifestSchema } from "../agents/model_deployer/domain/answer.ts";
 import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
-import type { WorkingMemory } from "../agents/model_deployer/ports.ts";
+import type { WorkingMemory } from "../agents/model_deployer/ports/memory_ports.ts";
 import { predict } from "./prediction_client.ts";
 import { readState } from "./read_state.ts";
-import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./state.ts";
+import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./pipeline_state.ts";
 import { traced } from "./traced.ts";
 
 const inputSchema = z.object({
@@ -31,8 +31,7 @@ export interface Synthesis extends AgentUpdate {
 }
 
 /**
- * Asks the endpoint that the deployer hands over, or handed over last in the same session; without one it does nothing
- * and says why.
+ * Asks the endpoint of this run's manifest, or of the session's last one; without either it does nothing and says why.
  */
 export class PredictionSynthesizerAgent extends BaseAgent<
   Record<string, unknown>,
@@ -91,7 +90,9 @@ async function recall(
   );
 }
 
-/** A failed deployment is told instead, and a dry run, which has a plan and no operation, sends nobody a request. */
+/**
+ * Not after a failed deployment, whose failure is reported instead, nor after a dry run, which sends nobody a request.
+ */
 function mayRecall({
   deployment_manifest,
   status,
@@ -106,7 +107,7 @@ function sentenceOn({ deployment_id, deployed_at }: DeploymentManifest): string 
   return `The deployer handed over no deployment_manifest; the session's last one was used, of ${deployment_id} at ${deployed_at}.`;
 }
 
-/** Null where there is something to ask and somebody to answer. */
+/** The reason for asking nobody; null where there is a request and an endpoint to answer it. */
 function whyNot({
   deployment_manifest: manifest,
   prediction_request,

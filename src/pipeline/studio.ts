@@ -2,10 +2,10 @@ import { type BaseCheckpointSaver, StateSchema } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { readConfiguration } from "../configuration.ts";
-import { createLazyModelDeployer } from "../lazy_model_deployer.ts";
+import { readConfiguration } from "../wiring/settings/configuration.ts";
+import { createLazyModelDeployer } from "../wiring/lazy_model_deployer.ts";
 import { createCheckpoints } from "./checkpoints.ts";
-import { createPipelineGraph } from "./graph.ts";
+import { createPipelineGraph } from "./pipeline_graph.ts";
 import { StudioThreads } from "./studio_threads.ts";
 
 /**
@@ -48,7 +48,10 @@ function withContextForm<Graph extends { builder: object }>(graph: Graph): Graph
   return graph;
 }
 
-/** A development server puts a checkpointer of its own in place of the graph's; this one takes that one in. */
+/**
+ * A development server replaces the graph's checkpointer by its own; this setter keeps ours and gives it theirs for the
+ * server's own threads.
+ */
 function overProductionThreads<Graph extends { checkpointer?: unknown }>(graph: Graph): Graph {
   const { checkpointsUrl } = configuration;
   if (checkpointsUrl === null) return graph;
@@ -63,7 +66,7 @@ function overProductionThreads<Graph extends { checkpointer?: unknown }>(graph: 
   return graph;
 }
 
-/** By its shape: the development server brings a copy of the class of its own. */
+/** Recognised by its shape, since the development server brings its own copy of the class. */
 function isSaver(value: unknown): value is BaseCheckpointSaver {
   return typeof value === "object" && value !== null && "getTuple" in value && "putWrites" in value;
 }

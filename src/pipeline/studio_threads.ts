@@ -25,7 +25,7 @@ export class StudioThreads extends BaseCheckpointSaver {
     this.#production = production;
   }
 
-  /** Where the development server wants its own threads to be kept. */
+  /** Sets the checkpointer that the development server keeps its own threads in. */
   keepIn(saver: BaseCheckpointSaver): void {
     this.#own = saver;
   }
@@ -80,7 +80,7 @@ export class StudioThreads extends BaseCheckpointSaver {
 
 const UNDEFINED_TABLE = "42P01";
 
-/** Nothing was ever kept there. */
+/** The table does not exist: no checkpoint was ever kept there. */
 function isNoTable(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === UNDEFINED_TABLE;
 }

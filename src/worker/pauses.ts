@@ -1,13 +1,13 @@
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
 
-/** What failed is left alone for a while, twice as long each time, so that a lack that lasts is not met several times a second. */
+/** Delays each retry twice as long as the one before, so that a lasting failure is not met several times a second. */
 export class Pauses {
   readonly #now: () => number;
   readonly #byName = new Map<string, { lengthMs: number; until: number }>();
 
   /** @param now milliseconds that only go forward */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number) {
     this.#now = now;
   }
 

@@ -2,7 +2,7 @@ import { AgentError } from "../agents/base/agent_error.ts";
 import { withoutCredentials } from "../agents/base/credentials.ts";
 import { typedFileError } from "../agents/model_deployer/file_errors.ts";
 
-/** An error that nobody has typed tells its name, for its message alone may say little. */
+/** An untyped error's sentence begins with its name, for its message alone may say little. */
 export function sentenceOf(error: unknown): string {
   const typed = typedFileError(error);
   if (typed instanceof AgentError) return typed.message;

@@ -1,18 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { inSpan } from "../agents/base/tracing.ts";
-import { Deadline } from "../agents/base/deadline.ts";
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
-import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
+import type { Rollout } from "../agents/model_deployer/domain/traffic/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { resumeOperation } from "../agents/model_deployer/resume_operation.ts";
-import type { Operation } from "../agents/model_deployer/store_ports.ts";
-import { advanceRollout, type Looked } from "./advance_rollout.ts";
-import { Pauses } from "./pauses.ts";
-import { type Presence, tellPresence } from "./presence.ts";
-import { RolloutLooks } from "./rollout_looks.ts";
+import { advanceRollout, type LookOutcome } from "./rollouts/advance_rollout.ts";
+import { Chores } from "./chores.ts";
+import { type CertificateWatch, NoticeRounds } from "./notice_rounds.ts";
+import { type Presence, tellPresence } from "./worker_presence.ts";
+import { RolloutLooks } from "./rollouts/rollout_looks.ts";
 import { sentenceOf } from "./sentence_of.ts";
 import { emptyReport, type TickReport } from "./tick_report.ts";
-import { ToldProblems } from "./told_problems.ts";
+import { ToldProblems } from "./repeated_problems.ts";
+import { DueUpkeep, type Upkeep } from "./upkeep.ts";
+import { UnfinishedOperations } from "./unfinished_operations.ts";
+import { delayedAbort, within } from "./within.ts";
 
 export interface WorkerOptions {
   /** Ends the worker after the tick that is under way. */
@@ -22,28 +23,24 @@ export interface WorkerOptions {
   onTick?: (report: TickReport) => void;
 }
 
-const BATCH = 20;
-/** For so long a tick waits for its looks; a server that has to be started for one of them holds up no other rollout. */
+/**
+ * How long a tick waits for its looks, so that a server which has to be started for one of them holds up no other
+ * rollout.
+ */
 const PATIENCE_MS = 1000;
-/** Endpoints whose evidence is collected in one round; the next round goes on behind them. */
-const COLLECTIONS = 50;
-/** How many operations are carried on at once beside the looks. */
-const RESUMES = 4;
-const ROOM_MS = 10_000;
-/** So long a look that failed is not tried again. */
+/** How long after a failed look the next one comes. */
 const RETRY_SECONDS = 2;
-/** What one rollout, operation, server or delivery may take; each has a signal of its own. */
+/** The limit for one look at a rollout, and for work under way after the worker was told to end. */
 const WORK_MS = 60_000;
-/** Longer than servers and their environments take to start by their own limits, which are what ends them. */
-const REPAIR_MS = 3_600_000;
-/** Rounds of reconciliation at once: one that waits for a server to start keeps the others from nothing. */
+/** How many rounds of reconciliation may overlap, since one may wait for a server to start. */
 const ROUNDS = 8;
 const ROUND = "reconciliation";
 const isRound = (name: string): boolean => name.startsWith(`${ROUND} `);
 
 /**
- * Takes what lasts longer than one answer: rollouts step by step, interrupted operations, evidence and draining.
- * The next tick of `run` waits for the looks at rollouts alone, and not for long; the rest goes on beside them.
+ * Carries out all that lasts longer than one answer: rollouts step by step, interrupted operations, evidence and
+ * draining. The next tick of `run` waits only for the looks at rollouts, and not for long; the rest goes on beside
+ * them.
  */
 export class Worker {
   readonly #capabilities: Capabilities;
@@ -51,54 +48,75 @@ export class Worker {
   readonly #presence: Presence | null;
   readonly #looks: RolloutLooks;
   readonly #beside = new Map<string, Promise<void>>();
-  /** What is done beside the looks, each one at a time. */
-  readonly #chores = new Map([
-    ["chores", () => this.#doChores()],
-    ["room on the disk", () => this.#seeToRoom()],
-  ]);
+  /** Work beside the looks, by name; of each name one at a time. */
+  readonly #chores: ReadonlyMap<string, () => Promise<void>>;
   #rounds = 0;
-  readonly #pauses = new Pauses();
+  readonly #unfinished: UnfinishedOperations;
   readonly #told = new ToldProblems();
-  readonly #room: (() => Promise<string[]>) | null;
-  #roomSeenAt = -Infinity;
-  #reconciledAt = performance.now();
+  readonly #notices: NoticeRounds;
+  #reconciledAt: number;
   #report = emptyReport();
-  #collectedUpTo = "";
 
-  /** @param room sees to the room on the disks, and says what is short of it */
+  /**
+   * @param room keeps room free on the disks, and returns a sentence for each that runs short
+   * @param certificates returns a sentence for each certificate that ends soon
+   * @param upkeep what it does by itself beside all else
+   */
   constructor(
     capabilities: Capabilities,
     graph: ModelDeployerGraph,
     presence: Presence | null = null,
     room: (() => Promise<string[]>) | null = null,
+    certificates: CertificateWatch | null = null,
+    upkeep: readonly Upkeep[] = [],
   ) {
-    this.#room = room;
     this.#capabilities = capabilities;
+    const attempt = (what: string, work: () => Promise<unknown>) => this.#attempt(what, work);
+    const chores = new Chores(capabilities, { room, attempt, report: () => this.#report });
+    this.#notices = new NoticeRounds(capabilities, certificates, (problem) =>
+      this.#report.problems.push(problem),
+    );
+    this.#chores = new Map([
+      ["chores", () => chores.doAll()],
+      ["room on the disk", () => chores.seeToRoom()],
+      ["notices", () => this.#notices.begin()],
+      ...upkeep.map((one) => this.#due(one, capabilities.now)),
+    ]);
+    this.#unfinished = new UnfinishedOperations(capabilities, { attempt, report: () => this.#report });
+    this.#reconciledAt = capabilities.now();
     this.#graph = graph;
     this.#presence = presence;
     this.#looks = new RolloutLooks(capabilities.parts.database, (rollout, now) => this.#lookAt(rollout, now));
   }
 
+  #due(upkeep: Upkeep, now: () => number): [string, () => Promise<void>] {
+    const due = new DueUpkeep(upkeep, now);
+    const work = async () => void this.#report.upkeep.push(...(await due.doIfDue()));
+    return [upkeep.name, work];
+  }
+
   /** Ticks until the signal aborts, then waits for what is under way. Rejects only with an error that `onTick` raised. */
   async run({ signal, idleMs = 250, onTick }: WorkerOptions): Promise<void> {
     const ended = new AbortController();
+    const overdue = delayedAbort(signal, WORK_MS);
     const present = tellPresence(this.#presence, ended.signal, (problem) =>
       this.#report.problems.push(problem),
     );
-    // What a machine's restart has ended is served again before anything else is looked at.
+    // At its start the worker reconciles first, since a restart of the machine ends servers and routers.
     this.#reconciledAt = -Infinity;
-    void this.#startReconciling();
+    void this.#startReconciling(overdue);
     try {
       while (!signal.aborted) {
         const isMoreDue = await this.#lookAtRollouts(PATIENCE_MS);
-        await this.#startResuming();
+        await this.#unfinished.start({ patience: signal, until: overdue });
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
-        void this.#startReconciling();
+        void this.#startReconciling(overdue);
         onTick?.(this.#takeToldReport());
         await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
     } finally {
-      await Promise.all([this.#looks.settled(), ...this.#beside.values()]);
+      await Promise.all([this.#looks.settled(), this.#unfinished.settled(), ...this.#beside.values()]);
+      await this.#notices.settled();
       ended.abort();
       await present;
     }
@@ -109,9 +127,10 @@ export class Worker {
   async tick(): Promise<TickReport> {
     await this.#lookAtRollouts(0);
     await this.#looks.settled();
-    await this.#startResuming((work) => work);
+    await this.#unfinished.start({ inTurn: true });
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);
     await this.#startReconciling();
+    await this.#notices.settled();
     return this.#takeToldReport();
   }
 
@@ -131,7 +150,9 @@ export class Worker {
 
   #takeToldReport(): TickReport {
     const report = this.#takeReport();
-    return { ...report, told: this.#told.tell(report.problems, performance.now()) };
+    const told = this.#told.tell(report.problems, this.#capabilities.now());
+    this.#notices.note({ ...report, told });
+    return { ...report, told };
   }
 
   async #attempt(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -157,7 +178,8 @@ export class Worker {
     const release = () => rollouts.release(rollout_id, { retry_seconds: RETRY_SECONDS });
     await this.#attempt(rollout_id, async () => {
       try {
-        const advance = () => within(WORK_MS, (signal) => this.#advance(rollout, now, signal));
+        const limit = { ms: WORK_MS, of: "a look at a rollout" };
+        const advance = () => within(limit, (signal) => this.#advance(rollout, now, signal));
         const looked = await inSpan("worker.look", { rollout_id }, advance);
         this.#report.rollouts.push(looked);
       } catch (error) {
@@ -167,87 +189,25 @@ export class Worker {
     });
   }
 
-  #advance(rollout: Rollout, now: string, signal: AbortSignal): Promise<Looked> {
+  #advance(rollout: Rollout, now: string, signal: AbortSignal): Promise<LookOutcome> {
     const onProblem = (problem: string) => this.#report.problems.push(problem);
     return advanceRollout(this.#capabilities, this.#graph, rollout, now, { signal, onProblem });
   }
 
-  /** `wait` decides whether the next one begins before the last one has ended. */
-  async #startResuming(
-    wait: (work: Promise<void>) => Promise<void> = () => Promise.resolve(),
-  ): Promise<void> {
-    await this.#attempt("unfinished operations", async () => {
-      const { operations } = this.#capabilities.parts.database;
-      const free =
-        RESUMES - [...this.#beside.keys()].filter((name) => !this.#chores.has(name) && !isRound(name)).length;
-      if (free <= 0) return;
-      for (const operation of await operations.takeUnfinished(free)) {
-        const { operation_id: id } = operation;
-        if (this.#pauses.isOver(id)) await wait(this.#startBeside(id, () => this.#resume(operation)));
-      }
-    });
-  }
-
-  async #resume({ operation_id }: Operation): Promise<void> {
-    const capabilities = this.#capabilities;
-    this.#pauses.failed(operation_id);
-    const resumed = await within(WORK_MS, (signal) =>
-      resumeOperation(capabilities, operation_id, { signal }),
-    );
-    this.#pauses.succeeded(operation_id);
-    this.#report.resumed.push(resumed);
-  }
-
-  /** Cheap, and still not for every tick: drift comes from outside, and seldom. Rounds may overlap. */
-  #startReconciling(): Promise<void> {
+  /** Cheap, but not done in every tick, since drift is rare. Rounds may overlap. */
+  #startReconciling(until?: AbortSignal): Promise<void> {
     const { reconciler, settings } = this.#capabilities;
     const underWay = [...this.#beside.keys()].filter(isRound).length;
-    const isDue = performance.now() - this.#reconciledAt >= settings.reconcile_seconds * 1000;
+    const isDue = this.#capabilities.now() - this.#reconciledAt >= settings.reconcile_seconds * 1000;
     if (!isDue || underWay >= ROUNDS) return Promise.resolve();
-    this.#reconciledAt = performance.now();
+    this.#reconciledAt = this.#capabilities.now();
     this.#rounds += 1;
     return this.#startBeside(`${ROUND} ${this.#rounds}`, async () => {
-      const report = await within(REPAIR_MS, (signal) => reconciler.reconcileSome({ signal }));
+      const limit = { ms: settings.long_work_seconds * 1000, of: "a round of reconciliation", until };
+      const report = await within(limit, (signal) => reconciler.reconcileSome({ signal }));
       this.#report.reconciliation = report;
     });
   }
-
-  async #seeToRoom(): Promise<void> {
-    if (this.#room === null || performance.now() - this.#roomSeenAt < ROOM_MS) return;
-    this.#roomSeenAt = performance.now();
-    this.#report.problems.push(...(await this.#room()));
-  }
-
-  async #doChores(): Promise<void> {
-    await this.#attempt("draining", async () => {
-      const { drained, problems } = await this.#capabilities.draining.drain(BATCH);
-      this.#report.drained.push(...drained);
-      this.#report.problems.push(...problems);
-    });
-    await this.#attempt("shadow evidence", () => this.#collectEvidence());
-    await this.#attempt("outbox", async () => {
-      const { delivery } = this.#capabilities;
-      const undelivered = await within(WORK_MS, (signal) => delivery.deliver(BATCH, { signal }));
-      this.#report.problems.push(...undelivered);
-    });
-  }
-
-  async #collectEvidence(): Promise<void> {
-    const { parts, endpoints } = this.#capabilities;
-    const page = { after: this.#collectedUpTo, limit: COLLECTIONS };
-    const mirrored = await parts.database.endpoints.listMirrored(page);
-    this.#collectedUpTo = mirrored.length < COLLECTIONS ? "" : (mirrored.at(-1)?.endpoint_name ?? "");
-    for (const endpoint of mirrored) {
-      await this.#attempt(endpoint.endpoint_name, () =>
-        endpoints.collectShadowEvidence(endpoint, { signal: AbortSignal.timeout(WORK_MS) }),
-      );
-    }
-  }
-}
-
-function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const deadline = new Deadline(ms);
-  return deadline.cover(() => work(deadline.signal));
 }
 
 function ignoreAbort(error: unknown): void {

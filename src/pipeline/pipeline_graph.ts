@@ -1,16 +1,16 @@
 import { type BaseCheckpointSaver, END, START, StateGraph } from "@langchain/langgraph";
 import type { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import type { MemorySource } from "../agents/base/memory.ts";
-import { contextSchema } from "../agents/model_deployer/state.ts";
+import { contextSchema } from "../agents/model_deployer/state/state.ts";
 import { FeatureAnalyzerAgent } from "./feature_analyzer.ts";
 import { ObservabilityConnectorAgent } from "./observability_connector.ts";
 import { PredictionSynthesizerAgent, type SynthesizerMemory } from "./prediction_synthesizer.ts";
-import { PipelineState } from "./state.ts";
+import { PipelineState } from "./pipeline_state.ts";
 
 export interface PipelineOptions {
   /** Needed where promotions wait for approvals. */
   checkpointer?: BaseCheckpointSaver;
-  /** What the deployer's neighbours remember with, such as its own `parts`; without it they remember nothing. */
+  /** The neighbours' memory, such as the deployer's own `parts`; without it they remember nothing. */
   memory?: MemorySource<SynthesizerMemory>;
 }
 

@@ -1,21 +1,25 @@
-/** How long after a line about a problem the next one comes, while it lasts; then each time the last of these. */
+/** The pauses between the lines about a lasting problem; the last of them repeats. */
 const PAUSES_MS = [10_000, 60_000, 600_000, 3_600_000];
-/** Longer than whatever fails is left alone. */
+/** Longer than the longest pause between two attempts. */
 const GONE_MS = 120_000;
 
 interface Told {
   sentence: string;
   times: number;
-  /** Since the last line. */
+  /** How often the problem came since its last line. */
   more: number;
   lines: number;
   nextLineAt: number;
   lastSeenAt: number;
+  /** It was told as one that lasts. */
+  isLasting: boolean;
 }
 
 export interface ToldNow {
   problems: string[];
-  /** What has not come again for two minutes. */
+  /** Problems that have come again after their first line, each once. */
+  lasting: string[];
+  /** Problems that have not come again for two minutes. */
   recovered: string[];
 }
 
@@ -26,7 +30,13 @@ export class ToldProblems {
   /** @param now milliseconds that only go forward */
   tell(problems: readonly string[], now: number): ToldNow {
     const lines = problems.flatMap((problem) => this.#tellOne(problem, now));
-    return { problems: lines, recovered: this.#forgetGone(now) };
+    const lasting = [...this.#told.values()].filter(({ lines: count, isLasting }) => count > 1 && !isLasting);
+    for (const one of lasting) one.isLasting = true;
+    return {
+      problems: lines,
+      lasting: lasting.map(({ sentence }) => sentence),
+      recovered: this.#forgetGone(now),
+    };
   }
 
   #tellOne(sentence: string, now: number): string[] {
@@ -34,7 +44,10 @@ export class ToldProblems {
     const known = this.#told.get(kind);
     if (known === undefined) {
       const nextLineAt = now + pauseAfter(1);
-      this.#told.set(kind, { sentence, times: 1, more: 0, lines: 1, nextLineAt, lastSeenAt: now });
+      this.#told.set(kind, {
+        ...{ sentence, times: 1, more: 0, lines: 1, nextLineAt, lastSeenAt: now },
+        isLasting: false,
+      });
       return [sentence];
     }
     known.times += 1;
@@ -54,12 +67,12 @@ export class ToldProblems {
     for (const [kind] of gone) this.#told.delete(kind);
     return gone.map(([, { sentence, times }]) => {
       const often = times === 1 ? "once" : `${times} times`;
-      return `again well, seen ${often} and no more for ${GONE_MS / 60_000} minutes: ${sentence}`;
+      return `over, seen ${often} and no more for ${GONE_MS / 60_000} minutes: ${sentence}`;
     });
   }
 }
 
-/** Two sentences that differ in their numbers and instants alone tell of the same problem. */
+/** Sentences that differ only in numbers and instants are about the same problem. */
 function kindOf(sentence: string): string {
   return sentence.replaceAll(/\d+(?:[.:TZ-]*\d+)*Z?/g, "#");
 }

@@ -3,13 +3,16 @@ import { AgentError } from "../agents/base/agent_error.ts";
 
 const TELL_MS = 5000;
 
-/** Where a worker tells that it is there, for whoever asks whether anybody is at work. */
+/** Where a worker records that it runs. */
 export interface Presence {
   seen(): Promise<void>;
   ended(): Promise<void>;
 }
 
-/** Tells every five seconds, whatever the worker is busy with, until the signal aborts; what can't be told is tried again. */
+/**
+ * Records every five seconds that the worker runs, whatever it is busy with, until the signal aborts; a failed record
+ * is tried again.
+ */
 export async function tellPresence(
   presence: Presence | null,
   signal: AbortSignal,

@@ -1,10 +1,11 @@
 import { ReducedValue } from "@langchain/langgraph";
 import { z } from "zod";
 import { agentStateFields, agentStatusSchema } from "../agents/base/agent_state.ts";
-import { CheckedState } from "../agents/model_deployer/checked_state.ts";
-import { ModelDeployerState, neighbourFields, requestFields } from "../agents/model_deployer/state.ts";
+import { CheckedState } from "../agents/model_deployer/state/checked_state.ts";
+import { neighbourFields, requestFields } from "../agents/model_deployer/state/request_fields.ts";
+import { ModelDeployerState } from "../agents/model_deployer/state/state.ts";
 
-/** What the caller knows of a model's features; `importance` is the mean absolute SHAP value. */
+/** A model's features as the caller knows them; `importance` is the mean absolute SHAP value. */
 export const featureImportancesSchema = z.strictObject({
   importance: z.record(z.string().min(1), z.number().min(0)),
   samples_analyzed: z.int().min(1),
@@ -19,7 +20,7 @@ export const predictionRequestSchema = z.strictObject({
 });
 export type PredictionRequest = z.infer<typeof predictionRequestSchema>;
 
-/** What prediction_synthesizer came to; the deployment that answered is named by the router. */
+/** The outcome of prediction_synthesizer; the router names the deployment that answered. */
 export const predictionSchema = z.discriminatedUnion("outcome", [
   z.strictObject({
     outcome: z.literal("predicted"),

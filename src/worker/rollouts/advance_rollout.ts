@@ -1,22 +1,21 @@
-import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
-import type { Advance } from "../agents/model_deployer/domain/decide_advance.ts";
-import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
-import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { look } from "../agents/model_deployer/nodes/advance.ts";
+import type { Capabilities } from "../../agents/model_deployer/capabilities.ts";
+import type { Advance } from "../../agents/model_deployer/actions/advance/outcomes.ts";
+import type { Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import type { ModelDeployerGraph } from "../../agents/model_deployer/graph.ts";
+import { look } from "../../agents/model_deployer/actions/advance/gather.ts";
 import { rolloutThread } from "./rollout_thread.ts";
 
-/** What one look at a rollout came to. */
-export interface Looked {
+/** The outcome of one look at a rollout. */
+export interface LookOutcome {
   rollout_id: string;
   advance: Advance["advance"];
   reason: string;
 }
 
 /**
- * Looks at a rollout; what moves traffic is a run of the graph on the rollout's own thread.
- *
+ * Looks at a rollout; a change of traffic is a run of the graph on the rollout's own thread.
  * @param now the database's clock
- * @param onProblem gets sentences about what a person has to see to
+ * @param onProblem gets sentences about problems that need a person
  * @throws AgentError a typed one; the rollout is looked at again
  */
 export async function advanceRollout(
@@ -25,9 +24,9 @@ export async function advanceRollout(
   rollout: Rollout,
   now: string,
   { signal, onProblem }: { signal: AbortSignal; onProblem: (problem: string) => void },
-): Promise<Looked> {
+): Promise<LookOutcome> {
   const { rollout_id } = rollout;
-  const context = { operation_id: "op_look", requested_by: settings.requested_by, now };
+  const context = { operation_id: "op_look", requested_by: settings.requested_by, is_known: true, now };
   const advance = await look(parts, endpoints, settings, rollout, context, { signal });
   switch (advance.advance) {
     case "stuck":

@@ -1,32 +1,33 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Rollout } from "../agents/model_deployer/domain/rollout.ts";
-import type { Database } from "../agents/model_deployer/parts.ts";
+import type { Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import type { Database } from "../../agents/model_deployer/ports/parts.ts";
 
 /** Looks that are under way at once. */
 const LOOKS = 100;
 const CLAIM_SECONDS = 30;
 
-type Look = (rollout: Rollout, now: string) => Promise<void>;
+type LookAtRollout = (rollout: Rollout, now: string) => Promise<void>;
 
 interface Due {
   rollouts: Pick<Database["rollouts"], "claimDue">;
   clock: Pick<Database["clock"], "now">;
 }
 
-/** The looks at rollouts that are due: side by side, and none of them for long held up by another one. */
+/** Looks at all rollouts that are due, side by side, so that a slow one does not hold up the others for long. */
 export class RolloutLooks {
   readonly #database: Due;
-  readonly #look: Look;
+  readonly #look: LookAtRollout;
   readonly #underWay = new Map<string, Promise<void>>();
 
   /** @param look never rejects */
-  constructor(database: Due, look: Look) {
+  constructor(database: Due, look: LookAtRollout) {
     this.#database = database;
     this.#look = look;
   }
 
   /**
-   * Looks at what is due, and returns when that is done or `patienceMs` are over; what takes longer goes on beside.
+   * Looks at the rollouts that are due, and returns when that is done or `patienceMs` are over; slower looks go on
+   * beside the next round.
    * @returns whether more may be due at once
    */
   async round(patienceMs: number): Promise<boolean> {
@@ -41,7 +42,7 @@ export class RolloutLooks {
     return due.length === free;
   }
 
-  /** All that is under way is over. */
+  /** Resolves when all that is under way has ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#underWay.values());
   }

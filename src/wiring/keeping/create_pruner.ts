@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import type { DeployerDatabase } from "../../database/index.ts";
+import { Pruner } from "../../keeping/pruner.ts";
+import type { RowShelf, Shelf } from "../../keeping/shelf.ts";
+import { ServedProcesses } from "../../mlops/bentoml/servers/served_process.ts";
+import { ServerRecords } from "../../mlops/bentoml/servers/server_record.ts";
+import { BentoShelf } from "../../mlops/bentoml/shelves/bento_shelf.ts";
+import { LogShelf } from "../../mlops/bentoml/shelves/log_shelf.ts";
+import { LayerShelf } from "../../mlops/images/layer_shelf.ts";
+import { ArtifactShelf } from "../../mlops/mlflow/artifacts/artifact_shelf.ts";
+import { EnvironmentShelf } from "../../platform/python/environment_shelf.ts";
+import { withFileLock } from "../../platform/processes/file_lock.ts";
+import { openThreads } from "../../pipeline/kept_threads.ts";
+import { OldThreads } from "../../worker/old_threads.ts";
+import type { Configuration } from "../settings/configuration.ts";
+
+type Places = Pick<Configuration, "home" | "cache">;
+
+/** The removable things that lie on this machine's disk for a home. */
+export function shelvesOf({ home, cache }: Places): Shelf[] {
+  const runDirectory = join(home, "run");
+  const bentos = join(home, "bentoml");
+  const records = new ServerRecords(join(runDirectory, "servers"));
+  return [
+    new BentoShelf({ home: bentos, cacheDirectory: cache, records }),
+    new ArtifactShelf(join(home, "artifacts")),
+    // After the bentos, which need them.
+    new EnvironmentShelf({ cacheDirectory: cache, home: bentos }),
+    new LayerShelf(cache),
+    new LogShelf({ runDirectory, records, processes: new ServedProcesses(runDirectory) }),
+  ];
+}
+
+export function createPruner(
+  configuration: Pick<Configuration, "home" | "cache" | "checkpointsUrl">,
+  { keeping, oldRows }: Pick<DeployerDatabase, "keeping" | "oldRows">,
+): Pruner {
+  const { checkpointsUrl: url, home } = configuration;
+  const rows: RowShelf[] = [oldRows];
+  if (url !== null) rows.push(new OldThreads(openThreads(url), (before) => oldRows.endedRollouts(before)));
+  return new Pruner({
+    facts: keeping,
+    shelves: shelvesOf(configuration),
+    rows,
+    alone: (work) => aloneInHome(home, work),
+  });
+}
+
+const LOCK_MS = 1000;
+
+/** Runs work while no prune, backup or restore of this home does; null where one does. */
+export async function aloneInHome<T>(home: string, work: () => Promise<T>): Promise<T | null> {
+  const signal = AbortSignal.timeout(LOCK_MS);
+  try {
+    return await withFileLock(join(home, ".locks", "keeping"), { signal }, work);
+  } catch (error) {
+    if (error === signal.reason) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import type { DeployerDatabase } from "../../database/index.ts";
+import type { Upkeep } from "../../worker/upkeep.ts";
+import { roomOf } from "../../platform/disk/disk_room.ts";
+import { SizeHistory } from "../../platform/disk/size_history.ts";
+import { count } from "../../agents/model_deployer/planning/wording/count.ts";
+import { sizeText } from "../../keeping/quantities.ts";
+import type { PrunePolicy } from "../../keeping/decide_prune.ts";
+import type { Configuration } from "../settings/configuration.ts";
+import type { Pruner } from "../../keeping/pruner.ts";
+import { ConflictError } from "../../agents/model_deployer/errors.ts";
+import { rehearseHome } from "./rehearsed_home.ts";
+import { createPruner } from "./create_pruner.ts";
+
+const HOUR_MS = 3600 * 1000;
+const REHEARSAL_MS = HOUR_MS / 2;
+const DAY_SECONDS = 86_400;
+/** By age where no age is configured: nothing is as old as that. */
+const NEVER_SECONDS = 3650 * DAY_SECONDS;
+
+/** The policy that a worker prunes by, or null where it removes nothing by itself. */
+export function prunePolicyOf({ pruneDays, pruneBytes }: Configuration["keeping"]): PrunePolicy | null {
+  if (pruneDays === null && pruneBytes === null) return null;
+  return {
+    older_than_seconds: pruneDays === null ? NEVER_SECONDS : pruneDays * DAY_SECONDS,
+    keep_under_bytes: pruneBytes,
+  };
+}
+
+/** A worker's own care for the disk of its home, hour by hour. */
+export function upkeepOf(configuration: Configuration, database: DeployerDatabase): Upkeep[] {
+  const { rehearseHours: hours } = configuration.keeping;
+  const pruning = {
+    name: "pruning",
+    every_ms: HOUR_MS,
+    work: () => keepWithinPolicy(configuration, database),
+  };
+  if (hours === null) return [pruning];
+  const work = () => rehearseNow(configuration, database);
+  return [pruning, { name: "rehearsal", every_ms: hours * HOUR_MS, work }];
+}
+
+async function rehearseNow(configuration: Configuration, database: DeployerDatabase): Promise<string[]> {
+  const asked = { endpointName: null, by: "worker", signal: AbortSignal.timeout(REHEARSAL_MS) };
+  const rehearsals = await rehearseHome(configuration, database, asked);
+  return rehearsals.map(({ endpoint_name, outcome, cold_seconds, reason }) => {
+    const time = cold_seconds === null ? "" : ` in ${cold_seconds.toFixed(1)} s`;
+    return `the way back of ${endpoint_name} ${outcome}${time}: ${reason}`;
+  });
+}
+
+async function keepWithinPolicy(configuration: Configuration, database: DeployerDatabase): Promise<string[]> {
+  const pruner = createPruner(configuration, database);
+  const policy = prunePolicyOf(configuration.keeping);
+  const said = policy === null ? [] : await pruneBy(policy, pruner);
+  await noteSize(configuration, await pruner.plan(policy ?? nothing));
+  return said;
+}
+
+async function pruneBy(policy: PrunePolicy, pruner: Pruner): Promise<string[]> {
+  try {
+    const { removed, rows } = await pruner.prune(policy);
+    const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
+    const gone = rows.reduce((sum, one) => sum + one.rows, 0);
+    return [
+      ...(removed.length > 0 ? [`pruned ${count(removed.length, "thing")} of ${sizeText(bytes)}`] : []),
+      ...(gone > 0 ? [`pruned ${count(gone, "old row")}`] : []),
+    ];
+  } catch (error) {
+    // Another worker of this home is at it.
+    if (error instanceof ConflictError) return [];
+    throw error;
+  }
+}
+
+const nothing: PrunePolicy = { older_than_seconds: NEVER_SECONDS, keep_under_bytes: null };
+
+async function noteSize({ home }: Configuration, kept: { kept_bytes: number }): Promise<void> {
+  const [room] = await roomOf([home]);
+  const free_bytes = room?.free_bytes ?? 0;
+  await new SizeHistory(home).add({ at: new Date().toISOString(), bytes: kept.kept_bytes, free_bytes });
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { EpisodicMemory } from "../agents/model_deployer/ports/memory_ports.ts";
+import type { ModelServer, SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
+import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
+import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
+import type { RowServers } from "../agents/model_deployer/ports/row_ports.ts";
+import type { TeamMetrics } from "../agents/model_deployer/ports/team_metrics_port.ts";
+import type { TrafficRouter } from "../agents/model_deployer/ports/traffic_router_port.ts";
+import type { Configuration } from "./settings/configuration.ts";
+import { createDatabase, type DeployerDatabase } from "../database/index.ts";
+import { SupabaseEpisodicMemory } from "../memory/episodic_memory.ts";
+import { createMemoryClient } from "../memory/supabase_client.ts";
+import { BentoMLServer } from "../mlops/bentoml/server.ts";
+import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
+import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
+import type { Pruner } from "../keeping/pruner.ts";
+import { homeSecrets } from "./home_secrets.ts";
+import { roomOf, shortages } from "../platform/disk/disk_room.ts";
+import { listProgress, type WorkProgress } from "../platform/work_progress.ts";
+import { startLocalServices } from "../platform/services/local_services.ts";
+
+export interface Observer {
+  database: DeployerDatabase;
+  secrets: SecretKeeper;
+  /** Of the tables' owner. */
+  ownerUrl: string;
+  server: Pick<ModelServer, "observe"> & SamplePredictions;
+  router: Pick<TrafficRouter, "observe">;
+  /** Null where the router lets everybody in. */
+  ingress: EndpointIngress | null;
+  episodicMemory: Pick<EpisodicMemory, "recent">;
+  /** Null where the engine keeps no rows. */
+  rowServers: RowServers | null;
+  /** Null where no server of the team's metrics is configured. */
+  teamMetrics: TeamMetrics | null;
+  /** Sentences about disks that are nearly full. */
+  shortages(): Promise<string[]>;
+  /** What removes things from this machine's disk, loaded for whoever removes some. */
+  pruner(): Promise<Pruner>;
+  /** Long work under way on this machine: environments, artifacts and bentos, whoever asked for them. */
+  underWay(): Promise<WorkProgress[]>;
+  close(): Promise<void>;
+}
+
+export interface ObserverOptions {
+  /** Receives lines for people about work that takes long. */
+  onProgress?: (line: string) => void;
+  /** Called with the name of each service that this call starts in the home. */
+  onBegun?: (service: string) => void;
+}
+
+/**
+ * Opens only the parts that looking and deciding need: no Python environment is made and neither Redis nor MLflow is
+ * started. An embedded Postgres is, where no address of one is configured.
+ * @throws ConfigurationError | ServiceUnavailableError
+ */
+export async function openObserver(
+  configuration: Configuration,
+  options: ObserverOptions = {},
+): Promise<Observer> {
+  const { home, cache, lowDiskBytes, supabaseUrl, supabaseKey } = configuration;
+  const { databaseUrl, ownerUrl } = await databaseUrls(configuration, options);
+  const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
+  const database = createDatabase({ url: databaseUrl, ownerUrl, holder, pool: { maximumConnections: 4 } });
+  await database.migrate({ installation: configuration.installation });
+  const memory = createMemoryClient({
+    databaseUrl,
+    supabaseUrl: supabaseUrl ?? undefined,
+    supabaseKey: supabaseKey ?? undefined,
+  });
+  const { server, router, ingress, rowServers } = await observedEngine(configuration, database);
+  return {
+    ...{ database, ownerUrl, secrets: homeSecrets(configuration) },
+    server: {
+      observe: (id, asking) => server.observe(id, asking),
+      trySample: seldom((id, asking) => server.trySample(id, asking)),
+    },
+    router,
+    ingress,
+    episodicMemory: new SupabaseEpisodicMemory(memory),
+    rowServers,
+    teamMetrics: configuration.prometheus && new PrometheusMetrics(configuration.prometheus),
+    shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),
+    pruner: async () => {
+      const { createPruner } = await import("./keeping/create_pruner.ts");
+      return createPruner(configuration, database);
+    },
+    underWay: () => underWayIn(configuration),
+    close: async () => {
+      await memory.close();
+      await database.close();
+    },
+  };
+}
+
+async function observedEngine(
+  configuration: Configuration,
+  { ingressPolicies }: Pick<DeployerDatabase, "ingressPolicies">,
+): Promise<Pick<Observer, "server" | "router" | "ingress" | "rowServers">> {
+  const { engine, home, cache } = configuration;
+  const ingressOf = (name: string) => ingressPolicies.wanted(name);
+  const beside = new EnvoyRouter({ home, envoyPath: null, ingressOf });
+  if (engine.kind === "kubernetes") {
+    const { observeKubernetes } = await import("./engines/kubernetes_engine.ts");
+    const { server, router } = await observeKubernetes(configuration, engine);
+    return { server, router: router ?? beside, ingress: router === null ? beside : null, rowServers: null };
+  }
+  if (engine.kind === "bentocloud") {
+    const { observeBentoCloud } = await import("./engines/bentocloud_engine.ts");
+    const server = observeBentoCloud(configuration, engine);
+    return { server, router: beside, ingress: beside, rowServers: null };
+  }
+  const runDirectory = join(home, "run");
+  const local = { home: join(home, "bentoml"), runDirectory, cacheDirectory: cache, uv: "uv" };
+  const server = new BentoMLServer(local);
+  return { server, router: beside, ingress: beside, rowServers: server };
+}
+
+/** Reads the progress files that long work writes into its folder. */
+export async function underWayIn({
+  home,
+  cache,
+}: Pick<Configuration, "home" | "cache">): Promise<WorkProgress[]> {
+  const folders = [join(cache, "environments"), join(home, "artifacts"), join(home, "bentoml", "building")];
+  return (await Promise.all(folders.map(listProgress))).flat();
+}
+
+/** `status --watch` asks each second, and a prediction costs a server more than that. */
+const SAMPLE_EVERY_MS = 10_000;
+
+function seldom(trySample: SamplePredictions["trySample"]): SamplePredictions["trySample"] {
+  const asked = new Map<string, { at: number; outcome: ReturnType<typeof trySample> }>();
+  return (deploymentId, options) => {
+    const last = asked.get(deploymentId);
+    if (last !== undefined && performance.now() - last.at < SAMPLE_EVERY_MS) return last.outcome;
+    const outcome = trySample(deploymentId, options);
+    asked.set(deploymentId, { at: performance.now(), outcome });
+    return outcome;
+  };
+}
+
+async function databaseUrls(configuration: Configuration, options: ObserverOptions) {
+  const { home, cache, databaseUrl: given, databaseOwnerUrl } = configuration;
+  if (given !== null) return { databaseUrl: given, ownerUrl: databaseOwnerUrl ?? given };
+  const need = { postgres: true, redis: false, mlflow: false };
+  const { databaseUrl = "", databaseOwnerUrl: ownerUrl = "" } = await startLocalServices({
+    homeDirectory: home,
+    cacheDirectory: cache,
+    need,
+    ...options,
+  });
+  return { databaseUrl, ownerUrl };
+}

@@ -1,0 +1,266 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { ConfigurationError } from "../../agents/model_deployer/errors.ts";
+import { PREDICTION_SECONDS } from "../../agents/model_deployer/ports/model_server_port.ts";
+import type { MLflowAuth } from "../../mlops/mlflow/mlflow_transport.ts";
+import { defaultLogBounds, type LogBounds } from "../../platform/processes/bounded_log.ts";
+import type { TelemetrySettings } from "../../telemetry/telemetry.ts";
+import * as notifications from "./notification_settings.ts";
+import { addressSetting as url } from "./address_setting.ts";
+import { containmentOf, type ContainmentSettings, containmentVariables } from "./containment_settings.ts";
+import { checkEngine, engineOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
+import { oidcOf, oidcProblem, type OidcSettings, oidcVariables } from "./oidc_settings.ts";
+import { livenessOf, type LivenessSettings, livenessVariables } from "./liveness_settings.ts";
+import { mlflowAuth, mlflowProblem, mlflowVariables } from "./mlflow_settings.ts";
+import { unreadable } from "./plain_values.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+/** The variables that are read, each with what it may be. */
+export const settings = z.object({
+  ...engineVariables,
+  ...notifications.notificationVariables,
+  ...oidcVariables,
+  DATABASE_URL: url(["postgres:", "postgresql:"]).optional(),
+  DATABASE_OWNER_URL: url(["postgres:", "postgresql:"]).optional(),
+  REDIS_URL: url(["redis:", "rediss:"]).optional(),
+  MLFLOW_TRACKING_URI: url(["http:", "https:"]).optional(),
+  ...mlflowVariables,
+  SUPABASE_URL: url(["http:", "https:"]).optional(),
+  SUPABASE_KEY: z.string().optional(),
+  MODEL_DEPLOYER_CHECKPOINTS_URL: url(["postgres:", "postgresql:"]).optional(),
+  MODEL_DEPLOYER_LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
+  MODEL_DEPLOYER_BIND_HOST: z.ipv4("an IPv4 address of this machine, or 0.0.0.0").default("127.0.0.1"),
+  MODEL_DEPLOYER_PROMETHEUS_URL: url(["http:", "https:"]).optional(),
+  MODEL_DEPLOYER_PROMETHEUS_TOKEN: z.string().optional(),
+  MODEL_DEPLOYER_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"]).optional(),
+  OTEL_SERVICE_NAME: z.string().default("model-deployer"),
+  MODEL_DEPLOYER_INSTALLATION_KIND: z.enum(["standard", "demo", "existing"]).default("existing"),
+  MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
+  MODEL_DEPLOYER_CONTROL_GROUP: z.string().startsWith("/", "the path of a control group").optional(),
+  MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
+  MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
+  MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
+  MODEL_DEPLOYER_ENVIRONMENT_SECONDS: z.coerce.number().min(1).max(604_800).default(3600),
+  MODEL_DEPLOYER_FETCH_SECONDS: z.coerce.number().min(1).max(604_800).default(3600),
+  MODEL_DEPLOYER_BUILD_SECONDS: z.coerce.number().min(1).max(86_400).default(600),
+  MODEL_DEPLOYER_START_SECONDS: z.coerce.number().min(1).max(86_400).default(90),
+  MODEL_DEPLOYER_LEASE_SECONDS: z.coerce.number().min(1).max(600).default(30),
+  MODEL_DEPLOYER_APPROVAL_DAYS: z.coerce.number().min(1).max(365).default(14),
+  MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
+  ...containmentVariables,
+  MODEL_DEPLOYER_PREDICTION_SECONDS: z.coerce.number().min(0.1).max(3600).default(PREDICTION_SECONDS),
+  MODEL_DEPLOYER_PREDICTION_QUEUE: z.coerce.number().int().min(0).max(10_000).default(64),
+  MODEL_DEPLOYER_BODY_SECONDS: z.coerce.number().min(0.1).max(3600).default(30),
+  MODEL_DEPLOYER_LOG_BYTES: z.coerce
+    .number()
+    .int()
+    .min(65_536)
+    .max(1_073_741_824)
+    .default(defaultLogBounds.bytes),
+  MODEL_DEPLOYER_LOG_FILES: z.coerce.number().int().min(1).max(20).default(defaultLogBounds.files),
+  ...livenessVariables,
+  MODEL_DEPLOYER_RESERVE_MB: z.coerce.number().int().min(0).max(10_240).default(16),
+  MODEL_DEPLOYER_LOW_DISK_MB: z.coerce.number().int().min(0).max(10_485_760).default(1024),
+  MODEL_DEPLOYER_PRUNE_DAYS: z
+    .union([z.literal("off"), z.coerce.number("off, or days").min(0.01).max(3650)])
+    .default(30),
+  MODEL_DEPLOYER_PRUNE_GB: z.coerce.number().min(0.001).max(1_000_000).optional(),
+  MODEL_DEPLOYER_REHEARSE_HOURS: z.coerce.number().min(0.1).max(8760).optional(),
+  MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
+});
+
+const environmentSchema = settings.superRefine((values, context) => {
+  checkEngine(values, context);
+  const problem = oidcProblem(values) ?? mlflowProblem(values);
+  if (problem !== null) context.addIssue({ code: "custom", path: [problem.name], message: problem.message });
+});
+
+export interface Configuration extends ContainmentSettings {
+  /** Null: an embedded server of the home. */
+  databaseUrl: string | null;
+  /** For migrations and administration; null: `databaseUrl`, or the embedded server's owner. */
+  databaseOwnerUrl: string | null;
+  redisUrl: string | null;
+  mlflowUrl: string | null;
+  mlflowAuth: MLflowAuth | null;
+  /** Where the team's own metrics lie; null: nowhere. */
+  prometheus: { url: string; token?: string } | null;
+  /** Null: the development default over the same Postgres. */
+  supabaseUrl: string | null;
+  supabaseKey: string | null;
+  /** Where a pipeline keeps its threads; Studio opens them for reading. */
+  checkpointsUrl: string | null;
+  /** The kind that a new database is made as, and an existing one has to be; `existing` takes it as it is. */
+  installation: "standard" | "demo" | "existing";
+  /** Bentos, running servers, routers and embedded services. */
+  home: string;
+  /** Python environments, shared by all homes. */
+  cache: string;
+  /** The control group below which servers are limited; null: the root of all. */
+  controlGroup: string | null;
+  /** IPv4 address that new endpoints and the metrics listen at; servers and embedded services stay on 127.0.0.1. */
+  bindHost: string;
+  /** The token of the principal that asks; without it requests are the agent's own. */
+  token: string | null;
+  effects: "live" | "dry-run";
+  /** The host in the addresses of endpoints, where it is not the one that they listen at; null where it is. */
+  endpointHost: string | null;
+  notifications: notifications.NotificationSettings;
+  keyring: notifications.Keyring;
+  /** Where people and machines sign in; null: by tokens alone. */
+  oidc: OidcSettings | null;
+  /** The engine that runs the servers. */
+  engine: EngineSettings;
+  telemetry: TelemetrySettings;
+  /** The longest that making one environment, fetching one artifact, building one bento and starting one server may take. */
+  limits: { environmentSeconds: number; fetchSeconds: number; buildSeconds: number; startSeconds: number };
+  leaseSeconds: number;
+  retentionSeconds: number;
+  /** How long an operation waits for approvals before it expires. */
+  approvalDays: number;
+  /** How often a worker looks for drift. */
+  reconcileSeconds: number;
+  /** Limits of servers that are started from now on. */
+  serving: { predictionSeconds: number; predictionQueue: number; bodySeconds: number };
+  /** Bounds of each process's log. */
+  logs: LogBounds;
+  /** By stage, after how many misses a server that has a process counts as dead. */
+  liveness: LivenessSettings;
+  /** How a worker prunes by itself. */
+  keeping: KeepingSettings;
+  /** Kept in the home for rollbacks while the disk is full; 0 keeps nothing. */
+  reserveBytes: number;
+  /** `doctor`, `status` and the worker warn of a disk with less room than this. */
+  lowDiskBytes: number;
+}
+
+export interface KeepingSettings {
+  /** A thing that nobody needs goes after so many days; null: a worker removes nothing. */
+  pruneDays: number | null;
+  /** Above this size it goes sooner; null: any size. */
+  pruneBytes: number | null;
+  /** How often it rehearses the ways back; null: never by itself. */
+  rehearseHours: number | null;
+}
+
+/** Variables whose values may hold a secret. */
+const HIDDEN = /TOKEN|KEY|PASSWORD|USERNAME|URL|URI|ENDPOINT/;
+const SHOWN_LENGTH = 40;
+
+function problemOf(name: string, message: string, given: Record<string, string | undefined>): string {
+  const value = given[name];
+  if (value === undefined || HIDDEN.test(name)) return `${name}: ${message}`;
+  return `${name}: ${message}, not ${JSON.stringify(value.slice(0, SHOWN_LENGTH))}; leave it out for its default`;
+}
+
+const withoutEmpty = (environment: Record<string, string | undefined>): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+
+/** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
+export function readConfiguration(environment: Record<string, string | undefined>): Configuration {
+  const given = withoutEmpty(environment);
+  refuseUnreadable(given);
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    throw unusable(
+      parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given)),
+    );
+  }
+  const values = parsed.data;
+  return {
+    databaseUrl: values.DATABASE_URL ?? null,
+    databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
+    redisUrl: values.REDIS_URL ?? null,
+    mlflowUrl: values.MLFLOW_TRACKING_URI ?? null,
+    mlflowAuth: mlflowAuth(values),
+    prometheus: prometheusOf(values),
+    supabaseUrl: values.SUPABASE_URL ?? null,
+    supabaseKey: values.SUPABASE_KEY ?? null,
+    checkpointsUrl: values.MODEL_DEPLOYER_CHECKPOINTS_URL ?? null,
+    installation: values.MODEL_DEPLOYER_INSTALLATION_KIND,
+    home: resolve(values.MODEL_DEPLOYER_HOME),
+    cache: resolve(values.MODEL_DEPLOYER_CACHE),
+    controlGroup: values.MODEL_DEPLOYER_CONTROL_GROUP ?? null,
+    bindHost: values.MODEL_DEPLOYER_BIND_HOST,
+    token: values.MODEL_DEPLOYER_TOKEN ?? null,
+    effects: values.MODEL_DEPLOYER_EFFECTS,
+    endpointHost: values.MODEL_DEPLOYER_ENDPOINT_HOST ?? null,
+    notifications: notifications.notificationsOf(values),
+    oidc: oidcOf(values),
+    keyring: notifications.keyringOf(values, given),
+    engine: engineOf(values),
+    telemetry: telemetryOf(values),
+    limits: limitsOf(values),
+    leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,
+    retentionSeconds: values.MODEL_DEPLOYER_RETENTION_SECONDS,
+    approvalDays: values.MODEL_DEPLOYER_APPROVAL_DAYS,
+    liveness: livenessOf(values),
+    reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
+    serving: servingOf(values),
+    ...containmentOf(values),
+    logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
+    keeping: keepingOf(values),
+    reserveBytes: values.MODEL_DEPLOYER_RESERVE_MB * MEGABYTE,
+    lowDiskBytes: values.MODEL_DEPLOYER_LOW_DISK_MB * MEGABYTE,
+  };
+}
+
+/** @throws ConfigurationError for what is no value of any setting */
+function refuseUnreadable(given: Record<string, string | undefined>): void {
+  const unread = Object.entries(settings.shape).flatMap(([name, schema]) => {
+    const why = given[name] === undefined ? null : unreadable(schema, given[name]);
+    return why === null ? [] : [problemOf(name, why, given)];
+  });
+  if (unread.length > 0) throw unusable(unread);
+}
+
+function unusable(problems: string[]): ConfigurationError {
+  const message = `The environment is not usable: ${problems.join("; ")}.`;
+  return new ConfigurationError(message, { details: { problems } });
+}
+
+function prometheusOf({
+  MODEL_DEPLOYER_PROMETHEUS_URL: address,
+  MODEL_DEPLOYER_PROMETHEUS_TOKEN: token,
+}: z.infer<typeof environmentSchema>): Configuration["prometheus"] {
+  return address === undefined ? null : { url: address, ...(token === undefined ? {} : { token }) };
+}
+
+function keepingOf(values: z.infer<typeof environmentSchema>): KeepingSettings {
+  const { MODEL_DEPLOYER_PRUNE_DAYS: days, MODEL_DEPLOYER_PRUNE_GB: gigabytes } = values;
+  return {
+    pruneDays: days === "off" ? null : days,
+    pruneBytes: gigabytes === undefined ? null : gigabytes * 1e9,
+    rehearseHours: values.MODEL_DEPLOYER_REHEARSE_HOURS ?? null,
+  };
+}
+
+function servingOf(values: z.infer<typeof environmentSchema>): Configuration["serving"] {
+  return {
+    predictionSeconds: values.MODEL_DEPLOYER_PREDICTION_SECONDS,
+    predictionQueue: values.MODEL_DEPLOYER_PREDICTION_QUEUE,
+    bodySeconds: values.MODEL_DEPLOYER_BODY_SECONDS,
+  };
+}
+
+function limitsOf(values: z.infer<typeof environmentSchema>): Configuration["limits"] {
+  return {
+    environmentSeconds: values.MODEL_DEPLOYER_ENVIRONMENT_SECONDS,
+    fetchSeconds: values.MODEL_DEPLOYER_FETCH_SECONDS,
+    buildSeconds: values.MODEL_DEPLOYER_BUILD_SECONDS,
+    startSeconds: values.MODEL_DEPLOYER_START_SECONDS,
+  };
+}
+
+function telemetryOf(values: z.infer<typeof environmentSchema>): Configuration["telemetry"] {
+  return {
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+    serviceName: values.OTEL_SERVICE_NAME,
+    logLevel: values.MODEL_DEPLOYER_LOG_LEVEL,
+    metricsPort: values.MODEL_DEPLOYER_METRICS_PORT ?? null,
+    bindHost: values.MODEL_DEPLOYER_BIND_HOST,
+  };
+}

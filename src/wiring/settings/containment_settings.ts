@@ -1,0 +1,62 @@
+import { z } from "zod";
+import {
+  type Format,
+  formatSchema,
+  SAFE_FORMATS,
+} from "../../agents/model_deployer/domain/models/loading_report.ts";
+import type { ContainmentPolicy } from "../../platform/containment/containment.ts";
+import type { DirectReferences } from "../../platform/python/requirements/requirement_lines.ts";
+
+/** The formats, packages and rights of models on this machine. */
+export interface ContainmentSettings {
+  /** Formats in which models may be saved. */
+  formats: readonly Format[];
+  /** How models' servers, and builds of their packages, are kept from the rest of the machine. */
+  containment: ContainmentPolicy;
+  /** Whether models may name packages by address, as `name @ https://...`. */
+  directReferences: DirectReferences;
+}
+
+export const containmentVariables = {
+  MODEL_DEPLOYER_ISOLATION: z.enum(["preferred", "required", "off"]).default("preferred"),
+  MODEL_DEPLOYER_MODEL_NETWORK: modelNetwork(),
+  MODEL_DEPLOYER_DIRECT_REFERENCES: z.enum(["refused", "allowed"]).default("refused"),
+  MODEL_DEPLOYER_FORMATS: formats(),
+};
+
+export function containmentOf(values: {
+  MODEL_DEPLOYER_ISOLATION: ContainmentPolicy["isolation"];
+  MODEL_DEPLOYER_MODEL_NETWORK: "any" | number[];
+  MODEL_DEPLOYER_DIRECT_REFERENCES: DirectReferences;
+  MODEL_DEPLOYER_FORMATS: Format[];
+}): ContainmentSettings {
+  const { MODEL_DEPLOYER_ISOLATION: isolation, MODEL_DEPLOYER_MODEL_NETWORK: network } = values;
+  return {
+    containment: { isolation, network },
+    formats: values.MODEL_DEPLOYER_FORMATS,
+    directReferences: values.MODEL_DEPLOYER_DIRECT_REFERENCES,
+  };
+}
+
+/** `any`, `safe`, or formats by name: `safe,pickle`. */
+function formats() {
+  const said = `any, safe, or names of ${formatSchema.options.join(", ")} as in safe,pickle`;
+  const named = (name: string): string[] =>
+    name === "any" ? formatSchema.options : name === "safe" ? [...SAFE_FORMATS] : [name];
+  return z
+    .string()
+    .transform((text) => text.split(",").flatMap((name) => named(name.trim())))
+    .pipe(z.array(z.enum(formatSchema.options, said)))
+    .default([...formatSchema.options]);
+}
+
+/** `any`, `none`, or TCP ports: `443,5432`. */
+function modelNetwork() {
+  const said = "any, none, or TCP ports as in 443,5432";
+  return z
+    .string()
+    .regex(/^(any|none|\d{1,5}(,\d{1,5})*)$/, said)
+    .transform((text) => (text === "any" ? text : text === "none" ? [] : text.split(",").map(Number)))
+    .pipe(z.union([z.literal("any"), z.array(z.int(said).min(1, said).max(65_535, said))]))
+    .default("any");
+}

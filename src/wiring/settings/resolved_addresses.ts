@@ -1,0 +1,44 @@
+import { type LocalServices, startLocalServices } from "../../platform/services/local_services.ts";
+import type { Configuration } from "./configuration.ts";
+
+export interface Addresses {
+  databaseUrl: string;
+  databaseOwnerUrl: string;
+  redisUrl: string;
+  mlflowUrl: string;
+}
+
+interface BeginOptions {
+  registryMayFollow?: boolean;
+  /** What the registry waits for before it starts. */
+  registryAfter?: Promise<unknown>;
+  onProgress?: (line: string) => void;
+  onBegun?: (service: string) => void;
+}
+
+/** A service without an address is brought up in the home. */
+export async function resolveAddresses(
+  configuration: Configuration,
+  options: BeginOptions,
+): Promise<Addresses> {
+  const { databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl, home, cache } = configuration;
+  const need = { postgres: databaseUrl === null, redis: redisUrl === null, mlflow: mlflowUrl === null };
+  const local: Partial<LocalServices> =
+    need.postgres || need.redis || need.mlflow
+      ? await startLocalServices({
+          homeDirectory: home,
+          cacheDirectory: cache,
+          need,
+          ...(options.registryMayFollow === true && { mayFollow: ["mlflow"] }),
+          ...(options.registryAfter && { after: options.registryAfter }),
+          ...(options.onProgress && { onProgress: options.onProgress }),
+          ...(options.onBegun && { onBegun: options.onBegun }),
+        })
+      : {};
+  return {
+    databaseUrl: databaseUrl ?? local.databaseUrl ?? "",
+    databaseOwnerUrl: databaseOwnerUrl ?? databaseUrl ?? local.databaseOwnerUrl ?? "",
+    redisUrl: redisUrl ?? local.redisUrl ?? "",
+    mlflowUrl: mlflowUrl ?? local.mlflowUrl ?? "",
+  };
+}
