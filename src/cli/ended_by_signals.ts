@@ -1,8 +1,13 @@
-/** npm hands on what the terminal has sent already, within milliseconds; who presses Ctrl-C again takes longer. */
+import { isDiskFull } from "../agents/model_deployer/file_errors.ts";
+
+/**
+ * npm passes on a signal that the terminal has sent already, within milliseconds; a second Ctrl-C by a person takes
+ * longer.
+ */
 const INSISTS_MS = 500;
 
 interface Output {
-  on(event: "error", listener: () => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
 }
 
 interface Signalled {
@@ -13,10 +18,14 @@ interface Signalled {
 }
 
 /**
- * Aborted by the first Ctrl-C, SIGTERM or SIGHUP, or when nobody reads any more what is printed, so that what is under way ends in order; one that comes later than half a
- * second after it exits at once. The listeners stay: where a listener of one call has gone, ora's own ends the process.
+ * Aborted by the first Ctrl-C, SIGTERM or SIGHUP, or when the reader of the output is gone, so that work under way ends
+ * in order; a second signal more than half a second later exits at once. The listeners stay for the whole process,
+ * since ora's own listener would end it without them.
  */
-export function endedBySignals(process: Signalled): AbortSignal {
+export function endedBySignals(
+  process: Signalled,
+  whenStarterEnds: (callBack: () => void) => void = () => undefined,
+): AbortSignal {
   const ended = new AbortController();
   let since = 0;
   for (const [signal, code] of [
@@ -30,11 +39,15 @@ export function endedBySignals(process: Signalled): AbortSignal {
       ended.abort();
     });
   }
-  // A closed terminal or pipe: to write into it fails, and what is under way ends in order all the same.
+  // Writing to a closed terminal or pipe fails, and work under way ends in order all the same. A full disk under the log
+  // loses lines until there is room, and the process goes on.
   for (const output of [process.stdout, process.stderr]) {
-    output.on("error", () => {
-      ended.abort();
+    output.on("error", (error) => {
+      if (!isDiskFull(error)) ended.abort();
     });
   }
+  whenStarterEnds(() => {
+    ended.abort();
+  });
   return ended.signal;
 }

@@ -1,6 +1,6 @@
 import { AgentError } from "../agents/base/agent_error.ts";
 
-/** What a script learns from how a command ended; the table stands in docs/cli.md. */
+/** Exit codes for scripts; docs/cli.md has the table. */
 export const exitCodes = {
   done: 0,
   unexpected: 1,
@@ -25,6 +25,7 @@ const byErrorCode: Readonly<Record<string, ExitCode>> = {
   not_found: exitCodes.refused,
   invalid_approval: exitCodes.refused,
   not_authenticated: exitCodes.refused,
+  not_permitted: exitCodes.refused,
   artifact_rejected: exitCodes.refused,
   approval_required: exitCodes.approval_needed,
   conflict: exitCodes.conflict,
@@ -32,6 +33,7 @@ const byErrorCode: Readonly<Record<string, ExitCode>> = {
   service_unavailable: exitCodes.unavailable,
   service_refused: exitCodes.unavailable,
   disk_full: exitCodes.unavailable,
+  memory_short: exitCodes.unavailable,
   deadline_exceeded: exitCodes.in_progress,
   endpoint_creation_failed: exitCodes.failed,
   server_not_ready: exitCodes.failed,

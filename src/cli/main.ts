@@ -1,14 +1,23 @@
 #!/usr/bin/env node
-import { createModelDeployer } from "../agents/model_deployer/create_model_deployer.ts";
-import { openObserver } from "../observer.ts";
-import { endedBySignals } from "./ended_by_signals.ts";
-import { runCli } from "./program.ts";
+import { keepCompiled } from "./compiled.ts";
 
+keepCompiled(process.env);
+// Imported from here on, for what is imported above is compiled before.
+const [{ whenStarterEnds }, { withDotenv }, { endedBySignals }, { runCli }] = await Promise.all([
+  import("../platform/processes/starter.ts"),
+  import("./dotenv.ts"),
+  import("./ended_by_signals.ts"),
+  import("./program.ts"),
+]);
 const code = await runCli(process.argv.slice(2), {
   streams: process,
-  environment: process.env,
-  signal: endedBySignals(process),
-  openDeployer: createModelDeployer,
-  openObserver,
+  environment: withDotenv(process.env, process.cwd()),
+  // A command on a terminal ends with its shell; a worker in the background outlives the shell that started it.
+  signal: endedBySignals(process, process.stdout.isTTY ? whenStarterEnds : undefined),
+  // Loaded where a command needs them: they are most of the program.
+  openDeployer: async (...given) =>
+    (await import("../wiring/create_model_deployer.ts")).createModelDeployer(...given),
+  beginHome: async (...given) => (await import("../wiring/begun_home.ts")).beginHome(...given),
+  openObserver: async (...given) => (await import("../wiring/observer.ts")).openObserver(...given),
 });
 process.exit(code);

@@ -3,16 +3,20 @@ import { createInterface } from "node:readline/promises";
 import type { z } from "zod";
 import { AgentError } from "../agents/base/agent_error.ts";
 import { untilAborted } from "../agents/base/deadline.ts";
-import type { ModelDeployer, ModelDeployerOptions } from "../agents/model_deployer/create_model_deployer.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "../wiring/create_model_deployer.ts";
 import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
 import { typedFileError } from "../agents/model_deployer/file_errors.ts";
-import { type Configuration, readConfiguration } from "../configuration.ts";
-import type { Observer } from "../observer.ts";
-import { errorLines, errorView } from "./error_view.ts";
+import { type Configuration, readConfiguration } from "../wiring/settings/configuration.ts";
+import type { BegunHome } from "../wiring/begun_home.ts";
+import type { Observer, ObserverOptions } from "../wiring/observer.ts";
+import { goesOnSentence } from "./output/views/down_view.ts";
+import { errorView } from "../service/error_view.ts";
+import { errorLines } from "./output/error_lines.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit_codes.ts";
-import { unlessInterrupted } from "./interrupted.ts";
-import { SCHEMA_VERSION } from "./schemas.ts";
-import type { Paint, Terminal } from "./terminal.ts";
+import type { RemoteApi } from "./remote/remote_api.ts";
+import { unlessInterrupted } from "../service/interrupted.ts";
+import { SCHEMA_VERSION } from "../service/report_schemas.ts";
+import type { Paint, Terminal } from "./output/terminal/terminal.ts";
 
 export interface Globals {
   json?: true | undefined;
@@ -20,7 +24,7 @@ export interface Globals {
   tokenFile?: string | undefined;
 }
 
-/** What a command found or did: for a script as data, for a person as lines. */
+/** A command's result: data for a script, lines for a person. */
 export interface Report {
   data: unknown;
   lines: (paint: Paint, columns: number) => string[];
@@ -37,13 +41,17 @@ export function report<S extends z.ZodType>(
   return { data: parsed, lines: (paint, columns) => render(parsed, paint, columns), code };
 }
 
-/** How a command comes by what it works with. */
+export interface HomeTold {
+  onProgress: (line: string) => void;
+  onBegun: (service: string) => void;
+}
+
+/** How a command opens the parts that it works with. */
 export interface Openers {
   openDeployer(configuration: Configuration, options: ModelDeployerOptions): Promise<ModelDeployer>;
-  openObserver(
-    configuration: Configuration,
-    options: { onProgress?: (line: string) => void },
-  ): Promise<Observer>;
+  openObserver(configuration: Configuration, options: ObserverOptions): Promise<Observer>;
+  /** Brings the home up meanwhile, for commands that serve; where it is left out, opening the deployer does. */
+  beginHome?(configuration: Configuration, options: HomeTold): Promise<BegunHome>;
 }
 
 /** One command that is run. */
@@ -53,7 +61,13 @@ export class Invocation {
   readonly signal: AbortSignal;
   readonly environment: Record<string, string | undefined>;
   readonly #globals: Globals;
+  readonly #command: string;
   readonly #open: Openers;
+  /** Services of the home that this command has started, which go on when it ends. */
+  readonly begun: string[] = [];
+  readonly #onBegun = (service: string) => void this.begun.push(service);
+  #home: BegunHome | null = null;
+  #tell: (line: string) => void = () => undefined;
 
   constructor(
     parts: Openers & {
@@ -61,8 +75,11 @@ export class Invocation {
       signal: AbortSignal;
       environment: Record<string, string | undefined>;
       globals: Globals;
+      /** As it is typed: `principals list`. */
+      command: string;
     },
   ) {
+    this.#command = parts.command;
     this.#open = parts;
     this.terminal = parts.terminal;
     this.signal = parts.signal;
@@ -70,12 +87,13 @@ export class Invocation {
     this.#globals = parts.globals;
   }
 
-  /** @throws ConfigurationError */
-  async configuration(): Promise<Configuration> {
+  /** @param instead variables that stand in for the environment's. @throws ConfigurationError */
+  async configuration(instead: Record<string, string> = {}): Promise<Configuration> {
     const { home, tokenFile } = this.#globals;
     const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
     return readConfiguration({
       ...this.environment,
+      ...instead,
       ...(home === undefined ? {} : { MODEL_DEPLOYER_HOME: home }),
       ...(token === undefined ? {} : { MODEL_DEPLOYER_TOKEN: token }),
     });
@@ -86,20 +104,61 @@ export class Invocation {
     const { token } = await this.configuration();
     if (token !== null) return token;
     throw new NotAuthenticatedError(
-      "Who asks is not known: set MODEL_DEPLOYER_TOKEN or name a --token-file; `principals enrol` makes a token.",
+      "The requester is not known: set MODEL_DEPLOYER_TOKEN or name a --token-file; `principals enrol` makes a token.",
     );
+  }
+
+  /** The API that `MODEL_DEPLOYER_URL` names; null where it names none. @throws ConfigurationError | NotAuthenticatedError */
+  async remote(): Promise<RemoteApi | null> {
+    const url = this.environment["MODEL_DEPLOYER_URL"];
+    if (url === undefined || url === "") return null;
+    const { token } = await this.configuration();
+    const [{ RemoteApi: Api }, { keptSession }] = await Promise.all([
+      import("./remote/remote_api.ts"),
+      import("./remote/kept_session.ts"),
+    ]);
+    const shown = token ?? (await keptSession(url, this.environment));
+    return new Api({ url, token: shown, signal: this.signal });
+  }
+
+  /** A command that no API carries out works with the database, and an operator's laptop has none. */
+  #refuseRemote(): void {
+    if (!this.environment["MODEL_DEPLOYER_URL"]) return;
+    throw new ConfigurationError(
+      `${this.#command} does not go through the API, and MODEL_DEPLOYER_URL is set: run it where the deployer runs, without that variable.`,
+    );
+  }
+
+  /** Brings up what serves while the rest of the command is still loaded. */
+  async beginHome(): Promise<void> {
+    this.#refuseRemote();
+    const told = { onProgress: (line: string) => this.#tell(line), onBegun: this.#onBegun };
+    this.#home = (await this.#open.beginHome?.(await this.configuration(), told)) ?? null;
+    // Loading the rest would keep this process from starting them.
+    await this.#home?.awake;
   }
 
   async withDeployer<T>(
     work: (deployer: ModelDeployer) => Promise<T>,
     options: Pick<ModelDeployerOptions, "checkpointer" | "registryMayFollow"> = {},
   ): Promise<T> {
+    this.#refuseRemote();
     const configuration = await this.configuration();
-    const deployer = await this.terminal.withProgress("connecting", (onProgress) =>
-      untilAborted(this.signal, () =>
-        this.#open.openDeployer(configuration, { ...options, installation: "existing", onProgress }),
-      ),
-    );
+    const begun = this.#home;
+    this.#home = null;
+    const deployer = await this.terminal.withProgress("connecting", (onProgress) => {
+      this.#tell = onProgress;
+      return untilAborted(this.signal, () =>
+        this.#open.openDeployer(configuration, {
+          ...options,
+          ...(begun !== null && { begun }),
+          via: "command_line",
+          installation: configuration.installation,
+          onProgress,
+          onBegun: this.#onBegun,
+        }),
+      );
+    });
     try {
       return await work(deployer);
     } finally {
@@ -108,9 +167,12 @@ export class Invocation {
   }
 
   async withObserver<T>(work: (observer: Observer) => Promise<T>): Promise<T> {
+    this.#refuseRemote();
     const configuration = await this.configuration();
     const observer = await this.terminal.withProgress("connecting to Postgres", (onProgress) =>
-      untilAborted(this.signal, () => this.#open.openObserver(configuration, { onProgress })),
+      untilAborted(this.signal, () =>
+        this.#open.openObserver(configuration, { onProgress, onBegun: this.#onBegun }),
+      ),
     );
     try {
       return await work(observer);
@@ -119,7 +181,7 @@ export class Invocation {
     }
   }
 
-  /** Asks whoever sits there; true where nobody does. Ctrl-C and Ctrl-D decline. */
+  /** Asks the person at the terminal; true where there is none. Ctrl-C and Ctrl-D decline. */
   async confirm(question: string): Promise<boolean> {
     if (!this.terminal.isInteractive) return true;
     const { stdin: input, stderr: output } = this.terminal.streams;
@@ -152,7 +214,7 @@ async function readToken(path: string): Promise<string> {
   }
 }
 
-/** Runs one command to its exit code; whatever it raises is told in one block. */
+/** Runs one command to its exit code; an error that it raises is reported in one block. */
 export async function runCommand(
   command: string,
   invocation: Invocation,
@@ -178,7 +240,17 @@ export async function runCommand(
     )
       terminal.err(() => [error.stack ?? ""]);
     return code;
+  } finally {
+    tellWhatGoesOn(invocation);
   }
+}
+
+/**
+ * Says in one sentence which started services go on. A script reads one document, so that only `down --json` says it.
+ */
+function tellWhatGoesOn({ terminal, begun }: Invocation): void {
+  const sentence = goesOnSentence(begun);
+  if (sentence !== null && !terminal.json) terminal.err((paint) => [paint.dim(sentence)]);
 }
 
 function printJson(terminal: Terminal, body: Record<string, unknown>): void {

@@ -1,0 +1,62 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { downLines, downPlanLines } from "../../output/views/down_view.ts";
+import { exitCodes } from "../../exit_codes.ts";
+import type { Execute } from "../../execute.ts";
+import { type Invocation, report, type Report } from "../../runner.ts";
+import { type DownReport, downReportSchema } from "../../../service/report_schemas.ts";
+
+interface Options {
+  /** Routers and model servers too. */
+  all: boolean;
+  asks: boolean;
+}
+
+export function addDown(program: CommandUnknownOpts, execute: Execute): void {
+  program
+    .command("down")
+    .description("stop this home's own Postgres, Redis and MLflow; what serves answers on")
+    .option("--all", "stop its routers and model servers too: production answers no longer")
+    .option("-y, --yes", "do not ask")
+    .action(({ all, yes }) =>
+      execute("down", (invocation) => down(invocation, { all: all === true, asks: yes !== true })),
+    );
+}
+
+/** Shows which parts will be stopped and which go on, asks, and stops them; needs no database. */
+async function down(invocation: Invocation, { all, asks }: Options): Promise<Report> {
+  const { terminal } = invocation;
+  const { home } = await invocation.configuration();
+  const { runningParts, stopHome } = await import("../../../platform/processes/stop_home.ts");
+  const parts = await runningParts(home);
+  const stopped = parts.filter(({ kind }) => all || kind === "service");
+  const going_on = parts.filter((part) => !stopped.includes(part));
+  const answer = (status: DownReport["status"]): Report => {
+    const how = howToStop(status, { stopped, going_on });
+    const data = { status, home, stopped: status === "stopped" ? stopped : [], going_on, how };
+    const code = status === "declined" ? exitCodes.refused : exitCodes.done;
+    return report(downReportSchema, data, downLines, code);
+  };
+  if (stopped.length === 0) return answer("nothing");
+  if (asks && terminal.isInteractive) {
+    terminal.err((paint) => downPlanLines({ stopped, going_on }, paint));
+    if (!(await invocation.confirm("Stop them?"))) return answer("declined");
+  }
+  await terminal.withProgress("stopping", async () => {
+    if (all) return stopHome(home);
+    const { stopLocalServices } = await import("../../../platform/services/local_services.ts");
+    await stopLocalServices(home);
+  });
+  return answer("stopped");
+}
+
+function howToStop(
+  status: DownReport["status"],
+  { stopped, going_on }: Pick<DownReport, "stopped" | "going_on">,
+): string | null {
+  if (status === "declined") return null;
+  const serving = going_on.length > 0 ? "Routers and model servers go on; `down --all` stops it too." : null;
+  const workers =
+    "A running worker ends by Ctrl-C or SIGTERM; the next command starts the services that it needs again.";
+  const said = [...(serving === null ? [] : [serving]), ...(stopped.length > 0 ? [workers] : [])];
+  return said.length === 0 ? null : said.join(" ");
+}

@@ -1,0 +1,39 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { Execute } from "../../execute.ts";
+import { type Invocation, report, type Report } from "../../runner.ts";
+import { type EnvironmentReport, environmentReportSchema } from "../../../service/report_schemas.ts";
+
+export function addEnv(program: CommandUnknownOpts, execute: Execute): void {
+  program
+    .command("env")
+    .description(
+      'print the addresses of this home\'s services as `export` lines: eval "$(model-deployer env)"',
+    )
+    .action(() => execute("env", environment));
+}
+
+/** The configured addresses, or else those of services that run under the home; starts nothing. */
+async function environment(invocation: Invocation): Promise<Report> {
+  const { home, databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl } = await invocation.configuration();
+  const { findLocalServices } = await import("../../../platform/services/local_services.ts");
+  const local = await findLocalServices(home);
+  const found = {
+    MODEL_DEPLOYER_HOME: home,
+    DATABASE_URL: databaseUrl ?? local.databaseUrl ?? null,
+    DATABASE_OWNER_URL: databaseOwnerUrl ?? databaseUrl ?? local.databaseOwnerUrl ?? null,
+    REDIS_URL: redisUrl ?? local.redisUrl ?? null,
+    MLFLOW_TRACKING_URI: mlflowUrl ?? local.mlflowUrl ?? null,
+  };
+  return report(environmentReportSchema, { variables: found }, exportLines);
+}
+
+function exportLines({ variables }: EnvironmentReport): string[] {
+  return Object.entries(variables).map(([name, value]) =>
+    value === null
+      ? `# ${name}: nothing runs under this home; the first action, or a worker, brings it up`
+      : `export ${name}=${quoted(value)}`,
+  );
+}
+
+/** As one word of a POSIX shell. */
+const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,26 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { Execute } from "../../execute.ts";
+import { portNumber } from "../../number_options.ts";
+
+export function addServe(program: CommandUnknownOpts, execute: Execute): void {
+  program
+    .command("serve")
+    .description(
+      "serve the API: what there is, actions, approvals and a stream of changes; until SIGTERM or Ctrl-C",
+    )
+    .option("--port <port>", "a free one where it is 0", portNumber, DEFAULT_PORT)
+    .option(
+      "--host <address>",
+      "what to listen at; other machines reach it only where it is not 127.0.0.1",
+      LOOPBACK,
+    )
+    .action((address) =>
+      execute("serve", async (invocation) => {
+        const { serveAlone } = await import("./serve_run.ts");
+        return serveAlone(invocation, address);
+      }),
+    );
+}
+
+export const DEFAULT_PORT = 8300;
+export const LOOPBACK = "127.0.0.1";

@@ -1,0 +1,45 @@
+import {
+  addPrincipalToken,
+  enrolPrincipal,
+  principalsReport,
+} from "../../../service/principals/principal_desk.ts";
+import type { DeployerDatabase } from "../../../database/index.ts";
+import { type Actor, ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { actorOf } from "../../requester.ts";
+import type { PrincipalDesk } from "../../remote/desks.ts";
+import { remotePrincipalDesk } from "../../remote/remote_desks.ts";
+import type { Invocation } from "../../runner.ts";
+
+/** Opens the desk that the environment names. @throws NotAuthenticatedError | NotPermittedError */
+export async function principalDesk<T>(
+  invocation: Invocation,
+  work: (desk: PrincipalDesk) => Promise<T>,
+): Promise<T> {
+  const remote = await invocation.remote();
+  if (remote !== null) return work(remotePrincipalDesk(remote));
+  return invocation.withObserver(async ({ database }) => {
+    const needs = { right: "administer", extent: ALL, subject: "principals" } as const;
+    return work(deskOver(database, await actorOf(invocation, database, needs)));
+  });
+}
+
+function deskOver(database: DeployerDatabase, by: Actor): PrincipalDesk {
+  const { principalAdministration: administration, logins } = database;
+  const after = async (work: Promise<unknown>, principal: string) => {
+    await work;
+    return principalsReport(database, principal);
+  };
+  return {
+    list: (name) => principalsReport(database, name),
+    enrol: (request) => enrolPrincipal(database, request, by),
+    token: (name, request) => addPrincipalToken(database, name, request, by),
+    revokeToken: (id, name) => after(administration.revokeToken(id, by), name),
+    grant: (name, { role, experiment_id }) =>
+      after(administration.grant(name, role, experiment_id, by), name),
+    revoke: (name, { role, experiment_id }) =>
+      after(administration.revokeRole(name, role, experiment_id, by), name),
+    remove: (name, { reason }) => administration.remove(name, reason, by),
+    link: (name, login) => after(logins.link(name, login, by), name),
+    unlink: async (login) => principalsReport(database, (await logins.unlink(login, by)).principal),
+  };
+}

@@ -1,0 +1,201 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import {
+  APPROVED_MOVES,
+  approvedMoveSchema,
+  type GatePolicy,
+  type NewGatePolicy,
+  STANDARD_GATE_POLICY,
+} from "../../../agents/model_deployer/domain/entities.ts";
+import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
+import type { Execute } from "../../execute.ts";
+import { checkMetrics } from "../../../agents/model_deployer/collection/check_metrics.ts";
+import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
+import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
+import type { Observer } from "../../../wiring/observer.ts";
+import { actorOf } from "../../requester.ts";
+import { keptRowsOf } from "./kept_rows_options.ts";
+import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
+import type { Invocation, Report } from "../../runner.ts";
+import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
+import { policyReport } from "./policy_report.ts";
+import { unknownExperiment } from "../../../service/unknown_name.ts";
+import { aNumber } from "../../number_options.ts";
+
+/** The limit for asking the server of metrics whether it takes all queries. */
+const CHECK_MS = 30_000;
+
+interface Options {
+  reason: string;
+  shadowHours?: number | undefined;
+  shadowRequests?: number | undefined;
+  shadowErrorRate?: number | undefined;
+  shadowP99Ms?: number | undefined;
+  shadowDisagreement?: string | undefined;
+  shadowMaxAge?: number | undefined;
+  approvals?: number | undefined;
+  approvalsFor?: string[] | undefined;
+  approvalsForUnknown?: number | undefined;
+  duringRollout?: string | undefined;
+  rows?: string | undefined;
+  hide?: string | undefined;
+  hash?: string | undefined;
+  demo?: true | undefined;
+}
+
+/** Flags that need more words than a line has. */
+const FLAGS = {
+  shadowHours: [
+    "--shadow-hours <number>",
+    "at least this long in shadow; 24 or more; less in a demo installation",
+  ],
+  shadowDisagreement: [
+    "--shadow-disagreement <fraction>",
+    "at most this share of pairs in which it predicts otherwise than production, or any",
+  ],
+  approvalsFor: [
+    "--approvals-for <move=count...>",
+    `approvals that single moves need: ${APPROVED_MOVES.join(", ")}`,
+  ],
+  rows: [
+    "--rows <sample>",
+    "keep this share of requests with what each side answered; 0.01,most=1000,on_errors=tell tells more, none keeps nothing",
+  ],
+} as const;
+
+export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
+  const policy = program.command("policy").description("what production asks for, by experiment");
+  policy
+    .command("show <experiment>")
+    .description("the gate policy in force")
+    .action((experiment) => execute("policy show", (invocation) => show(invocation, experiment)));
+  const setting = policy
+    .command("set <experiment>")
+    .description("set a gate policy; what is left out stays as it is")
+    .requiredOption("--reason <text>", "why; kept with the policy")
+    .option(...FLAGS.shadowHours, aNumber)
+    .option("--shadow-requests <number>", "at least so many mirrored requests", aNumber)
+    .option("--shadow-error-rate <fraction>", "at most this share of errors", aNumber)
+    .option("--shadow-p99-ms <number>", "at most this p99", aNumber)
+    .option(...FLAGS.shadowDisagreement)
+    .option("--shadow-max-age <days>", "so long a shadow lets a version that left production return", aNumber)
+    .option("--approvals <count>", "approvals that a move needs which --approvals-for does not name", aNumber)
+    .option(...FLAGS.approvalsFor)
+    .option(
+      "--approvals-for-unknown <count>",
+      "how many more where no principal is known behind the request",
+      aNumber,
+    )
+    .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
+    .option(...FLAGS.rows)
+    .option(
+      "--hide <fields>",
+      "fields that kept rows do not have, such as age,name; * is all, none hides nothing",
+    )
+    .option("--hash <fields>", "fields that kept rows have as a hash");
+  addJudgeFlags(setting);
+  setting
+    .option("--demo", "a policy that may ask for less than 24 h; in a demo installation alone")
+    .action((experiment, options) =>
+      execute("policy set", (invocation) => set(invocation, experiment, options)),
+    );
+}
+
+async function show(invocation: Invocation, experiment: string): Promise<Report> {
+  const remote = await invocation.remote();
+  if (remote !== null) return policyReport(experiment, await remotePolicy(remote, experiment));
+  return invocation.withObserver(async ({ database }) => {
+    if ((await database.experiments.get(experiment)) === null) {
+      throw await unknownExperiment(experiment, database);
+    }
+    return policyReport(experiment, await database.experiments.getGatePolicy(experiment));
+  });
+}
+
+async function set(invocation: Invocation, experiment: string, options: Options): Promise<Report> {
+  const remote = await invocation.remote();
+  if (remote !== null) {
+    refuseRemoteMetrics(judgeOptionsIn(options).metrics);
+    const change = (before: NewGatePolicy) =>
+      changed(before, options, options.demo === true ? "demo" : before.kind);
+    return policyReport(experiment, await setRemotePolicy(remote, experiment, change));
+  }
+  return invocation.withObserver(async ({ database, teamMetrics }) => {
+    if ((await database.experiments.get(experiment)) === null) {
+      throw await unknownExperiment(experiment, database);
+    }
+    const needs = { right: "configure", extent: experiment, subject: "policy" } as const;
+    const by = await actorOf(invocation, database, needs);
+    const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
+    const installation = await database.overview.installation();
+    if (options.demo === true && installation !== "demo") throw noDemo(experiment);
+    const wanted = changed(before, options, installation);
+    if (judgeOptionsIn(options).metrics !== undefined)
+      await checkMetricsOf(experiment, wanted, { database, teamMetrics });
+    return policyReport(
+      experiment,
+      await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin),
+    );
+  });
+}
+
+async function checkMetricsOf(
+  experiment: string,
+  { judge = {} }: NewGatePolicy,
+  { database, teamMetrics }: Pick<Observer, "database" | "teamMetrics">,
+): Promise<void> {
+  const name = endpointName(experiment, "production");
+  const [deployment = ""] = serving((await database.endpoints.get(name))?.weights ?? {});
+  const version = deployment === "" ? null : await database.deployments.get(deployment);
+  const side = { deployment, endpoint: name, version: version?.model_version_id ?? "" };
+  const signal = AbortSignal.timeout(CHECK_MS);
+  await checkMetrics(teamMetrics, judge.metrics ?? {}, side, { signal });
+}
+
+function noDemo(experiment: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `--demo: this is a standard installation, where ${experiment} needs a shadow of 24 h or more; \`model-deployer init --demo\` makes a demo installation in another folder.`,
+  );
+}
+
+/** In a demo installation, a policy that asks for less than a standard one may is a demo policy. */
+function changed(before: NewGatePolicy, options: Options, installation: "standard" | "demo"): NewGatePolicy {
+  const hours = options.shadowHours ?? before.minimum_shadow_hours;
+  const isDemo =
+    options.demo === true || (installation === "demo" && hours < STANDARD_GATE_POLICY.minimum_shadow_hours);
+  return {
+    ...before,
+    kind: isDemo ? "demo" : "standard",
+    minimum_shadow_hours: hours,
+    minimum_shadow_requests: options.shadowRequests ?? before.minimum_shadow_requests,
+    maximum_shadow_error_rate: options.shadowErrorRate ?? before.maximum_shadow_error_rate,
+    maximum_shadow_p99_ms: options.shadowP99Ms ?? before.maximum_shadow_p99_ms,
+    maximum_shadow_disagreement:
+      options.shadowDisagreement === undefined
+        ? (before.maximum_shadow_disagreement ?? null)
+        : disagreement(options.shadowDisagreement),
+    maximum_shadow_age_days: options.shadowMaxAge ?? before.maximum_shadow_age_days,
+    approvals_for_production: options.approvals ?? before.approvals_for_production,
+    approvals_by_move: { ...before.approvals_by_move, ...(options.approvalsFor ?? []).reduce(named, {}) },
+    approvals_for_unknown: options.approvalsForUnknown ?? before.approvals_for_unknown,
+    judge: { ...before.judge, ...judgeSettingsOf(options) },
+    kept_rows: keptRowsOf(before.kept_rows ?? null, options),
+    ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
+    reason: options.reason,
+  };
+}
+
+function named(byMove: GatePolicy["approvals_by_move"], given: string): GatePolicy["approvals_by_move"] {
+  const [move, count] = given.split("=");
+  const known = approvedMoveSchema.safeParse(move);
+  if (known.success && /^\d{1,4}$/.test(count ?? "")) return { ...byMove, [known.data]: Number(count) };
+  throw new InvalidRequestError(
+    `--approvals-for ${given}: write <move>=<count> with one of ${APPROVED_MOVES.join(", ")}.`,
+  );
+}
+
+const disagreement = (given: string): number | null => (given === "any" ? null : aNumber(given));
+
+function duringRollout(given: string): "refuse" | "supersede" {
+  if (given === "refuse" || given === "supersede") return given;
+  throw new InvalidRequestError(`--during-rollout ${given}: name refuse or supersede.`);
+}

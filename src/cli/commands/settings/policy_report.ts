@@ -1,0 +1,37 @@
+import { approvalsByMove } from "../../../agents/model_deployer/planning/approval/approvals_needed.ts";
+import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
+import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
+import { policyReportSchema } from "../../../service/report_schemas.ts";
+import type { Paint } from "../../output/terminal/terminal.ts";
+import { report, type Report } from "../../runner.ts";
+
+export function policyReport(experiment_id: string, gate_policy: GatePolicy): Report {
+  return report(policyReportSchema, { experiment_id, gate_policy }, (data, paint) => [
+    paint.bold(data.experiment_id),
+    ...policyLines(data.gate_policy, paint),
+  ]);
+}
+
+export function policyLines(policy: GatePolicy, paint: Paint): string[] {
+  const {
+    policy_id,
+    kind,
+    reason,
+    approvals_for_production: _,
+    approvals_by_move: _moves,
+    judge,
+    kept_rows,
+    ...rules
+  } = policy;
+  const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
+  const judged = Object.entries({ ...defaultJudgeSettings, ...judge }).map(([name, value]) => [
+    `judge: ${name}`,
+    typeof value === "object" ? JSON.stringify(value) : value,
+  ]);
+  return [
+    `  gate policy ${policy_id}${kind === "demo" ? paint.yellow(" (demo)") : ""}: ${reason}`,
+    ...[...Object.entries(rules), ["kept_rows", JSON.stringify(kept_rows)], ...approvals, ...judged].map(
+      ([name, value]) => `  ${String(name).padEnd(32)} ${value}`,
+    ),
+  ];
+}

@@ -1,0 +1,158 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { type Role, roleSchema, ROLES } from "../../../agents/model_deployer/domain/roles.ts";
+import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
+import type { Execute } from "../../execute.ts";
+import { nameLines, tokenLines } from "../../output/views/principal_view.ts";
+import { type Invocation, report, type Report } from "../../runner.ts";
+import {
+  principalReportSchema,
+  principalsReportSchema,
+  removalReportSchema,
+} from "../../../service/principals/principal_schemas.ts";
+import type { PrincipalDesk } from "../../remote/desks.ts";
+import { principalDesk } from "./opened_principal_desk.ts";
+import { aNumber } from "../../number_options.ts";
+
+const EXPERIMENT = ["--experiment <id>", "for this experiment alone; for all without it"] as const;
+const EXPIRES = ["--expires <days>", "until when the token holds; without it, until it is revoked"] as const;
+
+interface LoginOptions {
+  osUser?: string | undefined;
+  issuer?: string | undefined;
+  subject?: string | undefined;
+}
+
+/** Runs what is asked for at the desk: the database's, or the API's where one is named. */
+type Ask = (command: string, work: (desk: PrincipalDesk) => Promise<Report>) => Promise<void>;
+
+export function addPrincipals(program: CommandUnknownOpts, execute: Execute): void {
+  const principals = program.command("principals").description("who may do what");
+  const ask: Ask = (command, work) =>
+    execute(`principals ${command}`, (invocation: Invocation) => principalDesk(invocation, work));
+  addTokens(principals, ask);
+  addRoles(principals, ask);
+  addLogins(principals, ask);
+  principals
+    .command("list [principal]")
+    .description("roles, logins, and tokens with their last use")
+    .action((principal) => ask("list", async (desk) => listed(await desk.list(principal ?? null))));
+  principals
+    .command("remove <principal>")
+    .description("end all that they have: tokens, roles, and approvals that are not used yet")
+    .requiredOption("--reason <text>", "why; kept with it")
+    .action((principal, { reason }) =>
+      ask("remove", async (desk) =>
+        report(removalReportSchema, await desk.remove(principal, { reason }), (data, paint) => [
+          `${paint.yellow("removed")} ${data.principal}; ${data.approvals_ended} of their approvals count no more`,
+        ]),
+      ),
+    );
+}
+
+function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
+  principals
+    .command("enrol <principal>")
+    .description(
+      "make a token for a principal and show it once; one that is enrolled again has the new token only",
+    )
+    .option("--role <role...>", `${ROLES.join(", ")}; operator and approver without it`)
+    .option(...EXPERIMENT)
+    .option("--machine", "a program, not a person")
+    .option(...EXPIRES, aNumber)
+    .action((principal, { role, experiment, machine, expires }) =>
+      ask("enrol", async (desk) => {
+        const asked = {
+          principal,
+          ...(role && { roles: role.map(roleOf) }),
+          experiment_id: experiment ?? null,
+          ...(machine === true && { kind: "machine" as const }),
+          expires_in_days: daysOf(expires),
+        };
+        return report(principalReportSchema, await desk.enrol(asked), tokenLines);
+      }),
+    );
+  principals
+    .command("token <principal>")
+    .description("make one more token beside those that they have, and show it once")
+    .requiredOption("--label <text>", "what it is for")
+    .option(...EXPIRES, aNumber)
+    .action((principal, { label, expires }) =>
+      ask("token", async (desk) =>
+        report(
+          principalReportSchema,
+          await desk.token(principal, { label, expires_in_days: daysOf(expires) }),
+          tokenLines,
+        ),
+      ),
+    );
+}
+
+function addRoles(principals: CommandUnknownOpts, ask: Ask): void {
+  principals
+    .command("grant <principal> <role>")
+    .description(`give a role: ${ROLES.join(", ")}`)
+    .option(...EXPERIMENT)
+    .action((principal, role, { experiment }) =>
+      ask("grant", async (desk) => {
+        const given = { role: roleOf(role), experiment_id: experiment ?? null };
+        return listed(await desk.grant(principal, given));
+      }),
+    );
+  principals
+    .command("revoke <principal> [role]")
+    .description("take a role back, or with --token one of their tokens")
+    .option(...EXPERIMENT)
+    .option("--token <id>", "as principals list shows it")
+    .action((principal, role, { experiment, token }) =>
+      ask("revoke", async (desk) => {
+        if ((role === undefined) === (token === undefined))
+          throw new InvalidRequestError("Name either a role or --token <id> to revoke.");
+        if (token !== undefined) return listed(await desk.revokeToken(token, principal));
+        const taken = { role: roleOf(role ?? ""), experiment_id: experiment ?? null };
+        return listed(await desk.revoke(principal, taken));
+      }),
+    );
+}
+
+function addLogins(principals: CommandUnknownOpts, ask: Ask): void {
+  principals
+    .command("link <principal>")
+    .description("say that a login is theirs: they cannot approve what is asked for from it")
+    .option("--os-user <user>", "of the operating system, as ana or ana@host")
+    .option("--issuer <address>", "of an identity provider")
+    .option("--subject <id>", "of that issuer")
+    .action((principal, options) =>
+      ask("link", async (desk) => listed(await desk.link(principal, loginOf(options)))),
+    );
+  principals
+    .command("unlink")
+    .description("take a login from whose it is")
+    .option("--os-user <user>", "of the operating system, as ana or ana@host")
+    .option("--issuer <address>", "of an identity provider")
+    .option("--subject <id>", "of that issuer")
+    .action((options) => ask("unlink", async (desk) => listed(await desk.unlink(loginOf(options)))));
+}
+
+function listed(data: Awaited<ReturnType<PrincipalDesk["list"]>>): Report {
+  return report(principalsReportSchema, data, nameLines);
+}
+
+function roleOf(given: string): Role {
+  const role = roleSchema.safeParse(given);
+  if (role.success) return role.data;
+  throw new InvalidRequestError(`${JSON.stringify(given)} is no role; name one of ${ROLES.join(", ")}.`);
+}
+
+function daysOf(days: number | undefined): number | null {
+  if (days === undefined) return null;
+  if (days > 0 && days <= 3660) return days;
+  throw new InvalidRequestError(`--expires ${days}: a number of days, above 0 and at most 3660.`);
+}
+
+function loginOf({ osUser, issuer, subject }: LoginOptions): { provider: string; subject: string } {
+  if (osUser !== undefined && issuer === undefined && subject === undefined)
+    return { provider: "os", subject: osUser };
+  if (osUser === undefined && issuer !== undefined && subject !== undefined)
+    return { provider: issuer, subject };
+  throw new InvalidRequestError("Name a login by --os-user, or by --issuer and --subject.");
+}

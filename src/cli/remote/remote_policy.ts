@@ -1,0 +1,29 @@
+import type { GatePolicy, NewGatePolicy } from "../../agents/model_deployer/domain/entities.ts";
+import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
+import { policyReportSchema } from "../../service/report_schemas.ts";
+import type { RemoteApi } from "./remote_api.ts";
+
+const at = (experiment: string) => `/v1/experiments/${encodeURIComponent(experiment)}/policy`;
+
+export async function remotePolicy(api: RemoteApi, experiment: string): Promise<GatePolicy> {
+  return (await api.ask(policyReportSchema, at(experiment))).gate_policy;
+}
+
+/** The database refuses a demo policy where it is no demo. @throws InvalidRequestError */
+export async function setRemotePolicy(
+  api: RemoteApi,
+  experiment: string,
+  change: (before: NewGatePolicy) => NewGatePolicy,
+): Promise<GatePolicy> {
+  const { policy_id: _, ...before } = await remotePolicy(api, experiment);
+  const body = change(before);
+  return (await api.ask(policyReportSchema, at(experiment), { method: "PUT", body })).gate_policy;
+}
+
+/** Whether a query is taken is looked at where the deployer runs. @throws InvalidRequestError */
+export function refuseRemoteMetrics(metrics: unknown): void {
+  if (metrics === undefined) return;
+  throw new InvalidRequestError(
+    "--metrics is checked where the deployer runs, and MODEL_DEPLOYER_URL is set: set it there, without that variable.",
+  );
+}
