@@ -8,18 +8,18 @@ import {
   approvalQuestionSchema,
   type ModelDeployerRequest,
   type ModelDeployerStateValue,
-} from "../agents/model_deployer/state.ts";
-import type { Approval } from "../agents/model_deployer/store_ports.ts";
+} from "../agents/model_deployer/state/state.ts";
+import type { Approval } from "../agents/model_deployer/ports/stores/approval_stores.ts";
 import type { Duration } from "./clock.ts";
 import { ENDPOINT, EXPERIMENT } from "./states.ts";
 import { APPROVER_TOKEN, type DeployerUnderTest } from "./test_deployer.ts";
 import { errorOf, UnexpectedOutcomeError } from "./unexpected_outcome.ts";
 
-/** What a request asks for beside its action. */
+/** The fields of a request without its action. */
 export type Request = Omit<ModelDeployerRequest, "deployment_action">;
 
 type Answered = Awaited<ReturnType<ModelDeployerAgent["execute"]>>;
-/** What acting needs of a deployer. */
+/** The parts of a deployer that the functions below use. */
 export type Acting = Pick<DeployerUnderTest, "graph" | "agent" | "database">;
 
 /** Configuration of a run that acts, on a thread of its own unless told. */
@@ -101,13 +101,13 @@ export function approve({ database }: Pick<Acting, "database">, operationId: str
   return database.approvals.grant({ token: APPROVER_TOKEN, operation_id: operationId, reason });
 }
 
-/** What an interrupted run waits for. */
+/** The question that an interrupted run waits with. */
 export function questionOf(state: unknown): ApprovalQuestion {
   if (!isInterrupted(state)) return nothing("is waited for");
   return approvalQuestionSchema.parse(state.__interrupt__[0]?.value);
 }
 
-/** Who can have requests sent to an endpoint, of which some deployments may fail a fraction. */
+/** Sends requests to an endpoint; a fraction of a deployment's answers may fail. */
 export interface TrafficSource {
   sendTraffic(
     endpointName: string,
@@ -116,7 +116,7 @@ export interface TrafficSource {
   ): void | Promise<void>;
 }
 
-/** One whose database has a clock to turn, and whose endpoints get requests. */
+/** A deployer whose database's clock can be turned, and whose endpoints get requests. */
 export type Timed = Acting & { router: TrafficSource; passTime(by: Duration): void | Promise<void> };
 
 /** Registers the run, moves it to shadow and gives it a day under mirrored traffic. @returns the version's id */
@@ -130,7 +130,7 @@ export async function readyForProduction(deployer: Timed, run: string): Promise<
   return version;
 }
 
-/** A version that serves all production traffic, or begins to where another one serves. */
+/** A version that serves all production traffic, or, where another one serves already, has begun its rollout. */
 export async function inProduction(
   deployer: Timed,
   run: string,

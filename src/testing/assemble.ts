@@ -1,9 +1,9 @@
 import { MemorySaver } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { type Capabilities, createCapabilities } from "../agents/model_deployer/capabilities.ts";
-import { STANDARD_LIVENESS } from "../agents/model_deployer/domain/liveness.ts";
+import { STANDARD_LIVENESS } from "../agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import type { Parts, Settings } from "../agents/model_deployer/parts.ts";
+import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
 import { Worker } from "../worker/worker.ts";
 import { wiredDatabase } from "./wired_database.ts";
 import type { Wire } from "./wire.ts";
@@ -13,6 +13,8 @@ export const TEST_SETTINGS: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  approval_wait_seconds: 14 * 24 * 3600,
+  long_work_seconds: 3600,
   reconcile_seconds: 3600,
   liveness: STANDARD_LIVENESS,
   default_effects: "live",
@@ -30,11 +32,16 @@ export interface AssembledDeployer {
   worker: Worker;
 }
 
+interface AssembleOptions {
+  wire: Wire;
+  settings?: Partial<Settings>;
+  wiredStores?: readonly (keyof Parts["database"])[];
+  /** The clock for waits inside the process, in milliseconds; the machine's own unless given. */
+  now?: () => number;
+}
+
 /** The agent, its graph and its worker over any parts, each of which can be recorded and cut off through the wire. */
-export function assembleDeployer(
-  parts: Parts,
-  options: { wire: Wire; settings?: Partial<Settings>; wiredStores?: readonly (keyof Parts["database"])[] },
-): AssembledDeployer {
+export function assembleDeployer(parts: Parts, options: AssembleOptions): AssembledDeployer {
   const { wire, wiredStores } = options;
   const wired: Parts = {
     database: wiredDatabase(parts.database, wire, wiredStores),
@@ -42,13 +49,19 @@ export function assembleDeployer(
     packager: wire.around("packager", parts.packager),
     server: wire.around("server", parts.server),
     router: wire.around("router", parts.router),
+    ...(parts.serverUsage && { serverUsage: wire.around("serverUsage", parts.serverUsage) }),
+    ...(parts.teamMetrics && { teamMetrics: wire.around("teamMetrics", parts.teamMetrics) }),
+    ...(parts.rowServers && { rowServers: wire.around("rowServers", parts.rowServers) }),
     predictionLogs: wire.around("predictionLogs", parts.predictionLogs),
     workingMemory: wire.around("workingMemory", parts.workingMemory),
     episodicMemory: wire.around("episodicMemory", parts.episodicMemory),
     proceduralMemory: wire.around("proceduralMemory", parts.proceduralMemory),
+    ...(parts.notificationSender && {
+      notificationSender: wire.around("notificationSender", parts.notificationSender),
+    }),
   };
   const settings = { ...TEST_SETTINGS, ...options.settings };
-  const capabilities = createCapabilities(wired, settings);
+  const capabilities = createCapabilities(wired, settings, options.now);
   const graph = createModelDeployerGraph(capabilities, { checkpointer: new MemorySaver() });
   return {
     parts: wired,

@@ -28,26 +28,25 @@ export class TestClock {
 
   /** ISO 8601 in UTC with up to six digits of a second. */
   now(): string {
-    return instantOf(this.micros());
+    this.#micros += 1;
+    return instantOf(this.#micros);
   }
 
-  /** Microseconds since 1970. */
-  micros(): number {
-    this.#micros += 1;
+  /** The last reading, in microseconds since 1970. */
+  get read(): number {
     return this.#micros;
   }
 
-  /** The instant so many seconds from now; they may be fractions, or negative. */
-  after(seconds: number): string {
-    return instantOf(this.micros() + Math.round(seconds * MICROS_PER_SECOND));
+  /** Another clock that shows the same. */
+  copy(): TestClock {
+    const copy = new TestClock();
+    copy.#micros = this.#micros;
+    return copy;
   }
 
-  hasPassed(instant: string): boolean {
-    return microsOf(instant) <= this.micros();
-  }
-
-  secondsSince(instant: string): number {
-    return (this.micros() - microsOf(instant)) / MICROS_PER_SECOND;
+  /** Takes over what somebody else has read; never turns back. */
+  reach(micros: number): void {
+    this.#micros = Math.max(this.#micros, micros);
   }
 
   /** @throws InvalidRequestError for a way back: what a database has dated stays in its past */

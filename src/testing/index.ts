@@ -32,11 +32,12 @@ export {
   InMemoryWorkingMemory,
 } from "./in_memory/memories.ts";
 export { InMemoryModelPackager } from "./in_memory/model_packager.ts";
-export { type Files, InMemoryModelRegistry, modelIdOf, type RunSeed } from "./in_memory/model_registry.ts";
+export { InMemoryModelRegistry } from "./in_memory/model_registry.ts";
+export { type Files, modelIdOf, type RunSeed } from "./in_memory/run_seed.ts";
 export { InMemoryModelServer } from "./in_memory/model_server.ts";
 export { type Behaviour, InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 export { pollUntil, type PollOptions, PollTimeoutError } from "./poll.ts";
-export { recordProgress } from "./progress.ts";
+export { recordProgress } from "./record_progress.ts";
 export { seedVersion, type VersionSeed } from "./seeds.ts";
 export {
   advanceState,

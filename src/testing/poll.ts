@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../agents/base/agent_error.ts";
 
-/** Ends a test's waiting: what was waited for did not come about in time. */
+/** Raised when an awaited condition does not come about in time. */
 export class PollTimeoutError extends AgentError {
   readonly code = "poll_timeout";
   readonly retryable = false;
@@ -9,7 +9,7 @@ export class PollTimeoutError extends AgentError {
 
 export interface PollOptions {
   deadlineMs: number;
-  /** What is waited for, for the error's message. */
+  /** The awaited condition, for the error's message. */
   what: string;
   intervalMs?: number;
 }

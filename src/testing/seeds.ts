@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Change } from "../agents/model_deployer/domain/changes.ts";
-import { planWith } from "../agents/model_deployer/domain/decisions.ts";
+import { planWith } from "../agents/model_deployer/planning/decisions.ts";
 import type { Metrics, ModelVersion, Stage } from "../agents/model_deployer/domain/entities.ts";
 import { emptyAnswer } from "../agents/model_deployer/domain/answer.ts";
 import { EXPERIMENT } from "./states.ts";
@@ -45,6 +45,8 @@ export async function seedVersion(
     preprocessing_digest: null,
     metrics,
     shap_evidence: null,
+    signature: null,
+    earlier_version_id: null,
     stage: "development",
     stage_revision: 0,
     registered_at: await database.clock.now(),

@@ -1,4 +1,4 @@
-import type { ModelDeployerRequest } from "../agents/model_deployer/state.ts";
+import type { ModelDeployerRequest } from "../agents/model_deployer/state/state.ts";
 
 /** States as the pipeline hands them over, valid as they are; a test names only what it is about. */
 
@@ -50,7 +50,7 @@ export function advanceState(overrides: Partial<ModelDeployerRequest> = {}): Mod
   return { deployment_action: "advance", rollout_id: "rollout_1", ...overrides };
 }
 
-/** What feature_analyzer adds when SHAP ran. Its further fields are its own business and are taken along. */
+/** The fields that feature_analyzer adds when SHAP ran; its further fields are passed along unread. */
 export function afterFeatureAnalyzer(features: readonly string[] = ["age", "dose", "weight"]) {
   return {
     shap_analysis: {
@@ -73,7 +73,7 @@ export function afterFeatureAnalyzer(features: readonly string[] = ["age", "dose
   };
 }
 
-/** What it adds when SHAP was left out or failed, which holds up nobody. */
+/** The fields that it adds when SHAP was left out or failed, which holds up nobody. */
 export function afterSkippedAnalysis(): Partial<ModelDeployerRequest> {
   return {
     shap_analysis: null,
@@ -84,7 +84,7 @@ export function afterSkippedAnalysis(): Partial<ModelDeployerRequest> {
   };
 }
 
-/** What the trainer leaves in the state; of it only the run and its artifacts count, the metrics are the registry's. */
+/** The fields of the trainer; only the run and its artifacts count, for the metrics are read from the registry. */
 export function afterTrainer(run = "run1"): Partial<ModelDeployerRequest> {
   return {
     mlflow_run_id: run,

@@ -1,5 +1,5 @@
 import type { Experiment } from "../agents/model_deployer/domain/entities.ts";
-import type { Parts, Settings } from "../agents/model_deployer/parts.ts";
+import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
 import { assembleDeployer, type AssembledDeployer } from "./assemble.ts";
 import { type Duration, TestClock } from "./clock.ts";
 import {
@@ -13,14 +13,16 @@ import {
   InMemoryWorkingMemory,
 } from "./in_memory/memories.ts";
 import { InMemoryModelPackager } from "./in_memory/model_packager.ts";
-import { InMemoryModelRegistry, type RunSeed } from "./in_memory/model_registry.ts";
+import { InMemoryModelRegistry } from "./in_memory/model_registry.ts";
+import type { RunSeed } from "./in_memory/run_seed.ts";
 import { InMemoryModelServer } from "./in_memory/model_server.ts";
 import { InMemoryPredictionLogs } from "./in_memory/prediction_logs.ts";
+import { InMemoryTeamMetrics } from "./in_memory/team_metrics.ts";
 import { InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 import { EXPERIMENT } from "./states.ts";
 import { Wire } from "./wire.ts";
 
-/** Of the principal `omar`, who may approve what others ask for. */
+/** The token of the principal `omar`, who may approve requests of others. */
 export const APPROVER_TOKEN = "omar-has-a-long-secret";
 
 export const TEST_EXPERIMENT: Experiment = {
@@ -32,21 +34,25 @@ export const TEST_EXPERIMENT: Experiment = {
   maximum_fpr: null,
 };
 
-/** What lies outside the database, in memory. */
+/** A worker's default, so that a test that lets a minute pass has the next tick look for dead servers. */
+const RECONCILE_SECONDS = 30;
+
+/** The parts beside the database, in memory. */
 export interface InMemoryOutside {
   registry: InMemoryModelRegistry;
   packager: InMemoryModelPackager;
   server: InMemoryModelServer;
   router: InMemoryTrafficRouter;
   predictionLogs: InMemoryPredictionLogs;
+  teamMetrics: InMemoryTeamMetrics;
   workingMemory: InMemoryWorkingMemory;
   episodicMemory: InMemoryEpisodicMemory;
   proceduralMemory: InMemoryProceduralMemory;
 }
 
-/** Whom a test acts through: a deployer over any database, with the world outside in memory. */
+/** A deployer over any database, with in-memory parts beside it. */
 export interface DeployerUnderTest extends AssembledDeployer, InMemoryOutside {
-  /** As the deployer has it, past the wire. */
+  /** The deployer's database, without the wire. */
   database: TestDatabase;
   wire: Wire;
 }
@@ -54,8 +60,13 @@ export interface DeployerUnderTest extends AssembledDeployer, InMemoryOutside {
 export interface TestDeployer extends DeployerUnderTest {
   database: InMemoryDatabase;
   clock: TestClock;
-  /** Lets so much time go by in the database. */
+  /** Lets so much time go by, in the database and for whatever the worker waits for. */
   passTime(by: Duration): void;
+  /**
+   * Another deployer in the same state, with memories of its own that are empty; from here on each goes its own way.
+   * Adapters that a test brought itself are shared.
+   */
+  copy(): Promise<TestDeployer>;
 }
 
 export interface TestDeployerOptions {
@@ -64,7 +75,7 @@ export interface TestDeployerOptions {
   installation?: "standard" | "demo";
   clock?: TestClock;
   experiments?: Experiment[];
-  /** What the registry holds; `run1` to `run4`, each with a model and a `test_auc` of 0.9, unless told. */
+  /** The registry's runs; `run1` to `run4`, each with a model and a `test_auc` of 0.9, unless given. */
   runs?: RunSeed[];
   /** Adapters of one's own in place of the ones in memory. */
   parts?: Partial<Omit<Parts, "database">>;
@@ -76,22 +87,50 @@ export interface TestDeployerOptions {
  */
 export async function createTestDeployer(options: TestDeployerOptions = {}): Promise<TestDeployer> {
   const clock = options.clock ?? new TestClock();
-  const database = createInMemoryDatabase({ clock, installation: options.installation ?? "standard" });
+  const database = await createInMemoryDatabase({ clock, installation: options.installation ?? "standard" });
   for (const experiment of options.experiments ?? [TEST_EXPERIMENT]) {
     await database.experiments.create(experiment, "ana");
   }
   await database.principals.enrol("omar", APPROVER_TOKEN);
-  const outside = createInMemoryOutside(options.runs);
+  return over({ database, clock, outside: createInMemoryOutside(options.runs) }, options);
+}
+
+interface State {
+  database: InMemoryDatabase;
+  clock: TestClock;
+  outside: InMemoryOutside;
+}
+
+function over({ database, clock, outside }: State, options: TestDeployerOptions): TestDeployer {
   const wire = new Wire();
-  const parts: Parts = { database, ...outside, ...options.parts };
+  const parts: Parts = {
+    database,
+    serverUsage: outside.server,
+    rowServers: outside.server,
+    ...outside,
+    ...options.parts,
+  };
   const assembled = assembleDeployer(parts, {
     wire,
-    ...(options.settings && { settings: options.settings }),
+    settings: { reconcile_seconds: RECONCILE_SECONDS, ...options.settings },
+    now: () => clock.read / 1000,
   });
   const passTime = (by: Duration) => {
     clock.turn(by);
   };
-  return { ...outside, ...assembled, database, wire, clock, passTime };
+  const copy = async () => {
+    const packager = outside.packager.copy();
+    const copied = {
+      ...createInMemoryOutside([]),
+      packager,
+      registry: outside.registry.copy(),
+      server: outside.server.copy(packager),
+      router: outside.router.copy(),
+    };
+    const other = clock.copy();
+    return over({ database: await database.copy(other), clock: other, outside: copied }, options);
+  };
+  return { ...outside, ...assembled, database, wire, clock, passTime, copy };
 }
 
 export function createInMemoryOutside(runs: RunSeed[] = testRuns()): InMemoryOutside {
@@ -102,6 +141,7 @@ export function createInMemoryOutside(runs: RunSeed[] = testRuns()): InMemoryOut
     server: new InMemoryModelServer(packager),
     router: new InMemoryTrafficRouter(),
     predictionLogs: new InMemoryPredictionLogs(),
+    teamMetrics: new InMemoryTeamMetrics(),
     workingMemory: new InMemoryWorkingMemory(),
     episodicMemory: new InMemoryEpisodicMemory(),
     proceduralMemory: new InMemoryProceduralMemory(),

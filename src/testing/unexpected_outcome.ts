@@ -1,6 +1,6 @@
 import { AgentError } from "../agents/base/agent_error.ts";
 
-/** Ends a test: what it was built on did not come about. */
+/** Raised when a test's precondition did not come about. */
 export class UnexpectedOutcomeError extends AgentError {
   readonly code = "unexpected_outcome";
   readonly retryable = false;

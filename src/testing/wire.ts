@@ -2,7 +2,7 @@ import type { Step } from "../agents/model_deployer/domain/plan.ts";
 import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
 
 export interface Fault {
-  /** That the part does not answer, unless told. */
+  /** The error that is raised; an unavailable service unless given. */
   error: Error;
   /** `after` lets the call have its effect first: the reply is lost. */
   when: "before" | "after";
@@ -16,9 +16,11 @@ const CALL_OF = {
   package_model: "packager.packageModel",
   start_server: "server.start",
   open_endpoint: "router.open",
+  replay_rows: "rowServers.predictRow",
   want_route: "journal.record",
   apply_route: "router.apply",
   stop_server: "server.stop",
+  give_back_server: "server.handOver",
   drain_server: "server.stop",
   close_endpoint: "router.close",
 } as const satisfies Record<Step["step"], string>;

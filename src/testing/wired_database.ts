@@ -1,4 +1,4 @@
-import type { Database } from "../agents/model_deployer/parts.ts";
+import type { Database } from "../agents/model_deployer/ports/parts.ts";
 import type { Wire } from "./wire.ts";
 
 /** The stores by their names, `journal.claim` and so on; only those named are wired where some are. */
@@ -20,8 +20,13 @@ export function wiredDatabase(database: Database, wire: Wire, only?: readonly (k
     rollbackFacts: around("rollbackFacts"),
     shadowEvidence: around("shadowEvidence"),
     approvals: around("approvals"),
+    access: around("access"),
     history: around("history"),
     outbox: around("outbox"),
+    notifications: around("notifications"),
+    outcomes: around("outcomes"),
+    keptRows: around("keptRows"),
+    ingressPolicies: around("ingressPolicies"),
     clock: around("clock"),
     reconciliation: around("reconciliation"),
     shadowComparisons: around("shadowComparisons"),

@@ -3,14 +3,14 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { Episode } from "../../agents/model_deployer/domain/episode.ts";
 import type {
-  CallOptions,
-  Episode,
   EpisodicMemory,
   ProceduralMemory,
   Procedure,
   WorkingMemory,
-} from "../../agents/model_deployer/ports.ts";
+} from "../../agents/model_deployer/ports/memory_ports.ts";
 
 /**
  * Memories that live in the test's process and behave as the real ones do: they refuse what those refuse, and
@@ -86,7 +86,10 @@ export class InMemoryEpisodicMemory implements EpisodicMemory {
   readonly #ofAgents: Map<string, Map<string, Episode>>;
   readonly #episodes: Map<string, Episode>;
 
-  /** Whose episodes, `model_deployer`'s unless told; `beside` is another agent's memory in the same service. */
+  /**
+   * The agent whose episodes these are, `model_deployer` unless given; `beside` is another agent's memory in the same
+   * service.
+   */
   constructor({
     agentName = "model_deployer",
     beside,

@@ -1,5 +1,11 @@
+import type { OtherPython } from "../../agents/model_deployer/domain/servers/other_python.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { CallOptions, ModelPackager, Package, PackageInput } from "../../agents/model_deployer/ports.ts";
+import type { LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type {
+  ModelPackager,
+  Package,
+  PackageInput,
+} from "../../agents/model_deployer/ports/model_packager_port.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 
 interface StoredPackage extends Package {
@@ -13,11 +19,15 @@ interface StoredPackage extends Package {
 export class InMemoryModelPackager implements ModelPackager {
   /** Tags in the order in which they were really built. */
   readonly built: string[] = [];
+  /** Tags in the order in which their environments were really made. */
+  readonly prepared: string[] = [];
   readonly #packages = new Map<string, StoredPackage>();
+  readonly #environments = new Set<string>();
   readonly #unusable = new Map<string, string>();
+  readonly #otherPythons = new Map<string, OtherPython>();
   #isDown = false;
 
-  async packageModel(input: PackageInput, { signal }: CallOptions): Promise<Package> {
+  async packageModel(input: PackageInput, { signal }: LongCallOptions): Promise<Package> {
     const tag = parseBentoTag(input.bento_tag);
     if (this.#isDown || signal.aborted) {
       throw new ServiceUnavailableError("bentoml", `${input.bento_tag} was not packaged`, {
@@ -41,12 +51,38 @@ export class InMemoryModelPackager implements ModelPackager {
 
   async findPackage(bentoTag: string): Promise<Package | null> {
     const found = this.#packages.get(bentoTag);
-    return found === undefined ? null : packageOf(found);
+    if (found === undefined) return null;
+    const other_python = this.#otherPythons.get(bentoTag);
+    return { ...packageOf(found), ...(other_python !== undefined && { other_python }) };
+  }
+
+  async isServable(bentoTag: string): Promise<boolean> {
+    return this.#packages.has(bentoTag) && this.#environments.has(bentoTag);
+  }
+
+  async prepareServing(bentoTag: string, { signal, onProgress }: LongCallOptions): Promise<void> {
+    if (this.#environments.has(bentoTag)) return;
+    if (!this.#packages.has(bentoTag)) {
+      throw new EndpointCreationError(`bento ${bentoTag} is not in the store: package the model first`);
+    }
+    if (this.#isDown || signal.aborted) {
+      throw new ServiceUnavailableError("python packages", `the environment of ${bentoTag} was not made`, {
+        cause: signal.reason,
+      });
+    }
+    onProgress?.(`the environment of ${bentoTag} is made`);
+    this.#environments.add(bentoTag);
+    this.prepared.push(bentoTag);
   }
 
   /** From now on, packaging this artifact fails for that reason. */
   refuse(modelPath: string, reason: string): void {
     this.#unusable.set(modelPath, reason);
+  }
+
+  /** From now on, this bento's model is one that was logged under a Python that is not to be had. */
+  loggedElsewhere(bentoTag: string, otherPython: OtherPython): void {
+    this.#otherPythons.set(bentoTag, otherPython);
   }
 
   /** Builds do not end any more, until `up()`. */
@@ -58,9 +94,24 @@ export class InMemoryModelPackager implements ModelPackager {
     this.#isDown = false;
   }
 
+  /** Another store with the same bentos and environments. */
+  copy(): InMemoryModelPackager {
+    const copy = new InMemoryModelPackager();
+    for (const [tag, stored] of this.#packages) copy.#packages.set(tag, { ...stored });
+    for (const tag of this.#environments) copy.#environments.add(tag);
+    for (const [tag, python] of this.#otherPythons) copy.#otherPythons.set(tag, python);
+    for (const [path, reason] of this.#unusable) copy.#unusable.set(path, reason);
+    return copy;
+  }
+
   /** As if somebody had cleaned the store. */
   lose(bentoTag: string): void {
     this.#packages.delete(bentoTag);
+  }
+
+  /** As if somebody had cleaned the cache of environments. */
+  loseEnvironment(bentoTag: string): void {
+    this.#environments.delete(bentoTag);
   }
 }
 

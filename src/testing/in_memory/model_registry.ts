@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import {
+  type ModelSignature,
+  signatureBehind,
+} from "../../agents/model_deployer/domain/models/model_signature.ts";
 import type { Stage } from "../../agents/model_deployer/domain/entities.ts";
 import {
   ArtifactRejectedError,
@@ -8,44 +12,27 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions, LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
-  CallOptions,
+  DescribeRunOptions,
   FetchedArtifact,
   ModelRegistry,
   RegisteredVersion,
   ShownVersion,
   StageProjection,
   TrainedRun,
-} from "../../agents/model_deployer/ports.ts";
+} from "../../agents/model_deployer/ports/model_registry_port.ts";
+import { describedRun, modelIdOf, modelRoot, runRoot, type Files, type RunSeed } from "./run_seed.ts";
 import { digestOfFiles } from "../../mlops/artifact_digest.ts";
-import { parseArtifactUri } from "../../mlops/mlflow/artifact_uri.ts";
-import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/names.ts";
+import { parseArtifactUri } from "../../mlops/mlflow/artifacts/artifact_uri.ts";
+import { DESCRIPTION_FILE, signatureOf } from "../../mlops/mlflow/model_description.ts";
+import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/name_rules.ts";
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
-
-/** File contents by path. */
-export type Files = Record<string, string>;
-
-export interface RunSeed {
-  run_id: string;
-  /** `finished` unless told. */
-  status?: TrainedRun["status"];
-  metrics?: Record<string, number>;
-  algorithm?: string | null;
-  /** Files in the run's own folder. */
-  artifacts?: Files;
-  /** Models that the run has logged, by name; they lie beside the run, as in MLflow 3. */
-  models?: Record<string, Files>;
-}
 
 interface StoredVersion extends RegisteredVersion {
   request_key: string;
   requested_source: string;
   stage: Stage | null;
-}
-
-/** The id that a seeded model gets; stable, so that tests can name it. */
-export function modelIdOf(runId: string, modelName: string): string {
-  return `m-${createHash("sha256").update(`${runId}/${modelName}`).digest("hex").slice(0, 32)}`;
 }
 
 /** A model registry in memory. It refuses what MLflow and its adapter refuse; where it can, with the same errors. */
@@ -72,7 +59,26 @@ export class InMemoryModelRegistry implements ModelRegistry {
     }
   }
 
-  /** What a version shows: its stage, and the aliases that point at it, sorted. */
+  /** The same runs, files and versions, which go their own ways from here on. */
+  copy(): InMemoryModelRegistry {
+    const copy = new InMemoryModelRegistry();
+    for (const [id, run] of this.#runs) copy.#runs.set(id, run);
+    for (const [path, text] of this.#files) copy.#files.set(path, text);
+    for (const [name, versions] of this.#versions) copy.#versions.set(name, structuredClone(versions));
+    for (const [alias, version] of this.#aliases) copy.#aliases.set(alias, version);
+    return copy;
+  }
+
+  /** As if somebody had deleted the files of a run and of its models. */
+  removeArtifacts(runId: string): void {
+    const names = Object.keys(this.#runs.get(runId)?.models ?? {});
+    const roots = [runRoot(runId), ...names.map((name) => modelRoot(modelIdOf(runId, name)))];
+    for (const path of this.#files.keys()) {
+      if (roots.some((root) => path.startsWith(`${root}/`))) this.#files.delete(path);
+    }
+  }
+
+  /** A version's shown stage, and the aliases that point at it, sorted. */
   projectionOf(modelName: string, version: number): { stage: Stage | null; aliases: string[] } {
     const prefix = `${modelName}/`;
     const aliases = [...this.#aliases].flatMap(([key, target]) =>
@@ -81,18 +87,11 @@ export class InMemoryModelRegistry implements ModelRegistry {
     return { stage: this.#version(modelName, version).stage, aliases: aliases.sort() };
   }
 
-  async describeRun(runId: string, { signal }: CallOptions): Promise<TrainedRun> {
+  async describeRun(runId: string, { signal, files }: DescribeRunOptions): Promise<TrainedRun> {
     checkRunId(runId);
     refuseAborted(signal);
-    const run = this.#run(runId);
-    const metrics = Object.entries(run.metrics ?? {});
-    return {
-      run_id: runId,
-      status: run.status ?? "finished",
-      metrics: Object.fromEntries(metrics.filter(([, value]) => Number.isFinite(value))),
-      unusable_metrics: metrics.flatMap(([name, value]) => (Number.isFinite(value) ? [] : [name])).sort(),
-      algorithm: run.algorithm ?? null,
-    };
+    const described = describedRun(this.#run(runId));
+    return { ...described, signature: files === undefined ? null : this.#signatureOfFiles(files) };
   }
 
   async registerVersion(
@@ -137,19 +136,23 @@ export class InMemoryModelRegistry implements ModelRegistry {
     return { ...shown, ...this.projectionOf(modelName, version) };
   }
 
-  async fetchArtifact(artifactUri: string, { signal }: CallOptions): Promise<FetchedArtifact> {
+  async fetchArtifact(
+    artifactUri: string,
+    { signal, onProgress }: LongCallOptions,
+  ): Promise<FetchedArtifact> {
     parseArtifactUri(artifactUri);
     refuseAborted(signal);
     const root = this.#locate(artifactUri);
     const base = this.#files.has(root) ? dirname(root) : root;
     const files = this.#under(root).map(([path, text]) => ({ path: path.slice(base.length + 1), text }));
+    onProgress?.(`the artifact ${artifactUri}: fetching ${files.length} files`);
     const digest = digestOfFiles(files.map(({ path, text }) => ({ path, sha256: sha256(text) })));
     const folder = join(this.#directory ?? "/in-memory-artifacts", digest);
     for (const { path, text } of this.#directory === null ? [] : files) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     }
-    return { path: folder, digest };
+    return { path: folder, digest, signature: this.#signatureUnder(root, artifactUri) };
   }
 
   async projectStage(projection: StageProjection, { signal }: CallOptions): Promise<void> {
@@ -200,6 +203,25 @@ export class InMemoryModelRegistry implements ModelRegistry {
     return found;
   }
 
+  #signatureOfFiles({ model, preprocessing }: NonNullable<DescribeRunOptions["files"]>) {
+    const own = this.#signatureAt(model);
+    return preprocessing === null ? own : signatureBehind(this.#signatureAt(preprocessing), own);
+  }
+
+  #signatureAt(uri: string): ModelSignature | null {
+    try {
+      return this.#signatureUnder(this.#locate(uri), uri);
+    } catch (error) {
+      if (error instanceof NotFoundError || error instanceof ArtifactRejectedError) return null;
+      throw error;
+    }
+  }
+
+  #signatureUnder(root: string, uri: string): ModelSignature | null {
+    const description = this.#files.get(`${root}/${DESCRIPTION_FILE}`);
+    return description === undefined ? null : signatureOf(description, uri);
+  }
+
   #under(root: string): [string, string][] {
     return [...this.#files].filter(([path]) => path === root || path.startsWith(`${root}/`));
   }
@@ -215,8 +237,6 @@ export class InMemoryModelRegistry implements ModelRegistry {
   }
 }
 
-const runRoot = (runId: string): string => `0/${runId}/artifacts`;
-const modelRoot = (modelId: string): string => `0/models/${modelId}/artifacts`;
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 function refuseAborted(signal: AbortSignal): void {

@@ -1,197 +1,133 @@
-import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { ModelPackager } from "../../agents/model_deployer/ports/model_packager_port.ts";
 import type {
-  CallOptions,
-  ModelPackager,
-  ModelServer,
-  ServerObservation,
-  StartServer,
-  StopOptions,
-} from "../../agents/model_deployer/ports.ts";
-import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
-import { assertDeploymentId } from "../../mlops/bentoml/server_record.ts";
-
-interface Server {
-  bento_tag: string;
-  port: number;
-  state: "running" | "hanging" | "ended";
-  reason: string;
-}
-
-const host = "127.0.0.1";
+  LimitsState,
+  ReplicaUsage,
+  SampleOutcome,
+  SamplePredictions,
+  ServerUsage,
+} from "../../agents/model_deployer/ports/model_server_port.ts";
+import { ServerNotReadyError } from "../../agents/model_deployer/errors.ts";
+import type {
+  KeptRowSettings,
+  Row,
+  RowAnswer,
+} from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
+import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
+import { ReplicatedServer } from "../../mlops/replicated_server.ts";
+import { InMemorySingleServers } from "./single_servers_in_memory.ts";
 
 /**
  * Servers that only exist as entries. It refuses what the real one refuses: a bento that is not in the store, a
- * deployment that serves another tag, ids that cannot name a process, and models that a test names as broken.
+ * deployment that serves another tag, ids that cannot name a process, and models that a test names as broken. Further
+ * servers of a deployment are named `<deployment>.replica-2` and so on.
  */
-export class InMemoryModelServer implements ModelServer {
-  /** Deployment ids in the order in which servers were really started; adopted ones are not among them. */
-  readonly started: string[] = [];
-  readonly #packager: Pick<ModelPackager, "findPackage">;
-  readonly #servers = new Map<string, Server>();
-  /** Servers that another one was started beside, until they are stopped. */
-  readonly #former = new Map<string, Server>();
-  readonly #broken = new Map<string, string>();
-  #nextPort = 40_001;
-  #isDown = false;
-  #samplesFail: string | null = null;
+export class InMemoryModelServer
+  extends ReplicatedServer
+  implements SamplePredictions, ServerUsage, RowServers
+{
+  readonly #servers: InMemorySingleServers;
 
-  constructor(packager: Pick<ModelPackager, "findPackage">) {
-    this.#packager = packager;
+  constructor(
+    packager: Pick<ModelPackager, "findPackage">,
+    servers: InMemorySingleServers = new InMemorySingleServers(packager),
+  ) {
+    super(servers);
+    this.#servers = servers;
   }
 
-  async start(input: StartServer, { signal }: CallOptions): Promise<{ host: string; port: number }> {
-    const { deployment_id, bento_tag } = input;
-    parseBentoTag(bento_tag);
-    if ((await this.#packager.findPackage(bento_tag)) === null) {
-      throw new EndpointCreationError(`bento ${bento_tag} is not in the store: package the model first`);
-    }
-    this.#assertAnswers(deployment_id, signal);
-    assertDeploymentId(deployment_id);
-    const present = this.#servers.get(deployment_id);
-    if (present !== undefined && present.state !== "ended") {
-      const isBeside = input.beside === true && !this.#former.has(deployment_id);
-      return isBeside ? this.#startBeside(present, input) : this.#adopt(present, input);
-    }
-    const reason = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
-    if (reason !== null) {
-      this.#servers.delete(deployment_id);
-      throw cannotServe(deployment_id, bento_tag, reason);
-    }
-    const port = present?.port ?? this.#nextPort++;
-    this.#servers.set(deployment_id, { bento_tag, port, state: "running", reason: "" });
-    this.started.push(deployment_id);
-    return { host, port };
+  /** How each deployment was told to keep rows; none where it was told to end. */
+  readonly keeping = new Map<string, KeptRowSettings>();
+  #answering: (deploymentId: string, row: Row) => RowAnswer = () => ({ status: 200, body: "{}" });
+
+  async keepRows(deploymentId: string, settings: KeptRowSettings | null): Promise<void> {
+    if (settings === null) this.keeping.delete(deploymentId);
+    else this.keeping.set(deploymentId, settings);
   }
 
-  async stop(deploymentId: string, { signal, only_former = false }: StopOptions): Promise<void> {
-    this.#assertAnswers(deploymentId, signal);
-    assertDeploymentId(deploymentId);
-    this.#former.delete(deploymentId);
-    if (only_former) return;
-    this.#servers.delete(deploymentId);
+  async predictRow(deploymentId: string, row: Row, options: CallOptions): Promise<RowAnswer> {
+    const { state } = await this.observe(deploymentId, options);
+    if (state !== "ready") throw new ServerNotReadyError(`no server of ${deploymentId} takes the row`);
+    return this.#answering(deploymentId, row);
   }
 
-  async observe(deploymentId: string, { signal }: CallOptions): Promise<ServerObservation> {
-    this.#assertAnswers(deploymentId, signal);
-    assertDeploymentId(deploymentId);
-    const server = this.#servers.get(deploymentId);
-    if (server === undefined) return { state: "absent" };
-    const { bento_tag, port, reason } = server;
-    switch (server.state) {
-      case "running":
-        return {
-          state: "ready",
-          host,
-          port,
-          bento_tag,
-          ...(this.#former.has(deploymentId) && { replaced: true }),
-        };
-      case "hanging":
-        return { state: "unresponsive", reason };
-      case "ended":
-        return { state: "failed", reason };
-      default:
-        return server.state satisfies never;
-    }
+  /** From now on rows that are sent to a deployment are answered so. */
+  answerRows(answering: (deploymentId: string, row: Row) => RowAnswer): void {
+    this.#answering = answering;
   }
 
-  async handOver(
-    from: string,
-    to: { deployment_id: string; bento_tag: string },
-    { signal }: CallOptions,
-  ): Promise<boolean> {
-    this.#assertAnswers(from, signal);
-    assertDeploymentId(from);
-    assertDeploymentId(to.deployment_id);
-    const server = this.#servers.get(from);
-    if (server === undefined || server.state === "ended" || server.bento_tag !== to.bento_tag) return false;
-    if (this.#servers.has(to.deployment_id)) return false;
-    this.#servers.delete(from);
-    this.#servers.set(to.deployment_id, server);
-    return true;
+  /** Names of servers in the order in which they were really started; adopted ones are not among them. */
+  get started(): string[] {
+    return this.#servers.started;
   }
 
-  async list(): Promise<string[]> {
-    return [...this.#servers].filter(([, server]) => server.state !== "ended").map(([id]) => id);
+  trySample(deploymentId: string, options: CallOptions): Promise<SampleOutcome> {
+    return this.#servers.trySample(deploymentId, options);
+  }
+
+  usage(deploymentId: string, options: CallOptions): Promise<ReplicaUsage[]> {
+    return this.#servers.usage(deploymentId, options);
+  }
+
+  limits(deploymentId: string, options: CallOptions): Promise<LimitsState> {
+    return this.#servers.limits(deploymentId, options);
+  }
+
+  async cores(): Promise<number> {
+    return 16;
+  }
+
+  /** Sets how much the server of this name has used so far. */
+  use(name: string, used: Pick<ReplicaUsage, "memory_bytes" | "cpu_seconds">): void {
+    this.#servers.use(name, used);
   }
 
   /** From now on a server of this bento never becomes ready, for that reason. */
   breakModel(bentoTag: string, reason: string): void {
-    this.#broken.set(bentoTag, reason);
+    this.#servers.breakModel(bentoTag, reason);
+  }
+
+  /** A bento that was broken can be served again. */
+  mendModel(bentoTag: string): void {
+    this.#servers.mendModel(bentoTag);
   }
 
   /** As if the server's processes had been killed. */
-  crash(deploymentId: string, reason = "its process has ended: its log names no error"): void {
-    this.#change(deploymentId, { state: "ended", reason });
+  crash(name: string, reason?: string): void {
+    this.#servers.crash(name, reason);
   }
 
   /** The processes run, but nothing is answered any more. */
-  hang(deploymentId: string, reason = "does not answer: The operation was aborted due to timeout"): void {
-    this.#change(deploymentId, { state: "hanging", reason });
+  hang(name: string, reason?: string): void {
+    this.#servers.hang(name, reason);
   }
 
-  /** What all models ask is away: samples fail for that reason, and servers run on. Null brings it back. */
+  /** The upstream of all models is away: samples fail for that reason, and servers run on. Null brings it back. */
   failSamples(reason: string | null): void {
-    this.#samplesFail = reason;
+    this.#servers.failSamples(reason);
   }
 
   /** A server that hangs answers again. */
-  wake(deploymentId: string): void {
-    this.#change(deploymentId, { state: "running", reason: "" });
+  wake(name: string): void {
+    this.#servers.wake(name);
+  }
+
+  /** From now on no server is started beside another one, for the lack of memory. */
+  leaveRoomForOne(): void {
+    this.#servers.leaveRoomForOne();
   }
 
   /** Every call fails, until `up()`; the servers themselves run on. */
   down(): void {
-    this.#isDown = true;
+    this.#servers.down();
   }
 
   up(): void {
-    this.#isDown = false;
+    this.#servers.up();
   }
 
-  #startBeside(present: Server, input: StartServer): { host: string; port: number } {
-    const { deployment_id, bento_tag } = input;
-    const problem = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
-    if (problem !== null) throw cannotServe(deployment_id, bento_tag, problem);
-    const port = this.#nextPort++;
-    this.#former.set(deployment_id, present);
-    this.#servers.set(deployment_id, { bento_tag, port, state: "running", reason: "" });
-    this.started.push(deployment_id);
-    return { host, port };
+  /** The same servers, which go their own ways from here on. */
+  copy(packager: Pick<ModelPackager, "findPackage">): InMemoryModelServer {
+    return new InMemoryModelServer(packager, this.#servers.copy(packager));
   }
-
-  /** Whatever comes of it, the server runs on. */
-  #adopt(present: Server, input: StartServer): { host: string; port: number } {
-    const { deployment_id, bento_tag } = input;
-    if (present.bento_tag !== bento_tag) {
-      throw new EndpointCreationError(
-        `deployment ${deployment_id} already serves ${present.bento_tag}, not ${bento_tag}: stop it first`,
-      );
-    }
-    const problem = present.state === "running" ? this.#sampleProblem(input) : present.reason;
-    if (problem === null) return { host, port: present.port };
-    throw cannotServe(deployment_id, bento_tag, problem);
-  }
-
-  #sampleProblem({ served_before }: StartServer): string | null {
-    return served_before === true ? null : this.#samplesFail;
-  }
-
-  #change(deploymentId: string, change: Pick<Server, "state" | "reason">): void {
-    const server = this.#servers.get(deploymentId);
-    if (server !== undefined) this.#servers.set(deploymentId, { ...server, ...change });
-  }
-
-  #assertAnswers(deploymentId: string, signal: AbortSignal): void {
-    if (!this.#isDown && !signal.aborted) return;
-    throw new ServiceUnavailableError("bentoml", `the deadline passed while ${deploymentId} was asked for`, {
-      cause: signal.reason,
-    });
-  }
-}
-
-function cannotServe(deploymentId: string, bentoTag: string, reason: string): EndpointCreationError {
-  return new EndpointCreationError(`${bentoTag} cannot be served for ${deploymentId}: ${reason}`, {
-    details: { deployment_id: deploymentId, bento_tag: bentoTag, reason },
-  });
 }

@@ -1,18 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   LATENCY_BOUNDS_MS,
-  type Route,
-  RUN_OF_FAILURES,
   type VersionFigures,
-} from "../../agents/model_deployer/domain/rollout.ts";
+} from "../../agents/model_deployer/domain/evidence/figures.ts";
+import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { CallOptions, ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports.ts";
-import { assertEndpointName, checkRoute } from "../../mlops/envoy/route_check.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
+import { assertEndpointName, checkRoute } from "../../mlops/route_check.ts";
 
 /** How a deployment behaves under the traffic that a test sends; what is left out is flawless and has no latency. */
 export interface Behaviour {
   /** Fraction of its requests, rounded to whole ones. */
   error_rate?: number;
+  /** Fraction of its requests that it answers with 4xx, likewise. */
+  client_error_rate?: number;
   p50_ms?: number;
   p99_ms?: number;
 }
@@ -21,7 +23,7 @@ interface FakeEndpoint {
   url: string;
   listening: boolean;
   route: Route;
-  servers: Map<string, ServerAddress>;
+  servers: Map<string, ServerAddress[]>;
   epoch: number;
   figures: Map<string, VersionFigures>;
 }
@@ -52,7 +54,8 @@ export class InMemoryTrafficRouter implements TrafficRouter {
   }
 
   async apply(route: Route, servers: ServerAddress[], { signal }: CallOptions): Promise<Route> {
-    checkRoute(service, route, servers);
+    const known = this.#endpoints.get(route.endpoint_name)?.servers.keys() ?? [];
+    checkRoute(service, route, servers, [...known]);
     this.#assertUp(signal);
     const endpoint = this.#listening(route.endpoint_name);
     if (route.generation <= endpoint.route.generation) {
@@ -63,7 +66,7 @@ export class InMemoryTrafficRouter implements TrafficRouter {
     const refusal = this.#nextRefusal ?? (isStrange ? this.#strangersRefusal : null);
     this.#nextRefusal = null;
     if (refusal !== null) throw new ServiceRefusedError(service, refusal);
-    for (const server of servers) endpoint.servers.set(server.deployment_id, { ...server });
+    followMovedServers(endpoint, servers);
     endpoint.route = structuredClone(route);
     this.applied.push(structuredClone(route));
     return structuredClone(route);
@@ -101,12 +104,16 @@ export class InMemoryTrafficRouter implements TrafficRouter {
     const shares = sharesOf(route, requests);
     if (route.mirror_deployment_id !== null) shares.push([route.mirror_deployment_id, requests]);
     for (const [deployment_id, share] of shares) {
-      const { error_rate = 0, p50_ms = 0, p99_ms = 0 } = behaviours[deployment_id] ?? {};
+      const {
+        error_rate = 0,
+        client_error_rate = 0,
+        p50_ms = 0,
+        p99_ms = 0,
+      } = behaviours[deployment_id] ?? {};
       const errors = Math.round(share * error_rate);
-      // Only a deployment that fails all is taken to fail in a row.
-      const failure_runs = errors === share ? Math.floor(share / RUN_OF_FAILURES) : 0;
+      const client_errors = Math.round(share * client_error_rate);
       const latency_counts = countsOf(share, p50_ms, p99_ms);
-      const growth = { requests: share, errors, p50_ms, p99_ms, failure_runs, latency_counts };
+      const growth = { requests: share, errors, client_errors, p50_ms, p99_ms, latency_counts };
       this.feed(endpointName, { deployment_id, ...growth });
     }
   }
@@ -121,7 +128,7 @@ export class InMemoryTrafficRouter implements TrafficRouter {
       epoch: `${endpointName}/${endpoint.epoch}`,
       requests: (before?.requests ?? 0) + growth.requests,
       errors: (before?.errors ?? 0) + growth.errors,
-      failure_runs: (before?.failure_runs ?? 0) + (growth.failure_runs ?? 0),
+      client_errors: (before?.client_errors ?? 0) + (growth.client_errors ?? 0),
       latency_counts: sumOf(before?.latency_counts ?? [], growth.latency_counts ?? []),
     });
   }
@@ -152,7 +159,19 @@ export class InMemoryTrafficRouter implements TrafficRouter {
 
   /** Where the endpoint would send this deployment's requests. */
   serverOf(endpointName: string, deploymentId: string): ServerAddress | null {
-    return this.#endpoints.get(endpointName)?.servers.get(deploymentId) ?? null;
+    return this.serversOf(endpointName, deploymentId)[0] ?? null;
+  }
+
+  /** The same for a deployment with several servers. */
+  serversOf(endpointName: string, deploymentId: string): ServerAddress[] {
+    return this.#endpoints.get(endpointName)?.servers.get(deploymentId) ?? [];
+  }
+
+  /** The same endpoints, which go their own ways from here on. */
+  copy(): InMemoryTrafficRouter {
+    const copy = new InMemoryTrafficRouter();
+    for (const [name, endpoint] of this.#endpoints) copy.#endpoints.set(name, structuredClone(endpoint));
+    return copy;
   }
 
   // ---------------------------------------------------------------- inside
@@ -217,7 +236,13 @@ function sharesOf({ weights }: Route, requests: number): [string, number][] {
   return shares;
 }
 
-/** The same generation with other addresses: servers that were started anew. */
+/** The addresses of the deployments that are named; the others keep theirs. */
 function followMovedServers(endpoint: FakeEndpoint, servers: readonly ServerAddress[]): void {
-  for (const server of servers) endpoint.servers.set(server.deployment_id, { ...server });
+  for (const id of new Set(servers.map(({ deployment_id }) => deployment_id))) {
+    const own = servers.filter(({ deployment_id }) => deployment_id === id);
+    endpoint.servers.set(
+      id,
+      own.map((server) => ({ ...server })),
+    );
+  }
 }

@@ -1,10 +1,9 @@
-import type { ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
-import type { Change } from "../../../agents/model_deployer/domain/changes.ts";
+import type { Change, ChangeOf } from "../../../agents/model_deployer/domain/changes.ts";
 import type { Deployment, ModelVersion, Stage } from "../../../agents/model_deployer/domain/entities.ts";
-import { planWith } from "../../../agents/model_deployer/domain/decisions.ts";
-import { newJudgeState } from "../../../agents/model_deployer/domain/canary_judge.ts";
+import { planWith } from "../../../agents/model_deployer/planning/decisions.ts";
+import { newJudgeState } from "../../../agents/model_deployer/judge/observe.ts";
 import type { Plan } from "../../../agents/model_deployer/domain/plan.ts";
-import { type Rollout } from "../../../agents/model_deployer/domain/rollout.ts";
+import type { Rollout } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 
 export const experiment = {
   experiment_id: "exp",
@@ -30,6 +29,12 @@ export function versionOf(number: number): ModelVersion {
     preprocessing_digest: null,
     metrics: { test_auc: 0.9 },
     shap_evidence: { shap_analysis_id: null, top_features: ["age"], samples_analyzed: 10 },
+    signature: {
+      inputs: [{ name: "age", type: "double", required: true }],
+      outputs: [{ name: null, type: "tensor of float64 [-1]", required: true }],
+      params: [],
+    },
+    earlier_version_id: null,
     stage: "development",
     stage_revision: 0,
     registered_at: NOW,
@@ -91,11 +96,14 @@ export function rolloutOf(id: string, overrides: Partial<Rollout> = {}): Rollout
       alpha: 0.05,
       minimum_samples: 10,
       effect_floor: 0.01,
-      failures_in_a_row: 5,
+      margin: 0.02,
       maximum_inconclusive_looks: 3,
       when_inconclusive: "roll_back",
       maximum_latency_ratio: 2,
       latency_floor_ms: 10,
+      outcomes: null,
+      predictions: null,
+      metrics: {},
     },
     judge_state: newJudgeState([]),
     verdict: null,

@@ -2,7 +2,7 @@ import type { Duration } from "../../clock.ts";
 import type { TestDatabase } from "../../in_memory/database/in_memory_database.ts";
 import { experiment } from "./fixtures.ts";
 
-/** What the suite needs besides the stores: other processes, and time. */
+/** The suite's needs besides the stores: other processes, and time. */
 export interface DatabaseHarness {
   /** Takes leases as `process-a`. */
   db: TestDatabase;
@@ -12,7 +12,7 @@ export interface DatabaseHarness {
   passTime: (by: Duration) => Promise<void>;
 }
 
-/** An empty, migrated database for one test, which sees to its own end. */
+/** Opens an empty, migrated database for one test, and closes it when the test ends. */
 export type PrepareDatabase = (installation: "standard" | "demo") => Promise<DatabaseHarness>;
 
 /** One with the experiment `exp`; `standard` unless told. */

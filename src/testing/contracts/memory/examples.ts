@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Episode, Procedure } from "../../../agents/model_deployer/ports.ts";
+import type { Episode } from "../../../agents/model_deployer/domain/episode.ts";
+import type { Procedure } from "../../../agents/model_deployer/ports/memory_ports.ts";
 
 /** Names are random, so that runs against one service that lasts do not see each other. */
 export function uniqueName(prefix: string): string {

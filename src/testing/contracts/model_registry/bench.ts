@@ -2,8 +2,12 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Stage } from "../../../agents/model_deployer/domain/entities.ts";
-import type { CallOptions, ModelRegistry, RegisteredVersion } from "../../../agents/model_deployer/ports.ts";
-import type { RunSeed } from "../../in_memory/model_registry.ts";
+import type { CallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
+import type {
+  ModelRegistry,
+  RegisteredVersion,
+} from "../../../agents/model_deployer/ports/model_registry_port.ts";
+import type { RunSeed } from "../../in_memory/run_seed.ts";
 
 export interface SeededRun {
   run_id: string;
@@ -11,7 +15,7 @@ export interface SeededRun {
   model_ids: Record<string, string>;
 }
 
-/** What the suite needs beside the port. */
+/** The suite's needs besides the port. */
 export interface ModelRegistryHarness {
   registry: ModelRegistry;
   seedRun(seed: Omit<RunSeed, "run_id">): Promise<SeededRun>;
@@ -26,12 +30,21 @@ const MLMODEL = [
   "  sklearn:",
   "    code: null",
   "run_id: x",
+  "signature:",
+  `  inputs: '[{"type": "double", "name": "age", "required": true}]'`,
+  `  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'`,
+  "  params: null",
   "",
 ].join("\n");
 export const MODEL_FILES = {
   MLmodel: MLMODEL,
   "data/weights.bin": "0123456789",
   "a name with spaces é.txt": "x",
+};
+export const SIGNATURE = {
+  inputs: [{ name: "age", type: "double", required: true }],
+  outputs: [{ name: null, type: "tensor of float64 [-1]", required: true }],
+  params: [],
 };
 export const PREPROCESSING = {
   "preprocessing/scaler.json": '{"mean":0}',

@@ -1,0 +1,182 @@
+import { expect, test } from "vitest";
+import type { KeptAnswer } from "../../../../agents/model_deployer/ports/outcome_ports.ts";
+import type { OutcomeSettings } from "../../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
+import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
+import { openEndpointWith } from "../database_acts.ts";
+import type { OpenDatabase } from "../harness.ts";
+
+const ENDPOINT = "e2i_exp";
+const settings: OutcomeSettings = { measure: "accuracy", minimum_outcomes: 0, worse_by: 0.01, sample: 1 };
+const drawn = {
+  subject: "rollout1",
+  endpoint_name: ENDPOINT,
+  by: "draw",
+  sides: { candidate_id: "d2", baseline_id: "d1" },
+} as const;
+const at = (second: number): string => new Date(Date.UTC(2026, 0, 1) + 1000 * second).toISOString();
+const stretches = [{ generation: 1, weights: { d1: 50, d2: 50 }, from: at(0), to: at(100_000) }];
+const never = { settings, settled_before: at(1_000_000) };
+
+const answer = (
+  request_id: string,
+  deployment_id: string,
+  prediction: string | null,
+  second = 1000,
+): KeptAnswer => ({
+  request_id,
+  deployment_id,
+  is_mirrored: false,
+  prediction,
+  score: null,
+  has_failed: prediction === null,
+  answered_at: at(second),
+});
+
+let positions = 0;
+async function collect(db: TestDatabase, ...answers: KeptAnswer[]): Promise<void> {
+  const { positions: from } = await db.outcomes.reading(ENDPOINT);
+  positions += 1;
+  await db.outcomes.collect(ENDPOINT, { from, to: { ...from, d1: String(positions) }, stretches, answers });
+}
+
+const tell = (db: TestDatabase, outcomes: Record<string, string>, endpoint_name: string | null = null) =>
+  db.outcomes.record(
+    Object.entries(outcomes).map(([request_id, outcome]) => ({ request_id, outcome })),
+    { by: "ana", endpoint_name },
+  );
+
+/** Enough of both sides that a stretch is compared, beside what a test is about. */
+const many = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) =>
+    answer(`r${from + index}`, index % 2 === 0 ? "d2" : "d1", index % 4 === 0 ? "no" : "yes"),
+  );
+const truths = (answers: KeptAnswer[]) =>
+  Object.fromEntries(answers.map(({ request_id }) => [request_id, "yes"]));
+
+export function describeOutcomes(open: OpenDatabase): void {
+  const opened = async () => {
+    const harness = await open();
+    await openEndpointWith(harness.db, 2);
+    return harness;
+  };
+
+  test("of an endpoint that was never read nothing is known, and of none that does not exist", async () => {
+    const { db } = await opened();
+    expect(await db.outcomes.reading(ENDPOINT)).toEqual({
+      positions: {},
+      stretches: [],
+      repeated_ids: 0,
+      kept: 0,
+    });
+    expect(await db.outcomes.read("rollout1")).toBeNull();
+    await expect(db.outcomes.reading("none")).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("answers and outcomes are joined in any order, and each is compared once", async () => {
+    const { db, another } = await opened();
+    const answers = many(0, 40);
+    const { r0: first = "", ...others } = truths(answers);
+    expect(await tell(db, { r0: first })).toMatchObject({ recorded: 0, waiting: 1 });
+    await collect(db, ...answers);
+    expect(await tell(db, others)).toMatchObject({ recorded: 39, waiting: 0 });
+    const compared = await Promise.all(
+      [db, another("process-b")].map((one) => one.outcomes.compare(drawn, never)),
+    );
+    expect(compared[0]).toEqual(compared[1]);
+    expect(await db.outcomes.compare(drawn, never)).toEqual(compared[0]);
+    expect(compared[0]).toMatchObject({
+      candidate: { outcomes: 20, loss: 10 },
+      baseline: { outcomes: 20, loss: 0 },
+    });
+    expect(await db.outcomes.read("rollout1")).toEqual(compared[0]);
+  });
+
+  test("an outcome that is told again changes nothing, and another value for it neither", async () => {
+    const { db } = await opened();
+    const answers = many(0, 40);
+    await collect(db, ...answers);
+    await tell(db, truths(answers));
+    const before = await db.outcomes.compare(drawn, never);
+    expect(await tell(db, { r0: "yes", r1: "no" })).toEqual({
+      recorded: 0,
+      waiting: 0,
+      repeated: 1,
+      contradicting: 1,
+      of_another_endpoint: 0,
+    });
+    const twice = [
+      { request_id: "x", outcome: "yes" },
+      { request_id: "x", outcome: "yes" },
+      { request_id: "x", outcome: "no" },
+    ];
+    const told = await db.outcomes.record(twice, { by: "ana", endpoint_name: null });
+    expect(told).toMatchObject({ waiting: 1, repeated: 1, contradicting: 1 });
+    expect(await db.outcomes.compare(drawn, never)).toEqual(before);
+  });
+
+  test("of requests with one id the first counts, whoever is read first, and the others are counted", async () => {
+    const { db } = await opened();
+    const others = many(1, 39);
+    await collect(db, answer("same", "d2", "no", 2000), answer("same", "d2", "no", 2001), ...others);
+    await collect(db, answer("same", "d1", "yes", 1500));
+    await collect(db, answer("same", "d1", "yes", 1500));
+    await collect(db, answer("same", "d2", "no", 2500));
+    expect(await db.outcomes.reading(ENDPOINT)).toMatchObject({ repeated_ids: 3, kept: 40 });
+    await tell(db, { same: "yes", ...truths(others) });
+    const { candidate, baseline } = await db.outcomes.compare(drawn, never);
+    expect([candidate.outcomes, baseline.outcomes]).toEqual([20, 20]);
+    expect(baseline.loss).toBe(0);
+  });
+
+  test("an answer from after the instant up to which all logs were read waits, since an earlier one may come", async () => {
+    const { db } = await opened();
+    const answers = many(0, 40);
+    await collect(db, ...answers);
+    await tell(db, truths(answers));
+    const early = await db.outcomes.compare(drawn, { settings, settled_before: at(1000) });
+    expect(early.candidate.outcomes).toBe(0);
+    expect((await db.outcomes.compare(drawn, never)).candidate.outcomes).toBe(20);
+  });
+
+  test("outcomes that are told for another endpoint are counted, and compare nothing", async () => {
+    const { db } = await opened();
+    const answers = many(0, 40);
+    await collect(db, ...answers);
+    const told = await tell(db, truths(answers), "e2i_other");
+    expect(told).toMatchObject({ recorded: 0, of_another_endpoint: 40 });
+    expect(await tell(db, { unknown: "yes" }, "e2i_other")).toMatchObject({ waiting: 1 });
+    await collect(db, answer("unknown", "d2", "no"));
+    const compared = await db.outcomes.compare(drawn, never);
+    expect(compared).toMatchObject({ candidate: { outcomes: 0 }, pending: {} });
+  });
+
+  test("a shadow's answers are paired with what served beside it", async () => {
+    const { db } = await opened();
+    const answers = Array.from({ length: 10 }, (_, index) => answer(`r${index}`, "d1", "yes"));
+    const mirrored = answers.map((one, index) => ({
+      ...one,
+      deployment_id: "d2",
+      is_mirrored: true,
+      prediction: index < 4 ? "no" : "yes",
+    }));
+    await collect(db, ...mirrored);
+    await tell(db, truths(answers));
+    const pairs = { subject: "d2", endpoint_name: ENDPOINT, by: "pairs", shadow_id: "d2" } as const;
+    expect((await db.outcomes.compare(pairs, never)).candidate.outcomes).toBe(0);
+    await collect(db, ...answers);
+    const compared = await db.outcomes.compare(pairs, never);
+    expect(compared).toMatchObject({
+      candidate: { outcomes: 10, loss: 4 },
+      baseline: { outcomes: 10, loss: 0 },
+    });
+    expect(await db.outcomes.compare(pairs, never)).toEqual(compared);
+  });
+
+  test("whoever read from where somebody has read on already keeps nothing", async () => {
+    const { db } = await opened();
+    const collected = { from: {}, to: { d1: "a" }, stretches, answers: [answer("r1", "d1", "yes")] };
+    await db.outcomes.collect(ENDPOINT, collected);
+    await db.outcomes.collect(ENDPOINT, { ...collected, answers: [answer("r2", "d1", "yes")] });
+    expect((await db.outcomes.reading(ENDPOINT)).kept).toBe(1);
+  });
+}
