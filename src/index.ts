@@ -15,8 +15,8 @@ export {
   type Capabilities,
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
-export { CheckedState } from "./agents/model_deployer/checked_state.ts";
-export type { ModelDeployer, ModelDeployerOptions } from "./agents/model_deployer/create_model_deployer.ts";
+export { CheckedState } from "./agents/model_deployer/state/checked_state.ts";
+export type { ModelDeployer, ModelDeployerOptions } from "./wiring/create_model_deployer.ts";
 export {
   deploymentManifestSchema,
   versionRecordSchema,
@@ -29,17 +29,24 @@ export {
   type GraphOptions,
   type ModelDeployerGraph,
 } from "./agents/model_deployer/graph.ts";
-export type { Finding, ReconciliationReport } from "./agents/model_deployer/reconciliation_report.ts";
-export type { Resumption } from "./agents/model_deployer/resume_operation.ts";
-export type { Parts, Settings } from "./agents/model_deployer/parts.ts";
+export type {
+  Finding,
+  ReconciliationReport,
+} from "./agents/model_deployer/reconciliation/reconciliation_report.ts";
+export type {
+  Outcome,
+  RecordedOutcomes,
+  ToldOutcome,
+} from "./agents/model_deployer/domain/evidence/late_outcomes.ts";
+export type { Resumption } from "./agents/model_deployer/operations/resume_operation.ts";
+export type { Parts, Settings } from "./agents/model_deployer/ports/parts.ts";
+export { neighbourFields, requestFields } from "./agents/model_deployer/state/request_fields.ts";
 export {
   approvalQuestionSchema,
   contextSchema,
   ModelDeployerState,
-  neighbourFields,
   planViewSchema,
   progressSchema,
-  requestFields,
   requestStateSchema,
   type ApprovalQuestion,
   type ModelDeployerAnswer,
@@ -48,7 +55,7 @@ export {
   type ModelDeployerUpdate,
   type PlanView,
   type Progress,
-} from "./agents/model_deployer/state.ts";
+} from "./agents/model_deployer/state/state.ts";
 export {
   BestEffortCheckpoints,
   type BestEffortOptions,
@@ -57,13 +64,13 @@ export {
 export { createCheckpoints, type PostgresCheckpoints } from "./pipeline/checkpoints.ts";
 export type { DeployerDatabase, InstallationKind, MigrationResult } from "./database/index.ts";
 export type { MLflowAuth } from "./mlops/mlflow/mlflow_transport.ts";
-export { readConfiguration, type Configuration } from "./configuration.ts";
+export { readConfiguration, type Configuration } from "./wiring/settings/configuration.ts";
 export * from "./errors.ts";
 export {
   createLazyModelDeployer,
   createModelDeployer,
   type LazyModelDeployer,
-} from "./lazy_model_deployer.ts";
+} from "./wiring/lazy_model_deployer.ts";
 export type { Telemetry, TelemetrySettings, WorkerObservation } from "./telemetry/telemetry.ts";
 export type { TickReport } from "./worker/tick_report.ts";
 export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -1,8 +1,20 @@
-/** What a part of one's own has to be: a registry, packager, server, router, memory, or a store of the truth. */
-export type * from "./agents/model_deployer/ports.ts";
-export type * from "./agents/model_deployer/store_ports.ts";
-export type { Database, Parts, Settings } from "./agents/model_deployer/parts.ts";
-/** The nouns that they speak in. */
+/** The ports: the interfaces of a registry, packager, server, router, memory and of the database's stores. */
+export type * from "./agents/model_deployer/ports/call_options.ts";
+export type * from "./agents/model_deployer/ports/model_server_port.ts";
+export type * from "./agents/model_deployer/ports/model_registry_port.ts";
+export type * from "./agents/model_deployer/ports/model_packager_port.ts";
+export type * from "./agents/model_deployer/ports/traffic_router_port.ts";
+export type * from "./agents/model_deployer/ports/prediction_logs_port.ts";
+export type * from "./agents/model_deployer/ports/team_metrics_port.ts";
+export type * from "./agents/model_deployer/ports/memory_ports.ts";
+export type * from "./agents/model_deployer/ports/outcome_ports.ts";
+export type * from "./agents/model_deployer/ports/row_ports.ts";
+export type * from "./agents/model_deployer/ports/stores/operation_stores.ts";
+export type * from "./agents/model_deployer/ports/stores/entity_stores.ts";
+export type * from "./agents/model_deployer/ports/stores/approval_stores.ts";
+export type * from "./agents/model_deployer/ports/stores/history_store.ts";
+export type { Database, Parts, Settings } from "./agents/model_deployer/ports/parts.ts";
+/** The types that the ports' methods take and return. */
 export type { Change, ChangeOf } from "./agents/model_deployer/domain/changes.ts";
 export type {
   Deployment,
@@ -19,4 +31,6 @@ export type {
   WeightSet,
 } from "./agents/model_deployer/domain/entities.ts";
 export type { Plan, Refusal, Step } from "./agents/model_deployer/domain/plan.ts";
-export type { Rollout, Route, VersionFigures } from "./agents/model_deployer/domain/rollout.ts";
+export type { MetricReading } from "./agents/model_deployer/domain/evidence/team_metrics.ts";
+export type { VersionFigures } from "./agents/model_deployer/domain/evidence/figures.ts";
+export type { Rollout, Route } from "./agents/model_deployer/domain/traffic/rollout.ts";
