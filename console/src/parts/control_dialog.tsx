@@ -1,0 +1,162 @@
+import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { planReportSchema } from "../../../src/service/report_schemas.ts";
+import { ask, request } from "../api/client.ts";
+import { asking, type Control, requestOf } from "../controls.ts";
+import { endpoints } from "../store.ts";
+import { useAsked } from "./asked.ts";
+import { PlanDifferenceList, type PlanReport } from "./plan_difference.tsx";
+import { ProblemNote } from "./problem_note.tsx";
+
+/** Shows what a control would change, asks why, and does it. */
+export function ControlDialog() {
+  const now = asking.value;
+  return now === null ? null : (
+    <OpenDialog key={`${now.control.name} ${now.endpoint}`} control={now.control} first={now.endpoint} />
+  );
+}
+
+const close = () => {
+  asking.value = null;
+};
+
+function OpenDialog({ control, first }: { control: Control; first: string }) {
+  const box = useRef<HTMLDialogElement>(null);
+  const endpoint = useSignal(first);
+  const reason = useSignal<string>(control.reasons[0]);
+  const doing = useSignal(false);
+  const problem = useSignal<unknown>(null);
+  const looked = useSignal(0);
+  useEffect(() => box.current?.showModal(), []);
+  const plan = useAsked(
+    () =>
+      ask(planReportSchema, "/v1/plans", {
+        method: "POST",
+        body: requestOf(control, endpoint.value, control.reasons[0]),
+      }),
+    [endpoint.value, looked.value],
+  );
+  const carryOut = async () => {
+    doing.value = true;
+    problem.value = await carriedOut(control, endpoint.value, reason.value, plan.answer.value);
+    doing.value = false;
+    if (problem.value === null) close();
+    else looked.value += 1;
+  };
+  return (
+    <dialog ref={box} class="dialog" aria-labelledby="dialog-title" onClose={close}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void carryOut();
+        }}
+      >
+        <h2 id="dialog-title">
+          {control.title} <span class="name">{endpoint.value}</span>
+        </h2>
+        <p class="quiet">It {control.says}.</p>
+        <EndpointChoice
+          endpoint={endpoint.value}
+          onChoose={(name) => (endpoint.value = name)}
+          control={control}
+        />
+        <section aria-label="what it changes" aria-live="polite" class="dialog-plan">
+          {plan.answer.value !== null && <PlanDifferenceList plan={plan.answer.value} />}
+          {plan.answer.value === null && plan.error.value === null && <p class="quiet">Planning …</p>}
+          <ProblemNote error={plan.error.value} />
+        </section>
+        <Reason control={control} reason={reason.value} onReason={(text) => (reason.value = text)} />
+        <ProblemNote error={problem.value} />
+        <div class="dialog-buttons">
+          <button type="button" onClick={() => box.current?.close()}>
+            Leave it
+          </button>
+          <button
+            type="submit"
+            class={control.isDangerous === true ? "button-danger" : "button-main"}
+            disabled={doing.value || plan.answer.value === null || reason.value.trim() === ""}
+          >
+            {doing.value ? "At it …" : control.title}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+/** Null when it is done or under way. What was seen goes along, so that a page that is behind changes nothing. */
+async function carriedOut(
+  control: Control,
+  endpoint: string,
+  reason: string,
+  plan: PlanReport | null,
+): Promise<unknown> {
+  try {
+    await request("/v1/actions", {
+      method: "POST",
+      body: requestOf(control, endpoint, reason.trim()),
+      headers: plan === null ? {} : { "if-match": `"${plan.generation}"` },
+    });
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+interface ChoiceProps {
+  endpoint: string;
+  control: Control;
+  onChoose: (name: string) => void;
+}
+
+/** Which endpoint, where the control was asked for from a page about none. */
+function EndpointChoice({ endpoint, control, onChoose }: ChoiceProps) {
+  const serving = [...endpoints.value.values()].filter(({ traffic }) =>
+    traffic.some(({ weight }) => weight > 0),
+  );
+  if (control.name !== "rollback" || serving.length < 2) return null;
+  return (
+    <label class="field">
+      endpoint
+      <select value={endpoint} onChange={(event) => onChoose(event.currentTarget.value)}>
+        {serving.map(({ endpoint_name }) => (
+          <option key={endpoint_name}>{endpoint_name}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface ReasonProps {
+  control: Control;
+  reason: string;
+  onReason: (text: string) => void;
+}
+
+function Reason({ control, reason, onReason }: ReasonProps) {
+  return (
+    <div class="field">
+      <label for="reason">why, for whoever reads the history</label>
+      <input
+        id="reason"
+        value={reason}
+        maxLength={500}
+        required
+        onInput={(event) => onReason(event.currentTarget.value)}
+      />
+      <div class="chips">
+        {control.reasons.map((one) => (
+          <button
+            key={one}
+            type="button"
+            class="chip"
+            aria-pressed={one === reason}
+            onClick={() => onReason(one)}
+          >
+            {one}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,189 @@
+import { useSignal } from "@preact/signals";
+import {
+  type AcknowledgedChange,
+  type EndpointView as Endpoint,
+  type WeightsReport,
+} from "../api/answer_schemas.ts";
+import { ask } from "../api/client.ts";
+import { now } from "../live_clock.ts";
+import { WeightsChart } from "../charts/weights_chart.tsx";
+import { askFor, controlsFor } from "../controls.ts";
+import { hashOf } from "../hash_route.ts";
+import { useAsked } from "../parts/asked.ts";
+import { ChangeList } from "../parts/change_list.tsx";
+import { HealthMark } from "../parts/marks.tsx";
+import { ProblemNote } from "../parts/problem_note.tsx";
+import { TrafficBar } from "../parts/traffic_bar.tsx";
+import { WaitingList } from "../parts/waiting_list.tsx";
+import { agoText, reasonText, servedNames } from "../readable.ts";
+import { endpoints, historyRevision, isKnown } from "../store.ts";
+import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
+import { Figures } from "./endpoints_view.tsx";
+import { Latencies } from "./latencies.tsx";
+import { RolloutPanel } from "./rollout_panel.tsx";
+import { ServersPanel } from "./servers_panel.tsx";
+import { ShadowPanel } from "./shadow_panel.tsx";
+
+/** One endpoint closely: traffic over time, the judge's evidence, both sides' latency, its shadow. */
+export function EndpointView({ name }: { name: string }) {
+  const endpoint = endpoints.value.get(name);
+  if (endpoint === undefined) {
+    return (
+      <p class="page-note quiet">
+        {isKnown.value ? `There is no endpoint ${name}; ` : "Looking … "}
+        {isKnown.value && <a href="#/">these are there</a>}
+      </p>
+    );
+  }
+  return (
+    <>
+      <Head endpoint={endpoint} />
+      <WaitingList experiment={endpoint.experiment_id} />
+      <div class="panels">
+        <RolloutPanel endpoint={endpoint} />
+        <Traffic endpoint={endpoint} />
+        <Latencies endpoint={endpoint} />
+        <ShadowPanel endpoint={endpoint} />
+        <ServersPanel endpoint={name} />
+      </div>
+    </>
+  );
+}
+
+function Head({ endpoint }: { endpoint: Endpoint }) {
+  const {
+    endpoint_name: name,
+    endpoint_url,
+    experiment_id,
+    health,
+    traffic,
+    last_change: changed,
+  } = endpoint;
+  return (
+    <header class="endpoint-head">
+      <div class="page-head">
+        <h1 tabIndex={-1}>{name}</h1>
+        <HealthMark health={health} />
+        <div class="controls" role="group" aria-label={`controls of ${name}`}>
+          {controlsFor(endpoint).map((control) => (
+            <button
+              key={control.name}
+              type="button"
+              class={control.isDangerous === true ? "button-danger-quiet" : ""}
+              onClick={() => askFor(control, name)}
+            >
+              {control.title}
+            </button>
+          ))}
+        </div>
+      </div>
+      <p class="quiet">
+        <code>POST {endpoint_url}/predict</code> · experiment{" "}
+        <a href={hashOf({ view: "history", subject: experiment_id })}>{experiment_id}, its history</a>
+      </p>
+      <div class="head-row">
+        <TrafficBar traffic={traffic} />
+        <Figures endpoint={endpoint} />
+      </div>
+      {changed !== null && (
+        <p class="quiet">
+          since {agoText(changed.occurred_at, now.value)}, by {changed.changed_by}:{" "}
+          {reasonText(changed.reason, servedNames(endpoint))}
+        </p>
+      )}
+      {health.reasons.length > 0 && (
+        <ul class="reasons">
+          {health.reasons.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+    </header>
+  );
+}
+
+const STRETCHES = [
+  ["15 min", 900],
+  ["1 h", 3600],
+  ["1 d", 86_400],
+  ["all", Infinity],
+] as const;
+
+function Traffic({ endpoint }: { endpoint: Endpoint }) {
+  const { endpoint_name: name } = endpoint;
+  const asked = useAsked(
+    () => ask(weightsReportSchema, `/v1/endpoints/${encodeURIComponent(name)}/weights`),
+    [name, historyRevision.value],
+  );
+  const stretch = useSignal<number>(900);
+  const report = asked.answer.value;
+  return (
+    <section class="panel panel-wide" aria-labelledby="traffic-title">
+      <div class="panel-head">
+        <h2 id="traffic-title">Traffic over time</h2>
+        <div class="chips" role="group" aria-label="how far back">
+          {STRETCHES.map(([text, seconds]) => (
+            <button
+              key={text}
+              type="button"
+              class="chip"
+              aria-pressed={seconds === stretch.value}
+              onClick={() => (stretch.value = seconds)}
+            >
+              {text}
+            </button>
+          ))}
+        </div>
+      </div>
+      <ProblemNote error={asked.error.value} />
+      {report !== null && (
+        <TrafficOf report={report} seconds={stretch.value} served={servedNames(endpoint)} />
+      )}
+    </section>
+  );
+}
+
+interface TrafficProps {
+  report: WeightsReport;
+  seconds: number;
+  served: Record<string, string>;
+}
+
+function TrafficOf({ report, seconds, served }: TrafficProps) {
+  const chosen = useSignal<AcknowledgedChange | null>(null);
+  const { weights: changes } = report;
+  const names = orderedNames(report);
+  if (changes.length === 0) return <p class="quiet">It never had traffic.</p>;
+  const until = now.value;
+  const first = Date.parse(changes[0]?.occurred_at ?? "");
+  const since = Number.isFinite(seconds) ? until - seconds * 1000 : first;
+  const shown = changes.filter((one, index) => {
+    const next = changes[index + 1];
+    return next === undefined || Date.parse(next.occurred_at) >= since;
+  });
+  return (
+    <>
+      <WeightsChart
+        changes={shown}
+        names={names}
+        since={Math.min(since, until - 1000)}
+        until={until}
+        chosen={chosen.value}
+        onChoose={(change) => (chosen.value = change)}
+      />
+      <ChangeList
+        changes={shown}
+        names={names}
+        served={served}
+        chosen={chosen.value}
+        onChoose={(change) => (chosen.value = change)}
+      />
+    </>
+  );
+}
+
+/** Names by version in the order in which the versions first had traffic, so that each keeps its colour. */
+export function orderedNames({ weights, versions }: WeightsReport): Record<string, string> {
+  const ids = [...new Set(weights.flatMap((one) => Object.keys(one.version_weights)))];
+  return Object.fromEntries(ids.map((id) => [id, versions[id] ?? id]));
+}

@@ -1,0 +1,124 @@
+import { useSignal } from "@preact/signals";
+import type { EndpointView } from "../api/answer_schemas.ts";
+import { now } from "../live_clock.ts";
+import { askFor, ROLLBACK } from "../controls.ts";
+import { hashOf } from "../hash_route.ts";
+import { HealthMark } from "../parts/marks.tsx";
+import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
+import { TrafficBar } from "../parts/traffic_bar.tsx";
+import { WaitingList } from "../parts/waiting_list.tsx";
+import { agoText, millisecondsText, percentText, rateText, reasonText, servedNames } from "../readable.ts";
+import { byAttention, isKnown } from "../store.ts";
+import { StartView } from "./start_view.tsx";
+
+/** The endpoints with their traffic, how well they answer, and the requests that wait for somebody. */
+export function EndpointsView() {
+  const wanted = useSignal("");
+  const all = byAttention.value;
+  if (!isKnown.value) return <p class="quiet page-note">Looking …</p>;
+  if (all.length === 0) return <StartView />;
+  const shown = all.filter(({ endpoint_name }) => endpoint_name.includes(wanted.value.trim().toLowerCase()));
+  return (
+    <>
+      <div class="page-head">
+        <h1 tabIndex={-1}>Endpoints</h1>
+        <p class="quiet">{summaryOf(all)}</p>
+        {all.length > 6 && (
+          <input
+            class="filter"
+            type="search"
+            aria-label="only endpoints whose name has this"
+            placeholder="filter by name"
+            value={wanted.value}
+            onInput={(event) => (wanted.value = event.currentTarget.value)}
+          />
+        )}
+      </div>
+      <WaitingList />
+      <ul class="endpoints">
+        {shown.map((endpoint) => (
+          <EndpointCard key={endpoint.endpoint_name} endpoint={endpoint} />
+        ))}
+      </ul>
+      {shown.length === 0 && <p class="quiet">No endpoint's name has “{wanted.value}”.</p>}
+    </>
+  );
+}
+
+function summaryOf(all: readonly EndpointView[]): string {
+  const unwell = all.filter(({ health }) => health.state === "down" || health.state === "degraded").length;
+  const moving = all.filter(({ rollout }) => isOpen(rollout)).length;
+  const rate = all.reduce((sum, { figures }) => sum + (figures?.requests_per_second ?? 0), 0);
+  const parts = [
+    `${all.length} ${all.length === 1 ? "endpoint" : "endpoints"}`,
+    unwell === 0 ? "all well" : `${unwell} unwell`,
+    `${moving} ${moving === 1 ? "rollout" : "rollouts"} under way`,
+    `${rateText(rate)} requests/s`,
+  ];
+  return parts.join(" · ");
+}
+
+function EndpointCard({ endpoint }: { endpoint: EndpointView }) {
+  const { endpoint_name: name, traffic, health, rollout, last_change: changed, mirror } = endpoint;
+  const serves = traffic.some(({ weight, stage }) => weight > 0 && stage === "production");
+  return (
+    <li class={`card card-${health.state}`}>
+      <div class="card-head">
+        <h2>
+          <a href={hashOf({ view: "endpoint", endpoint: name })}>{name}</a>
+        </h2>
+        <HealthMark health={health} />
+        {serves && (
+          <button
+            type="button"
+            class="button-quiet button-danger-quiet"
+            aria-label={`Roll back ${name}`}
+            onClick={() => askFor(ROLLBACK, name)}
+          >
+            Roll back
+          </button>
+        )}
+      </div>
+      <div class="card-body">
+        <div class="card-traffic">
+          <TrafficBar traffic={traffic} />
+          <p class="quiet">
+            {changed === null
+              ? "never had traffic"
+              : `since ${agoText(changed.occurred_at, now.value)}: ${reasonText(changed.reason, servedNames(endpoint))}`}
+            {mirror !== null && ` · mirrored to v${mirror.version}`}
+          </p>
+        </div>
+        <Figures endpoint={endpoint} />
+      </div>
+      {isOpen(rollout) && <RolloutTrack rollout={rollout} />}
+      {health.reasons.length > 0 && (
+        <ul class="reasons">
+          {health.reasons.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
+
+export function Figures({ endpoint: { figures } }: { endpoint: EndpointView }) {
+  const shown = [
+    ["requests/s", figures === null ? "–" : rateText(figures.requests_per_second)],
+    ["errors", percentText(figures?.error_share ?? null)],
+    ["p50", millisecondsText(figures?.p50_ms ?? null)],
+    ["p99", millisecondsText(figures?.p99_ms ?? null)],
+  ];
+  const isFailing = (figures?.error_share ?? 0) > 0.01;
+  return (
+    <dl class="figures">
+      {shown.map(([name, value]) => (
+        <div key={name} class={name === "errors" && isFailing ? "figure-bad" : ""}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,118 @@
+import { looksReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
+import type { EndpointView } from "../api/answer_schemas.ts";
+import { ask } from "../api/client.ts";
+import { BoundChart, EvidenceChart } from "../charts/evidence_chart.tsx";
+import { now } from "../live_clock.ts";
+import { useAsked } from "../parts/asked.ts";
+import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
+import { ProblemNote } from "../parts/problem_note.tsx";
+import { evidenceText, percentText } from "../readable.ts";
+
+type Rollout = NonNullable<EndpointView["rollout"]>;
+
+/** The rollout that began last: its steps, the judge's word, and the evidence as it grew. */
+export function RolloutPanel({ endpoint: { rollout } }: { endpoint: EndpointView }) {
+  return rollout === null ? null : <PanelOf rollout={rollout} />;
+}
+
+function PanelOf({ rollout }: { rollout: Rollout }) {
+  const { rollout_id: id, verdict } = rollout;
+  const asked = useAsked(
+    () => ask(looksReportSchema, `/v1/rollouts/${encodeURIComponent(id)}/looks`),
+    [
+      id,
+      `${rollout.candidate.requests} ${rollout.baseline.requests} ${rollout.status} ${rollout.step_index}`,
+    ],
+  );
+  const report = asked.answer.value;
+  const last = report?.looks.at(-1)?.looked_at;
+  const until = isOpen(rollout) || last === undefined ? now.value : Date.parse(last);
+  return (
+    <section class="panel panel-wide" aria-labelledby="rollout-title">
+      <div class="panel-head">
+        <h2 id="rollout-title">{isOpen(rollout) ? "Rollout under way" : "The last rollout"}</h2>
+      </div>
+      <RolloutTrack rollout={rollout} />
+      {report?.looks.at(-1)?.challenged === true && (
+        <p class="verdict" role="status">
+          <strong>A challenge is under way:</strong> the candidate looks worse than the baseline did before,
+          which has a share back until they are compared.
+        </p>
+      )}
+      {verdict !== null && (
+        <p class={`verdict verdict-${verdict.outcome}`}>
+          <strong>{verdict.outcome}</strong> {verdict.reason}
+        </p>
+      )}
+      <ProblemNote error={asked.error.value} />
+      {report !== null && report.looks.length > 0 && (
+        <div class="evidence-charts">
+          <figure>
+            <figcaption>
+              Evidence against the candidate
+              <span class="quiet">
+                {" "}
+                e-value {evidenceText(verdict?.e_value ?? null)}; at {report.threshold} it goes back by itself
+              </span>
+            </figcaption>
+            <EvidenceChart report={report} until={until} />
+          </figure>
+          <figure>
+            <figcaption>
+              Worse by at most
+              <span class="quiet">
+                {" "}
+                {percentText(verdict?.worse_by_at_most ?? null)} of answers; all traffic asks for{" "}
+                {percentText(report.margin)}
+              </span>
+            </figcaption>
+            <BoundChart report={report} until={until} />
+          </figure>
+        </div>
+      )}
+      <Sides rollout={rollout} />
+    </section>
+  );
+}
+
+function Sides({ rollout: { candidate, baseline, verdict } }: { rollout: Rollout }) {
+  const signals = verdict?.signals ?? [];
+  const units: Record<(typeof signals)[number]["unit"], (value: number) => string> = {
+    share: (value) => percentText(value, 2),
+    ms: (value) => `${value.toFixed(1)} ms`,
+    loss: (value) => value.toPrecision(3),
+    value: (value) => String(Number(value.toPrecision(4))),
+  };
+  const valueOf = (value: number | null, unit: keyof typeof units) =>
+    value === null ? "–" : units[unit](value);
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="both sides since the rollout began">
+      <table class="sides">
+        <thead>
+          <tr>
+            <th scope="col">since it began</th>
+            <th scope="col">candidate</th>
+            <th scope="col">baseline</th>
+            <th scope="col">e-value</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            <th scope="row">answers</th>
+            <td>{candidate.requests}</td>
+            <td>{baseline.requests}</td>
+            <td />
+          </tr>
+          {signals.map((one) => (
+            <tr key={one.signal}>
+              <th scope="row">{one.signal.replace("metric:", "").replaceAll("_", " ")}</th>
+              <td>{valueOf(one.candidate, one.unit)}</td>
+              <td>{valueOf(one.baseline, one.unit)}</td>
+              <td>{evidenceText(one.e_value)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,63 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { providerHost, signIn } from "../api/client.ts";
+import { signInProblem } from "../session.ts";
+import { ProblemNote } from "../parts/problem_note.tsx";
+
+export function SignInView() {
+  const token = useSignal("");
+  const problem = useSignal<unknown>(null);
+  const provider = useSignal<string | null>(null);
+  useEffect(() => {
+    void providerHost().then((host) => (provider.value = host));
+  }, []);
+  const enter = async () => {
+    try {
+      await signIn(token.value.trim());
+    } catch (error) {
+      problem.value = error;
+    }
+  };
+  return (
+    <section class="sign-in">
+      <h1 tabIndex={-1}>Who looks?</h1>
+      {signInProblem.value !== null && (
+        <p class="problem" role="alert">
+          {signInProblem.value}
+        </p>
+      )}
+      {provider.value !== null && (
+        <p>
+          <button type="button" class="button-main" onClick={() => location.assign("/v1/oidc/login")}>
+            Sign in at {provider.value}
+          </button>
+        </p>
+      )}
+      <p>
+        <code>model-deployer console</code> prints an address that signs you in. A token does too;{" "}
+        <code>model-deployer principals enrol</code> makes one.
+      </p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void enter();
+        }}
+      >
+        <label class="field">
+          token
+          <input
+            type="password"
+            autocomplete="off"
+            required
+            value={token.value}
+            onInput={(event) => (token.value = event.currentTarget.value)}
+          />
+        </label>
+        <button type="submit" class={provider.value === null ? "button-main" : undefined}>
+          Sign in
+        </button>
+      </form>
+      <ProblemNote error={problem.value} />
+    </section>
+  );
+}
