@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { z } from "zod";
 import { ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import { findFreePort } from "../../src/mlops/bentoml/free_port.ts";
-import { childEnvironment, startProcess, stopProcess } from "../../src/platform/managed_process.ts";
+import { findFreePort } from "../../src/platform/free_port.ts";
+import { childEnvironment, startProcess, stopProcess } from "../../src/platform/processes/managed_process.ts";
 
 /** The shortest service for a model that MLflow has saved; it imports what is slow only where the model is loaded. */
 const SERVICE = `

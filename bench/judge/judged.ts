@@ -1,21 +1,19 @@
 import {
   beginChallenge,
+  CHALLENGED_WEIGHT,
   endChallenge,
   isCleared,
-  judge,
   needsControl,
-  newJudgeState,
-  observe,
-} from "./draws/judge.ts";
-import { drawSettings } from "./draws/settings.ts";
+} from "../../src/agents/model_deployer/judge/challenge/challenge.ts";
+import { newJudgeState, observe } from "../../src/agents/model_deployer/judge/observe.ts";
+import { failedBy } from "../../src/agents/model_deployer/judge/verdict.ts";
+import { defaultJudgeSettings } from "../../src/agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { type Peer, peers } from "./peers.ts";
 import { randomFrom } from "./random.ts";
 import { type Scenario, Traffic } from "./traffic.ts";
 
 /** Requests before the rollout, by which the judge knows the baseline. */
 const PAST = 2000;
-/** The candidate's part of the traffic in a challenge. */
-const CHALLENGED = 0.8;
 const sides = { candidate_id: "candidate", baseline_id: "baseline" };
 
 /** The second in which it gave the candidate up; null when it never did. */
@@ -34,19 +32,24 @@ export function judgeOnce(scenario: Scenario, seed: number, seconds: number): Ru
   traffic.before(PAST);
   let state = newJudgeState(traffic.figures(), "baseline");
   let share = scenario.share;
+  let generation = 1;
   const run: Run = { judge: null, challenges: 0, challenged: 0 };
   for (let second = 1; second <= seconds; second += 1) {
     traffic.pass(second, share);
     if (share < scenario.share) run.challenged += 1;
-    state = observe(state, traffic.figures(), sides, share, drawSettings);
-    const verdict = judge(state, drawSettings);
-    if (verdict.outcome === "fail") return { ...run, judge: second };
+    state = observe(state, traffic.figures(), sides, { generation, share }, defaultJudgeSettings);
+    if (failedBy(state, defaultJudgeSettings) !== null) return { ...run, judge: second };
     if (share === 1 && needsControl(state)) {
       run.challenges += 1;
-      share = CHALLENGED;
+      share = CHALLENGED_WEIGHT / 100;
+      generation += 1;
       state = beginChallenge(state);
-    } else if (share < scenario.share && isCleared(state, verdict, drawSettings)) {
+    } else if (
+      share < scenario.share &&
+      isCleared(state, { outcome: "inconclusive" }, defaultJudgeSettings)
+    ) {
       share = scenario.share;
+      generation += 1;
       state = endChallenge(state);
     }
   }

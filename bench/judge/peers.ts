@@ -1,4 +1,4 @@
-import type { Tally } from "../../src/agents/model_deployer/domain/rollout.ts";
+import type { Tally } from "../../src/agents/model_deployer/domain/evidence/figures.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** How others would judge the same traffic, by its errors. A peer answers true in the second in which it gives the candidate up. */

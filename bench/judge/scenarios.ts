@@ -1,7 +1,7 @@
 import type { Scenario, Side } from "./traffic.ts";
 
 const usual = { requests: 100, share: 0.1 };
-/** What both sides fail when nothing is wrong. */
+/** The share that both sides fail when nothing is wrong. */
 const USUAL_RATE = 0.007;
 const DAY = 600;
 
@@ -57,6 +57,12 @@ export const innocent: readonly Scenario[] = [
     retries: 3,
     failureRate: (second: number) => (isOut(second, 120, 20) ? 0.6 : 0.02),
   },
+  {
+    ...usual,
+    name: "callers' bad values: 4xx to 40 % for 30 s of 120",
+    failureRate: () => USUAL_RATE,
+    refusalRate: (second: number) => (isOut(second, 120, 30) ? 0.4 : 0.01),
+  },
   ...[1, 10, 1000, 10_000].map((requests) => ({
     ...usual,
     requests,
@@ -111,6 +117,13 @@ export const guilty: readonly Guilty[] = [
     name: `${times} times as slow`,
     failureRate: () => USUAL_RATE,
     slowness: (_: number, side: Side) => (side === "candidate" ? times : 1),
+  })),
+  ...[1, 0.1].map((rate) => ({
+    ...usual,
+    aim: null,
+    name: `4xx to ${percent(rate)} against 1 %`,
+    failureRate: () => USUAL_RATE,
+    refusalRate: (_: number, side: Side) => (side === "candidate" ? rate : 0.01),
   })),
   { ...usual, aim: null, requests: 1, name: "1 request/s, fails 30 %", failureRate: failing(0.3) },
   { ...usual, aim: null, requests: 1, name: "1 request/s, fails all", failureRate: failing(1) },

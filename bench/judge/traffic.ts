@@ -1,4 +1,7 @@
-import { LATENCY_BOUNDS_MS, type VersionFigures } from "../../src/agents/model_deployer/domain/rollout.ts";
+import {
+  LATENCY_BOUNDS_MS,
+  type VersionFigures,
+} from "../../src/agents/model_deployer/domain/evidence/figures.ts";
 import { binomialFrom } from "./random.ts";
 
 export type Side = "candidate" | "baseline";
@@ -11,6 +14,8 @@ export interface Scenario {
   share: number;
   /** How likely an answer fails in this second. */
   failureRate: (second: number, side: Side) => number;
+  /** How likely an answer is a 4xx in this second. */
+  refusalRate?: (second: number, side: Side) => number;
   /** Its latencies are so many times the usual ones in this second. */
   slowness?: (second: number, side: Side) => number;
   /** How often a caller sends a failed request again, a second later. */
@@ -51,15 +56,22 @@ function conditionalBins(slowness: number): number[] {
 export class Counters {
   requests = 0;
   errors = 0;
+  client_errors = 0;
   readonly latency: number[] = LATENCY_BOUNDS_MS.map(() => 0).concat(0);
 
   figures(deployment_id: string): VersionFigures {
-    const { requests, errors } = this;
+    const { requests, errors, client_errors } = this;
     const unknown = { p50_ms: null, p99_ms: null };
-    return { deployment_id, epoch: "1", requests, errors, ...unknown, latency_counts: [...this.latency] };
+    const latency_counts = [...this.latency];
+    return { deployment_id, epoch: "1", requests, errors, client_errors, ...unknown, latency_counts };
   }
 
-  answer(random: () => number, requests: number, failureRate: number, slowness: number): number {
+  answer(
+    random: () => number,
+    requests: number,
+    { failureRate, refusalRate, slowness }: { failureRate: number; refusalRate: number; slowness: number },
+  ): number {
+    this.client_errors += binomialFrom(random, requests, refusalRate);
     const failed = binomialFrom(random, requests, failureRate);
     this.requests += requests;
     this.errors += failed;
@@ -89,14 +101,13 @@ export class Traffic {
     this.#random = random;
   }
 
-  /** What the baseline answers before the candidate is there. */
+  /** Answers of the baseline before the candidate is there. */
   before(requests: number): void {
-    const { failureRate, slowness } = this.#scenario;
-    this.baseline.answer(this.#random, requests, failureRate(0, "baseline"), slowness?.(0, "baseline") ?? 1);
+    this.baseline.answer(this.#random, requests, this.#behaviour(0, "baseline"));
   }
 
   pass(second: number, share = this.#scenario.share): void {
-    const { requests, retries = 0, failureRate, slowness } = this.#scenario;
+    const { requests, retries = 0 } = this.#scenario;
     const all = requests + this.#again;
     const drawn = binomialFrom(this.#random, all, share);
     let failed = 0;
@@ -104,13 +115,17 @@ export class Traffic {
       ["candidate", drawn],
       ["baseline", all - drawn],
     ] as const)
-      failed += this[side].answer(
-        this.#random,
-        count,
-        failureRate(second, side),
-        slowness?.(second, side) ?? 1,
-      );
+      failed += this[side].answer(this.#random, count, this.#behaviour(second, side));
     this.#again = Math.min(20 * requests, failed * retries);
+  }
+
+  #behaviour(second: number, side: Side) {
+    const { failureRate, refusalRate, slowness } = this.#scenario;
+    return {
+      failureRate: failureRate(second, side),
+      refusalRate: refusalRate?.(second, side) ?? 0,
+      slowness: slowness?.(second, side) ?? 1,
+    };
   }
 
   figures(): VersionFigures[] {

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Change, ChangeOf } from "../../src/agents/model_deployer/domain/changes.ts";
-import { planWith } from "../../src/agents/model_deployer/domain/decisions.ts";
+import { planWith } from "../../src/agents/model_deployer/planning/decisions.ts";
 import type { Deployment, ModelVersion, Stage } from "../../src/agents/model_deployer/domain/entities.ts";
-import { bentoTag } from "../../src/agents/model_deployer/domain/names.ts";
+import { bentoTag } from "../../src/agents/model_deployer/domain/values/names.ts";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
-import type { Parts } from "../../src/agents/model_deployer/parts.ts";
+import type { Parts } from "../../src/agents/model_deployer/ports/parts.ts";
 import type { DeployerDatabase } from "../../src/database/index.ts";
 
 export const ENDPOINT = "e2i_rollback_bench";
@@ -26,8 +26,8 @@ export class Forwarder {
     await this.#apply(async () => [await this.#stageMove(versionId, to)], []);
   }
 
-  /** A new deployment of the version gets all traffic; whatever served before stays warm. */
-  async bringForward(versionId: string): Promise<string> {
+  /** A new deployment of the version gets all traffic; whatever served before stays warm for an hour, unless told. */
+  async bringForward(versionId: string, keepWarmSeconds = 3600): Promise<string> {
     const database = this.#database;
     const parts = this.#parts;
     const signal = AbortSignal.timeout(30_000);
@@ -55,7 +55,7 @@ export class Forwarder {
         { change: "open_endpoint", endpoint_name: ENDPOINT, experiment_id: EXPERIMENT, ...opened },
         { change: "insert_deployment", deployment: deploymentOf(operationId, deployment_id, version) },
         wantRoute(generation, weights),
-        ...serving.map(draining),
+        ...serving.map((id) => draining(id, keepWarmSeconds)),
       ],
       [{ change: "observe_route", endpoint_name: ENDPOINT, generation: generation + 1 }],
       async () => {
@@ -134,14 +134,14 @@ function wantRoute(expected_generation: number, weights: Record<string, number>)
   };
 }
 
-function draining(deploymentId: string): ChangeOf<"set_deployment_status"> {
+function draining(deploymentId: string, keep_warm_seconds: number): ChangeOf<"set_deployment_status"> {
   return {
     change: "set_deployment_status",
     deployment_id: deploymentId,
     from: ["active"],
     to: "draining",
     rollback_reason: null,
-    keep_warm_seconds: 3600,
+    keep_warm_seconds,
   };
 }
 

@@ -1,9 +1,13 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { z } from "zod";
-import type { CallOptions, ModelServer, ServerObservation } from "../../src/agents/model_deployer/ports.ts";
+import type { CallOptions } from "../../src/agents/model_deployer/ports/call_options.ts";
+import type {
+  ModelServer,
+  ServerObservation,
+} from "../../src/agents/model_deployer/ports/model_server_port.ts";
 import { ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import { ServerProbe } from "../../src/mlops/bentoml/server_probe.ts";
+import { ServerProbe } from "../../src/mlops/bentoml/servers/server_probe.ts";
 import { toMainSchema, type toThreadSchema } from "./messages.ts";
 
 type Seen = Extract<z.infer<typeof toMainSchema>, { kind: "seen" }>;
@@ -39,6 +43,14 @@ export class Upstreams {
     throw new ServiceUnavailableError("bench", "the thread of callers began anew; run the benchmark again");
   }
 
+  /** The moment at which a caller had the deployment's last answer; null where it has never answered. */
+  async lastAnswerOf(deploymentId: string): Promise<bigint | null> {
+    const message = nextMessage(this.#thread);
+    this.#tell({ kind: "ask_last", deployment_id: deploymentId });
+    const told = await message;
+    return told.kind === "last" ? told.at : null;
+  }
+
   async stop(): Promise<void> {
     await this.#thread.terminate();
   }
@@ -55,7 +67,6 @@ async function nextMessage(thread: Worker): Promise<z.infer<typeof toMainSchema>
 
 /** Serves the upstreams, asked whether they are ready over the wire as bentos are. */
 export class UpstreamServer implements ModelServer {
-  readonly limitsEnforced = false;
   readonly #ports: ReadonlyMap<string, number>;
   readonly #tags = new Map<string, string>();
   readonly #probe = new ServerProbe();
@@ -64,9 +75,9 @@ export class UpstreamServer implements ModelServer {
     this.#ports = portsByTag;
   }
 
-  async start(input: { deployment_id: string; bento_tag: string }): Promise<{ host: string; port: number }> {
+  async start(input: { deployment_id: string; bento_tag: string }): ReturnType<ModelServer["start"]> {
     this.#tags.set(input.deployment_id, input.bento_tag);
-    return { host: "127.0.0.1", port: this.#ports.get(input.bento_tag) ?? 0 };
+    return { host: "127.0.0.1", port: this.#ports.get(input.bento_tag) ?? 0, isolation: "none" };
   }
 
   async stop(deploymentId: string): Promise<void> {

@@ -47,6 +47,8 @@ function answer(response: ServerResponse, content: Record<string, unknown>): voi
 let awaited: string | null = null;
 let lost = 0;
 let asked = 0;
+/** By the id of the deployment, the moment at which a caller had its last answer. */
+const last = new Map<string, bigint>();
 
 async function call(endpointUrl: string): Promise<void> {
   const client = new Client(endpointUrl);
@@ -60,8 +62,10 @@ async function call(endpointUrl: string): Promise<void> {
       });
       await body.dump();
       if (statusCode !== 200) lost += 1;
-      if (awaited !== null && headers["x-deployment-id"] === awaited) {
-        const at = process.hrtime.bigint();
+      const by = String(headers["x-deployment-id"]);
+      const at = process.hrtime.bigint();
+      if (statusCode === 200) last.set(by, at);
+      if (by === awaited) {
         awaited = null;
         tell({ kind: "seen", at, asked, lost });
       }
@@ -79,6 +83,7 @@ function tell(message: z.input<typeof toMainSchema>): void {
 parentPort?.on("message", (message: unknown) => {
   const parsed = toThreadSchema.parse(message);
   if (parsed.kind === "watch") awaited = parsed.deployment_id;
+  else if (parsed.kind === "ask_last") tell({ kind: "last", at: last.get(parsed.deployment_id) ?? null });
   else for (let one = 0; one < CALLERS; one += 1) void call(parsed.endpoint_url);
 });
 

@@ -1,16 +1,20 @@
 import {
   LATENCY_BOUNDS_MS,
-  type Route,
   type VersionFigures,
-} from "../../src/agents/model_deployer/domain/rollout.ts";
-import type { ModelServer, ServerObservation, TrafficRouter } from "../../src/agents/model_deployer/ports.ts";
+} from "../../src/agents/model_deployer/domain/evidence/figures.ts";
+import type { Route } from "../../src/agents/model_deployer/domain/traffic/rollout.ts";
+import type {
+  ModelServer,
+  ServerObservation,
+} from "../../src/agents/model_deployer/ports/model_server_port.ts";
+import type { TrafficRouter } from "../../src/agents/model_deployer/ports/traffic_router_port.ts";
 
 const host = "127.0.0.1";
 
 /** Every server is ready, with the tag that the seed gives every deployment. */
 export class PretendServer implements ModelServer {
-  async start(): Promise<{ host: string; port: number }> {
-    return { host, port: 1 };
+  async start(): ReturnType<ModelServer["start"]> {
+    return { host, port: 1, isolation: "none" };
   }
 
   async stop(): Promise<void> {
@@ -67,7 +71,6 @@ export class PretendRouter implements TrafficRouter {
       errors,
       p50_ms: 5,
       p99_ms: 9,
-      failure_runs: 0,
       latency_counts: LATENCY_BOUNDS_MS.map((bound) => (bound === 10 ? requests : 0)),
     });
     const number = Number(endpointName.slice("endpoint_".length));

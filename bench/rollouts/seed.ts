@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { newJudgeState } from "../../src/agents/model_deployer/domain/canary_judge.ts";
-import { defaultJudgeSettings } from "../../src/agents/model_deployer/domain/rollout_plan.ts";
+import { newJudgeState } from "../../src/agents/model_deployer/judge/observe.ts";
+import { defaultJudgeSettings } from "../../src/agents/model_deployer/domain/traffic/rollout_plan.ts";
 
 const steps = [
   { weight: 10, bake_seconds: 86_400 },

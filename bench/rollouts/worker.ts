@@ -1,5 +1,5 @@
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
-import { STANDARD_LIVENESS } from "../../src/agents/model_deployer/domain/liveness.ts";
+import { STANDARD_LIVENESS } from "../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import type { createDatabase } from "../../src/database/index.ts";
 import {
@@ -41,6 +41,8 @@ export function workerOver(
     lease_seconds: 30,
     patience_seconds: 20,
     retention_seconds: 3600,
+    approval_wait_seconds: 14 * 24 * 3600,
+    long_work_seconds: 3600,
     reconcile_seconds: 3600,
     liveness: STANDARD_LIVENESS,
     default_effects: "live",

@@ -7,6 +7,7 @@ export interface Load {
   /** Milliseconds. */
   p50: number;
   p99: number;
+  longest: number;
   /** Not answered, or not with 200. */
   lost: number;
 }
@@ -44,6 +45,7 @@ export async function load(url: string, options: { connections: number; seconds:
     throughput: latencies.length / options.seconds,
     p50: percentile(latencies, 50),
     p99: percentile(latencies, 99),
+    longest: percentile(latencies, 100),
     lost,
   };
 }

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Configuration, readConfiguration } from "../../src/configuration.ts";
-import { stopHome } from "../../src/platform/stop_home.ts";
+import { type Configuration, readConfiguration } from "../../src/wiring/settings/configuration.ts";
+import { stopHome } from "../../src/platform/processes/stop_home.ts";
 
-/** What a benchmark opens and has to close, last opened first. */
+/** Resources that a benchmark opens and has to close, last opened first. */
 export interface Opened {
   closers: (() => Promise<unknown>)[];
 }

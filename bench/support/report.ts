@@ -20,7 +20,7 @@ export function say(line = ""): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What the figures were measured on, and how busy it was: over the last minute, running processes a core. */
+/** The machine of the figures, and its load: over the last minute, running processes a core. */
 export function printMachine(): void {
   const cores = cpus();
   const load = loadavg()[0] ?? Number.NaN;
