@@ -6,7 +6,7 @@ import {
   approvalQuestionSchema,
   type ModelDeployerRequest,
   type ModelDeployerStateValue,
-} from "../src/agents/model_deployer/state.ts";
+} from "../src/agents/model_deployer/state/state.ts";
 import { answerSchema } from "../src/agents/model_deployer/domain/answer.ts";
 import type { Stage } from "./stage.ts";
 import { story, trafficBar } from "./story.ts";
@@ -14,7 +14,7 @@ import { NotYet, until } from "./until.ts";
 
 type Given = Omit<ModelDeployerRequest, "deployment_action">;
 
-/** What an engineer does, through the graph and nothing else. */
+/** An engineer's actions, through the graph and nothing else. */
 export class Engineer {
   readonly #stage: Stage;
   readonly #names = new Map<string, string>();

@@ -1,4 +1,4 @@
-import { manifestOf } from "../src/agents/model_deployer/domain/manifest.ts";
+import { manifestOf } from "../src/agents/model_deployer/planning/manifest.ts";
 import type { Engineer } from "./actions.ts";
 import type { Load } from "./load.ts";
 import type { Stage } from "./stage.ts";

@@ -1,6 +1,7 @@
 import type { DeploymentManifest } from "../src/agents/model_deployer/domain/answer.ts";
-import type { Rollout } from "../src/agents/model_deployer/domain/rollout.ts";
+import type { Rollout } from "../src/agents/model_deployer/domain/traffic/rollout.ts";
 import { ServiceUnavailableError } from "../src/agents/model_deployer/errors.ts";
+import { whenStarterEnds } from "../src/platform/processes/starter.ts";
 import { Engineer } from "./actions.ts";
 import { printCounts, printHistory } from "./epilogue.ts";
 import { Load } from "./load.ts";
@@ -8,7 +9,7 @@ import { type Stage, Theatre } from "./stage.ts";
 import { story } from "./story.ts";
 import { NotYet, until } from "./until.ts";
 
-const CALLERS = { callers: 4, pauseMs: 150 };
+const CALLERS = { callers: 8, pauseMs: 100 };
 /** How fast a busy machine answers tells nothing about a model: latency decides nothing here. */
 const JUDGE = { minimum_samples: 20, maximum_latency_ratio: null, maximum_inconclusive_looks: 100_000 };
 const ROLLOUT = {
@@ -29,12 +30,12 @@ const CAREFUL_ROLLOUT = {
 };
 const DEMO_POLICY = {
   kind: "demo",
-  minimum_shadow_hours: 5 / 3600,
-  minimum_shadow_requests: 100,
+  minimum_shadow_hours: 2 / 3600,
+  minimum_shadow_requests: 50,
   maximum_shadow_error_rate: 0.01,
   maximum_shadow_p99_ms: 600_000,
   approvals_for_production: 1,
-  reason: "the demo cannot wait for 24 h, so 5 s of shadow stand in for them, and a busy machine may be slow",
+  reason: "the demo cannot wait for 24 h, so 2 s of shadow stand in for them, and a busy machine may be slow",
 } as const;
 
 async function openExperiment({ deployer, experimentId }: Stage): Promise<void> {
@@ -199,6 +200,9 @@ async function main(): Promise<number> {
     for (const one of ended) if (one.status === "rejected") story.refused(`clean-up: ${String(one.reason)}`);
   };
   const signalled = new Promise<number>((resolve) => {
+    whenStarterEnds(() => {
+      resolve(129);
+    });
     for (const [signal, code] of [
       ["SIGHUP", 129],
       ["SIGINT", 130],

@@ -6,18 +6,16 @@ import { fileURLToPath } from "node:url";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { execa } from "execa";
 import { z } from "zod";
-import {
-  createModelDeployer,
-  type ModelDeployer,
-} from "../src/agents/model_deployer/create_model_deployer.ts";
-import { type Configuration, readConfiguration } from "../src/configuration.ts";
-import { childEnvironment } from "../src/platform/managed_process.ts";
+import { createModelDeployer, type ModelDeployer } from "../src/wiring/create_model_deployer.ts";
+import { type Configuration, readConfiguration } from "../src/wiring/settings/configuration.ts";
+import { servingRequirements } from "../src/mlops/bentoml/packaging/build_context.ts";
+import { childEnvironment } from "../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
   type ToolsEnvironment,
-} from "../src/platform/python_environment.ts";
-import { throwAwayWithProcess } from "../src/platform/throwaway_home.ts";
+} from "../src/platform/python/python_environment.ts";
+import { tieToFolder } from "../src/platform/processes/throwaway_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
 
@@ -49,7 +47,7 @@ export class Theatre {
   /** Services, training and the environment of the models are got ready side by side. */
   async build(): Promise<Stage> {
     const home = await mkdtemp(join(tmpdir(), "model-deployer-demo-"));
-    this.#throwAway = throwAwayWithProcess(home);
+    this.#throwAway = tieToFolder(home);
     const configuration = { ...readConfiguration(process.env), home, retentionSeconds: 600 };
     const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache });
     story.tell("bringing up Postgres, Redis and MLflow where no address is set");
@@ -76,7 +74,7 @@ export class Theatre {
     await first.database.principals.enrol(`ana_${tokens.engineer.slice(0, 6)}`, tokens.engineer);
     await first.database.principals.enrol(`omar_${tokens.approver.slice(0, 6)}`, tokens.approver);
     await first.close();
-    const saver = PostgresSaver.fromConnString(first.addresses.databaseUrl);
+    const saver = PostgresSaver.fromConnString(first.addresses.databaseOwnerUrl);
     this.#saver = saver;
     await saver.setup();
     const asAna = { ...configuration, token: tokens.engineer };
@@ -98,7 +96,7 @@ export class Theatre {
 
 /** Reads the registry's address when it has imported what it needs, which takes as long as bringing the registry up. */
 function startTraining({ python }: ToolsEnvironment, signal: AbortSignal) {
-  const script = fileURLToPath(new URL("./train.py", import.meta.url));
+  const script = fileURLToPath(new URL("../src/cli/example/train.py", import.meta.url));
   return execa(python, [script], {
     env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" }),
     extendEnv: false,
@@ -113,9 +111,9 @@ async function prepareServing(
   cacheDirectory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const script = fileURLToPath(new URL("./requirements.py", import.meta.url));
+  const script = fileURLToPath(new URL("../src/cli/example/requirements.py", import.meta.url));
   const { stdout } = await execa(python, [script], { env: childEnvironment(), extendEnv: false });
-  const requirements = stdout.trim().split("\n");
+  const requirements = [...stdout.trim().split("\n"), ...servingRequirements];
   await ensureModelEnvironment({ cacheDirectory, requirements, uv, onProgress: story.setUp, signal });
 }
 

@@ -14,7 +14,7 @@ function line(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** What the demo prints: one line an event, with the time since the start. */
+/** The demo's output: one line an event, with the time since the start. */
 export const story = {
   chapter: (title: string): void => {
     line(`\n${pc.bold(title)}`);

@@ -6,7 +6,7 @@ import { story } from "./story.ts";
 const DEADLINE_MS = 15 * 60_000;
 const TOLD_EVERY_MS = 20_000;
 
-/** What there is so far of something that is waited for. */
+/** The present state of something that is waited for. */
 export class NotYet {
   readonly seen: string;
 
