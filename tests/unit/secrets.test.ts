@@ -3,14 +3,14 @@ import { createServer } from "node:net";
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { AgentError } from "../../src/agents/base/agent_error.ts";
-import { readConfiguration } from "../../src/configuration.ts";
+import { readConfiguration } from "../../src/wiring/settings/configuration.ts";
 import { createDatabase } from "../../src/database/index.ts";
 import { SupabaseEpisodicMemory } from "../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../src/memory/migrate_memory.ts";
 import { createMemoryClient } from "../../src/memory/supabase_client.ts";
 import { RedisWorkingMemory } from "../../src/memory/working_memory.ts";
 import { MLflowClient } from "../../src/mlops/mlflow/mlflow_client.ts";
-import { childEnvironment } from "../../src/platform/child_environment.ts";
+import { childEnvironment } from "../../src/platform/processes/child_environment.ts";
 
 /** One planted in every place that takes one; nobody listens at the addresses. */
 const SECRET = "planted-5ecret-value";

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { waitAfter } from "../../../src/agents/model_deployer/domain/server_restarts.ts";
+import { waitAfter } from "../../../src/agents/model_deployer/domain/servers/server_restarts.ts";
 import { EndpointCreationError } from "../../../src/agents/model_deployer/errors.ts";
 import { createTestDeployer, inProduction, type TestDeployer } from "../../../src/testing/index.ts";
 
 const signal = new AbortController().signal;
 
-/** What becomes of the dead server, and how often it was tried by then. */
+/** The dead server's state, and the number of attempts by then. */
 async function reconcile({ capabilities, wire }: TestDeployer, deployment: string) {
   const { findings } = await capabilities.reconciler.reconcile({ signal });
   const finding = findings.find(({ part, subject }) => part === "servers" && subject === deployment);

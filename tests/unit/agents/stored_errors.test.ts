@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as errors from "../../../src/agents/model_deployer/errors.ts";
-import { restoreError } from "../../../src/agents/model_deployer/stored_errors.ts";
+import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
 
 type Make = new (...values: never[]) => errors.ModelDeployerError;
 

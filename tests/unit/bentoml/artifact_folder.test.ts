@@ -7,7 +7,7 @@ import {
   listArtifact,
   placeArtifact,
   readRequirements,
-} from "../../../src/mlops/bentoml/artifact_folder.ts";
+} from "../../../src/mlops/bentoml/packaging/bento_artifact.ts";
 
 let directory = "";
 

@@ -2,9 +2,9 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { digestArtifact } from "../../../src/mlops/bentoml/artifact_folder.ts";
-import { assertBuiltFiles } from "../../../src/mlops/bentoml/built_files.ts";
-import type { StoredBento } from "../../../src/mlops/bentoml/bento_store.ts";
+import { digestArtifact } from "../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { assertBuiltFiles } from "../../../src/mlops/bentoml/packaging/built_files.ts";
+import type { StoredBento } from "../../../src/mlops/bentoml/packaging/bento_store.ts";
 import { expectedDigest } from "../../../src/testing/contracts/model_registry/bench.ts";
 
 const FILES = { MLmodel: "flavors: {}\n", "code/scores.py": "limit = 4\n", "data/weights.bin": "abcd" };

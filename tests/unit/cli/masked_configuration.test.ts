@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { maskedConfiguration } from "../../../src/cli/masked_configuration.ts";
-import { readConfiguration } from "../../../src/configuration.ts";
+import { maskedConfiguration } from "../../../src/cli/commands/doctor/masked_configuration.ts";
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 
 const SECRET = "planted-5ecret-value";
 const inUrl = (scheme: string) => `${scheme}://deployer:${SECRET}@collector.example:1/base`;

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { expect, test } from "vitest";
-import { wrapped } from "../../../src/cli/wrapped.ts";
+import { wrapped } from "../../../src/cli/output/terminal/wrapped.ts";
 
 test("a line that fits stays as it is, gaps and all", () => {
   expect(wrapped("  server    ● v2 ready   ", 80)).toBe("  server    ● v2 ready   ");

@@ -4,8 +4,8 @@ import {
   featureShift,
   featureShiftNotes,
   rankBiasedOverlap,
-} from "../../../src/agents/model_deployer/domain/feature_shift.ts";
-import { aVersion } from "../../support/given_facts.ts";
+} from "../../../src/agents/model_deployer/planning/comparisons/feature_shift.ts";
+import { aVersion } from "../../support/given/given_facts.ts";
 
 const withFeatures = (number: number, ...top_features: string[]) =>
   aVersion(number, { shap_evidence: { shap_analysis_id: null, top_features, samples_analyzed: 100 } });

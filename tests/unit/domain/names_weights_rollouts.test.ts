@@ -7,16 +7,16 @@ import {
   experimentName,
   modelVersionId,
   rolloutId,
-} from "../../../src/agents/model_deployer/domain/names.ts";
-import { experimentIdSchema } from "../../../src/agents/model_deployer/domain/requests.ts";
+} from "../../../src/agents/model_deployer/domain/values/names.ts";
+import { experimentIdSchema } from "../../../src/agents/model_deployer/domain/values/requested_values.ts";
 import {
   defaultJudgeSettings,
   planRollout,
-  refuseSteps,
-} from "../../../src/agents/model_deployer/domain/rollout_plan.ts";
-import { allTo, serving, split, sumOf } from "../../../src/agents/model_deployer/domain/weights.ts";
+} from "../../../src/agents/model_deployer/domain/traffic/rollout_plan.ts";
+import { refuseSteps } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
+import { allTo, serving, split, sumOf } from "../../../src/agents/model_deployer/domain/traffic/weights.ts";
 import { parseBentoTag } from "../../../src/mlops/bentoml/bento_tag.ts";
-import { assertEndpointName } from "../../../src/mlops/envoy/route_check.ts";
+import { assertEndpointName } from "../../../src/mlops/route_check.ts";
 
 test.each([
   ["remission", "e2i_remission"],

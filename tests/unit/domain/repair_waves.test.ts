@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { planned } from "../../../src/agents/model_deployer/domain/decisions.ts";
+import { planned } from "../../../src/agents/model_deployer/planning/decisions.ts";
 import type { PlannedStep } from "../../../src/agents/model_deployer/domain/plan.ts";
-import { repairWaves } from "../../../src/agents/model_deployer/domain/repair_waves.ts";
+import { repairWaves } from "../../../src/agents/model_deployer/reconciliation/repair_waves.ts";
 
 const artifact = {
   model_version_id: "mv_1",

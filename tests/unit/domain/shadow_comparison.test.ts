@@ -1,15 +1,17 @@
 import { expect, test } from "vitest";
-import { unmetProductionCriteria } from "../../../src/agents/model_deployer/domain/production_gate.ts";
+import { unmetProductionCriteria } from "../../../src/agents/model_deployer/actions/promote/production_gate.ts";
 import {
   compare,
   describeComparison,
-  keepable,
+  storablePrediction,
   leaning,
+} from "../../../src/agents/model_deployer/judge/evidence/shadow_pairs.ts";
+import {
   nothingCompared,
   type Pair,
   shadowComparisonSchema,
-} from "../../../src/agents/model_deployer/domain/shadow_comparison.ts";
-import { anExperiment, aPolicy, aVersion, someEvidence } from "../../support/given_facts.ts";
+} from "../../../src/agents/model_deployer/domain/evidence/shadow_comparison.ts";
+import { anExperiment, aPolicy, aVersion, someEvidence } from "../../support/given/given_facts.ts";
 
 const pair = (
   shadow: unknown,
@@ -63,7 +65,7 @@ test.each<[string, string]>([
   ["\ud83d\ude00", "\ud83d\ude00"],
   ["\\u0000 and \\ud800 spelt out", "\\u0000 and \\ud800 spelt out"],
 ])("%j is kept as %j", (text, kept) => {
-  expect(keepable({ [text]: [text] })).toEqual({ [kept]: [kept] });
+  expect(storablePrediction({ [text]: [text] })).toEqual({ [kept]: [kept] });
 });
 
 test("scores that lean to one side are evidence at any number of looks, and those that do not are none", () => {
@@ -80,6 +82,7 @@ const gate = (maximum_shadow_disagreement: number | null, comparison = nothingCo
     experiment: anExperiment(),
     policy: aPolicy({ maximum_shadow_disagreement }),
     shadow: someEvidence({ comparison }),
+    production: null,
   });
 const compared = (pairs: number, disagreements: number) => ({ ...nothingCompared, pairs, disagreements });
 

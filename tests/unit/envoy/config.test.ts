@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   clusterDumpSchema,
+  inOrder,
+  copiesAtOnce,
   toClusterFile,
   toKnownClusters,
 } from "../../../src/mlops/envoy/cluster_config.ts";
@@ -39,12 +41,29 @@ describe("Envoy's route file", () => {
   });
 });
 
+describe("mirrored requests under way", () => {
+  it.each([
+    { queue: 64, envoys: 1, each: 64 },
+    { queue: 64, envoys: 2, each: 32 },
+    { queue: 64, envoys: 3, each: 21 },
+    { queue: 10_000, envoys: 1, each: 64 },
+    { queue: 5, envoys: 2, each: 2 },
+    { queue: 0, envoys: 1, each: 1 },
+    { queue: 64, envoys: 100, each: 1 },
+    { queue: 64, envoys: 0, each: 64 },
+  ])("of $envoys Envoys fill no more than a queue of $queue: $each", ({ queue, envoys, each }) => {
+    expect(copiesAtOnce(queue, envoys)).toBe(each);
+  });
+});
+
 describe("Envoy's cluster file", () => {
   const clusterArbitrary = fc.record({
     deployment_id: idArbitrary,
-    host: fc.constant("127.0.0.1"),
-    port: fc.integer({ min: 1, max: 65_535 }),
+    addresses: fc
+      .uniqueArray(fc.integer({ min: 1, max: 65_535 }), { minLength: 1, maxLength: 4 })
+      .map((ports) => inOrder(ports.map((port) => ({ host: "127.0.0.1", port })))),
     added_in: fc.nat(),
+    copies_at_once: fc.integer({ min: 1, max: 64 }),
   });
 
   it("says exactly the clusters that it was made from, under a version that only their content decides", () => {

@@ -20,7 +20,7 @@ class Killed extends TypeError {}
 /** Files in memory, each operation atomic, with a place to wait before it; a listing is only as atomic as POSIX says. */
 class Disk {
   readonly files = new Map<string, string>();
-  /** What was renamed over the target, in order. */
+  /** Contents that were renamed over the target, in order. */
   readonly inForce: number[] = [];
   readonly #listsUncertain: boolean;
 
@@ -48,7 +48,7 @@ class Disk {
         const before = this.#namesIn(folder);
         await pause();
         const after = this.#namesIn(folder);
-        // What came or went while the folder was read may show or not.
+        // A file that came or went while the folder was read may show or not.
         if (this.#listsUncertain) return [...new Set([...before, ...after])];
         return before.filter((name) => after.includes(name));
       },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArtifactRejectedError } from "../../../src/agents/model_deployer/errors.ts";
-import { isSafeFileName, parseArtifactUri } from "../../../src/mlops/mlflow/artifact_uri.ts";
+import { isSafeFileName, parseArtifactUri } from "../../../src/mlops/mlflow/artifacts/artifact_uri.ts";
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { StubServer } from "./stub_server.ts";

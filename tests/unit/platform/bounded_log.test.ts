@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { boundLog, startBoundingLogs, readTail } from "../../../src/platform/bounded_log.ts";
+import { boundLog, startBoundingLogs, readTail } from "../../../src/platform/processes/bounded_log.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 let folder: string;

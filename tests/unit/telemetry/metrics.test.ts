@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import type { Figures } from "../../../src/database/repositories/figures.ts";
+import type { Figures } from "../../../src/database/repositories/reading/worker_figures.ts";
 import { createWorkerMetrics } from "../../../src/telemetry/metrics.ts";
 import { serveMetrics } from "../../../src/telemetry/metrics_server.ts";
 import { createTelemetry } from "../../../src/telemetry/telemetry.ts";
@@ -20,6 +20,8 @@ const report = {
   resumed: [
     { operation_id: "op_1", action: "deploy", outcome: "undone" as const, reason: "the router refused it" },
   ],
+  progress: [],
+  upkeep: [],
   drained: ["deploy_1"],
   reconciliation: {
     checked: { endpoints: 1, servers: 1, versions: 1 },
@@ -36,8 +38,9 @@ const report = {
     in_use: [],
     unchecked: [],
   },
+  shortages: [],
   problems: ["outbox: MLflow is away", "op_2: Postgres is away", "e2i_remission: no figures"],
-  told: { problems: [], recovered: [] },
+  told: { problems: [], lasting: [], recovered: [] },
 };
 
 test("Prometheus gets what the database says and what this worker did", async () => {

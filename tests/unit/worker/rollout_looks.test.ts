@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { Rollout } from "../../../src/agents/model_deployer/domain/rollout.ts";
-import { RolloutLooks } from "../../../src/worker/rollout_looks.ts";
-import { aRollout } from "../../support/given_facts.ts";
+import type { Rollout } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
+import { RolloutLooks } from "../../../src/worker/rollouts/rollout_looks.ts";
+import { aRollout } from "../../support/given/given_facts.ts";
 
 const NO_PATIENCE_MS = 1;
 const MUCH_PATIENCE_MS = 60_000;
 
-/** What is due is claimed once, so many at a time. */
+/** Due rollouts are claimed once, a limited number at a time. */
 function givenDue(...ids: string[]) {
   const due: Rollout[] = ids.map((rollout_id) => aRollout({ rollout_id }));
   return {

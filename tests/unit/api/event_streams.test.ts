@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { ENDPOINT, inProduction, pollUntil, registerState } from "../../../src/testing/index.ts";
+import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
+
+const eventually = (look: () => boolean, what: string) => pollUntil(look, { deadlineMs: 300_000, what });
+
+/** What a reader of a stream has got so far, by the name of each event. */
+async function read({ ask }: GivenApi) {
+  const gone = new AbortController();
+  const response = await ask("/v1/events", { signal: gone.signal });
+  const events: { event: string; data: string }[] = [];
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const pump = async () => {
+    let text = "";
+    for (;;) {
+      const next = await reader?.read();
+      if (next === undefined || next.done) return;
+      text += next.value;
+      const parts = text.split("\n\n");
+      text = parts.pop() ?? "";
+      for (const part of parts) {
+        const [, event = "", data = ""] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+        if (event !== "") events.push({ event, data });
+      }
+    }
+  };
+  return { response, events, ended: pump(), leave: () => reader?.cancel() };
+}
+
+test("a reader gets all that is there, then each change", async () => {
+  const given = await givenApi();
+  await inProduction(given.deployer, "run1");
+  const stream = await read(given);
+  expect(stream.response.headers.get("content-type")).toBe("text/event-stream");
+  await eventually(
+    () => stream.events.some((one) => one.event === "endpoint"),
+    "the first sight of the endpoint",
+  );
+  expect(stream.events[0]?.data).toContain(ENDPOINT);
+  await given.ask("/v1/actions", { body: registerState({ mlflow_run_id: "run2" }) });
+  await eventually(
+    () => stream.events.some((one) => one.event === "history"),
+    "the registration in the history",
+  );
+  await stream.leave();
+  await eventually(() => given.api.streams() === 0, "the end of the stream");
+});
+
+test("one stream more than may be open is refused, and the others go on", async () => {
+  const given = await givenApi({ limits: { mostStreams: 2 } });
+  const streams = [await read(given), await read(given)];
+  expect(await given.problem("/v1/events")).toMatchObject({
+    status: 503,
+    code: "too_many_streams",
+    retryable: true,
+  });
+  expect(given.api.streams()).toBe(2);
+  given.api.end();
+  await Promise.all(streams.map((one) => one.ended));
+  expect(given.api.streams()).toBe(0);
+});
+
+test("a reader who does not read is let go", async () => {
+  const given = await givenApi({ limits: { mostUnreadBytes: 64 } });
+  await inProduction(given.deployer, "run1");
+  const response = await given.ask("/v1/events");
+  await eventually(() => given.api.streams() === 0, "the end of a stream that nobody reads");
+  await response.body?.cancel();
+});

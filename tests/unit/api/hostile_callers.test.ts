@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { TooManyStreamsError } from "../../../src/api/api_errors.ts";
+import { ChangeFeed } from "../../../src/api/streams/change_feed.ts";
+import { EventStreams, USUAL_LIMITS } from "../../../src/api/streams/event_streams.ts";
+import { NOT_LOOKED_AT } from "../../../src/service/endpoints/endpoint_views.ts";
+import { ANAS_TOKEN, givenApi } from "../../support/given/given_api.ts";
+
+const EVAS_TOKEN = "eva-has-a-long-secret";
+
+test.each([
+  ["nobody's", "nobody-has-this-secret"],
+  ["one that differs in its last letter", `${ANAS_TOKEN.slice(0, -1)}x`],
+  ["a hash of a token", "0".repeat(64)],
+  ["an unsigned JSON web token", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbmEifQ."],
+])("a token that is %s opens nothing, and its text comes back nowhere", async (_, token) => {
+  const { ask } = await givenApi();
+  const response = await ask("/v1/endpoints", { token });
+  expect(response.status).toBe(401);
+  expect(response.headers.get("www-authenticate")).toContain("Bearer");
+  expect(await response.text()).not.toContain(token);
+});
+
+test("a token that has expired says so, and another of the same principal goes on", async () => {
+  const { deployer, ask, problem } = await givenApi();
+  const { database, clock } = deployer;
+  const inAnHour = new Date(Date.parse(await database.clock.now()) + 3_600_000).toISOString();
+  await database.principals.enrol("ana", EVAS_TOKEN, { beside: true, roles: [], expires_at: inAnHour });
+  expect((await ask("/v1/endpoints", { token: EVAS_TOKEN })).status).toBe(200);
+  clock.turn({ hours: 2 });
+  const late = await problem("/v1/endpoints", { token: EVAS_TOKEN });
+  expect(late).toMatchObject({ status: 401, code: "not_authenticated", retryable: false });
+  expect(late.detail).toContain("it expired at");
+  expect((await ask("/v1/endpoints")).status).toBe(200);
+});
+
+test.each([
+  ["a header of two tokens", { authorization: "Bearer one-long-token-here two" }],
+  ["a password", { authorization: "Basic YW5hOmFuYQ==" }],
+  ["an empty one", { authorization: "Bearer " }],
+  ["a cookie that is no session", { cookie: "model_deployer_session=forged-session-0123456" }],
+])("%s is no credential", async (_, headers) => {
+  const { ask } = await givenApi();
+  expect((await ask("/v1/endpoints", { token: null, headers })).status).toBe(401);
+});
+
+test("a page of another site may neither read nor act with the browser's session", async () => {
+  const { ask } = await givenApi();
+  const signedIn = await ask("/v1/session", { method: "POST" });
+  const cookie = (signedIn.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+  expect(signedIn.headers.get("set-cookie")).toMatch(/HttpOnly.*SameSite=Strict/i);
+  const asBrowser = { token: null, method: "POST", body: { deployment_action: "rollback" } };
+  const foreign = [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { "sec-fetch-site": "cross-site" },
+  ];
+  for (const headers of foreign) {
+    const response = await ask("/v1/actions", { ...asBrowser, headers: { cookie, ...headers } });
+    expect(response.status, JSON.stringify(headers)).toBe(403);
+    expect(await response.text()).toContain("origin_refused");
+  }
+});
+
+test("no page may put the console or an answer into a frame of its own", async () => {
+  const { ask } = await givenApi();
+  for (const path of ["/", "/v1/endpoints"]) {
+    expect((await ask(path)).headers.get("x-frame-options"), path).toBe("DENY");
+  }
+});
+
+test("of ten thousand who want events, as many are served as may be, and the others are told to come back", async () => {
+  const { deployer } = await givenApi();
+  const feed = new ChangeFeed(deployer.database, { vitalsOf: () => NOT_LOOKED_AT, everyMs: 250 });
+  const streams = new EventStreams(feed, { ...USUAL_LIMITS, mostStreams: 50 });
+  const leaving = new AbortController();
+  let refused = 0;
+  for (let asked = 0; asked < 10_000; asked += 1) {
+    try {
+      streams.stream(leaving.signal);
+    } catch (error) {
+      if (!(error instanceof TooManyStreamsError)) throw error;
+      refused += 1;
+    }
+  }
+  expect({ open: streams.open, refused }).toEqual({ open: 50, refused: 9950 });
+  leaving.abort();
+  await expect.poll(() => streams.open).toBe(0);
+});
