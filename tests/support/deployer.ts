@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Settings } from "../../src/agents/model_deployer/parts.ts";
+import type { Settings } from "../../src/agents/model_deployer/ports/parts.ts";
 import type { DeployerDatabase } from "../../src/database/index.ts";
 import {
   APPROVER_TOKEN,
@@ -78,11 +78,11 @@ function deployerOver(
   settings: Partial<Settings> = {},
   wire = new Wire(),
 ): GivenDeployer {
-  const { registry, packager, server, router, predictionLogs } = fakes;
+  const { registry, packager, server, router, predictionLogs, teamMetrics } = fakes;
   const { workingMemory, episodicMemory, proceduralMemory } = fakes;
   const memories = { workingMemory, episodicMemory, proceduralMemory };
-  const outside = { registry, packager, server, router, predictionLogs, ...memories };
-  const parts = { database: db, ...outside };
+  const outside = { registry, packager, server, router, predictionLogs, teamMetrics, ...memories };
+  const parts = { database: db, rowServers: server, ...outside };
   const assembled = assembleDeployer(parts, { wire, settings, wiredStores: ["journal", "outbox"] });
   return { ...outside, ...assembled, world, db, database: db, wire };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { ModelDeployer } from "../../src/agents/model_deployer/create_model_deployer.ts";
+import type { ModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import { ApprovalRequiredError, ConflictError } from "../../src/agents/model_deployer/errors.ts";
 import type { World } from "./world.ts";
 
@@ -18,7 +18,7 @@ interface Owned {
 /** Only guards against hanging. */
 const LONG_MS = 300_000;
 
-/** What a team does to get a version into production, on the real parts and without waiting for a day. */
+/** A team's way to get a version into production, on the real parts and without waiting for a day. */
 export class Releases {
   readonly #deployer: Owned["deployer"];
   readonly #sql: Owned["sql"];
@@ -33,15 +33,21 @@ export class Releases {
   /** One action to its end: what an answer does not wait for, the worker carries on, and who is in its way is waited for. */
   async act(action: string, request: Request) {
     const asked = { request_id: randomUUID(), deployment_action: action, ...request };
+    let inTheWay: unknown = null;
     const ask = () =>
       this.#deployer.agent.execute(asked).catch((error: unknown) => {
+        inTheWay = error;
         if (error instanceof ConflictError && error.retryable) return null;
         throw error;
       });
     let answer = await ask();
     const deadline = performance.now() + LONG_MS;
     while (answer?.status !== "completed") {
-      if (performance.now() > deadline) throw new TypeError(`${action} did not come to its end`);
+      if (performance.now() > deadline) {
+        throw new TypeError(`${action} did not come to its end, but to ${answer?.status}`, {
+          cause: inTheWay,
+        });
+      }
       await delay(500);
       answer = await ask();
     }
@@ -53,6 +59,11 @@ export class Releases {
     for (const stage of ["staging", "shadow"])
       await this.act("promote", { model_version_id: version, target_stage: stage });
     await this.act("deploy", { model_version_id: version, target_stage: "shadow" });
+    await this.fromShadow(version);
+  }
+
+  /** Of a version whose shadow runs. */
+  async fromShadow(version: string): Promise<void> {
     await this.#sql(
       `insert into ml_shadow_evidence (deployment_id, epoch, requests, errors, p99_ms)
          select deployment_id, 'a day', 10000, 0, 20 from ml_deployments

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Story, type StoryTeller } from "./given_story.ts";
+import { Story, type StoryTeller } from "./given/given_story.ts";
 
 /** The life of a new model, as its team would tell it. */
 export function describeScenarios(tell: () => Promise<StoryTeller>): void {
@@ -46,9 +46,9 @@ function describeNewModels(tell: () => Promise<StoryTeller>): void {
     await story.whenSomebodyElseApproves();
     await story.whenItIsRolledOut(10, 100);
 
-    await story.whenTheWorkerLooksAfter(100, 0.5);
+    await story.whenTheWorkerLooksAfter(20, 0.5);
     expect(await story.traffic()).toEqual({ old: 90, new: 10 });
-    await story.whenTheWorkerLooksAfter(400, 0.5);
+    await story.whenTheWorkerLooksAfter(480, 0.5);
     expect(await story.traffic()).toEqual({ old: 100, new: 0 });
     expect(await story.stageOfTheNewModel()).toBe("archived");
     const history = await story.historyOfTheNewModel();
@@ -56,7 +56,7 @@ function describeNewModels(tell: () => Promise<StoryTeller>): void {
   });
 }
 
-/** What people do with a rollout, and what it waits for. */
+/** People's controls of a rollout, and the state that each needs. */
 function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
   test("a paused rollout takes no step and is guarded all the same; resumed, it goes on", async () => {
     const story = await Story.withAModelInProduction(await tell());
@@ -91,7 +91,7 @@ function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
     expect(await story.stageOfTheNewModel()).toBe("production");
   });
 
-  test("all traffic at once needs an approval, and what got it is still watched", async () => {
+  test("all traffic at once needs an approval, and what got it is still watched: a share goes back to compare it, then all of it", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInProduction();
     await story.whenItIsRolledOut(10, 50, 100);
@@ -99,6 +99,9 @@ function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
     await story.whenSomebodyAsksWithApprovalTo("promote_now");
     expect(await story.rollout()).toBe("completed");
     expect(await story.traffic()).toEqual({ old: 0, new: 100 });
+    await story.whenTheWorkerLooksAfter(100, 1);
+    expect(await story.rollout()).toBe("completed");
+    expect(await story.traffic()).toEqual({ old: 20, new: 80 });
     await story.whenTheWorkerLooksAfter(100, 1);
     expect(await story.rollout()).toBe("rolled_back");
     expect(await story.traffic()).toEqual({ old: 100, new: 0 });
@@ -122,13 +125,13 @@ function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
   test("a rollout without enough traffic to judge by waits for a person, where it was told to", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInProduction();
-    const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 2 } as const;
+    const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 4 } as const;
     await story.whenItIsJudgedAndRolledOut(judge, 10, 100);
 
     await story.whenTheWorkerLooksAfter(10);
     expect(await story.rollout()).toBe("running");
     await story.whenTheWorkerLooksAfter(10);
-    expect(await story.rollout()).toMatch(/^paused by the judge: no verdict after 2 looks/);
+    expect(await story.rollout()).toMatch(/^paused by the judge: no verdict after 4 looks/);
     expect(await story.traffic()).toEqual({ old: 90, new: 10 });
   });
 }

@@ -13,7 +13,7 @@ import {
   register,
   rollbackState,
 } from "../../src/testing/index.ts";
-import type { StoryTeller } from "./given_story.ts";
+import type { StoryTeller } from "./given/given_story.ts";
 
 /** The three tests that the specification names. */
 export function describeSpecification(open: () => Promise<DeployerUnderTest & StoryTeller>): void {

@@ -16,6 +16,8 @@ export interface World {
 const DATED: Record<string, string[]> = {
   ml_leases: ["acquired_at", "expires_at"],
   "ml_approvals where used_at is null": ["granted_at", "expires_at"],
+  "ml_operations where finished_at is null": ["waits_until"],
+  "ml_tokens where revoked_at is null": ["created_at", "expires_at"],
   ml_deployments: ["activated_at", "drain_due_at", "stopping_until"],
   ml_shadow_evidence: ["began_at", "collected_at"],
   ml_rollouts: ["step_started_at", "next_tick_at", "claimed_until"],
@@ -31,6 +33,11 @@ function earlier(by: Duration): string {
     return `update ${table} set ${moved.join(", ")}${condition}`;
   });
   return statements.join("; ");
+}
+
+/** The statement as a superuser's, past the triggers that keep what was written: for rows that were written earlier. */
+export function pastTriggers(statement: string): string {
+  return `set local session_replication_role = replica; ${statement}`;
 }
 
 export interface OpenWorld extends World {
@@ -61,7 +68,7 @@ export async function openWorld(
     another,
     sql: async (text, values) => (await raw.query<Record<string, unknown>>(text, values)).rows,
     passTime: async (by) => {
-      await raw.query(earlier(by));
+      await raw.query(pastTriggers(earlier(by)));
     },
     close: async () => {
       await Promise.all([raw.end(), ...opened.map((database) => database.close())]);

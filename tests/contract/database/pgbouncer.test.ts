@@ -5,33 +5,36 @@ import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
-import { describeDatabase } from "../../../src/testing/contracts/database.ts";
-import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
-import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
+import { describeDatabase } from "../../../src/testing/contracts/database_contract.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory_contract.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory_contract.ts";
 import { emptyCheckpoint } from "@langchain/langgraph";
-import { checkCheckpoints, checkDatabase } from "../../../src/cli/doctor_database.ts";
-import { createTestDatabase } from "../../support/databases.ts";
-import { findPgBouncer, type Pooler, startPgBouncer } from "../../support/pgbouncer.ts";
-import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
+import { checkCheckpoints, checkDatabase } from "../../../src/cli/commands/doctor/doctor_database.ts";
+import { createTestDatabase } from "../../support/services/databases.ts";
+import { findPgBouncer, type Pooler, startPgBouncer } from "../../support/services/pgbouncer.ts";
+import { reusable, type ReusableDatabase } from "../../support/services/reusable_database.ts";
+import type { ScratchDatabase } from "../../support/services/scratch_database.ts";
 import { openWorld } from "../../support/world.ts";
 import { ConfigurationError } from "../../../src/agents/model_deployer/errors.ts";
-import { readConfiguration } from "../../../src/configuration.ts";
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 
 const pgbouncer = await findPgBouncer(inject("cacheDirectory"));
 if (typeof pgbouncer === "string" && process.env["CI"] === "true") throw new ConfigurationError(pgbouncer);
 
-/** What is wrong with the session of whoever comes next on the same connection of the pooler. */
-async function sessionOfAnother(url: string) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+/** The sessions of so many who come next, each on a connection of the pooler of its own. */
+async function sessionsOfOthers(url: string, count = 1) {
+  const clients = Array.from({ length: count }, () => new pg.Client({ connectionString: url }));
   try {
-    const { rows } = await client.query<Record<string, unknown>>(
-      `select current_user::text as role, current_setting('statement_timeout') as statement_timeout,
-         current_setting('idle_in_transaction_session_timeout') as idle_timeout`,
+    for (const client of clients) await client.connect();
+    const asked = clients.map((client) =>
+      client.query<Record<string, unknown>>(
+        `select current_user::text as role, current_setting('statement_timeout') as statement_timeout,
+           current_setting('idle_in_transaction_session_timeout') as idle_timeout`,
+      ),
     );
-    return rows[0];
+    return (await Promise.all(asked)).flatMap(({ rows }) => rows);
   } finally {
-    await client.end();
+    for (const client of clients) await client.end();
   }
 }
 
@@ -40,32 +43,39 @@ const untouched = { role: "postgres", statement_timeout: "0", idle_timeout: "0" 
 for (const mode of ["session", "transaction"] as const) {
   describe.skipIf(typeof pgbouncer === "string")(`pgbouncer in ${mode} mode`, () => {
     let pooler: Pooler;
-    const templates = new Map<string, ScratchDatabase>();
+    const databases = new Map<string, ReusableDatabase & { asMigrated: string }>();
 
     beforeAll(async () => {
       if (typeof pgbouncer === "string") return;
       pooler = await startPgBouncer(pgbouncer, inject("databaseUrl"), mode);
     });
     afterAll(async () => {
-      for (const template of templates.values()) await template.drop();
+      for (const database of databases.values()) {
+        // Each test began with a new database's content.
+        expect(await database.content()).toBe(database.asMigrated);
+        await database.drop();
+      }
       await pooler.stop();
     });
 
-    /** To copy a migrated database is much cheaper than to migrate one. */
-    async function templateOf(installation: "standard" | "demo"): Promise<ScratchDatabase> {
-      const made = templates.get(installation) ?? (await createTestDatabase());
-      if (!templates.has(installation)) await (await openWorld(made.url, installation)).close();
-      templates.set(installation, made);
-      return made;
+    /** One for all tests, one after another: to make one, or a copy, and to drop it took most of the time. */
+    async function databaseOf(installation: "standard" | "demo") {
+      const made = databases.get(installation);
+      if (made !== undefined) return made;
+      const scratch = await createTestDatabase();
+      await (await openWorld(scratch.url, installation)).close();
+      const database = await reusable(scratch);
+      const begun = { ...database, asMigrated: await database.content() };
+      databases.set(installation, begun);
+      return begun;
     }
 
     async function openThroughPooler(installation: "standard" | "demo") {
-      const options = { template: await templateOf(installation) };
-      const scratch = await createScratchDatabase(inject("databaseUrl"), options);
-      const world = await openWorld(pooler.through(scratch.url), installation);
+      const database = await databaseOf(installation);
+      const world = await openWorld(pooler.through(database.url), installation);
       onTestFinished(async () => {
         await world.close();
-        await scratch.drop();
+        await database.reset();
       });
       return world;
     }
@@ -89,22 +99,23 @@ for (const mode of ["session", "transaction"] as const) {
       describeProceduralMemory(mode, () => new SupabaseProceduralMemory(memory));
 
       it("leave nothing behind on the connection", async () => {
-        expect(await sessionOfAnother(pooler.through(scratch.url))).toEqual(untouched);
+        expect(await sessionsOfOthers(pooler.through(scratch.url))).toEqual([untouched]);
       });
     });
 
     it("a new database is migrated through it, and what statements set is gone for whoever comes next", async () => {
       if (typeof pgbouncer === "string") return;
-      // With one connection to the server each client gets what the one before has left.
-      const narrow = await startPgBouncer(pgbouncer, inject("databaseUrl"), mode, { poolSize: 1 });
+      // With no more connections to the server than were used, whoever comes next gets what those before have left.
+      const poolSize = { session: 2, transaction: 1 }[mode];
+      const narrow = await startPgBouncer(pgbouncer, inject("databaseUrl"), mode, { poolSize });
       onTestFinished(() => narrow.stop());
       const scratch = await createTestDatabase();
       const url = narrow.through(scratch.url);
       const world = await openWorld(url);
-      expect(await world.db.rights()).toEqual({ role: "model_deployer_app", degraded: null });
+      expect(await world.db.rights()).toMatchObject({ role: "model_deployer_app", degraded: null });
       await world.db.leases.acquire("somebody", { ttl_seconds: 1, preempt: false });
       if (mode === "session") await world.close();
-      expect(await sessionOfAnother(url)).toEqual(untouched);
+      expect(await sessionsOfOthers(url, poolSize)).toEqual(Array(poolSize).fill(untouched));
       if (mode === "transaction") await world.close();
       await narrow.stop();
       await scratch.drop();
@@ -144,7 +155,7 @@ for (const mode of ["session", "transaction"] as const) {
       const checks = await Promise.all(checkDatabase(configuration, {}));
       const byPart = new Map(checks.map(({ part, state, found }) => [part, `${state}: ${found}`]));
       expect(byPart.get("postgres")).toMatch(/^ok: PostgreSQL \S+ as postgres/);
-      expect(byPart.get("rights")).toMatch(/^ok: statements run as model_deployer_app/);
+      expect(byPart.get("rights")).toMatch(/statements run as model_deployer_app/);
       expect(byPart.get("outbox")).toBe("ok: everything is delivered");
       expect((await checkCheckpoints(configuration)).found).toMatch(/^answers/);
     });

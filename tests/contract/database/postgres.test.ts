@@ -1,4 +1,4 @@
-import { describeDatabase } from "../../../src/testing/contracts/database.ts";
+import { describeDatabase } from "../../../src/testing/contracts/database_contract.ts";
 import { createEmptyWorld } from "../../integration/database/world.ts";
 
 describeDatabase("Postgres", createEmptyWorld);

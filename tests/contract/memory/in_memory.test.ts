@@ -4,10 +4,10 @@ import {
   InMemoryProceduralMemory,
   InMemoryWorkingMemory,
 } from "../../../src/testing/in_memory/memories.ts";
-import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory_contract.ts";
 import { callOptions, exampleEpisode, newSessionId } from "../../../src/testing/contracts/memory/examples.ts";
-import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
-import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory_contract.ts";
+import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory_contract.ts";
 
 describeWorkingMemory("in memory", () => new InMemoryWorkingMemory());
 const service = new InMemoryEpisodicMemory();

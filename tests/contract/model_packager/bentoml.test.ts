@@ -1,5 +1,5 @@
 import { openWorkshop } from "../../integration/bentoml/workshop.ts";
-import { describeModelPackager } from "../../../src/testing/contracts/model_packager.ts";
+import { describeModelPackager } from "../../../src/testing/contracts/model_packager_contract.ts";
 
 describeModelPackager("BentoML", async () => {
   const workshop = await openWorkshop();

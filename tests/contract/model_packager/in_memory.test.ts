@@ -1,5 +1,5 @@
 import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
-import { describeModelPackager } from "../../../src/testing/contracts/model_packager.ts";
+import { describeModelPackager } from "../../../src/testing/contracts/model_packager_contract.ts";
 
 describeModelPackager("in memory", async () => {
   const packager = new InMemoryModelPackager();

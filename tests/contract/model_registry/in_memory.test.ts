@@ -3,8 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { InMemoryModelRegistry, modelIdOf } from "../../../src/testing/in_memory/model_registry.ts";
-import { describeModelRegistry } from "../../../src/testing/contracts/model_registry.ts";
+import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
+import { modelIdOf } from "../../../src/testing/in_memory/run_seed.ts";
+import { describeModelRegistry } from "../../../src/testing/contracts/model_registry_contract.ts";
 
 const directories: string[] = [];
 afterAll(async () => {

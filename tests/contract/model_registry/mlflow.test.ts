@@ -6,7 +6,7 @@ import { stageSchema } from "../../../src/agents/model_deployer/domain/entities.
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
-import { describeModelRegistry } from "../../../src/testing/contracts/model_registry.ts";
+import { describeModelRegistry } from "../../../src/testing/contracts/model_registry_contract.ts";
 
 const undo: (() => Promise<void>)[] = [];
 afterAll(async () => {

@@ -1,5 +1,5 @@
 import { openWorkshop } from "../../integration/bentoml/workshop.ts";
-import { describeModelServer } from "../../../src/testing/contracts/model_server.ts";
+import { describeModelServer } from "../../../src/testing/contracts/model_server_contract.ts";
 
 describeModelServer("BentoML", async () => {
   const workshop = await openWorkshop();

@@ -1,6 +1,6 @@
 import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
-import { describeModelServer } from "../../../src/testing/contracts/model_server.ts";
+import { describeModelServer } from "../../../src/testing/contracts/model_server_contract.ts";
 
 const tags = ["e2i_classifier:v1", "e2i_regressor:v1", "e2i_broken:v1", "e2i_changed:v1"] as const;
 

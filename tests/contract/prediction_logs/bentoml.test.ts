@@ -2,13 +2,16 @@ import { appendFile, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { LoggedPrediction } from "../../../src/agents/model_deployer/ports.ts";
+import type { LoggedPrediction } from "../../../src/agents/model_deployer/ports/prediction_logs_port.ts";
 import { BentoMLPredictionLogs } from "../../../src/mlops/bentoml/prediction_logs.ts";
-import { describePredictionLogs } from "../../../src/testing/contracts/prediction_logs.ts";
+import { describePredictionLogs } from "../../../src/testing/contracts/prediction_logs_contract.ts";
 
 /** A line as `prediction_log.py` writes it. */
-function lineOf({ request_id, prediction, score }: LoggedPrediction, status = 200): string {
-  const others = { deployment_id: "d1", time: "2026-03-01T12:00:00.000+00:00", latency_ms: 1.5 };
+function lineOf(
+  { request_id, prediction, score, answered_at, has_failed = false }: LoggedPrediction,
+  status = has_failed ? 500 : 200,
+): string {
+  const others = { deployment_id: "d1", time: answered_at, latency_ms: 1.5 };
   return `${JSON.stringify({ x_request_id: request_id, ...others, status, prediction, score })}\n`;
 }
 
@@ -17,7 +20,9 @@ async function make() {
   const pathOf = (deploymentId: string) => join(folder, `${deploymentId}.jsonl`);
   return {
     pathOf,
-    logs: new BentoMLPredictionLogs({ predictionLogPath: async (id) => pathOf(id) }),
+    logs: new BentoMLPredictionLogs({
+      predictionLogFiles: async (id) => [{ path: pathOf(id), since: null }],
+    }),
     write: (deploymentId: string, predictions: LoggedPrediction[]) =>
       appendFile(pathOf(deploymentId), predictions.map((one) => lineOf(one)).join("")),
     dispose: () => rm(folder, { recursive: true, force: true }),
@@ -64,5 +69,32 @@ test("the first reading of a long log begins a megabyte before its end", async (
   const { predictions } = await logs.read("d1", null, options);
   expect(predictions.at(-1)).toEqual(many.at(-1));
   expect(predictions.length).toBeLessThan(many.length);
+  await dispose();
+});
+
+test("a request that a second server of the deployment answered again is read once", async () => {
+  const { write, pathOf, dispose } = await make();
+  const logs = new BentoMLPredictionLogs({
+    predictionLogFiles: async () => ["one", "two"].map((id) => ({ path: pathOf(id), since: null })),
+  });
+  await write("one", [one("broken off"), one("named twice by its caller"), one("named twice by its caller")]);
+  await write("two", [one("broken off"), one("its own")]);
+  const { predictions } = await logs.read("d1", null, options);
+  expect(predictions.map(({ request_id }) => request_id)).toEqual([
+    "broken off",
+    "named twice by its caller",
+    "named twice by its caller",
+    "its own",
+  ]);
+  await dispose();
+});
+
+test("what a server had logged before it was handed over is not its new deployment's", async () => {
+  const { write, pathOf, dispose } = await make();
+  const since = "2026-01-02T03:04:05.000Z";
+  const logs = new BentoMLPredictionLogs({ predictionLogFiles: async (id) => [{ path: pathOf(id), since }] });
+  const at = (request_id: string, answered_at: string) => ({ ...one(request_id), answered_at });
+  await write("d1", [at("a shadow's", "2026-01-02T03:04:04.999Z"), at("its own", since)]);
+  expect((await logs.read("d1", null, options)).predictions).toEqual([at("its own", since)]);
   await dispose();
 });

@@ -1,4 +1,4 @@
-import { describePredictionLogs } from "../../../src/testing/contracts/prediction_logs.ts";
+import { describePredictionLogs } from "../../../src/testing/contracts/prediction_logs_contract.ts";
 import { InMemoryPredictionLogs } from "../../../src/testing/in_memory/prediction_logs.ts";
 
 describePredictionLogs("in memory", async () => {

@@ -1,6 +1,6 @@
 import { beforeAll } from "vitest";
 import { makeEnvoyFixture, prepareEnvoy } from "../../integration/envoy/fixture.ts";
-import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router.ts";
+import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router_contract.ts";
 
 beforeAll(prepareEnvoy, 20 * 60_000);
 

@@ -1,5 +1,5 @@
 import { InMemoryTrafficRouter, type Behaviour } from "../../../src/testing/in_memory/traffic_router.ts";
-import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router.ts";
+import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router_contract.ts";
 
 describeTrafficRouter("in memory", async () => {
   const router = new InMemoryTrafficRouter();

@@ -1,0 +1,79 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { z } from "zod";
+import type { SignIns } from "../../../src/service/sign_in/sign_in.ts";
+import { openBrowser } from "./browser.ts";
+import { type ServedConsole, serveConsole, TOKENS } from "./served_console.ts";
+
+/** Kept by the run, to be looked at. */
+export const PICTURES = "test-results/console";
+export const ENDPOINT = "e2i_remission";
+const PATIENCE_MS = 240_000;
+
+export const LOOKS = {
+  light: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  narrow: { colorScheme: "light", viewport: { width: 375, height: 812 } },
+} as const satisfies Record<string, BrowserContextOptions>;
+
+let opened: Awaited<ReturnType<typeof openBrowser>>;
+
+/** Builds the page, and opens the browser of a file's tests. */
+export function inBrowser(): void {
+  beforeAll(async () => {
+    await build({ configFile: "console/vite.config.ts", logLevel: "warn" });
+    await mkdir(PICTURES, { recursive: true });
+    opened = await openBrowser();
+  });
+  afterAll(() => opened.close());
+}
+
+export async function givenConsole(signIns?: SignIns): Promise<ServedConsole> {
+  const served = await serveConsole(signIns);
+  onTestFinished(() => served.close());
+  return served;
+}
+
+/** A browser of one's own. */
+export async function givenContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const context = await opened.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  onTestFinished(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
+}
+
+/** A page of a browser of one's own, signed in; what it could not load or run fails the test. */
+export async function pageOf(
+  { url }: ServedConsole,
+  who: keyof typeof TOKENS,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const page = await (await givenContext(options)).newPage();
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url)) problems.push(`asked ${request.url()}`);
+  });
+  onTestFinished(() => expect(problems).toEqual([]));
+  await page.goto(`${url}/#token=${TOKENS[who]}`);
+  await page.locator(".live-live").waitFor();
+  return page;
+}
+
+export async function isFocused(element: Locator): Promise<boolean> {
+  return element.and(element.page().locator(":focus")).isVisible();
+}
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const violationsSchema = z.array(z.object({ id: z.string(), nodes: z.array(z.string()) }));
+
+export async function accessibilityProblems(page: Page): Promise<z.infer<typeof violationsSchema>> {
+  await page.evaluate(axeSource);
+  const found: unknown = await page.evaluate(`
+    axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) })))
+  `);
+  return violationsSchema.parse(found);
+}

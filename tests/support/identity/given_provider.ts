@@ -1,0 +1,134 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { Provider } from "oidc-provider";
+import { onTestFinished } from "vitest";
+import { OpenIdProvider } from "../../../src/identity/openid_provider.ts";
+
+export const AUDIENCE = "urn:model-deployer:api";
+export const CONSOLE_CALLBACK = "http://127.0.0.1:8300/v1/oidc/callback";
+export const PIPELINE_SECRET = "the-secret-of-the-pipeline";
+const CONSOLE_SECRET = "the-secret-of-the-console";
+
+/** Who is in which group at the provider; changed by a test. */
+export type People = Record<string, { name: string; groups: string[] }>;
+
+export interface GivenProvider {
+  issuer: string;
+  people: People;
+  /** The deployer's side of it. */
+  provider: OpenIdProvider;
+  /** A token as the provider signs it, or with another key. */
+  signed(claims: Record<string, unknown>, options?: SignedOptions): Promise<string>;
+  stop(): Promise<void>;
+}
+
+interface SignedOptions {
+  typ?: string;
+  audience?: string;
+  issuedAt?: number;
+  expiresIn?: number;
+  forged?: boolean;
+}
+
+const grants = {
+  code: "authorization_code",
+  device: "urn:ietf:params:oauth:grant-type:device_code",
+  client: "client_credentials",
+};
+
+/**
+ * A provider of identities on 127.0.0.1 (npm oidc-provider), which lets everybody sign in under any password.
+ * @param callbackFor where the console of this issuer is returned to
+ */
+export async function givenProvider(
+  callbackFor: (issuer: string) => Promise<string> = async () => CONSOLE_CALLBACK,
+): Promise<GivenProvider> {
+  const [keys, others] = await Promise.all([1, 2].map(() => generateKeyPair("RS256", { extractable: true })));
+  if (keys === undefined || others === undefined) throw new TypeError("no keys");
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${portOf(server)}`;
+  const people: People = { "sub-ana": { name: "ana.lopez", groups: ["ml-ops"] } };
+  const jwk = { ...(await exportJWK(keys.privateKey)), kid: "one", alg: "RS256", use: "sig" };
+  const answer = oidcProvider(issuer, people, { jwk, callback: await callbackFor(issuer) }).callback();
+  server.on("request", (request, response) => void answer(request, response));
+  const stop = async () => {
+    if (!server.listening) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  onTestFinished(stop);
+  const signed: GivenProvider["signed"] = (claims, options = {}) => {
+    const now = Math.floor(Date.now() / 1000);
+    const { typ, audience = "terminal", issuedAt = now, expiresIn = 300, forged = false } = options;
+    return new SignJWT({ sub: "sub-ana", ...claims })
+      .setProtectedHeader({ alg: "RS256", kid: "one", ...(typ !== undefined && { typ }) })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + expiresIn)
+      .sign(forged ? others.privateKey : keys.privateKey);
+  };
+  return { issuer, people, provider: deployersSide(issuer), signed, stop };
+}
+
+export function deployersSide(issuer: string): OpenIdProvider {
+  return new OpenIdProvider({
+    ...{ issuer, clientId: "console", clientSecret: async () => CONSOLE_SECRET },
+    ...{ terminalClientId: "terminal", audience: AUDIENCE, scope: "openid profile" },
+    ...{ nameClaim: "preferred_username", groupsClaim: "groups" },
+  });
+}
+
+function oidcProvider(
+  issuer: string,
+  people: People,
+  { jwk, callback }: { jwk: Record<string, unknown>; callback: string },
+): Provider {
+  const web = { grant_types: [grants.code], response_types: ["code" as const] };
+  return new Provider(issuer, {
+    jwks: { keys: [jwk] },
+    clients: [
+      { client_id: "console", client_secret: CONSOLE_SECRET, redirect_uris: [callback], ...web },
+      {
+        ...{ client_id: "terminal", token_endpoint_auth_method: "none", application_type: "native" },
+        ...{ redirect_uris: ["http://127.0.0.1/callback"], response_types: ["code"] },
+        grant_types: [grants.code, grants.device],
+      },
+      {
+        ...{ client_id: "pipeline", client_secret: PIPELINE_SECRET },
+        ...{ redirect_uris: [], response_types: [], grant_types: [grants.client] },
+      },
+    ],
+    features: {
+      deviceFlow: { enabled: true },
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({
+          ...{ scope: "", audience: AUDIENCE, accessTokenFormat: "jwt", jwt: { sign: { alg: "RS256" } } },
+        }),
+      },
+    },
+    claims: { openid: ["sub"], profile: ["preferred_username", "groups"] },
+    conformIdTokenClaims: false,
+    pkce: { required: () => true },
+    findAccount: (_, accountId) => ({
+      accountId,
+      claims: () => ({
+        sub: accountId,
+        preferred_username: people[accountId]?.name ?? accountId,
+        groups: people[accountId]?.groups ?? [],
+      }),
+    }),
+    cookies: { keys: ["a key for the tests"] },
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
