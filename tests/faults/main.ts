@@ -3,14 +3,17 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect, parseArgs } from "node:util";
 import { z } from "zod";
-import { startTestServices } from "../support/test_services.ts";
-import type { FaultRow, RowOptions, RowResult } from "./fault_row.ts";
-import { closeSharedHarmWorld } from "./harm/shared_world.ts";
+import { endedBySignals } from "../../src/cli/ended_by_signals.ts";
+import { whenStarterEnds } from "../../src/platform/processes/starter.ts";
+import { startTestServices } from "../support/services/test_services.ts";
+import { tieRun } from "../support/services/tied_run.ts";
+import type { FaultRow, RowOptions, RowResult } from "./harness/fault_row.ts";
+import { endHarmWorlds } from "./harm/shared_world.ts";
 import { faultRows } from "./rows/index.ts";
-import { type Finished, holds, tableOf } from "./table.ts";
+import { type Finished, holds, tableOf } from "./harness/table.ts";
 
 /**
- * The whole fault suite, or the rows that are named.
+ * The whole fault suite, or the rows that are named. Ctrl-C, SIGTERM and SIGHUP end it with all that it has opened.
  *
  * usage: node tests/faults/main.ts [--row=NAME]... [--seed=N] [--extent=whole|selection] [--path=PATH]
  */
@@ -37,6 +40,11 @@ function chosenRows(names: readonly string[]): FaultRow[] {
   return faultRows.filter((row) => names.length === 0 || names.includes(row.name));
 }
 
+const ended = endedBySignals(process, whenStarterEnds);
+const untilEnded = new Promise<null>((resolve) => {
+  ended.addEventListener("abort", () => resolve(null));
+});
+
 const strays: unknown[] = [];
 process.on("unhandledRejection", (reason) => strays.push(reason));
 
@@ -55,6 +63,7 @@ async function outcomeOf(row: FaultRow, options: RowOptions): Promise<RowResult>
 
 const rows = chosenRows(values.row);
 const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+const untie = tieRun();
 const kept = process.env["MODEL_DEPLOYER_TEST_HOME"];
 const home = kept ?? (await mkdtemp(join(tmpdir(), "model-deployer-faults-")));
 const onProgress = (line: string) => process.stderr.write(`${line}\n`);
@@ -67,23 +76,28 @@ const { services, stop } = await startTestServices({
 const finished: Finished[] = [];
 try {
   for (const row of rows) {
+    if (ended.aborted) break;
     onProgress(`${row.name}: ${row.fault}`);
     const began = performance.now();
-    const result = await outcomeOf(row, {
+    const options = {
       extent,
       seed,
       ...path,
       services,
-      onProgress: (line) => onProgress(`  ${line}`),
-    });
+      onProgress: (line: string) => onProgress(`  ${line}`),
+    };
+    const result = await Promise.race([outcomeOf(row, options), untilEnded]);
+    if (result === null) break;
     const command = `npm run test:faults -- --row=${row.name} --seed=${seed} --extent=${extent}`;
     finished.push({ row, result, seconds: (performance.now() - began) / 1000, command });
     for (const line of [...result.notes, ...result.violations]) onProgress(`  ${line}`);
   }
 } finally {
-  await closeSharedHarmWorld();
+  if (ended.aborted) onProgress("ended from outside: what is open is closed");
+  await endHarmWorlds();
   await stop();
+  await untie();
 }
 process.stdout.write(`${tableOf(finished, seed)}\n`);
 // A library that a row loads ends the process with 0, whatever the exit code says, once nothing is left to do.
-process.exit(finished.every(holds) ? 0 : 1);
+process.exit(finished.every(holds) && !ended.aborted ? 0 : 1);

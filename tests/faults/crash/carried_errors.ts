@@ -1,5 +1,5 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
-import { restoreError } from "../../../src/agents/model_deployer/stored_errors.ts";
+import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
 import type { CarriedError } from "./protocol.ts";
 
 const UNTYPED = "untyped";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
+import type { Parts } from "../../../src/agents/model_deployer/ports/parts.ts";
 import { createDatabase } from "../../../src/database/index.ts";
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { Worker } from "../../../src/worker/worker.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UnexpectedAgentError } from "../../../src/agents/base/agent_error.ts";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
 import { carry } from "./carried_errors.ts";
 import { type Call, fromChildSchema, type Lived, type Order } from "./protocol.ts";
 

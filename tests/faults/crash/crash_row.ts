@@ -1,5 +1,5 @@
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
-import { randomFrom, sampleOf } from "../seeded.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
+import { randomFrom, sampleOf } from "../harness/seeded.ts";
 import { ChildPool } from "./children.ts";
 import { CrashStage, type Expected, type Outcome } from "./crash_stage.ts";
 import type { CrashScenario, Resumption } from "./scenario.ts";
@@ -89,7 +89,7 @@ async function runScenario(
       stages.map(async (stage) => {
         for (let next = cases.shift(); next !== undefined; next = cases.shift()) {
           const outcomes = await next(stage);
-          // What one death left is carried on in each way.
+          // Each way carries on from the state that one death left.
           deaths += outcomes[0]?.died.length ?? 0;
           for (const outcome of outcomes) {
             note(result, scenario, outcome);

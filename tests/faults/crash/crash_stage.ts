@@ -1,10 +1,10 @@
-import type { TestServices } from "../../support/test_services.ts";
+import type { TestServices } from "../../support/services/test_services.ts";
 import { standardSettings } from "../../support/deployer.ts";
 import type { ChildPool, Ending } from "./children.ts";
 import { differences, portraitOf } from "./portrait.ts";
 import type { Deed } from "./protocol.ts";
-import { type Moment, RestorableDeployer } from "./restorable_deployer.ts";
-import { RestorableEnvoy } from "./restorable_envoy.ts";
+import { type Moment, RestorableDeployer } from "./restorable/restorable_deployer.ts";
+import { RestorableEnvoy } from "./restorable/restorable_envoy.ts";
 import { callOthers } from "./other_callers.ts";
 import { type CrashScenario, letTimePass, resume, type Resumption, settle, type Told } from "./scenario.ts";
 
@@ -15,7 +15,7 @@ export interface StageOptions {
   router?: "envoy";
 }
 
-/** What is expected of every case: the outcome of a run in which nobody was killed. */
+/** The expected end of every case: the outcome of a run in which nobody was killed. */
 export interface Expected {
   portrait: Record<string, unknown>;
   told: Told | null;
@@ -172,7 +172,7 @@ export class CrashStage {
   }
 }
 
-/** What callers leave behind who were refused. */
+/** The traces of callers who were refused. */
 const OF_THE_REFUSED = ["operations", "approvals", "outbox", "episodes"];
 
 function withoutOthers(portrait: Record<string, unknown>): Record<string, unknown> {

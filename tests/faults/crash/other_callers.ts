@@ -2,7 +2,7 @@ import type { GivenDeployer } from "../../support/deployer.ts";
 import type { Deed } from "./protocol.ts";
 import { ask } from "./scenario.ts";
 
-/** What other callers did to what a dead process left behind. */
+/** Requests of other callers to the state that a dead process left. */
 export interface Meddling {
   wrong: string[];
   /** Whether one of them carried something out, so that the outcome may differ from that of an undisturbed run. */
@@ -26,6 +26,10 @@ const FAIR = [
 /** A rollback goes before whoever is under way, and another run has a lease of its own. */
 const WAIT_FOR_NOBODY = ["rollback", "register"];
 
+/** Whoever prepares a deployment holds its operation alone, so that others may go on with the endpoint. */
+const SHUTS_OTHERS_OUT = `select name from ml_leases
+  where not released and expires_at > clock_timestamp() and name not like 'operation/%'`;
+
 /** Between a death and its resumption, while the dead one's lease still holds. */
 export async function callOthers(given: GivenDeployer, deed: Deed): Promise<Meddling> {
   if (deed.does !== "request") return { wrong: [], changed: false };
@@ -40,9 +44,7 @@ export async function callOthers(given: GivenDeployer, deed: Deed): Promise<Medd
     if (error !== "idempotency_key_reused")
       wrong.push(`the same key with another body should be idempotency_key_reused, but is ${String(error)}`);
   }
-  const [held] = await given.world.sql(
-    "select name from ml_leases where not released and expires_at > clock_timestamp()",
-  );
+  const [held] = await given.world.sql(SHUTS_OTHERS_OUT);
   const { error } = await ask(given, { ...other, request_id: "of-the-second-caller" });
   if (error !== null && !FAIR.includes(error)) wrong.push(`a second caller is told ${error}`);
   if (error === null && held !== undefined && !WAIT_FOR_NOBODY.includes(String(request["deployment_action"])))

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { livenessSchema } from "../../../src/agents/model_deployer/domain/liveness.ts";
+import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
 
-/** What a process that is to be killed and the one that watches it tell each other. */
+/** Messages between a process that is to be killed and the one that watches it. */
 
-/** What the process does: one request of a caller, or one round of a worker. */
+/** The process's task: one request of a caller, or one round of a worker. */
 export const deedSchema = z.discriminatedUnion("does", [
   z.strictObject({ does: z.literal("request"), request: z.record(z.string(), z.unknown()) }),
   z.strictObject({ does: z.literal("tick") }),
@@ -40,6 +40,8 @@ const orderSchema = z.strictObject({
     lease_seconds: z.number(),
     patience_seconds: z.number(),
     retention_seconds: z.number(),
+    approval_wait_seconds: z.number(),
+    long_work_seconds: z.number(),
     reconcile_seconds: z.number(),
     liveness: livenessSchema,
     default_effects: z.enum(["live", "dry-run"]),

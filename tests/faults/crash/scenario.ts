@@ -4,7 +4,7 @@ import type { GivenDeployer } from "../../support/deployer.ts";
 import { carry } from "./carried_errors.ts";
 import type { Deed } from "./protocol.ts";
 
-/** What carrying on needs of a deployer. */
+/** The parts of a deployer that carrying on needs. */
 export type Carrier = Pick<GivenDeployer, "world" | "database" | "graph" | "agent" | "worker">;
 
 /** A story with one process in it that may be killed. */
@@ -12,9 +12,9 @@ export interface CrashScenario<Given extends Carrier = GivenDeployer> {
   name: string;
   /** Brings about what is there before. @returns what the process does that is killed */
   given(deployer: Given): Promise<Deed>;
-  /** What happens outside before each time that somebody acts, such as traffic or an approval; nothing unless given. */
+  /** Outside events before each action, such as traffic or an approval; none unless given. */
   meanwhile?(deployer: Given): Promise<void>;
-  /** What happens outside once a process has died, before anybody carries on; nothing unless given. */
+  /** Outside events after a process has died and before anybody carries on; none unless given. */
   afterDeath?(deployer: Given): Promise<void>;
   /** The code of the error that it all ends with; none unless given. */
   fails?: string;
@@ -41,7 +41,7 @@ export async function letTimePass<Given extends Carrier>(
   await scenario.meanwhile?.(given);
 }
 
-/** What a caller is told in the end, without what may differ. */
+/** A caller's final answer, without parts that may differ. */
 export interface Told {
   error: string | null;
   answer: unknown;
@@ -75,7 +75,7 @@ async function askAgain<Given extends Carrier>(
 
 const MOST_ASKED = 3;
 
-/** What one caller is told. */
+/** One caller's answer. */
 export async function ask(given: Carrier, request: Record<string, unknown>): Promise<Told> {
   try {
     const action = String(request["deployment_action"]);

@@ -113,7 +113,11 @@ export class CountedLoad {
   }
 }
 
-/** Said by the service itself of its model, or by whoever waited for a prediction that took longer than any may take. */
+/**
+ * Said by the service itself of its model, of threads that the model's predictions hold, or by whoever waited for a
+ * prediction that took longer than any may take.
+ */
 function isTheModels(status: number, text: string): boolean {
-  return status === 504 || (status >= 500 && text.includes("the model failed"));
+  const isOfTheModel = text.includes("the model failed") || text.includes("prediction threads are taken");
+  return status === 504 || (status >= 500 && isOfTheModel);
 }

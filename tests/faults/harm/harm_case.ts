@@ -1,5 +1,5 @@
 import { pollUntil } from "../../../src/testing/poll.ts";
-import type { RowResult } from "../fault_row.ts";
+import type { RowResult } from "../harness/fault_row.ts";
 import { type Counted, CountedLoad } from "./counted_load.ts";
 import type { HarmWorld } from "./harm_world.ts";
 import { ServedWatch } from "./served_watch.ts";
@@ -55,21 +55,16 @@ export async function runHarmCase(world: HarmWorld, one: HarmCase): Promise<Harm
   if (ended !== null && /does not answer/.test(ended))
     wrong.push(`no rollout ends for liveness, but: ${ended}`);
   const touched = touchedBetween(before, await untouchedIn(world.home, world.sql));
-  if (one.mayReplace !== true) {
-    wrong.push(
-      ...(ended === null && one.isOperated !== true ? sentencesOf(touched) : baselineOf(touched, world)),
-    );
-  }
+  wrong.push(...wrongOf(touched, one, ended === null && one.isOperated !== true ? null : world.production));
   if (world.worker?.isRunning !== true) wrong.push("a worker goes on, but it has ended");
   await world.untilItAnswers();
   return { name: one.name, counted, wrong, judged: ended };
 }
 
-const sentencesOf = (touched: Touched[]) => touched.map(({ sentence }) => sentence);
-
-/** What somebody asked for, and what the judge does, is about the candidate alone. */
-function baselineOf(touched: Touched[], { production }: HarmWorld): string[] {
-  return sentencesOf(touched.filter(({ server }) => server?.startsWith(`${production} `)));
+/** @param only the baseline, where somebody or the judge has ended a rollout: that is about the candidate */
+function wrongOf(touched: Touched[], { mayReplace = false }: HarmCase, only: string | null): string[] {
+  const told = touched.filter(({ server }) => only === null || server?.startsWith(`${only} `));
+  return told.filter(({ server }) => !mayReplace || server === undefined).map(({ sentence }) => sentence);
 }
 
 async function answered(load: CountedLoad, count: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { FaultRow, RowOptions } from "../fault_row.ts";
+import type { FaultRow, RowOptions } from "../harness/fault_row.ts";
 import { type HarmCase, type HarmOutcome, harmResult, runHarmCase } from "./harm_case.ts";
 import type { HarmWorld } from "./harm_world.ts";
 import { closeSharedHarmWorld, sharedHarmWorld } from "./shared_world.ts";
@@ -29,7 +29,8 @@ export function harmRow({ name, fault, cases, needs }: HarmRow): FaultRow {
         options.onProgress(
           `${one.name}: ${answered} answered, ${failed_by_model} failed by the model, ${lost} lost`,
         );
-        if (outcome.wrong.length > 0) await closeSharedHarmWorld();
+        // An endpoint that was rolled back again and again takes no other rollout for a while.
+        if (outcome.wrong.length > 0 || outcome.judged !== null) await closeSharedHarmWorld();
       }
       return harmResult(outcomes);
     },

@@ -1,15 +1,22 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import { ConflictError } from "../../../src/agents/model_deployer/errors.ts";
+import {
+  ensureModelEnvironment,
+  ensureToolsEnvironment,
+} from "../../../src/platform/python/python_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
 import { Releases } from "../../support/releases.ts";
-import type { TestServices } from "../../support/test_services.ts";
+import type { SmallDisk } from "../../support/services/small_disk.ts";
+import type { TestServices } from "../../support/services/test_services.ts";
+import { hold } from "../harness/checked_property.ts";
 import { askingModel, REQUIREMENTS } from "./asking_model.ts";
-import { openHome, type OpenedHome } from "./opened_home.ts";
+import { openHome, type OpenedHome, type Removed } from "./opened_home.ts";
 import type { Upstream } from "./upstream.ts";
 import { WorkerProcess } from "./worker_process.ts";
+import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
 
 /** Only guards against hanging. */
 const LONG_MS = 300_000;
@@ -31,6 +38,8 @@ export class HarmWorld {
   #production = "";
   #candidate = "";
   #rollout: string | null = null;
+  #workers = 0;
+  #closed: Promise<void> | null = null;
 
   private constructor(opened: OpenedHome, mlflowUrl: string) {
     this.#opened = opened;
@@ -39,15 +48,9 @@ export class HarmWorld {
     this.#releases = new Releases({ deployer, sql: this.sql, token: this.#token });
   }
 
+  /** With nothing in production until `bringUp`. */
   static async open(services: TestServices): Promise<HarmWorld> {
-    const world = new HarmWorld(await openHome(services), services.mlflowUrl);
-    try {
-      await world.#bringUp(services);
-      return world;
-    } catch (error) {
-      await world.close();
-      throw error;
-    }
+    return new HarmWorld(await openHome(services), services.mlflowUrl);
   }
 
   get home(): string {
@@ -58,8 +61,8 @@ export class HarmWorld {
     return this.#opened.upstream;
   }
 
-  get hasSmallDisk(): boolean {
-    return this.#opened.hasSmallDisk;
+  get disk(): SmallDisk | string {
+    return this.#opened.disk;
   }
 
   readonly sql = (text: string, values?: unknown[]) => this.#opened.scratch.query(text, values);
@@ -81,11 +84,11 @@ export class HarmWorld {
   async startWorker({ clockOffsetMs = 0 } = {}): Promise<void> {
     await this.#worker?.end();
     const { environment, home } = this.#opened;
-    this.#worker = await WorkerProcess.start({
-      environment,
-      log: join(home, "worker.log"),
-      clockOffsetMs,
-    });
+    hold(this.#closed === null, () => "the world is closed");
+    this.#workers += 1;
+    const log = join(home, `worker-${this.#workers}.log`);
+    this.#worker = new WorkerProcess({ environment, log, clockOffsetMs });
+    await this.#worker.hasBegun();
   }
 
   /** Returns the deployment that gets 30 % beside production, as it stays until `endRollout`. */
@@ -118,8 +121,20 @@ export class HarmWorld {
 
   async endRollout(): Promise<void> {
     if ((await this.rolloutStatus()) !== "running") return;
-    await this.#releases.act("abort", { rollout_id: this.#rollout, rollout_reason: "the case is over" });
+    const abort = { rollout_id: this.#rollout, rollout_reason: "the case is over" };
+    await this.#releases.act("abort", abort).catch(async (error: unknown) => {
+      // Whoever looks at the rollout may have been sooner to end it, which is told as a conflict.
+      const isOver = (await this.rolloutStatus()) !== "running";
+      if (!(error instanceof ConflictError) || !isOver) throw error;
+    });
     await this.#untilNoRolloutMoves();
+  }
+
+  async restart(deployment: string): Promise<void> {
+    await this.#releases.act("restart", {
+      deployment_id: deployment,
+      restart_reason: "asked for under load",
+    });
   }
 
   /** Null before the first one. */
@@ -156,14 +171,19 @@ export class HarmWorld {
     );
   }
 
-  async close(): Promise<void> {
-    await this.#worker?.end();
-    await this.#opened.close();
+  /** At any time; the same one for who calls it again. */
+  close(removed: Removed = "now"): Promise<void> {
+    this.#closed ??= (async () => {
+      await this.#worker?.end();
+      await this.#opened.close(removed);
+    })();
+    return this.#closed;
   }
 
-  async #bringUp({ cacheDirectory }: TestServices): Promise<void> {
+  async bringUp({ cacheDirectory }: TestServices): Promise<void> {
     const { database } = this.#opened.deployer;
     await database.principals.enrol("omar", this.#token);
+    await sitAtTheDesk(database);
     const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
     const described = { experiment_name: this.experiment, prediction_target: "harm" };
     await database.experiments.create({ experiment_id: this.experiment, ...described, ...criteria }, "ana");

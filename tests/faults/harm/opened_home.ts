@@ -1,41 +1,63 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  createModelDeployer,
-  type ModelDeployer,
-} from "../../../src/agents/model_deployer/create_model_deployer.ts";
-import { readConfiguration } from "../../../src/configuration.ts";
-import { stopHome } from "../../../src/platform/stop_home.ts";
-import { throwAwayWithProcess } from "../../../src/platform/throwaway_home.ts";
-import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
-import type { TestServices } from "../../support/test_services.ts";
-import { mountSmallDisk, unmountSmallDisk } from "./small_disk.ts";
+import { createModelDeployer, type ModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
+import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { throwAwayWithProcess } from "../../../src/platform/processes/throwaway_home.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/services/scratch_database.ts";
+import { mountSmallDisk, type SmallDisk } from "../../support/services/small_disk.ts";
+import type { TestServices } from "../../support/services/test_services.ts";
 import { Upstream } from "./upstream.ts";
+
+export type Removed = "now" | "with this process";
 
 /** A home with its database, and what is open on them. */
 export interface OpenedHome {
   home: string;
-  /** Whether the home lies on a disk of its own, which may be filled. */
-  hasSmallDisk: boolean;
+  /** The disk of its own that the home lies on, which may be filled; the reason where there is none. */
+  disk: SmallDisk | string;
   /** What a worker starts with. */
   environment: Record<string, string>;
   scratch: ScratchDatabase;
   deployer: ModelDeployer;
   upstream: Upstream;
-  /** Ends all that runs in the home, and removes it. */
-  close(): Promise<void>;
+  /** Ends all that runs in the home, and removes it: now, or with this process, where somebody may still be at work in it. */
+  close(removed: Removed): Promise<void>;
 }
 
+/** Room for all that a world writes and keeps, and little enough to be filled within a second. */
+const DISK_MB = 512;
 /** Often, so that a worker that does harm does it soon. */
 const RECONCILE_SECONDS = "1";
+/** Sooner than by itself, so that what is silent is replaced within a row, and what is only late is in more danger. */
+const LIVENESS = "5/2";
 
 export async function openHome(services: TestServices): Promise<OpenedHome> {
+  const closers: Closer[] = [];
+  const close = async (removed: Removed) => {
+    for (const end of closers.splice(0).reverse()) await end(removed);
+  };
+  try {
+    return { ...(await opened(services, closers)), close };
+  } catch (error) {
+    await close("now");
+    throw error;
+  }
+}
+
+type Closer = (removed: Removed) => Promise<unknown>;
+
+/** What is to be ended later goes into `closers`, as soon as it is there. */
+async function opened(services: TestServices, closers: Closer[]): Promise<Omit<OpenedHome, "close">> {
   const folder = await mkdtemp(join(tmpdir(), "no-harm-"));
   const home = join(folder, "home");
-  const hasSmallDisk = await mountSmallDisk(home);
-  const throwAway = throwAwayWithProcess(folder);
   const scratch = await createScratchDatabase(services.databaseUrl);
+  closers.push(() => scratch.drop());
+  const throwAway = throwAwayWithProcess(folder);
+  closers.push((removed) => (removed === "now" ? throwAway() : Promise.resolve()));
+  const disk = await mountSmallDisk(DISK_MB, home);
+  if (typeof disk !== "string") closers.push(() => disk.remove());
   const environment = {
     DATABASE_URL: scratch.url,
     REDIS_URL: services.redisUrl,
@@ -43,17 +65,12 @@ export async function openHome(services: TestServices): Promise<OpenedHome> {
     MODEL_DEPLOYER_HOME: home,
     MODEL_DEPLOYER_CACHE: services.cacheDirectory,
     MODEL_DEPLOYER_RECONCILE_SECONDS: RECONCILE_SECONDS,
+    MODEL_DEPLOYER_LIVENESS_PRODUCTION: LIVENESS,
   };
-  const deployer = await createModelDeployer(readConfiguration(environment));
   const upstream = await Upstream.start();
-  const close = async () => {
-    await deployer.close();
-    await stopHome(home);
-    await upstream.comeBack();
-    await upstream.goAway();
-    if (hasSmallDisk) await unmountSmallDisk(home);
-    await throwAway();
-    await scratch.drop();
-  };
-  return { home, hasSmallDisk, environment, scratch, deployer, upstream, close };
+  closers.push(() => upstream.comeBack().then(() => upstream.goAway()));
+  closers.push(() => stopHome(home));
+  const deployer = await createModelDeployer(readConfiguration(environment));
+  closers.push(() => deployer.close());
+  return { home, disk, environment, scratch, deployer, upstream };
 }

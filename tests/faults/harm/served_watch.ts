@@ -64,32 +64,31 @@ export class ServedWatch {
   }
 
   async #look(): Promise<void> {
+    this.looks += 1;
+    const first = await this.#left();
+    if (first.length === 0) return;
+    // Read again: who lost its traffic meanwhile may be gone, and a record is replaced in more than one move.
+    const second = await this.#left();
+    for (const sentence of second.filter((one) => first.includes(one))) this.#violations.add(sentence);
+  }
+
+  /** A sentence for each deployment that gets traffic and has no server that has answered. */
+  async #left(): Promise<string[]> {
     const { home, sql } = this.#watched;
     const routed = routedRow.array().parse(await sql(ROUTED));
     const instances = await instancesIn(home);
-    // Read again: who lost its traffic meanwhile may be gone.
-    const still = new Set(
-      routedRow
-        .array()
-        .parse(await sql(ROUTED))
-        .map(({ deployment }) => deployment),
-    );
     await Promise.all(
       instances.map(async ({ instance, port }) => {
         if (!this.#answeredOnce.has(instance) && (await answers(port))) this.#answeredOnce.add(instance);
       }),
     );
-    this.looks += 1;
-    for (const { endpoint, deployment } of routed) {
-      const serving = instances.filter(
-        (one) => one.deployment === deployment && this.#answeredOnce.has(one.instance),
-      );
-      if (serving.length === 0 && still.has(deployment)) {
-        this.#violations.add(
+    const serving = instances.filter(({ instance }) => this.#answeredOnce.has(instance));
+    return routed
+      .filter(({ deployment }) => !serving.some((one) => one.deployment === deployment))
+      .map(
+        ({ endpoint, deployment }) =>
           `nothing that answers is stopped, but ${deployment} of ${endpoint} was left without a server`,
-        );
-      }
-    }
+      );
   }
 }
 

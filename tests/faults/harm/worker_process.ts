@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
+import { hold } from "../harness/checked_property.ts";
 
 const program = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 const clock = new URL("../processes/shifted_clock.ts", import.meta.url).href;
@@ -19,27 +22,25 @@ export interface WorkerOptions {
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown[]>;
-  readonly pid: number;
+  readonly #log: string;
 
-  private constructor(child: ChildProcess, pid: number) {
-    this.#child = child;
-    this.pid = pid;
-    this.#exited = once(child, "exit");
+  /** It begins some time later: `hasBegun`. */
+  constructor({ environment, log, clockOffsetMs = 0 }: WorkerOptions) {
+    // Its own to write, as a shell's `>` has it: what becomes of the disk becomes of its lines.
+    const kept = openSync(log, "w");
+    this.#child = spawn(process.execPath, ["--import", clock, program, "--json", "worker"], {
+      env: childEnvironment({ ...environment, CLOCK_OFFSET_MS: String(clockOffsetMs) }),
+      stdio: ["ignore", kept, kept],
+    });
+    closeSync(kept);
+    this.#log = log;
+    this.#exited = once(this.#child, "exit");
   }
 
-  static async start({ environment, log, clockOffsetMs = 0 }: WorkerOptions): Promise<WorkerProcess> {
-    const child = spawn(process.execPath, ["--import", clock, program, "--json", "worker"], {
-      env: childEnvironment({ ...environment, CLOCK_OFFSET_MS: String(clockOffsetMs) }),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const kept = createWriteStream(log, { flags: "a" });
-    child.stdout.pipe(kept, { end: false });
-    child.stderr.pipe(kept, { end: false });
-    await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-    if (child.exitCode !== null || child.pid === undefined) {
-      throw new TypeError(`the worker ended at once with ${child.exitCode}; see ${log}`);
-    }
-    return new WorkerProcess(child, child.pid);
+  async hasBegun(): Promise<void> {
+    const hasSaid = async () => !this.isRunning || (await stat(this.#log)).size > 0;
+    await pollUntil(hasSaid, { deadlineMs: 120_000, intervalMs: 50, what: "word of the worker" });
+    hold(this.isRunning, () => `the worker ended at once with ${this.#child.exitCode}; see ${this.#log}`);
   }
 
   get isRunning(): boolean {

@@ -34,7 +34,7 @@ export const deploying = (run: string, target: Target, atOnce: boolean): Ask => 
     deployment_action: "deploy",
     model_version_id: await real.versionOf(run),
     target_stage: target,
-    rollout: atOnce ? "immediate" : { steps },
+    rollout: atOnce ? "immediate" : { steps, judge: { margin: 1 } },
   }),
 });
 

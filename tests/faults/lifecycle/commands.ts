@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type fc from "fast-check";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
-import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
+import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state/state.ts";
 import { anotherProcess } from "../../support/deployer.ts";
-import { hold } from "../checked_property.ts";
+import { hold } from "../harness/checked_property.ts";
 import type { Lifecycle, Outcome } from "./life.ts";
 import { type Approval, type RealLifecycle, standingOf } from "./real.ts";
 

@@ -31,10 +31,11 @@ const failingCandidate = new Happens({
     rollouts.fail(life);
   },
   inReal: async (real, life) => {
+    await real.lookNow();
     real.sendTraffic(1_000, life.rollout?.candidate ?? null);
     await real.lookNow();
   },
-  isPossible: (life) => openRollout(life)?.unseen === 0,
+  isPossible: (life) => rollouts.isAwaitingAnswers(life),
 });
 
 const dyingCandidate = new Happens({
@@ -49,7 +50,7 @@ const dyingCandidate = new Happens({
   isPossible: (life) => openRollout(life) !== null,
 });
 
-/** Whose baseline is still warm: then the judge brings that back. */
+/** Whose baseline is still warm: then it gets a share back to be compared with, and the judge brings it back. */
 const failingAfterwards = new Happens({
   text: "what was rolled out fails every request, and the worker looks",
   inModel: (life) => {
@@ -58,8 +59,11 @@ const failingAfterwards = new Happens({
   },
   inReal: async (real, life) => {
     await real.lookNow();
-    real.sendTraffic(1_000, life.rollout?.candidate ?? null);
-    await real.lookNow();
+    for (let looks = 0; looks < 2; looks += 1) {
+      real.sendTraffic(500, life.rollout?.candidate ?? null);
+      await real.lookNow();
+      await real.lookNow();
+    }
   },
   isPossible: ({ rollout, weights, deployments }) =>
     rollout?.status === "completed" &&

@@ -1,4 +1,6 @@
-/** What there is, in the words of the specification and without a line of the product. Deployments are `d1`, `d2`, and so on. */
+/**
+ * The state in the words of the specification, without a line of the product. Deployments are `d1`, `d2`, and so on.
+ */
 
 export type Stage = "development" | "staging" | "shadow" | "production" | "archived";
 export type Target = "staging" | "shadow" | "production";
@@ -89,7 +91,7 @@ export function previousOf(life: Readonly<Lifecycle>, name: string): string | nu
   return last?.[0] ?? null;
 }
 
-/** What a rollback most often is of: the candidate, or what serves. */
+/** The usual target of a rollback: the candidate, or the serving deployment. */
 export function newest(life: Readonly<Lifecycle>): string {
   return openRollout(life)?.candidate ?? Object.keys(life.weights)[0] ?? "none";
 }
@@ -139,7 +141,7 @@ export function serve(life: Lifecycle, requests: number, shadowErrors = 0): void
   if (rollout !== null) rollout.unseen += Math.floor((requests * share) / 100);
 }
 
-/** What the worker has not looked at is gone. */
+/** Counts that the worker has not read are lost. */
 export function restartListener(life: Lifecycle): void {
   if (life.rollout !== null) life.rollout.unseen = 0;
 }

@@ -1,4 +1,4 @@
-/** What a caller may ask for, what is refused, and what serves afterwards. */
+/** A model of the product: which requests are allowed, which refused, and which version serves afterwards. */
 import {
   drain,
   type Lifecycle,
@@ -48,7 +48,10 @@ function mayGoToProduction(life: Lifecycle, run: string): boolean {
   return isOwn && mirror.hours >= SHADOW_HOURS && mirror.requests >= SHADOW_REQUESTS && isRight;
 }
 
-/** What served ends; what served beside one that was never deployed is at production again. */
+/**
+ * The serving deployment ends; where it was promoted and never deployed, the version that serves is at production
+ * again.
+ */
 function archive(life: Lifecycle, run: string): void {
   const [serving] = Object.keys(life.weights);
   const deployment = serving === undefined ? undefined : life.deployments[serving];

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
-import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
+import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state/state.ts";
+import { pastTriggers } from "../../support/world.ts";
 import { approve, ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
-import type { ScratchDeployer } from "../scratch.ts";
+import type { ScratchDeployer } from "../harness/scratch.ts";
 import { type Lifecycle, openRollout, type Outcome } from "./life.ts";
 
 const deploymentRow = z.object({
@@ -13,8 +14,8 @@ const deploymentRow = z.object({
 });
 const versionRow = z.object({ mlflow_run_id: z.string(), model_version_id: z.string(), stage: z.string() });
 
-const EXPIRE = `update ml_approvals set granted_at = granted_at - interval '25 hours',
-  expires_at = expires_at - interval '25 hours' where used_at is null and revoked_at is null`;
+const EXPIRE = pastTriggers(`update ml_approvals set granted_at = granted_at - interval '25 hours',
+  expires_at = expires_at - interval '25 hours' where used_at is null and revoked_at is null`);
 
 /** As the product writes an instant down. */
 const SINCE = `to_char(((pause->>'since')::timestamptz - make_interval(mins => $1)) at time zone 'utc',
@@ -41,20 +42,33 @@ export class RealLifecycle {
 
   /** Asks; where somebody else has to approve and does, asks again. */
   async ask(request: ModelDeployerRequest, approval: Approval): Promise<Outcome> {
-    const first = await this.#outcomeOf(request);
-    const isApproved = first.code === "approval_required" && approval !== "missing";
-    if (isApproved) await approve(this.given, String(first.operation));
-    if (isApproved && approval === "expired") await this.given.world.sql(EXPIRE);
-    const { code } = isApproved ? await this.#outcomeOf(request) : first;
+    const code = await this.#askApproved(request, approval);
     const key = `${request.deployment_action} ${code}`;
     this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
     return code;
   }
 
-  async #outcomeOf(request: ModelDeployerRequest): Promise<{ code: Outcome; operation: unknown }> {
+  async #askApproved(request: ModelDeployerRequest, approval: Approval): Promise<Outcome> {
+    const first = await this.#outcomeOf(() => this.#execute(request));
+    if (first.code !== "approval_required" || approval === "missing") return first.code;
+    const granted = await this.#outcomeOf(async () => {
+      await approve(this.given, String(first.operation));
+      return "done";
+    });
+    // Another process may have ended the operation between the answer and the approval.
+    if (granted.code !== "done") return granted.code;
+    if (approval === "expired") await this.given.world.sql(EXPIRE);
+    return (await this.#outcomeOf(() => this.#execute(request))).code;
+  }
+
+  async #execute(request: ModelDeployerRequest): Promise<Outcome> {
+    const { status } = await this.given.agent.execute(request);
+    return status === "completed" ? "done" : status;
+  }
+
+  async #outcomeOf(attempt: () => Promise<Outcome>): Promise<{ code: Outcome; operation: unknown }> {
     try {
-      const { status } = await this.given.agent.execute(request);
-      return { code: status === "completed" ? "done" : status, operation: null };
+      return { code: await attempt(), operation: null };
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       return { code: error.code, operation: error.details["operation_id"] };
@@ -119,7 +133,7 @@ export class RealLifecycle {
     return this.#scratch.violations();
   }
 
-  /** What stands in the database, in the model's words, and after the model's names were given to what is new. */
+  /** The database's state in the model's words, once new things have the model's names. */
   async standing(life: Lifecycle): Promise<Standing> {
     const rows = await this.given.world.sql(
       `select d.deployment_id, v.mlflow_run_id, d.target_stage, d.status
@@ -172,7 +186,7 @@ export class RealLifecycle {
   }
 }
 
-/** What callers can tell: stages, traffic, and what became of each deployment. */
+/** The state that callers can see: stages, traffic, and the end of each deployment. */
 export interface Standing {
   stages: Record<string, string>;
   weights: Record<string, number>;

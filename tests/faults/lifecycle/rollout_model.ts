@@ -39,6 +39,12 @@ export function begin(life: Lifecycle, candidate: string, baseline: string, isAt
   life.rollout = { candidate, baseline, status: "running", isAtOnce, caution, ...counts };
 }
 
+/** A look takes no step: the one in force has too few answers yet, of which all were seen. */
+export function isAwaitingAnswers(life: Readonly<Lifecycle>): boolean {
+  const rollout = openRollout(life);
+  return rollout !== null && rollout.unseen === 0 && rollout.answers < SAMPLES;
+}
+
 /**
  * The worker looks at the rollout while its candidate answers; each step needs answers of its own. The last step, which
  * nothing bakes, ends the rollout at once. One that is paused takes no step.

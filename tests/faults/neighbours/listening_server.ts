@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import type { CallOptions } from "../../../src/agents/model_deployer/ports/call_options.ts";
 import type {
-  CallOptions,
   ModelServer,
   ServerObservation,
-} from "../../../src/agents/model_deployer/ports.ts";
+} from "../../../src/agents/model_deployer/ports/model_server_port.ts";
 
 /** The servers of another `ModelServer`, each with a port that answers every request with its deployment's id. */
 export class ListeningModelServer implements ModelServer {
@@ -15,11 +15,9 @@ export class ListeningModelServer implements ModelServer {
     this.#inner = inner;
   }
 
-  async start(
-    ...[input, options]: Parameters<ModelServer["start"]>
-  ): Promise<{ host: string; port: number }> {
-    const { host } = await this.#inner.start(input, options);
-    return { host, port: await this.#listen(input.deployment_id) };
+  async start(...[input, options]: Parameters<ModelServer["start"]>): ReturnType<ModelServer["start"]> {
+    const started = await this.#inner.start(input, options);
+    return { ...started, port: await this.#listen(input.deployment_id) };
   }
 
   async observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {

@@ -1,13 +1,13 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
-import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
-import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
-import type { ModelDeployerAnswer } from "../../../src/agents/model_deployer/state.ts";
+import type { Route } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
+import type { Parts } from "../../../src/agents/model_deployer/ports/parts.ts";
+import type { ModelDeployerAnswer } from "../../../src/agents/model_deployer/state/state.ts";
 import { anotherProcess, type GivenDeployer } from "../../support/deployer.ts";
 import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
-import type { TestServices } from "../../support/test_services.ts";
-import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
-import type { Fault, FaultOptions } from "../fault_proxy.ts";
-import { violationsOf } from "../invariants.ts";
+import type { TestServices } from "../../support/services/test_services.ts";
+import { openScratchDeployer, type ScratchDeployer } from "../harness/scratch.ts";
+import type { Fault, FaultOptions } from "../harness/fault_proxy.ts";
+import { violationsOf } from "../invariants/invariants.ts";
 import { type Neighbour, type Neighbourhood, openNeighbourhood } from "./neighbourhood.ts";
 import { type Action, prepare, type Prepared, runsInMemory, runsInMlflow } from "./prepared_actions.ts";
 import { type DeployerProcess, processWith } from "./process_with.ts";
@@ -24,7 +24,7 @@ export interface CaseResult {
   answered: boolean;
   bitten: boolean;
   seconds: number;
-  /** What the caller was told, in a few words. */
+  /** The caller's answer in a few words. */
   told: string;
   complaints: string[];
 }
@@ -119,12 +119,12 @@ async function outcomeOf(process: DeployerProcess, request: Prepared["request"])
   }
 }
 
-/** What is wrong with what the caller was told while the fault lasted. */
+/** Faults of the caller's answer while the neighbour's fault lasted. */
 function judge({ neighbour, fault, options }: NeighbourCase, outcome: Outcome, bitten: boolean): string[] {
   const names = NAMES[neighbour];
   if ("answer" in outcome) {
     const { status, degraded } = outcome.answer;
-    // What happens once is mended by asking again.
+    // A single fault is mended by the same request again.
     const isOut = bitten && fault !== "delay" && options.times === undefined;
     const mustTell = isOut && status === "completed" && SIDE.includes(neighbour);
     if (!mustTell || degraded.some((sentence) => names.test(sentence))) return [];
@@ -194,7 +194,7 @@ async function untilNothingIsLeft({ world }: GivenDeployer, { worker }: Deployer
   return problems;
 }
 
-/** What the answer is about; the rest of it tells how far things are. */
+/** The subject of an answer; the rest of it tells its progress. */
 function identityOf(answer: ModelDeployerAnswer): string {
   const { operation_id, deployment_manifest, version_record, active_deployment_id } = answer;
   const { deployment_id = null, endpoint_url = null } = deployment_manifest ?? {};

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { openLite } from "../../../src/memory/lite_connection.ts";
+import { openLocalRest } from "../../../src/memory/local_rest/local_rest.ts";
 
 export interface Postgrest {
   url: string;
@@ -10,17 +10,17 @@ export interface Postgrest {
   close(): Promise<void>;
 }
 
-/** The PostgREST stand-in over a database, behind a port as Supabase is. */
+/** The development default's answers, behind a port as Supabase is. */
 export async function servePostgrest(databaseUrl: string): Promise<Postgrest> {
   const key = `sb_secret_${randomBytes(24).toString("hex")}`;
-  const lite = openLite(databaseUrl, key);
+  const rest = openLocalRest(databaseUrl, key);
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const body = incoming.method === "GET" ? null : await buffer(incoming);
     const headers = Object.entries(incoming.headers).flatMap(([name, value]): [string, string][] =>
       typeof value === "string" ? [[name, value]] : [],
     );
     const url = `http://memory.invalid${incoming.url ?? "/"}`;
-    const reply = await lite.fetch(url, { method: incoming.method ?? "GET", headers, body });
+    const reply = await rest.fetch(url, { method: incoming.method ?? "GET", headers, body });
     outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
     outgoing.end(Buffer.from(await reply.arrayBuffer()));
   };
@@ -40,7 +40,7 @@ export async function servePostgrest(databaseUrl: string): Promise<Postgrest> {
       server.closeAllConnections();
       server.close();
       await closed;
-      await lite.close();
+      await rest.close();
     },
   };
 }

@@ -42,7 +42,7 @@ export async function runsInMlflow(mlflowUrl: string): Promise<Runs> {
 }
 
 export interface Prepared {
-  /** What the agent is asked, always the same. */
+  /** The request to the agent, always the same. */
   request: Record<string, unknown> & { deployment_action: Action; request_id: string };
 }
 

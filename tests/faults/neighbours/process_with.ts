@@ -1,15 +1,16 @@
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
-import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
+import { type Capabilities, createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
 import {
   createModelDeployerGraph,
   type ModelDeployerGraph,
 } from "../../../src/agents/model_deployer/graph.ts";
-import type { Parts, Settings } from "../../../src/agents/model_deployer/parts.ts";
+import type { Parts, Settings } from "../../../src/agents/model_deployer/ports/parts.ts";
 import { Worker } from "../../../src/worker/worker.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 
 export interface DeployerProcess {
   parts: Parts;
+  capabilities: Capabilities;
   graph: ModelDeployerGraph;
   agent: ModelDeployerAgent;
   worker: Worker;
@@ -24,5 +25,6 @@ export function processWith(
   const all = { ...given.capabilities.parts, ...parts };
   const capabilities = createCapabilities(all, { ...given.capabilities.settings, ...settings });
   const graph = createModelDeployerGraph(capabilities);
-  return { parts: all, graph, agent: new ModelDeployerAgent(graph), worker: new Worker(capabilities, graph) };
+  const agent = new ModelDeployerAgent(graph);
+  return { parts: all, capabilities, graph, agent, worker: new Worker(capabilities, graph) };
 }

@@ -1,7 +1,7 @@
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
+import type { Parts } from "../../../src/agents/model_deployer/ports/parts.ts";
 import { createDatabase } from "../../../src/database/index.ts";
 import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { Worker } from "../../../src/worker/worker.ts";
@@ -98,6 +98,8 @@ async function carryOut(order: Order): Promise<void> {
   process.exit();
 }
 
+// Whoever answers its calls is gone.
+process.once("disconnect", () => process.exit());
 process.on("message", (message) => {
   const told = toProcessSchema.parse(message);
   if ("order" in told) return void carryOut(told.order);

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { livenessSchema } from "../../../src/agents/model_deployer/domain/liveness.ts";
+import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
-import { restoreError } from "../../../src/agents/model_deployer/stored_errors.ts";
+import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
 
 const errorSchema = z.object({
   code: z.string(),
@@ -16,12 +16,14 @@ const settingsSchema = z.object({
   lease_seconds: z.number(),
   patience_seconds: z.number(),
   retention_seconds: z.number(),
+  approval_wait_seconds: z.number(),
+  long_work_seconds: z.number(),
   reconcile_seconds: z.number(),
   liveness: livenessSchema,
   default_effects: z.enum(["live", "dry-run"]),
 });
 
-/** What a process is told first: to do one action, or to be a worker until it is told to end. */
+/** A process's first message: to do one action, or to be a worker until it is told to end. */
 export const orderSchema = z.object({
   database_url: z.string(),
   holder: z.string(),

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { UnexpectedAgentError } from "../../../src/agents/base/agent_error.ts";
-import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
+import type { Parts } from "../../../src/agents/model_deployer/ports/parts.ts";
+import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 import { type Call, fromProcessSchema, type Order, type SentError, sent } from "./messages.ts";
 
@@ -99,7 +99,7 @@ export class StartedProcess {
     this.#child.kill("SIGTERM");
   }
 
-  /** What came of the action. */
+  /** The action's outcome. */
   said(): Promise<Said> {
     return this.#said.promise;
   }

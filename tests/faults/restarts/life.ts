@@ -1,5 +1,8 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
-import type { ModelDeployerAnswer, ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
+import type {
+  ModelDeployerAnswer,
+  ModelDeployerRequest,
+} from "../../../src/agents/model_deployer/state/state.ts";
 import { APPROVER_TOKEN, type GivenDeployer } from "../../support/deployer.ts";
 import { pollUntil, PollTimeoutError } from "../../../src/testing/poll.ts";
 
@@ -132,7 +135,7 @@ export class Life {
     }
   }
 
-  /** What the database and the router hold of this experiment, for whoever has to find out why an action was lost. */
+  /** The database's and the router's state of this experiment, to find out why an action was lost. */
   async #standing(): Promise<string> {
     const rows = await pollUntil(() => this.#given.world.sql(STANDING, [this.#experiment]), {
       deadlineMs: PATIENCE_MS,

@@ -1,7 +1,7 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import { anotherProcess, type GivenDeployer, promote, register } from "../../support/deployer.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
-import { openScratchDeployer } from "../scratch.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
 
 const RUNS = ["run1", "run2", "run3", "run4"];
 const ROUNDS = { selection: 1, whole: 10 };

@@ -3,8 +3,8 @@ import type { Outcome } from "../crash/crash_stage.ts";
 import { type RealScenario, realLife } from "../crash/real/real_scenarios.ts";
 import { RealStage } from "../crash/real/real_stage.ts";
 import { type RealMoment, RealWorld } from "../crash/real/real_world.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
-import { randomFrom, sampleOf } from "../seeded.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
+import { randomFrom, sampleOf } from "../harness/seeded.ts";
 
 /** A case costs some seconds with its real servers: so many points of each scenario, evenly spaced, make the whole. */
 const POINTS_IN_WHOLE = 8;

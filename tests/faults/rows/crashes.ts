@@ -4,7 +4,7 @@ import { rollingBack } from "../crash/scenarios/rollbacks.ts";
 import { routing } from "../crash/scenarios/routing.ts";
 import { expiring, promoting, registering } from "../crash/scenarios/stages.ts";
 import { working } from "../crash/scenarios/worker.ts";
-import type { FaultRow } from "../fault_row.ts";
+import type { FaultRow } from "../harness/fault_row.ts";
 
 export const crashRows: readonly FaultRow[] = [
   crashRow("crash-register", "a registration", registering),

@@ -1,7 +1,8 @@
-import type { FaultRow } from "../fault_row.ts";
+import type { FaultRow } from "../harness/fault_row.ts";
 import { contenders } from "./contenders.ts";
 import { crashRealParts } from "./crash_real_parts.ts";
 import { crashRows } from "./crashes.ts";
+import { engineRows } from "./engine_faults.ts";
 import { harmRows } from "./harm/index.ts";
 import { lifecycleRaces } from "./lifecycle_races.ts";
 import { lifecycleScripts } from "./lifecycle_scripts.ts";
@@ -9,6 +10,7 @@ import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
 import { postgresRestarts } from "./postgres_restarts.ts";
 import { rollbackAlone } from "./rollback_alone.ts";
+import { rollbackLacks } from "./rollback_lacks.ts";
 import { shiftedClock } from "./shifted_clock.ts";
 import { stoppedProcess } from "./stopped_process.ts";
 import { terminatedWorker } from "./terminated_worker.ts";
@@ -19,7 +21,9 @@ export const faultRows: readonly FaultRow[] = [
   ...crashRows,
   crashRealParts,
   ...neighbourRows,
+  ...engineRows,
   rollbackAlone,
+  rollbackLacks,
   contenders,
   stoppedProcess,
   shiftedClock,

@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state.ts";
+import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/state/state.ts";
 import { anotherProcess, ENDPOINT } from "../../support/deployer.ts";
-import { checkProperty, hold } from "../checked_property.ts";
-import type { FaultRow } from "../fault_row.ts";
+import { checkProperty, hold } from "../harness/checked_property.ts";
+import type { FaultRow } from "../harness/fault_row.ts";
 import { type Lifecycle, newLifecycle, newest } from "../lifecycle/life.ts";
 import { RealLifecycle } from "../lifecycle/real.ts";
 import { bring } from "../lifecycle/script.ts";
-import { openScratchDeployer, type ScratchDeployer } from "../scratch.ts";
+import { openScratchDeployer, type ScratchDeployer } from "../harness/scratch.ts";
 
 const NAME = "lifecycle-races";
 const CASES = { selection: 3, whole: 60 };
 const RACERS = { minLength: 2, maxLength: 6 };
 
-/** What may be asked for of an endpoint where run1 serves and run2 and run3 come up. */
+/** Requests for an endpoint where run1 serves and run2 and run3 come up. */
 const moves = {
   promote: { deployment_action: "promote", run: "run3", target_stage: "production" },
   archive: { deployment_action: "promote", run: "run2", target_stage: "archived" },

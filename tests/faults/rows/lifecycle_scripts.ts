@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { checkProperty } from "../checked_property.ts";
-import type { FaultRow } from "../fault_row.ts";
+import { checkProperty } from "../harness/checked_property.ts";
+import type { FaultRow } from "../harness/fault_row.ts";
 import { newLifecycle } from "../lifecycle/life.ts";
 import { RealLifecycle } from "../lifecycle/real.ts";
 import { scripts } from "../lifecycle/script.ts";
-import { openScratchDeployer } from "../scratch.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
 
 const NAME = "lifecycle-scripts";
 const SIZES = { selection: { runs: 4, longest: 20 }, whole: { runs: 100, longest: 40 } };

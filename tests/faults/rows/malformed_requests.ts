@@ -5,17 +5,17 @@ import {
   createModelDeployerGraph,
   type ModelDeployerGraph,
 } from "../../../src/agents/model_deployer/graph.ts";
-import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 import { type GivenDeployer, liveThread } from "../../support/deployer.ts";
 import {
   build,
   type Malformed,
   malformedStates,
   type MalformedInput,
-} from "../../support/malformed_requests.ts";
-import { checkProperty, hold } from "../checked_property.ts";
-import type { FaultRow } from "../fault_row.ts";
-import { openScratchDeployer } from "../scratch.ts";
+} from "../../support/requests/malformed_requests.ts";
+import { checkProperty, hold } from "../harness/checked_property.ts";
+import type { FaultRow } from "../harness/fault_row.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
 
 const NAME = "malformed-requests";
 const RUNS = { selection: 1_500, whole: 12_000 };

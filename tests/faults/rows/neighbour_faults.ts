@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { type Fault, type FaultOptions, faults } from "../fault_proxy.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import { type Fault, type FaultOptions, faults } from "../harness/fault_proxy.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { type CaseResult, type NeighbourCase, runCase } from "../neighbours/neighbour_case.ts";
 import { type Neighbour, neighbours } from "../neighbours/neighbourhood.ts";
 import { type Action, actions } from "../neighbours/prepared_actions.ts";
-import { sideBySide } from "../side_by_side.ts";
+import { sideBySide } from "../harness/side_by_side.ts";
 
 /** Cases mostly wait for one another's black holes. */
 const LANES = 8;

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { anotherProcess, deployerIn, type GivenDeployer } from "../../support/deployer.ts";
-import { createKillablePostgres, type KillablePostgres } from "../../support/killable_postgres.ts";
+import { createKillablePostgres, type KillablePostgres } from "../../support/services/killable_postgres.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { openWorld } from "../../support/world.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { Life, type Tally } from "../restarts/life.ts";
-import { violationsOfGiven } from "../scratch.ts";
-import { sideBySide } from "../side_by_side.ts";
+import { violationsOfGiven } from "../harness/scratch.ts";
+import { sideBySide } from "../harness/side_by_side.ts";
 
 /** At 15 actions a life, 5,025 in the whole row. */
 const LIVES = { selection: 4, whole: 335 };

@@ -1,17 +1,10 @@
 import { z } from "zod";
-import type { Parts } from "../../../src/agents/model_deployer/parts.ts";
-import { ENDPOINT, type GivenDeployer, SESSION } from "../../support/deployer.ts";
-import { type Fault, faults } from "../fault_proxy.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
-import { violationsOf } from "../invariants.ts";
-import { ListeningModelServer } from "../neighbours/listening_server.ts";
-import { type Neighbourhood, openNeighbourhood } from "../neighbours/neighbourhood.ts";
-import { prepare, runsInMemory } from "../neighbours/prepared_actions.ts";
-import { processWith } from "../neighbours/process_with.ts";
-import { openScratchDeployer } from "../scratch.ts";
+import { ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
+import { type Fault, type FaultOptions, faults } from "../harness/fault_proxy.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
+import { lackingRollback } from "../neighbours/lacking_rollback.ts";
 
 const SLA_SECONDS = 30;
-const OUT = ["mlflow", "redis", "supabase"] as const;
 const NAMES = [/registry projection|mlflow/i, /working memory/i, /episodic memory/i];
 
 /** Only Postgres, the router and a warm server answer; everything else takes what it is sent and never says a word. */
@@ -35,25 +28,11 @@ export const rollbackAlone: FaultRow = {
 };
 
 async function runCase(fault: Fault, options: RowOptions): Promise<{ seconds: number; found: string[] }> {
-  const scratch = await openScratchDeployer(options.services);
-  const { given } = scratch;
-  const opened: Neighbourhood[] = [];
-  const server = new ListeningModelServer(given.server);
-  try {
-    const { request } = await prepare(
-      "rollback",
-      { ...given, ...processWith(given, { server }) },
-      runsInMemory,
-    );
-    const router = await openNeighbourhood.router(given, options.services);
-    opened.push(router);
-    const own: Partial<Parts> = { server, ...router.direct };
-    for (const neighbour of OUT) opened.push(await openNeighbourhood[neighbour](given, options.services));
-    const out = opened.filter((one) => one !== router);
-    for (const { proxy } of out) await proxy.set(fault, { delayMs: 5_000 });
-    const exposed = out.reduce<Partial<Parts>>((parts, one) => ({ ...parts, ...one.exposed }), own);
+  const out: [Fault, FaultOptions] = [fault, { delayMs: 5_000 }];
+  const lacks = { mlflow: out, redis: out, supabase: out };
+  const { came, violations } = await lackingRollback(options, lacks, async ({ given, ask }) => {
     const began = performance.now();
-    const answer = await processWith(given, exposed).agent.execute({ ...request, session_id: SESSION });
+    const answer = await ask();
     const seconds = (performance.now() - began) / 1000;
     const told = answer.degraded.join("; ");
     const found = NAMES.filter((name) => !name.test(told)).map(
@@ -61,25 +40,10 @@ async function runCase(fault: Fault, options: RowOptions): Promise<{ seconds: nu
     );
     if (answer.rollback_successful !== true) found.push("the rollback does not say that it succeeded");
     found.push(...(await wrongTraffic(given, answer.active_deployment_id)));
-    // They never mend here: what is theirs is caught up through the parts in memory.
-    await given.world.sql(
-      "update ml_outbox set next_attempt_at = clock_timestamp() where delivered_at is null",
-    );
-    await processWith(given, own).worker.tick();
-    const observed = {
-      sql: given.world.sql,
-      router: given.router,
-      server,
-      registry: given.registry,
-      ...router.observed,
-    };
-    found.push(...(await violationsOf(observed)));
-    return { seconds, found: found.map((one) => `${fault}: ${one}`) };
-  } finally {
-    for (const one of opened) await one.close();
-    server.close();
-    await scratch.close();
-  }
+    return { seconds, found };
+  });
+  const found = [...came.found, ...violations];
+  return { seconds: came.seconds, found: found.map((one) => `${fault}: ${one}`) };
 }
 
 /** Every request that comes now is answered by the deployment that was brought back. */

@@ -15,11 +15,11 @@ import {
   promote,
   turnBackActivation,
 } from "../../support/deployer.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { type Said, StartedProcess } from "../processes/started_process.ts";
 import { snapshotOf } from "../processes/snapshot.ts";
-import { openScratchDeployer } from "../scratch.ts";
-import { sideBySide } from "../side_by_side.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
+import { sideBySide } from "../harness/side_by_side.ts";
 
 const HOUR_MS = 3_600_000;
 const OFFSETS = [0, -HOUR_MS, HOUR_MS];
@@ -104,7 +104,9 @@ async function approvedUntil(given: GivenDeployer, asked: Record<string, unknown
   const { details } = await errorOf(given.agent.execute(request));
   await approve(given, String(details["operation_id"]));
   // It may end before it was given here, which only a clock could bring about otherwise.
-  await given.world.sql("alter table ml_approvals drop constraint ml_approvals_check");
+  await given.world.sql(
+    "alter table ml_approvals drop constraint ml_approvals_check, disable trigger ml_approvals_kept",
+  );
   await given.world.sql("update ml_approvals set expires_at = clock_timestamp() + $1::interval", [left]);
   return request;
 }

@@ -7,15 +7,15 @@ import {
   promoteWithApproval,
 } from "../../support/deployer.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { openNeighbourhood } from "../neighbours/neighbourhood.ts";
 import { type Action, actions, prepare, runsInMemory } from "../neighbours/prepared_actions.ts";
 import { processWith } from "../neighbours/process_with.ts";
 import { differencesOf, snapshotOf } from "../processes/snapshot.ts";
 import { type Said, StartedProcess } from "../processes/started_process.ts";
-import { openScratchDeployer } from "../scratch.ts";
-import { sideBySide } from "../side_by_side.ts";
-import { violationsOf } from "../invariants.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
+import { sideBySide } from "../harness/side_by_side.ts";
+import { violationsOf } from "../invariants/invariants.ts";
 
 const LEASE_SECONDS = 2;
 const LANES = 3;
@@ -73,7 +73,7 @@ async function callsOf(action: Stopped, { services }: RowOptions): Promise<strin
     const process = new StartedProcess(scratch.given, { holder: "counted", request });
     await process.said();
     await process.exited();
-    // What is reported once the action is done needs no lease.
+    // The report after the action needs no lease.
     return process.points.slice(0, process.points.indexOf("journal.finish") + 1);
   } finally {
     await scratch.close();
@@ -102,7 +102,7 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
         what: "end of the action by another process",
         intervalMs: 100,
       });
-      // What is overtaken stays as it is until the process has woken: a worker would undo it.
+      // An overtaken operation stays as it is until the process has woken: a worker would undo it.
       if (meanwhile === request) await other.worker.tick();
       const observed = { ...given, sql: given.world.sql, ...router?.observed };
       const before = await portraitOf(given, observed.router);
@@ -132,7 +132,7 @@ async function runCase({ action, call }: StoppedCase, { services }: RowOptions):
   }
 }
 
-/** What the process is asked, and what another does while it is stopped. */
+/** The process's request, and another process's while it is stopped. */
 async function givenStopped(action: Stopped, given: GivenDeployer) {
   if (action !== "overtaken") {
     const { request } = await prepare(action, given, runsInMemory);

@@ -9,10 +9,10 @@ import {
   promoteWithApproval,
 } from "../../support/deployer.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import type { FaultRow, RowOptions, RowResult } from "../fault_row.ts";
+import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { StartedProcess } from "../processes/started_process.ts";
-import { openScratchDeployer } from "../scratch.ts";
-import { sideBySide } from "../side_by_side.ts";
+import { openScratchDeployer } from "../harness/scratch.ts";
+import { sideBySide } from "../harness/side_by_side.ts";
 
 const LANES = 3;
 const COMPLETED_MS = 60_000;

@@ -9,7 +9,7 @@ export interface Answer {
 }
 
 /**
- * What is wrong with an answer to a request that was sent when `acknowledged` was the last generation that the router had
+ * Faults of an answer to a request that was sent when `acknowledged` was the last generation that the router had
  * acknowledged; null when nothing is. The server's own word and the moment of asking decide by themselves, whatever the
  * router's headers say.
  */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { Client } from "undici";
-import { hasCode } from "../../../src/mlops/envoy/generation_fence.ts";
+import { hasCode } from "../../../src/platform/system_errors.ts";
 import { wrongWith } from "./answer_check.ts";
 import { TrafficLedger } from "./ledger.ts";
 import { callersDataSchema, type CallersReport } from "./messages.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
+import type { TrafficRouter } from "../../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import type { TrafficLedger } from "./ledger.ts";
 
 const PAUSE_MS = 10;

@@ -22,7 +22,7 @@ const KINDS = {
 export type SwitchKind = keyof typeof KINDS | "reopen";
 export interface Switch {
   kind: SwitchKind;
-  /** What the kind chooses by. */
+  /** The number by which the kind chooses. */
   draws: number[];
 }
 

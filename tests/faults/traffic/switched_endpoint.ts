@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { WeightSet } from "../../../src/agents/model_deployer/domain/entities.ts";
-import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { Route } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import { ConflictError, ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
-import type { ServerAddress, TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
+import type { TrafficRouter } from "../../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
+import { type Draw, drawIdle, drawing, drawWeights, pick } from "./drawn_switch.ts";
 import type { TrafficLedger } from "./ledger.ts";
+import { NamedUpstreams } from "./named_upstreams.ts";
 import type { Switch } from "./switch_script.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -27,19 +29,18 @@ const options = () => ({ signal: AbortSignal.timeout(CALL_MS) });
 /** One endpoint under load, whose traffic is switched as a script says; the ledger knows each switch before it happens. */
 export class SwitchedEndpoint {
   readonly #parts: SwitchedParts;
-  readonly #ports = new Map<string, number>();
-  readonly #freed: number[] = [];
+  readonly #upstreams: NamedUpstreams;
   #route: Route;
-  #named = 0;
 
   constructor(parts: SwitchedParts) {
     this.#parts = parts;
+    this.#upstreams = new NamedUpstreams(parts.upstreams);
     this.#route = { endpoint_name: parts.name, generation: 0, weights: {}, mirror_deployment_id: null };
   }
 
   async open(): Promise<string> {
     const { endpoint_url } = await this.#parts.router.open(this.#parts.name, options());
-    for (let count = 0; count < LIVING; count += 1) await this.#startNew(0);
+    for (let count = 0; count < LIVING; count += 1) await this.#upstreams.startNew();
     await this.#switchTo({ u0: 100 }, null);
     return endpoint_url;
   }
@@ -49,7 +50,10 @@ export class SwitchedEndpoint {
     const next = drawing(draws);
     switch (kind) {
       case "weights":
-        await this.#switchTo(this.#drawWeights(next), this.#route.mirror_deployment_id);
+        await this.#switchTo(
+          drawWeights(this.#upstreams.names, this.#mirror, next),
+          this.#route.mirror_deployment_id,
+        );
         break;
       case "mirror":
         await this.#switchTo(this.#route.weights, this.#mirror === null ? this.#drawIdle(next) : null);
@@ -69,11 +73,17 @@ export class SwitchedEndpoint {
       case "stale":
         await Promise.all([
           this.#applyStale(),
-          this.#switchTo(this.#drawWeights(next), this.#route.mirror_deployment_id),
+          this.#switchTo(
+            drawWeights(this.#upstreams.names, this.#mirror, next),
+            this.#route.mirror_deployment_id,
+          ),
         ]);
         break;
       case "race":
-        await this.#race(this.#drawWeights(next), this.#drawWeights(next));
+        await this.#race(
+          drawWeights(this.#upstreams.names, this.#mirror, next),
+          drawWeights(this.#upstreams.names, this.#mirror, next),
+        );
         break;
       case "reopen":
         await this.#reopen();
@@ -91,12 +101,12 @@ export class SwitchedEndpoint {
     await this.#killQuietly(name);
     await this.#meanwhile();
     await this.#switchTo(this.#route.weights, null);
-    await this.#start(name, 0);
+    await this.#upstreams.start(name);
   }
 
-  async #moveAndWeigh(name: string, next: () => number): Promise<void> {
+  async #moveAndWeigh(name: string, next: Draw): Promise<void> {
     await this.#killQuietly(name);
-    await this.#start(name, 0);
+    await this.#upstreams.start(name);
     await this.#meanwhile();
     const share = 1 + (next() % 99);
     const [heir = name] = this.#weighted;
@@ -104,26 +114,26 @@ export class SwitchedEndpoint {
   }
 
   async #follow(name: string): Promise<void> {
-    const former = this.#portOf(name);
-    await this.#start(name, 0);
-    await this.#parts.router.apply(this.#route, this.#addresses(), options());
+    const former = this.#upstreams.portOf(name);
+    await this.#upstreams.start(name);
+    await this.#parts.router.apply(this.#route, this.#upstreams.addresses(), options());
     await this.#quiet();
     await this.#parts.upstreams.kill(former);
   }
 
-  async #replace(next: () => number): Promise<void> {
+  async #replace(next: Draw): Promise<void> {
     const gone = pick(this.#weighted, next);
-    const name = await this.#startNew(this.#freed.length > 1 ? (this.#freed.shift() ?? 0) : 0);
+    const name = await this.#upstreams.startNewInPlace();
     const { [gone]: freed = 0, ...rest } = this.#route.weights;
     await this.#switchTo({ ...rest, [name]: freed }, this.#mirror);
     await this.#killQuietly(gone);
-    this.#ports.delete(gone);
+    this.#upstreams.forget(gone);
   }
 
   /** Its weights differ, so that it would be seen; whoever comes late is told what is in force, or that it lost. */
   async #applyStale(): Promise<void> {
     const stale = { ...this.#route, weights: { [this.#drawIdle(() => 0)]: 100 }, mirror_deployment_id: null };
-    await lostOr(this.#parts.other.apply(stale, this.#addresses(), options()));
+    await lostOr(this.#parts.other.apply(stale, this.#upstreams.addresses(), options()));
   }
 
   async #race(first: WeightSet, second: WeightSet): Promise<void> {
@@ -138,8 +148,8 @@ export class SwitchedEndpoint {
     const [loser, winner] = routes;
     if (loser === undefined || winner === undefined) return;
     await Promise.all([
-      lostOr(router.apply(loser, this.#addresses(), options())),
-      other.apply(winner, this.#addresses(), options()),
+      lostOr(router.apply(loser, this.#upstreams.addresses(), options())),
+      other.apply(winner, this.#upstreams.addresses(), options()),
     ]);
     ledger.acknowledge(winner.generation);
     this.#route = winner;
@@ -160,7 +170,7 @@ export class SwitchedEndpoint {
     const route = { ...this.#route, generation: this.#route.generation + 1, weights, mirror_deployment_id };
     this.#route = route;
     ledger.publish(route.generation, weights);
-    const applied = await router.apply(route, this.#addresses(), options());
+    const applied = await router.apply(route, this.#upstreams.addresses(), options());
     if (!isDeepStrictEqual(applied, route)) {
       throw new ServiceRefusedError(
         "router",
@@ -170,21 +180,10 @@ export class SwitchedEndpoint {
     ledger.acknowledge(route.generation);
   }
 
-  async #startNew(port: number): Promise<string> {
-    const name = `u${this.#named++}`;
-    await this.#start(name, port);
-    return name;
-  }
-
-  async #start(name: string, port: number): Promise<void> {
-    this.#ports.set(name, await this.#parts.upstreams.start(name, port));
-  }
-
   /** It has no weight by now; what was sent to it before has its answer first. */
   async #killQuietly(name: string): Promise<void> {
     await this.#quiet();
-    await this.#parts.upstreams.kill(this.#portOf(name));
-    this.#freed.push(this.#portOf(name));
+    await this.#upstreams.kill(name);
   }
 
   async #quiet(): Promise<void> {
@@ -201,41 +200,17 @@ export class SwitchedEndpoint {
     await pollUntil(() => ledger.read("answered") >= before + MEANWHILE, wait);
   }
 
-  #addresses(): ServerAddress[] {
-    return [...this.#ports].map(([deployment_id, port]) => ({ deployment_id, host: "127.0.0.1", port }));
-  }
-
-  #portOf(name: string): number {
-    return this.#ports.get(name) ?? 0;
-  }
-
   get #mirror(): string | null {
     return this.#route.mirror_deployment_id;
   }
 
+  /** One that lives and has neither weight nor the mirror. */
+  #drawIdle(next: Draw): string {
+    return drawIdle(this.#upstreams.names, [...this.#weighted, this.#mirror], next);
+  }
+
   get #weighted(): string[] {
     return Object.entries(this.#route.weights).flatMap(([name, weight]) => (weight > 0 ? [name] : []));
-  }
-
-  /** One that lives and has neither weight nor the mirror. */
-  #drawIdle(next: () => number): string {
-    const busy = [...this.#weighted, this.#mirror];
-    return pick(
-      [...this.#ports.keys()].filter((name) => !busy.includes(name)),
-      next,
-    );
-  }
-
-  /** One to three of those that are not mirrored to; now and then one more, named with weight 0. */
-  #drawWeights(next: () => number): WeightSet {
-    const free = [...this.#ports.keys()].filter((name) => name !== this.#mirror);
-    const first = next() % free.length;
-    const turned = [...free.slice(first), ...free.slice(0, first)];
-    const cuts = Array.from({ length: next() % 3 }, () => 1 + (next() % 99));
-    const bounds = [0, ...new Set(cuts.sort((a, b) => a - b)), 100];
-    const shares = bounds.slice(1).map((bound, index) => bound - (bounds[index] ?? 0));
-    if (next() % 4 === 0) shares.push(0);
-    return Object.fromEntries(shares.map((share, index) => [turned[index] ?? "u0", share]));
   }
 }
 
@@ -246,13 +221,4 @@ async function lostOr(applying: Promise<Route>): Promise<void> {
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
   }
-}
-
-function pick(names: readonly string[], next: () => number): string {
-  return names[next() % names.length] ?? "u0";
-}
-
-function drawing(draws: readonly number[]): () => number {
-  let index = 0;
-  return () => draws[index++ % draws.length] ?? 0;
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { parentPort } from "node:worker_threads";
-import { hasCode } from "../../../src/mlops/envoy/generation_fence.ts";
+import { hasCode } from "../../../src/platform/system_errors.ts";
 import { toUpstreamsSchema } from "./messages.ts";
 
 /** Model servers that say who they are, in a thread of their own; `x-answer-after` asks for a slow answer. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { z } from "zod";
-import type { Parts } from "../../../../src/agents/model_deployer/parts.ts";
-import { BentoMLPackager } from "../../../../src/mlops/bentoml/packager.ts";
+import type { Parts } from "../../../../src/agents/model_deployer/ports/parts.ts";
+import { BentoMLPackager } from "../../../../src/mlops/bentoml/packaging/packager.ts";
 import { BentoMLPredictionLogs } from "../../../../src/mlops/bentoml/prediction_logs.ts";
 import { BentoMLServer } from "../../../../src/mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../../../src/mlops/envoy/envoy_router.ts";
@@ -28,7 +28,7 @@ export function realEngine(
       client: new MLflowClient({ trackingUri }),
       artifactDirectory: join(home, "artifacts"),
     }),
-    packager: new BentoMLPackager({ home: bentos, bentoml }),
+    packager: new BentoMLPackager({ home: bentos, bentoml, environments: { cacheDirectory: cache, uv } }),
     server,
     router: new EnvoyRouter({ home, envoyPath: envoy }),
     predictionLogs: new BentoMLPredictionLogs(server),

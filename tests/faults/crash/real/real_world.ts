@@ -4,23 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
-import { experimentName } from "../../../../src/agents/model_deployer/domain/names.ts";
-import type { Settings } from "../../../../src/agents/model_deployer/parts.ts";
-import { readRequirements } from "../../../../src/mlops/bentoml/artifact_folder.ts";
-import { childEnvironment } from "../../../../src/platform/managed_process.ts";
+import { experimentName } from "../../../../src/agents/model_deployer/domain/values/names.ts";
+import type { Settings } from "../../../../src/agents/model_deployer/ports/parts.ts";
+import { readRequirements } from "../../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { childEnvironment } from "../../../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
-} from "../../../../src/platform/python_environment.ts";
+} from "../../../../src/platform/python/python_environment.ts";
 import { APPROVER_TOKEN, assembleDeployer, TEST_EXPERIMENT, Wire } from "../../../../src/testing/index.ts";
 import { standardSettings } from "../../../support/deployer.ts";
-import { createScratchDatabase, type ScratchDatabase } from "../../../support/scratch_database.ts";
-import type { TestServices } from "../../../support/test_services.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../../support/services/scratch_database.ts";
+import type { TestServices } from "../../../support/services/test_services.ts";
 import { openWorld, type OpenWorld } from "../../../support/world.ts";
-import { violationsOf } from "../../invariants.ts";
-import { RecordedFakes } from "../recorded_fakes.ts";
-import { RestorableDatabase } from "../restorable_database.ts";
-import { RestorableEnvoy } from "../restorable_envoy.ts";
+import { violationsOf } from "../../invariants/invariants.ts";
+import { RecordedFakes } from "../restorable/recorded_fakes.ts";
+import { RestorableDatabase } from "../restorable/restorable_database.ts";
+import { RestorableEnvoy } from "../restorable/restorable_envoy.ts";
 import type { Carrier } from "../scenario.ts";
 import { realEngine, type RealTools } from "./real_parts.ts";
 import { type RegisteredModel, RestorableMLflow } from "./restorable_mlflow.ts";
@@ -191,7 +191,7 @@ interface RealWorldParts {
 
 /** Trains what the demo trains, and makes the environment that serves it, so that no case waits for packages. */
 async function train(python: string, tools: RealTools): Promise<Trained> {
-  const { stdout } = await execa(python, ["demo/train.py", tools.mlflow_url], {
+  const { stdout } = await execa(python, ["src/cli/example/train.py", tools.mlflow_url], {
     env: childEnvironment(),
     extendEnv: false,
   });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { BentoMLServer } from "../../../../src/mlops/bentoml/server.ts";
-import { stopProcess } from "../../../../src/platform/managed_process.ts";
+import { stopProcess } from "../../../../src/platform/processes/managed_process.ts";
 import type { RealTools } from "./real_parts.ts";
 
 /** Servers that run, and all files that the packager and the fetched artifacts take. */

@@ -1,7 +1,9 @@
 import type { CrashScenario } from "../scenario.ts";
 import { approved, approveWhatWaits, asked, givenReplaced, givenTwo } from "./given.ts";
 
-/** What brings the router the most to do: a server that it does not know yet, and the way back to one that it does. */
+/**
+ * The actions with the most work for the router: a server that it does not know yet, and the way back to a known one.
+ */
 export const routing: CrashScenario[] = [
   {
     name: "switch all traffic to a new server",

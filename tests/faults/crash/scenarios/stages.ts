@@ -4,6 +4,7 @@ import {
   givenReadyForProduction,
   register,
 } from "../../../support/deployer.ts";
+import { pastTriggers } from "../../../support/world.ts";
 import type { CrashScenario } from "../scenario.ts";
 import { approved, approveWhatWaits, asked, givenAt } from "./given.ts";
 
@@ -61,8 +62,10 @@ export const expiring: CrashScenario[] = promoting
     name: `${scenario.name}, and that has expired`,
     afterDeath: async ({ world }) => {
       await world.sql(
-        `update ml_approvals set granted_at = granted_at - interval '48 hours', expires_at = expires_at - interval '48 hours'
-         where used_at is null`,
+        pastTriggers(
+          `update ml_approvals set granted_at = granted_at - interval '48 hours', expires_at = expires_at - interval '48 hours'
+           where used_at is null`,
+        ),
       );
     },
   }));

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { RowOptions } from "../../fault_row.ts";
+import { hold } from "../../harness/checked_property.ts";
+import type { RowOptions } from "../../harness/fault_row.ts";
 import type { HarmCase } from "../../harm/harm_case.ts";
 import { harmRow } from "../../harm/harm_row.ts";
-import { emptyDisk, fillDisk } from "../../harm/small_disk.ts";
+import type { HarmWorld } from "../../harm/harm_world.ts";
 
 /** Case 7 of what was seen to hurt production. */
 export const fullDisk = harmRow({
   name: "full-disk",
   fault:
     "the disk of the home is full under load, with a rollback then and without: answers go on, and the rollback is done",
-  needs: ({ hasSmallDisk }) =>
-    hasSmallDisk ? null : "only root may mount a disk that is small enough to fill",
+  needs: ({ disk }) => (typeof disk === "string" ? disk : null),
   cases: (options) => [full(options), rolledBack()],
 });
 
@@ -18,11 +18,7 @@ function full({ extent }: RowOptions): HarmCase {
   return {
     name: "for a while",
     rollout: true,
-    fault: async ({ home }) => {
-      await fillDisk(home);
-      await delay(extent === "whole" ? 30_000 : 5_000);
-      await emptyDisk(home);
-    },
+    fault: (world) => whileFull(world, () => delay(extent === "whole" ? 30_000 : 5_000)),
   };
 }
 
@@ -32,15 +28,22 @@ function rolledBack(): HarmCase {
     rollout: true,
     isOperated: true,
     fault: async (world) => {
-      await fillDisk(world.home);
       try {
-        await world.endRollout();
+        await whileFull(world, () => world.endRollout());
         return [];
       } catch (error) {
         return [`a rollback needs no disk, but it ended with ${String(error)}`];
-      } finally {
-        await emptyDisk(world.home);
       }
     },
   };
+}
+
+async function whileFull({ disk }: HarmWorld, work: () => Promise<void>): Promise<void> {
+  hold(typeof disk !== "string", () => "the home lies on no disk of its own");
+  disk.fill();
+  try {
+    await work();
+  } finally {
+    disk.empty();
+  }
 }

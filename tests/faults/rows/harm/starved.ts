@@ -9,6 +9,8 @@ const MB = 1024 * 1024;
 /** Other programs of the machine must go on, too. */
 const LARGEST_SHARE = 0.6;
 const MOST_MB = 4096;
+/** In a program that never comes to its event loop. */
+const ITS_STARTER_LIVES = `process.ppid === ${process.pid}`;
 
 export const cpuStarved = harmRow({
   name: "cpu-starved",
@@ -20,7 +22,9 @@ export const cpuStarved = harmRow({
       rollout: true,
       fault: async () => {
         const burners = await Promise.all(
-          Array.from({ length: cpus().length * each }, () => begin("process.stdout.write('1'); for (;;);")),
+          Array.from({ length: cpus().length * each }, () =>
+            begin(`process.stdout.write("1"); while (${ITS_STARTER_LIVES});`),
+          ),
         );
         for (const { pid = 0 } of burners) setPriority(pid, each === 1 ? BURNER_NICENESS : 0);
         await delay(extent === "whole" ? 45_000 : 12_000);
@@ -42,7 +46,7 @@ export const memoryPressure = harmRow({
         const large = await begin(
           `const held = Array.from({ length: ${megabytes} }, () => Buffer.alloc(${MB}, 1));
            process.stdout.write("1");
-           for (let turn = 0; ; turn += 1) held[turn % held.length].fill(turn % 256);`,
+           for (let turn = 0; ${ITS_STARTER_LIVES}; turn += 1) held[turn % held.length].fill(turn % 256);`,
         );
         await delay(extent === "whole" ? 30_000 : 5_000);
         await endOf(large);

@@ -20,6 +20,8 @@ function away(seconds: number, kind: (typeof KINDS)[number], rollout: boolean): 
   return {
     name: `${kind} for ${seconds} s${rollout ? " in a rollout" : ""}`,
     rollout,
+    // A server whose every prediction hangs, for long past its limit, gets another one beside it.
+    mayReplace: kind === "hangs" && seconds >= 60,
     fault: async ({ upstream }, load) => {
       load.modelMayFail();
       if (kind === "refuses") await upstream.goAway();
