@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findProcess } from "../../../src/platform/managed_process.ts";
+import { findProcess } from "../../../src/platform/processes/managed_process.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { processesWith } from "./processes.ts";
-import { openWorkshop, resources, type Workshop } from "./workshop.ts";
+import { cacheDirectory, openWorkshop, resources, type Workshop } from "./workshop.ts";
 
 let workshop: Workshop;
 const patience = () => ({ signal: AbortSignal.timeout(300_000) });
@@ -43,16 +43,19 @@ describe("building", () => {
       workshop.tools.bentoml,
       "e2i_killed:v1",
       workshop.model("classifier"),
+      cacheDirectory,
+      workshop.tools.uv,
     ];
     const child = execa(process.execPath, args, { reject: false });
     const scratch = join(workshop.home, "scratch");
     // Wait until bentoml itself is at work in the scratch home, then kill only the one who started it.
     await pollUntil(
       async () => {
-        const [name] = await readdir(scratch);
-        return name !== undefined && (await readdir(join(scratch, name, "home"))).length > 0;
+        const [name] = await readdir(scratch).catch(() => []);
+        const built = name === undefined ? [] : await readdir(join(scratch, name, "home")).catch(() => []);
+        return built.length > 0;
       },
-      { what: "build under way", deadlineMs: 120_000, intervalMs: 5 },
+      { what: "build under way", deadlineMs: 600_000, intervalMs: 5 },
     );
     child.kill("SIGKILL");
     await child;

@@ -1,7 +1,9 @@
-import { access, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { access, readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
+import type { ServerAddress } from "../../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { type EnvoyFixture, makeEnvoyFixture } from "../envoy/fixture.ts";
 import { processesWith } from "./processes.ts";
@@ -99,5 +101,26 @@ describe("stopping a replaced server", () => {
     expect(await observe("dep_stuck")).toEqual({ state: "absent" });
     const left = await processesWith("MODEL_DEPLOYER_DEPLOYMENT_ID=dep_stuck", workshop.directory);
     expect(left).toEqual([]);
+  });
+
+  it("answers whom it took before it was told to end, and is closed for everybody else then", async () => {
+    const { host, port } = await serve("dep_asked");
+    // As a router's thread does that has not heard of the new route: connected, and about to ask.
+    const taken = connect({ host, port });
+    await once(taken, "connect");
+    const answered = Promise.race([once(taken, "data"), once(taken, "close").then(() => ["closed"])]);
+    const stopped = workshop.server.stop("dep_asked", patience());
+    const log = join(workshop.directory, "run", "bento-dep_asked.log");
+    const isTold = async () => (await readFile(log, "utf8")).includes("told to end");
+    await pollUntil(isTold, { what: "the end that it is told", deadlineMs: 120_000 });
+    taken.write(`GET /livez HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    const [head] = await answered;
+    expect(String(head)).toMatch(/^HTTP\/1\.1 200/);
+    taken.destroy();
+    await stopped;
+    expect(await observe("dep_asked")).toEqual({ state: "absent" });
+    const late = connect({ host, port });
+    const [refused] = await once(late, "error").catch((error: unknown) => [error]);
+    expect(refused).toMatchObject({ code: "ECONNREFUSED" });
   });
 });

@@ -3,6 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { MemoryShortError } from "../../../src/agents/model_deployer/errors.ts";
+import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
+import { residentMemory } from "../../../src/platform/processes/memory_room.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { openWorkshop, resources, type Workshop } from "./workshop.ts";
 
@@ -39,7 +42,8 @@ afterAll(async () => {
 const url = () => `http://${address.host}:${address.port}`;
 
 async function health(): Promise<z.infer<typeof healthSchema>> {
-  const response = await fetch(`${url()}/health`, { signal: AbortSignal.timeout(120_000) });
+  const headers = await workshop.deployersHeaders(deployment_id);
+  const response = await fetch(`${url()}/health`, { headers, signal: AbortSignal.timeout(120_000) });
   return healthSchema.parse(await response.json());
 }
 
@@ -74,5 +78,41 @@ describe("GET /health", () => {
     expect(await Promise.all(answers)).toEqual(Array(threads + 2).fill(200));
     expect(await health()).toMatchObject({ ready: true, predictions: { under_way: 0, waiting: 0, hung: 0 } });
     for (const socket of senders) socket.destroy();
+  });
+});
+
+describe("a replacement", () => {
+  const beside = (server: BentoMLServer) =>
+    server.start(
+      { deployment_id, bento_tag: "e2i_waiting_when_told:v1", resources, served_before: true, beside: true },
+      { signal: AbortSignal.timeout(400_000) },
+    );
+
+  it("is not started where there is memory for one server only, which goes on", async () => {
+    const runDirectory = join(workshop.directory, "run");
+    const held = await residentMemory(runDirectory, `bento-${deployment_id}`);
+    // Python with a model and its libraries.
+    expect(held).toBeGreaterThan(50 * 1024 * 1024);
+    const cramped = new BentoMLServer({
+      home: workshop.home,
+      runDirectory,
+      cacheDirectory: workshop.directory,
+      uv: workshop.tools.uv,
+      freeMemory: () => Promise.resolve(held / 2),
+    });
+    const refused = beside(cramped);
+    await expect(refused).rejects.toThrow(MemoryShortError);
+    await expect(refused).rejects.toThrow(
+      /There is memory for one server of dep_health: it holds \d+ MB and \d+ MB/,
+    );
+    await cramped.close();
+    expect(await workshop.server.list()).toEqual([deployment_id]);
+    expect(await health()).toMatchObject({ ready: true });
+  });
+
+  it("leaves the server to be asked for a sample by whoever looks on", async () => {
+    const signal = AbortSignal.timeout(120_000);
+    expect(await workshop.server.trySample(deployment_id, { signal })).toEqual({ sample: "answered" });
+    expect(await workshop.server.trySample("dep_nobody", { signal })).toEqual({ sample: "none" });
   });
 });

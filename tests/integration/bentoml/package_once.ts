@@ -1,8 +1,9 @@
-import { BentoMLPackager } from "../../../src/mlops/bentoml/packager.ts";
+import { BentoMLPackager } from "../../../src/mlops/bentoml/packaging/packager.ts";
 
-/** Packages in a process of its own, so that a test can kill it: HOME BENTOML TAG MODEL_PATH. */
-const [home = "", bentoml = "", bento_tag = "", model_path = ""] = process.argv.slice(2);
-await new BentoMLPackager({ home, bentoml }).packageModel(
+/** Packages in a process of its own, so that a test can kill it: HOME BENTOML TAG MODEL_PATH CACHE UV. */
+const [home = "", bentoml = "", bento_tag = "", model_path = "", cacheDirectory = "", uv = ""] =
+  process.argv.slice(2);
+await new BentoMLPackager({ home, bentoml, environments: { cacheDirectory, uv } }).packageModel(
   {
     bento_tag,
     model_name: "m",
@@ -11,5 +12,5 @@ await new BentoMLPackager({ home, bentoml }).packageModel(
     preprocessing_path: null,
     artifact_digest: "a".repeat(64),
   },
-  { signal: AbortSignal.timeout(120_000) },
+  { signal: AbortSignal.timeout(600_000) },
 );

@@ -3,8 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
-import { ServerRecords } from "../../../src/mlops/bentoml/server_record.ts";
-import { childEnvironment, startProcess, stopProcess } from "../../../src/platform/managed_process.ts";
+import { ServerRecords } from "../../../src/mlops/bentoml/servers/server_record.ts";
+import {
+  childEnvironment,
+  startProcess,
+  stopProcess,
+} from "../../../src/platform/processes/managed_process.ts";
 
 const options = { signal: new AbortController().signal };
 const hour = 3_600_000;

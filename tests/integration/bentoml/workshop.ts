@@ -4,13 +4,18 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { digestArtifact } from "../../../src/mlops/bentoml/artifact_folder.ts";
-import { BentoMLPackager } from "../../../src/mlops/bentoml/packager.ts";
+import { z } from "zod";
+import { digestArtifact } from "../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { BentoMLPackager } from "../../../src/mlops/bentoml/packaging/packager.ts";
 import { BentoMLServer } from "../../../src/mlops/bentoml/server.ts";
-import type { ServingLimits } from "../../../src/mlops/bentoml/served_process.ts";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
-import { ensureToolsEnvironment, type ToolsEnvironment } from "../../../src/platform/python_environment.ts";
-import { readProcess } from "../../../src/platform/process_table.ts";
+import type { ServingLimits } from "../../../src/mlops/bentoml/servers/serving_limits.ts";
+import { parsedJson } from "../../../src/platform/parsed_json.ts";
+import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
+import {
+  ensureToolsEnvironment,
+  type ToolsEnvironment,
+} from "../../../src/platform/python/python_environment.ts";
+import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { processesWith } from "./processes.ts";
 
@@ -18,15 +23,23 @@ import { processesWith } from "./processes.ts";
 export interface Workshop {
   directory: string;
   home: string;
+  runDirectory: string;
   tools: ToolsEnvironment;
   packager: BentoMLPackager;
   server: BentoMLServer;
+  /** The same servers under other limits, as after a change of configuration; whoever asks closes it. */
+  withLimits(limits: ServingLimits): BentoMLServer;
   model(name: string): string;
   /** Packages a trained model as `e2i_<name>:v1`, the preprocessing's name in the tag too, and returns the tag. */
   pack(name: string, preprocessing?: string): Promise<string>;
+  /** Takes a packaged bento's own runner away, so that `bentoml serve` serves it; returns the tag. */
+  withoutRunner(bentoTag: string): Promise<string>;
   /** Puts another file in place of one of the packaged model's; returns the tag. */
   change(bentoTag: string): Promise<string>;
-  /** Kills the server's parent and its workers. */
+  /** The process ids of the server, its workers' included. */
+  processesOf(deploymentId: string): Promise<number[]>;
+  /** The headers by which this deployment's server knows the deployer. */
+  deployersHeaders(deploymentId: string): Promise<Record<string, string>>;
   killServer(deploymentId: string): Promise<void>;
   /** Ends all servers and removes the folder. */
   close(): Promise<void>;
@@ -40,35 +53,48 @@ export const resources = {
   autoscaling: { min: 1, max: 1, target_cpu: 70 },
 };
 
-const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
-const trainingScript = fileURLToPath(new URL("./train_models.py", import.meta.url));
+export const cacheDirectory =
+  process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
+const modelScripts = fileURLToPath(new URL("./models/", import.meta.url));
 
 // Generous: test files run side by side, and the first start in an environment compiles its packages.
 const startTimeoutMs = 240_000;
 
-export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
+export async function openWorkshop(limits?: ServingLimits, groupParent?: string): Promise<Workshop> {
   const tools = await ensureToolsEnvironment({ cacheDirectory });
   const models = await trainModels(tools);
   const directory = await mkdtemp(join(tmpdir(), "model-deployer-bentoml-"));
   const home = join(directory, "home");
   const runDirectory = join(directory, "run");
-  const packager = new BentoMLPackager({ home, bentoml: tools.bentoml });
-  const server = new BentoMLServer({
+  const packager = new BentoMLPackager({
     home,
-    runDirectory,
-    cacheDirectory,
-    uv: tools.uv,
-    startTimeoutMs,
-    ...(limits && { limits }),
+    bentoml: tools.bentoml,
+    environments: { cacheDirectory, uv: tools.uv, containment: { isolation: "preferred" } },
   });
+  const withLimits = (other: ServingLimits) =>
+    new BentoMLServer({
+      home,
+      runDirectory,
+      cacheDirectory,
+      uv: tools.uv,
+      startTimeoutMs,
+      limits: other,
+      ...(groupParent !== undefined && { groupParent }),
+    });
+  const server = withLimits({ containment: { isolation: "preferred", network: "any" }, ...limits });
   const model = (name: string) => join(models, name);
-  const signal = () => AbortSignal.timeout(120_000);
+  const signal = () => AbortSignal.timeout(600_000);
+  const sourcesOf = (bentoTag: string) => join(home, "bentos", ...bentoTag.split(":"), "src");
+  const processesOf = (deploymentId: string) =>
+    processesWith(`MODEL_DEPLOYER_DEPLOYMENT_ID=${deploymentId}`, `BENTOML_HOME=${directory}`);
   return {
     directory,
     home,
+    runDirectory,
     tools,
     packager,
     server,
+    withLimits,
     model,
     pack: async (name, preprocessing) => {
       const bento_tag = `e2i_${[name, preprocessing].filter((part) => part !== undefined).join("_")}:v1`;
@@ -83,20 +109,27 @@ export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
       await packager.packageModel(input, { signal: signal() });
       return bento_tag;
     },
+    withoutRunner: async (bentoTag) => {
+      await rm(join(sourcesOf(bentoTag), "serve.py"));
+      return bentoTag;
+    },
     change: async (bentoTag) => {
-      const [name = "", version = ""] = bentoTag.split(":");
-      const description = join(home, "bentos", name, version, "src", "model", "MLmodel");
+      const description = join(sourcesOf(bentoTag), "model", "MLmodel");
       const text = await readFile(description, "utf8");
       // The bento's files are links to the artifact's, which stay as they are.
       await rm(description);
       await writeFile(description, `${text}# changed\n`);
       return bentoTag;
     },
-    killServer: async (deploymentId) => {
-      const ids = await processesWith(
-        `MODEL_DEPLOYER_DEPLOYMENT_ID=${deploymentId}`,
-        `BENTOML_HOME=${directory}`,
+    processesOf,
+    deployersHeaders: async (deploymentId) => {
+      const record = parsedJson(
+        await readFile(join(runDirectory, "servers", `${deploymentId}.json`), "utf8"),
       );
+      return { "x-model-deployer-secret": z.object({ secret: z.string() }).parse(record).secret };
+    },
+    killServer: async (deploymentId) => {
+      const ids = await processesOf(deploymentId);
       for (const id of ids) process.kill(id, "SIGKILL");
       // Ending processes give their environment up first, so its absence there would come too early.
       const areGone = async () => (await Promise.all(ids.map(readProcess))).every((entry) => entry === null);
@@ -110,15 +143,19 @@ export async function openWorkshop(limits?: ServingLimits): Promise<Workshop> {
   };
 }
 
-/** Once for each state of the script and the environment; concurrent test files may train twice, and one result stays. */
+/** Once for each state of the scripts and the environment; concurrent test files may train twice, and one result stays. */
 async function trainModels(tools: ToolsEnvironment): Promise<string> {
-  const content = `${await readFile(trainingScript, "utf8")}${tools.python}`;
-  const key = createHash("sha256").update(content).digest("hex").slice(0, 20);
+  const names = ["train.py", "breaking_out.py", "behaving.py"];
+  const scripts = await Promise.all(names.map((name) => readFile(join(modelScripts, name), "utf8")));
+  const key = createHash("sha256")
+    .update([...scripts, tools.python].join("\n"))
+    .digest("hex")
+    .slice(0, 20);
   const target = join(cacheDirectory, "test-models", key);
   if (await exists(target)) return target;
   const scratch = `${target}.${randomUUID()}`;
   await mkdir(dirname(target), { recursive: true });
-  await execa(tools.python, [trainingScript, scratch], {
+  await execa(tools.python, ["-B", join(modelScripts, "train.py"), scratch], {
     cwd: dirname(target),
     env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true" }),
     extendEnv: false,

@@ -5,8 +5,8 @@ import {
   historyReportSchema,
   resumptionReportSchema,
   statusReportSchema,
-} from "../../../src/cli/schemas.ts";
-import { cli, jsonErrorOf, jsonOf } from "../../support/given_cli.ts";
+} from "../../../src/service/report_schemas.ts";
+import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
 import {
   APPROVER_TOKEN,
   deploy,
@@ -16,7 +16,7 @@ import {
   givenReadyForProduction,
   promoteWithApproval,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 const rollout = { steps: [10, 50, 100].map((weight) => ({ weight, bake_seconds: 60 })) };
 
@@ -78,7 +78,7 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
   expect(told.err).toContain(`model-deployer approve ${asked.operation_id}`);
   const id = asked.operation_id ?? "";
   expect((await cli(given, ["approve", id, "--reason", "fine"])).err).toMatch(
-    /^not_authenticated {2}Who asks/,
+    /^not_authenticated {2}The requester is not known/,
   );
   const token = { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN };
   expect((await cli(given, ["approve", id, "--reason", "fine"], token)).code).toBe(0);
@@ -88,7 +88,8 @@ test("a promotion waits for an approval, is approved with its evidence in view, 
   expect((await cli(given, ["resume-operation", id])).code).toBe(4);
   const approved = await cli(given, ["approve", id, "--reason", "fine"], token);
   expect(approved).toMatchObject({ code: 0 });
-  expect(approved.err).toMatch(/^ {2}metrics +test_auc 0\.9$/m);
+  expect(approved.err).toMatch(/^ +evidence +this version +asked for +in production$/m);
+  expect(approved.err).toMatch(/^ +✓ +success criteria +test auc +0\.9 +≥ 0\.8$/m);
   expect(approved.out).toContain("approved by omar");
   const carried = await jsonOf(given, resumptionReportSchema, "resume-operation", id);
   expect(carried.data.version_record?.current_stage).toBe("production");
@@ -105,7 +106,7 @@ test("a refusal lists all that is missing, and its exit code says what it is", a
   const { code, err } = await cli(given, ["apply", "promote", version, "production"]);
   expect(code).toBe(3);
   expect(err).toMatch(
-    /^production_criteria_not_met {2}mv_\w+ may not go to production yet\.\n( {2}- .*\n)+$/,
+    /^production_criteria_not_met {2}(mv_\w+) may not go to production yet\.\n( {2}- .*\n)+.*\n {4}model-deployer apply deploy \1 shadow\n$/,
   );
   expect((await cli(given, ["apply", "promote", version, "heaven"])).code).toBe(2);
   expect((await cli(given, ["rollback", ENDPOINT])).code).toBe(2);
@@ -182,6 +183,9 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   }
   const limit = (...words: string[]) => cli(given, ["policy", "set", "relapse", "--reason", "now", ...words]);
   for (const wrong of ["1", "24h"]) expect((await limit("--shadow-hours", wrong)).code).toBe(2);
+  const short = await limit("--shadow-hours", "0.003");
+  expect(short.err).toMatch(/24 or more \(given 0\.003\); less in a demo installation .*init --demo/);
+  expect((await limit("--demo")).err).toMatch(/this is a standard installation/);
   expect((await limit("--shadow-p99-ms", "Infinity")).code).toBe(2);
   expect((await limit("--shadow-disagreement", "0.05")).out).toMatch(/maximum_shadow_disagreement +0.05/);
   expect((await limit()).out).toMatch(/maximum_shadow_disagreement +0.05/);
@@ -208,19 +212,4 @@ test("a name that nothing has gets the same answer from every command, with the 
     expect({ code, is: error.code }, words.join(" ")).toEqual({ code: 3, is: "not_found" });
     expect(error.message, words.join(" ")).toMatch(/remision does not exist; .* Did you mean .*remission/);
   }
-});
-
-test("values out of bounds are refused in words before the database is asked, and the version is told", async () => {
-  const given = await givenDeployer();
-  const words = ["experiments", "create", "odd", "--name", "Odd", "--target", "odd"];
-  for (const wrong of ["0.3", "2", "much"]) {
-    const { code, error } = await jsonErrorOf(given, [...words, "--minimum-auc", wrong]);
-    expect(code).toBe(2);
-    expect(error.message).toContain("--minimum-auc is ");
-  }
-  const short = ["policy", "set", "remission", "--reason", "now", "--shadow-hours", "0.003"];
-  const { code, error } = await jsonErrorOf(given, short);
-  expect(code).toBe(2);
-  expect(error.message).toContain("minimum_shadow_hours: 24 or more (given 0.003)");
-  expect(await cli(given, ["--version"])).toMatchObject({ code: 0, out: "0.1.0\n" });
 });

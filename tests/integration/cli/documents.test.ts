@@ -1,3 +1,6 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { z } from "zod";
 import {
@@ -9,19 +12,50 @@ import {
   historyReportSchema,
   planReportSchema,
   policyReportSchema,
-  principalReportSchema,
   reconciliationReportSchema,
   resumptionReportSchema,
   revocationReportSchema,
   statusReportSchema,
   versionsReportSchema,
-} from "../../../src/cli/schemas.ts";
-import { cli, documentOf, jsonErrorOf } from "../../support/given_cli.ts";
-import { APPROVER_TOKEN, ENDPOINT, EXPERIMENT, type GivenDeployer } from "../../support/given_deployer.ts";
-import { givenRollout } from "../../support/given_rollout.ts";
+} from "../../../src/service/report_schemas.ts";
+import { pruneReportSchema } from "../../../src/service/keeping_schemas.ts";
+import { auditReportSchema, auditVerificationSchema } from "../../../src/service/audit/audit_schemas.ts";
+import {
+  principalReportSchema,
+  principalsReportSchema,
+} from "../../../src/service/principals/principal_schemas.ts";
+import { disagreementsSchema, replaySchema } from "../../../src/cli/output/rows_reports.ts";
+import { judgedReportSchema } from "../../../src/service/judged/judged_schemas.ts";
+import {
+  removedSinkSchema,
+  retriedSinkSchema,
+  sinkReportSchema,
+  sinksReportSchema,
+} from "../../../src/service/notifications/sink_schemas.ts";
+import { ingressReportSchema, newKeyReportSchema } from "../../../src/service/ingress/ingress_schemas.ts";
+import { outcomesReportSchema } from "../../../src/service/outcome_schemas.ts";
+import { cli, documentOf, jsonErrorOf } from "../../support/given/given_cli.ts";
+import {
+  APPROVER_TOKEN,
+  ENDPOINT,
+  EXPERIMENT,
+  type GivenDeployer,
+} from "../../support/given/given_deployer.ts";
+import { givenRollout } from "../../support/given/given_rollout.ts";
 
-/** `worker` prints lines, one for each event, and `doctor` looks at the machine: they are asked as programs elsewhere. */
-const OF_ITS_OWN = ["worker", "doctor"];
+/**
+ * Asked as programs elsewhere: those that run until they are ended (`worker`, `up`, `serve`), that look at the machine or
+ * change it (`doctor`, `down`, `env`, `init`, `example`, `release`), and that print for another program than a script of
+ * somebody's (`console`, `manifests`, `completion`).
+ */
+const OF_ITS_OWN = [
+  ...["worker", "up", "serve", "doctor", "down", "env", "init", "example", "release"],
+  ...["console", "manifests", "completion"],
+  // They ask an API, and a provider of identities.
+  ...["login", "logout"],
+  // They read and write files, and a database's rows past every policy.
+  ...["backup", "restore", "rehearse"],
+];
 
 /** Somebody's scripts: what a command prints is read by its schema, and which commands were asked is remembered. */
 class Scripts {
@@ -63,6 +97,20 @@ async function setUp(scripts: Scripts): Promise<void> {
   await scripts.read(policyReportSchema, ["policy", "set", "relapse", ...because, "--approvals", "2"]);
   await scripts.read(policyReportSchema, ["policy", "show", "relapse"]);
   await scripts.read(principalReportSchema, ["principals", "enrol", "eva"]);
+  const hook = "https://alerts.example.org/hooks/secret-path";
+  const set = ["notifications", "set", "pager", "--webhook", hook, "--events", "rolled_back"];
+  const { sink, secret } = await scripts.read(sinkReportSchema, set);
+  expect(sink.to).toBe("alerts.example.org");
+  expect(secret).toMatch(/^whsec_/);
+  expect(JSON.stringify(await scripts.read(sinksReportSchema, ["notifications", "list"]))).not.toMatch(
+    /secret-path|whsec_/,
+  );
+  await scripts.read(retriedSinkSchema, ["notifications", "retry", "pager"]);
+  await scripts.read(removedSinkSchema, ["notifications", "remove", "pager"]);
+  await scripts.read(principalsReportSchema, ["principals", "list"]);
+  await scripts.read(auditReportSchema, ["audit", "list"]);
+  const { is_intact } = await scripts.read(auditVerificationSchema, ["audit", "verify"]);
+  expect(is_intact).toBe(true);
 }
 
 async function lookAround(scripts: Scripts): Promise<void> {
@@ -70,8 +118,16 @@ async function lookAround(scripts: Scripts): Promise<void> {
   await scripts.read(deploymentsReportSchema, ["deployments", ENDPOINT]);
   await scripts.read(statusReportSchema, ["status"]);
   await scripts.read(historyReportSchema, ["history", ENDPOINT]);
+  await scripts.read(ingressReportSchema, ["endpoints", "show", ENDPOINT]);
+  await scripts.read(ingressReportSchema, ["endpoints", "set", ENDPOINT, "--rate", "100/s", ...because]);
+  const made = await scripts.read(newKeyReportSchema, ["endpoints", "keys", "make", ENDPOINT, "--name", "a"]);
+  await scripts.read(ingressReportSchema, ["endpoints", "keys", "revoke", ENDPOINT, made.key_id]);
+  await scripts.read(outcomesReportSchema, ["outcomes", "show", ENDPOINT]);
+  await scripts.read(disagreementsSchema, ["disagreements", ENDPOINT]);
+  await scripts.read(judgedReportSchema, ["judge", ENDPOINT]);
   await scripts.read(planReportSchema, ["plan", "abort", ENDPOINT, ...because]);
   await scripts.read(reconciliationReportSchema, ["reconcile"]);
+  await scripts.read(pruneReportSchema, ["prune", "--plan", "--older-than", "30d"]);
 }
 
 async function steer(scripts: Scripts): Promise<void> {
@@ -105,7 +161,13 @@ test("every command prints one document that its schema reads", async () => {
   const { deployments } = await scripts.read(deploymentsReportSchema, ["deployments", ENDPOINT]);
   const serving = back.active_deployment_id ?? expect.fail("nothing serves");
   await scripts.read(applyReportSchema, ["restart", serving, ...because]);
+  await scripts.read(applyReportSchema, ["update", serving, "--cpu", "2", ...because]);
   const ended = deployments.find(({ status }) => status === "rolled_back") ?? expect.fail("none has ended");
+  const rows = join(await mkdtemp(join(tmpdir(), "model-deployer-rows-")), "rows.jsonl");
+  await writeFile(rows, '{"path": "/predict", "input": {"features": {}}}\n');
+  const version = (await given.database.deployments.get(ended.deployment_id))?.model_version_id ?? "";
+  const sent = await scripts.read(replaySchema, ["replay", version, "--from", rows]);
+  expect(sent).toMatchObject({ sent: 1, failed: 0 });
   await scripts.read(applyReportSchema, ["remove", ended.deployment_id, ...because]);
   const registered = await scripts.read(applyReportSchema, ["apply", "register", EXPERIMENT, "run3"]);
   expect(registered.version_record?.current_stage).toBe("development");

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { applyReportSchema, planReportSchema } from "../../../src/cli/schemas.ts";
-import { cli, jsonErrorOf, jsonOf, normalised } from "../../support/given_cli.ts";
+import { applyReportSchema, planReportSchema } from "../../../src/service/report_schemas.ts";
+import { cli, jsonErrorOf, jsonOf, normalised } from "../../support/given/given_cli.ts";
 import {
   ENDPOINT,
   givenDeployer,
   givenInProduction,
   givenReadyForProduction,
   promoteWithApproval,
-} from "../../support/given_deployer.ts";
-import { givenRollout } from "../../support/given_rollout.ts";
+} from "../../support/given/given_deployer.ts";
+import { givenRollout } from "../../support/given/given_rollout.ts";
 
 test("a plan is a difference, and nothing happens", async () => {
   const given = await givenRollout();

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { doctorReportSchema } from "../../../src/cli/schemas.ts";
-import { FaultProxy } from "../../faults/fault_proxy.ts";
-import { program } from "../../support/given_cli.ts";
-import { givenDeployer, givenInProduction } from "../../support/given_deployer.ts";
+import { doctorReportSchema } from "../../../src/service/report_schemas.ts";
+import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
+import { program } from "../../support/given/given_cli.ts";
+import { givenDeployer, givenInProduction } from "../../support/given/given_deployer.ts";
 import { createWorld } from "../database/world.ts";
 
 const doctorDocument = z.object({ data: doctorReportSchema });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
-import { reconciliationReportSchema, resumptionReportSchema } from "../../../src/cli/schemas.ts";
+import { reconciliationReportSchema, resumptionReportSchema } from "../../../src/service/report_schemas.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { cli, jsonOf } from "../../support/given_cli.ts";
+import { cli, jsonOf } from "../../support/given/given_cli.ts";
 import {
   deploy,
   errorOf,
@@ -11,7 +11,7 @@ import {
   givenInProduction,
   promote,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 /** A deployment to staging that was cut off before its route was applied. */
 async function givenCutOff(given: GivenDeployer): Promise<string> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cli } from "../../support/given_cli.ts";
+import { cli } from "../../support/given/given_cli.ts";
 import {
   deploy,
   deployAtOnce,
@@ -8,7 +8,7 @@ import {
   givenInProduction,
   givenReadyForProduction,
   promoteWithApproval,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 const tenPercent = { steps: [10, 100].map((weight) => ({ weight, bake_seconds: 60 })) };
 

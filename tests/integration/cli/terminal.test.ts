@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { CTRL_C, CTRL_D, onTerminal } from "../../support/on_terminal.ts";
+import { CTRL_C, CTRL_D, onTerminal } from "../../support/programs/on_terminal.ts";
 import { createWorld } from "../database/world.ts";
-import { givenDeployer, givenInProduction, register } from "../../support/given_deployer.ts";
-import { FaultProxy } from "../../faults/fault_proxy.ts";
+import { givenDeployer, givenInProduction, register } from "../../support/given/given_deployer.ts";
+import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 
 const SHOW_CURSOR = "\u001b[?25h";
 const HIDE_CURSOR = "\u001b[?25l";
@@ -53,7 +53,7 @@ test("Ctrl-C while something is under way ends it in order, and the terminal has
     typed: [[HIDE_CURSOR, CTRL_C]],
   });
   expect(code, seen).toBe(130);
-  expect(seen).toContain("interrupted  Ended from outside before it was done");
+  expect(seen).toContain("interrupted  Interrupted before its end");
   expect(written.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(written.lastIndexOf(HIDE_CURSOR));
 });
 

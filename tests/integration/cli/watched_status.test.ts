@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { statusReportSchema } from "../../../src/cli/schemas.ts";
-import { cli } from "../../support/given_cli.ts";
-import { ENDPOINT } from "../../support/given_deployer.ts";
-import { givenRollout, look } from "../../support/given_rollout.ts";
+import { statusReportSchema } from "../../../src/service/report_schemas.ts";
+import { cli, jsonOf } from "../../support/given/given_cli.ts";
+import { ENDPOINT } from "../../support/given/given_deployer.ts";
+import { givenRollout, look } from "../../support/given/given_rollout.ts";
 
 const statusDocument = z.object({ data: statusReportSchema });
 
@@ -23,4 +23,29 @@ test("status of a rollout that is watched on says for how long, and what the jud
   await given.world.sql("update ml_rollouts set next_tick_at = null");
   expect(await rollout()).toMatchObject({ status: "completed", watched_until: null });
   expect((await cli(given, ["status", ENDPOINT])).out).not.toContain("watched");
+});
+
+test("status says that a serving model's own example fails, and since when a server can't be started; that ends nothing", async () => {
+  const given = await givenRollout();
+  const { old, candidate } = given;
+  given.server.failSamples("the feature store is away");
+  const { out, code } = await cli(given, ["status"]);
+  expect(out).toContain("sample    of e2i_remission:v1 fails: the feature store is away");
+  expect(code).toBe(0);
+  const { data } = await jsonOf(given, statusReportSchema, "status");
+  const failing = data.endpoints[0]?.servers.filter((one) => one.sample_failure !== null);
+  expect(failing?.map((one) => one.deployment_id).sort()).toEqual([old, candidate].sort());
+  await given.worker.tick();
+  expect(await given.server.list()).toEqual(expect.arrayContaining([old, candidate]));
+
+  given.server.failSamples(null);
+  await given.world.sql(
+    "insert into ml_server_restarts (deployment_id, failures, last_error, next_try_at) values ($1, 2, 'no memory is left', '2999-01-01')",
+    [old],
+  );
+  const told = (await cli(given, ["status"])).out;
+  expect(told).not.toContain("sample ");
+  expect(told).toContain(
+    "restart   of e2i_remission:v1: it could not be started 2 times in a row (no memory is left); next try at 2999",
+  );
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { IN_PRODUCTION_AT } from "../../../src/database/repositories/history.ts";
+import { IN_PRODUCTION_AT } from "../../../src/database/repositories/reading/history.ts";
 import { apply, createWorld, observe, openEndpointWith, want } from "./support.ts";
 
 test("a change of traffic is kept with who, when, why, from, to, and the figures of that moment", async () => {

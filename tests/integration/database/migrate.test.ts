@@ -4,21 +4,22 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { ConfigurationError } from "../../../src/agents/model_deployer/errors.ts";
-import { Database, migrate } from "../../../src/database/index.ts";
-import { createTestDatabase } from "../../support/databases.ts";
+import { SqlDatabase, migrate } from "../../../src/database/index.ts";
+import { createPool } from "../../../src/database/connection/pool.ts";
+import { createTestDatabase } from "../../support/services/databases.ts";
 import { createWorld } from "./support.ts";
 
 const MIGRATIONS = new URL("../../../src/database/migrations/", import.meta.url);
 
-async function emptyDatabase(): Promise<() => Database> {
+async function emptyDatabase(): Promise<() => SqlDatabase> {
   const { url, ...created } = await createTestDatabase();
-  const opened: Database[] = [];
+  const opened: SqlDatabase[] = [];
   onTestFinished(async () => {
     await Promise.all(opened.map((database) => database.close()));
     await created.drop();
   });
   return () => {
-    const database = new Database(url);
+    const database = new SqlDatabase(createPool(url));
     opened.push(database);
     return database;
   };

@@ -7,16 +7,16 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
-import { createDatabase, Database } from "../../../src/database/index.ts";
-import type { PoolOptions } from "../../../src/database/pool.ts";
-import { Deadline } from "../../../src/agents/base/deadline.ts";
-import { FaultProxy } from "../../faults/fault_proxy.ts";
+import { createDatabase, SqlDatabase } from "../../../src/database/index.ts";
+import { createPool, type PoolOptions } from "../../../src/database/connection/pool.ts";
+import { Deadline, untilAborted } from "../../../src/agents/base/deadline.ts";
+import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 import { createWorld, type World } from "./support.ts";
 
 const anything = z.unknown();
 
-function open({ url }: Pick<World, "url">, options: PoolOptions = {}): Database {
-  const database = new Database(url, options);
+function open({ url }: Pick<World, "url">, options: PoolOptions = {}): SqlDatabase {
+  const database = new SqlDatabase(createPool(url, options), options);
   onTestFinished(() => database.close());
   return database;
 }
@@ -136,12 +136,41 @@ test("a server that falls silent is given up at the deadline of the run, whateve
   await database.query(anything, "select 1");
   await proxy.set("black_hole");
   const late = { code: "service_unavailable", details: { service: "postgres" }, retryable: true };
-  const within = (work: () => Promise<unknown>) =>
-    expect(new Deadline(50).cover(work)).rejects.toMatchObject(late);
+  const within = async (work: () => Promise<unknown>) => {
+    await expect(new Deadline(1200, { of: "a test" }).cover(work)).rejects.toMatchObject(late);
+    const soon = expect(new Deadline(50, { of: "a test" }).cover(work)).rejects;
+    await soon.toMatchObject({ code: "deadline_exceeded", retryable: true });
+  };
   await within(() => database.query(anything, "select 1"));
   await within(() => database.transaction((tx) => tx.query(anything, "select 1")));
   await proxy.mend();
   await expect.poll(() => database.query(anything, "select 1 as one").catch(() => [])).toEqual([{ one: 1 }]);
+});
+
+test("a deadline that was over before names what it cut, and not Postgres", async () => {
+  const database = open(await createWorld());
+  const over = new Deadline(5, { of: "a look at a rollout" });
+  await expect(untilAborted(over.signal, () => new Promise(() => undefined))).rejects.toThrow();
+  await expect(over.cover(() => database.query(anything, "select 1"))).rejects.toMatchObject({
+    code: "deadline_exceeded",
+    message: "Postgres was not asked any more, for the 5 ms of a look at a rollout were over.",
+  });
+  expect(await database.query(anything, "select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("a process that uses all of its connections is told so, and does not blame the server", async () => {
+  const world = await createWorld();
+  const database = open({ url: world.url }, { maximumConnections: 1, connectionTimeoutMs: 200 });
+  const [begun, held] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const working = database.transaction(async (tx) => {
+    await tx.query(anything, "select 1");
+    begun.resolve(undefined);
+    await held.promise;
+  });
+  await begun.promise;
+  await expect(database.query(anything, "select 1")).rejects.toThrow(/connections of this process.*in use/);
+  held.resolve(undefined);
+  await working;
 });
 
 test("a connection that breaks before anything was asked is made again", async () => {
@@ -151,4 +180,40 @@ test("a connection that breaks before anything was asked is made again", async (
   onTestFinished(() => proxy.close());
   await proxy.set("reset", { times: 2 });
   expect(await database.query(anything, "select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("a server that says nothing is waited for no longer than the run bears, and the error says what to do", async () => {
+  const world = await createWorld();
+  const { proxy, url } = await FaultProxy.beforeUrl(world.url);
+  onTestFinished(() => proxy.close());
+  const database = open({ url });
+  await database.query(anything, "select 1");
+  await proxy.set("black_hole");
+  const run = new Deadline(600_000, { of: "a test" }).bearing(100);
+  const asked = run.cover(() => database.query(anything, "select 1"));
+  await expect(asked).rejects.toMatchObject({ code: "service_unavailable", retryable: true });
+  await expect(asked).rejects.toThrow(/said nothing for 0.1 s.*ask the same again/);
+});
+
+test("of works that go out together what is raised is what would be, one after the other", async () => {
+  const database = open(await createWorld());
+  await database.query(anything, "create table counted (id int primary key)");
+  const lost = database.transaction((tx) =>
+    tx.together(
+      async () => {
+        const rows = await tx.query(anything, "update counted set id = 2 where id = 1 returning id");
+        if (rows.length === 0) throw new ConflictError("there is no 1");
+      },
+      () => tx.query(anything, "select nothing_such"),
+    ),
+  );
+  await expect(lost).rejects.toThrow("there is no 1");
+  const seen = await database.transaction((tx) =>
+    tx.together(
+      () => tx.query(anything, "insert into counted values ($1) returning id", [7]),
+      () => tx.query(anything, "update counted set id = id + 1 returning id"),
+    ),
+  );
+  expect(seen).toEqual([{ id: 7 }]);
+  expect(await database.query(anything, "select id from counted")).toEqual([{ id: 8 }]);
 });

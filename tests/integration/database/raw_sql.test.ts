@@ -13,7 +13,7 @@ import {
   want,
 } from "./support.ts";
 
-/** What Postgres itself refuses, past all of the product's code. */
+/** Statements that Postgres itself refuses, without the product's code. */
 
 const TOKEN = "token-of-requester-012345";
 
@@ -55,14 +55,18 @@ test("an approval is revoked in its approver's name only, with a reason, and sta
 test("a token is stored as a hash only", async () => {
   const { db, sql } = await createWorld();
   await db.principals.enrol("alice", TOKEN);
-  expect(JSON.stringify(await sql("select * from ml_principals"))).not.toContain(TOKEN);
+  expect(
+    JSON.stringify(await sql("select * from ml_principals p join ml_tokens t using (principal)")),
+  ).not.toContain(TOKEN);
 });
 
 test("a demo policy is refused in a standard database", async () => {
   const { sql } = await createWorld("standard");
   await expect(
     sql(
-      `insert into ml_gate_policies values ('p', default, 'exp', 'demo', 0.1, 1, 0.01, 150, 1, 'why not', 'me')`,
+      `insert into ml_gate_policies (policy_id, experiment_id, kind, minimum_shadow_hours, minimum_shadow_requests,
+         maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
+       values ('p', 'exp', 'demo', 0.1, 1, 0.01, 150, 1, 'why not', 'me')`,
     ),
   ).rejects.toMatchObject({ code: "MD005" });
 });

@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import type { InstallationKind } from "../../../src/database/migrate.ts";
 import { experiment } from "../../../src/testing/contracts/database/fixtures.ts";
-import { createTestDatabase } from "../../support/databases.ts";
+import { createTestDatabase } from "../../support/services/databases.ts";
 import { openWorld, type World } from "../../support/world.ts";
 
 export type { World } from "../../support/world.ts";

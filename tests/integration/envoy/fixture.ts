@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Agent, request } from "undici";
 import { expect } from "vitest";
-import type { ServerAddress } from "../../../src/agents/model_deployer/ports.ts";
-import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
-import { findProcess, stopProcess } from "../../../src/platform/managed_process.ts";
-import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import type { ServerAddress } from "../../../src/agents/model_deployer/ports/traffic_router_port.ts";
+import { EnvoyRouter, type EnvoyRouterOptions } from "../../../src/mlops/envoy/envoy_router.ts";
+import { findProcess, stopProcess } from "../../../src/platform/processes/managed_process.ts";
+import { ensureToolsEnvironment } from "../../../src/platform/python/python_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 const options = { signal: new AbortController().signal };
@@ -24,6 +24,10 @@ interface ReceivedRequest {
   url: string;
   body: string;
   traceparent: string | undefined;
+  /** The header by which the deployer marks its own requests. */
+  probe: string | undefined;
+  secret: string | undefined;
+  authorization: string | undefined;
 }
 
 interface ModelServerDouble {
@@ -36,23 +40,31 @@ interface ModelServerDouble {
 
 interface ServerBehaviour {
   status?: number;
+  /** 127.0.0.1 unless given. */
+  host?: string;
   port?: number;
   /** Keeps each request without an answer until `release`. */
   hold?: boolean;
-  /** Reads the request, then cuts the connection. */
-  reset?: boolean;
+  /** Reads a prediction of which it is true, then cuts the connection. */
+  reset?: boolean | ((body: string) => boolean);
 }
 
 async function startServer(deploymentId: string, behaviour: ServerBehaviour): Promise<ModelServerDouble> {
   const received: ReceivedRequest[] = [];
   const waiting: (() => void)[] = [];
+  const { host = "127.0.0.1" } = behaviour;
   let holds = behaviour.hold ?? false;
+  const { reset = false } = behaviour;
+  const resets = typeof reset === "boolean" ? () => reset : reset;
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const body = await text(incoming);
     const traceparent = incoming.headersDistinct["traceparent"]?.join();
     const request_id = String(incoming.headers["x-request-id"]);
-    received.push({ request_id, url: incoming.url ?? "", body, traceparent });
-    if (behaviour.reset === true) return void incoming.socket.destroy();
+    const probe = incoming.headersDistinct["x-model-deployer-probe"]?.join();
+    const secret = incoming.headersDistinct["x-model-deployer-secret"]?.join();
+    const { authorization } = incoming.headers;
+    received.push({ request_id, url: incoming.url ?? "", body, traceparent, probe, secret, authorization });
+    if (incoming.url !== "/readyz" && resets(body)) return void incoming.socket.destroy();
     if (holds) await new Promise<void>((resolve) => waiting.push(resolve));
     outgoing.writeHead(behaviour.status ?? 200, { "x-deployment-id": "forged" }).end(deploymentId);
   };
@@ -61,7 +73,7 @@ async function startServer(deploymentId: string, behaviour: ServerBehaviour): Pr
     answer(incoming, outgoing).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(behaviour.port ?? 0, "127.0.0.1", resolve);
+    server.once("error", reject).listen(behaviour.port ?? 0, host, resolve);
   });
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new TypeError("the server has no port");
@@ -70,7 +82,7 @@ async function startServer(deploymentId: string, behaviour: ServerBehaviour): Pr
     for (const go of waiting.splice(0)) go();
   };
   return {
-    address: { deployment_id: deploymentId, host: "127.0.0.1", port: bound.port },
+    address: { deployment_id: deploymentId, host, port: bound.port },
     received,
     release,
     close: () => {
@@ -95,7 +107,7 @@ export interface EnvoyFixture {
   home: string;
   router: EnvoyRouter;
   /** A second router over the same home, as another process of the deployer has it. */
-  secondRouter: (options?: { bindHost: string }) => EnvoyRouter;
+  secondRouter: (options?: Partial<EnvoyRouterOptions>) => EnvoyRouter;
   startServer: (deploymentId: string, behaviour?: ServerBehaviour) => Promise<ModelServerDouble>;
   predict: (endpointUrl: string, headers?: Record<string, string>, body?: string) => Promise<Answer>;
   runFolder: (endpointName: string) => string;

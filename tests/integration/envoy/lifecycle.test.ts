@@ -3,14 +3,14 @@ import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { Route } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import {
   ConflictError,
   EndpointCreationError,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
-import { listProcesses } from "../../../src/platform/managed_process.ts";
+import { listProcesses } from "../../../src/platform/processes/managed_process.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 

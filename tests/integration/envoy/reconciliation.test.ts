@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import type { CallOptions } from "../../../src/agents/model_deployer/ports.ts";
+import type { CallOptions } from "../../../src/agents/model_deployer/ports/call_options.ts";
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
 import {
   ENDPOINT,
@@ -10,7 +10,7 @@ import {
   liveThread,
   promote,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 import { type EnvoyFixture, makeEnvoyFixture, prepareEnvoy } from "./fixture.ts";
 
 beforeAll(prepareEnvoy, 20 * 60_000);

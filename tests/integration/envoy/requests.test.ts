@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Route } from "../../../src/agents/model_deployer/domain/rollout.ts";
+import type { Route } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 

@@ -11,7 +11,7 @@ import {
   liveThread,
   questionOf,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 async function waitingForApproval(given: GivenDeployer, version: string) {
   const thread = liveThread();

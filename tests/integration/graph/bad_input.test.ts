@@ -6,7 +6,7 @@ import {
   EXPERIMENT,
   givenDeployer,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 const good = {
   register: { experiment_id: EXPERIMENT, mlflow_run_id: "run1" },

@@ -17,7 +17,7 @@ import {
   questionOf,
   register,
   SESSION,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 test("a run is registered once: pinned, at development, and shown in the registry", async () => {
   const given = await givenDeployer();
@@ -88,13 +88,18 @@ test("the first in production gets all traffic; its manifest is what database, r
   expect(given.registry.projectionOf("e2i_remission", 1).aliases).toEqual(["production"]);
 });
 
-test("its own shadow ends with the deployment to production, and the worker stops its server", async () => {
+test("its own shadow ends with the deployment to production, whose server the shadow's becomes", async () => {
   const given = await givenDeployer();
-  const { deployment } = await givenInProduction(given, "run1");
-  expect(await given.server.list()).toHaveLength(2);
-  const { drained } = await given.worker.tick();
-  expect(drained).toHaveLength(1);
-  expect(await given.server.list()).toEqual([deployment]);
+  const version = await givenReadyForProduction(given, "run1");
+  const [shadow] = await given.db.deployments.listForVersion(version);
+  expect(await given.server.list()).toContain(shadow?.deployment_id);
+  await promoteWithApproval(given, version);
+  const { deployment_id } = await deploy(given, version, "production");
+  expect(await given.server.list()).toEqual([deployment_id]);
+  await given.worker.tick();
+  expect(await given.server.list()).toEqual([deployment_id]);
+  const [, ended] = await given.db.deployments.listForVersion(version);
+  expect(ended).toMatchObject({ deployment_id: shadow?.deployment_id, status: "draining" });
 });
 
 test("an approval is waited for; whatever else is answered, the run stays interrupted and says why", async () => {

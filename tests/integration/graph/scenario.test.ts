@@ -1,4 +1,4 @@
-import { givenDeployer } from "../../support/given_deployer.ts";
+import { givenDeployer } from "../../support/given/given_deployer.ts";
 import { describeScenarios } from "../../support/scenarios.ts";
 
 describeScenarios(async () => {

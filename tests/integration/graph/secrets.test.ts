@@ -7,7 +7,7 @@ import {
   givenInProduction,
   promote,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 const SECRET = "planted-5ecret-value";
 const unreachable = () => {

@@ -1,4 +1,4 @@
-import { givenDeployer } from "../../support/given_deployer.ts";
+import { givenDeployer } from "../../support/given/given_deployer.ts";
 import { describeSpecification } from "../../support/specification.ts";
 
 describeSpecification(async () => {

@@ -1,13 +1,13 @@
 import type { DeployerDatabase } from "../../../src/database/index.ts";
 import type { Endpoint } from "../../../src/agents/model_deployer/domain/entities.ts";
-import type { TrafficRouter } from "../../../src/agents/model_deployer/ports.ts";
+import type { TrafficRouter } from "../../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import { pollUntil, type TrafficSource, UnexpectedOutcomeError } from "../../../src/testing/index.ts";
 import type { TrainedModels } from "./trained_models.ts";
 
 /** Enough to keep the servers busy, few enough that a shadow on a small machine is not the slower for it. */
 const LANES = 4;
 
-/** What a shadow may be behind by: a router does not mirror without end to one that is slow. */
+/** How many requests a shadow may be behind: a router does not mirror without end to a slow one. */
 const AT_ONCE = 40;
 
 interface Sent {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { onTerminal } from "../../support/on_terminal.ts";
+import { onTerminal } from "../../support/programs/on_terminal.ts";
 import { approverToken, environment, predict, readyForProduction, toProduction } from "./world.ts";
 
 /** At a terminal, on the real parts: what a person types, and who answers the callers then. */
@@ -10,7 +10,7 @@ async function type(words: string[], typed: [string, string][] = [], token: Reco
   return onTerminal(words, { environment: { ...environment, ...token }, typed });
 }
 
-/** What it says when it is done. */
+/** The program's line when it is done. */
 async function typeToTheEnd(words: string[], typed: [string, string][] = []): Promise<string> {
   const { code, seen } = await type(words, typed);
   expect(code, seen).toBe(0);

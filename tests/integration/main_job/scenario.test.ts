@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, inject, onTestFinished } from "vitest";
-import { createModelDeployer } from "../../../src/agents/model_deployer/create_model_deployer.ts";
+import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { readConfiguration } from "../../../src/configuration.ts";
-import { stopHome } from "../../../src/platform/stop_home.ts";
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
+import { stopHome } from "../../../src/platform/processes/stop_home.ts";
 import {
   APPROVER_TOKEN,
   assembleDeployer,
@@ -13,8 +13,8 @@ import {
   TEST_EXPERIMENT,
   Wire,
 } from "../../../src/testing/index.ts";
-import { createTestDatabase } from "../../support/databases.ts";
-import type { StoryTeller } from "../../support/given_story.ts";
+import { createTestDatabase } from "../../support/services/databases.ts";
+import type { StoryTeller } from "../../support/given/given_story.ts";
 import { describeScenarios } from "../../support/scenarios.ts";
 import { openWorld } from "../../support/world.ts";
 import { Callers } from "./callers.ts";

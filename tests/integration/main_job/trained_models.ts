@@ -1,10 +1,13 @@
 import { execa } from "execa";
 import { inject } from "vitest";
 import { z } from "zod";
-import type { ModelRegistry } from "../../../src/agents/model_deployer/ports.ts";
-import { readRequirements } from "../../../src/mlops/bentoml/artifact_folder.ts";
-import { childEnvironment } from "../../../src/platform/managed_process.ts";
-import { ensureModelEnvironment, ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
+import type { ModelRegistry } from "../../../src/agents/model_deployer/ports/model_registry_port.ts";
+import { readRequirements } from "../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
+import {
+  ensureModelEnvironment,
+  ensureToolsEnvironment,
+} from "../../../src/platform/python/python_environment.ts";
 
 const rowsSchema = z.array(z.record(z.string(), z.number()));
 const trainedSchema = z.object({
@@ -17,7 +20,7 @@ export type TrainedModels = z.infer<typeof trainedSchema>;
 /** The demo's three models, trained anew and logged to the tests' MLflow. */
 export async function trainModels(): Promise<TrainedModels> {
   const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
-  const { stdout } = await execa(python, ["demo/train.py", inject("mlflowUrl")], {
+  const { stdout } = await execa(python, ["src/cli/example/train.py", inject("mlflowUrl")], {
     env: childEnvironment(),
     extendEnv: false,
   });

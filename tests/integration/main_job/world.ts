@@ -4,23 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject } from "vitest";
 import { z } from "zod";
-import {
-  createModelDeployer,
-  type ModelDeployer,
-} from "../../../src/agents/model_deployer/create_model_deployer.ts";
+import { createModelDeployer, type ModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import { answerSchema, type DeploymentManifest } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
-import { readConfiguration } from "../../../src/configuration.ts";
-import { stopHome } from "../../../src/platform/stop_home.ts";
-import { createTestDatabase } from "../../support/databases.ts";
-import type { ScratchDatabase } from "../../support/scratch_database.ts";
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
+import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { createTestDatabase } from "../../support/services/databases.ts";
+import type { ScratchDatabase } from "../../support/services/scratch_database.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { prepareServing, runOf, type TrainedModels, trainModels } from "./trained_models.ts";
+import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
 
 let home: string;
 let database: ScratchDatabase;
 export let deployer: ModelDeployer;
-/** What another program of this installation starts with. */
+/** The environment for another program of this installation. */
 export let environment: Record<string, string>;
 let trained: TrainedModels;
 export const approverToken = randomBytes(24).toString("hex");
@@ -40,6 +38,7 @@ beforeAll(async () => {
   trained = await trainModels();
   await prepareServing(deployer.parts.registry, runOf(trained, "v1"));
   await deployer.database.principals.enrol("omar", approverToken);
+  await sitAtTheDesk(deployer.database);
   const { experiments } = deployer.database;
   const described = { experiment_name: experiment, prediction_target: "benign" };
   const criteria = { minimum_auc: 0.9, minimum_precision_at_k: null, maximum_fpr: 0.5 };

@@ -10,7 +10,7 @@ import {
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { createKillablePostgres, type KillablePostgres } from "../../support/killable_postgres.ts";
+import { createKillablePostgres, type KillablePostgres } from "../../support/services/killable_postgres.ts";
 
 describe("a Postgres that is killed under the development default", () => {
   const unavailable = { code: "service_unavailable", service: "supabase", retryable: true };

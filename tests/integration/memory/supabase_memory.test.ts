@@ -1,19 +1,19 @@
 import { createClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { Embedder } from "../../../src/agents/model_deployer/ports.ts";
+import type { Embedder } from "../../../src/agents/model_deployer/ports/memory_ports.ts";
 import { SupabaseEpisodicMemory } from "../../../src/memory/episodic_memory.ts";
 import { migrateMemory } from "../../../src/memory/migrate_memory.ts";
 import { SupabaseProceduralMemory } from "../../../src/memory/procedural_memory.ts";
 import { createMemoryClient, type MemoryClient } from "../../../src/memory/supabase_client.ts";
-import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory.ts";
+import { describeEpisodicMemory } from "../../../src/testing/contracts/memory/episodic_memory_contract.ts";
 import {
   callOptions,
   exampleEpisode,
   exampleProcedure,
   uniqueName,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory.ts";
-import { createScratchDatabase, type ScratchDatabase } from "../../support/scratch_database.ts";
+import { describeProceduralMemory } from "../../../src/testing/contracts/memory/procedural_memory_contract.ts";
+import { createScratchDatabase, type ScratchDatabase } from "../../support/services/scratch_database.ts";
 
 let database: ScratchDatabase;
 let memory: MemoryClient;

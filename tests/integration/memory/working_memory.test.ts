@@ -6,9 +6,9 @@ import {
   givenSessionIds,
   newSessionId,
 } from "../../../src/testing/contracts/memory/examples.ts";
-import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory.ts";
+import { describeWorkingMemory } from "../../../src/testing/contracts/memory/working_memory_contract.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { FaultProxy } from "../../faults/fault_proxy.ts";
+import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 
 const redisUrl = inject("redisUrl");
 const opened: RedisWorkingMemory[] = [];

@@ -9,9 +9,9 @@ import { z } from "zod";
 import { NotFoundError, ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
-import { childEnvironment } from "../../../src/platform/child_environment.ts";
-import { ensureToolsEnvironment } from "../../../src/platform/python_environment.ts";
-import { FaultProxy } from "../../faults/fault_proxy.ts";
+import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
+import { ensureToolsEnvironment } from "../../../src/platform/python/python_environment.ts";
+import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 import { MLflowSeed } from "./mlflow_seed.ts";
 
 const signal = new AbortController().signal;
@@ -58,6 +58,24 @@ describe("a model that MLflow's own library has logged", () => {
   it("is described with its metrics and what it was made with", async () => {
     const described = await registry.describeRun(trained.run_id, { signal });
     expect(described).toMatchObject({ status: "finished", metrics: { roc_auc: 0.93 }, algorithm: "sklearn" });
+  });
+
+  it("is described with what its callers send and get, before it is fetched and after", async () => {
+    const model = `runs:/${trained.run_id}/model`;
+    const files = { model, preprocessing: null };
+    const { signature } = await registry.describeRun(trained.run_id, { signal, files });
+    expect(signature).toEqual({
+      inputs: [
+        { name: "age", type: "double", required: true },
+        { name: "visits", type: "integer", required: true },
+      ],
+      outputs: [{ name: null, type: "tensor of int64 [-1]", required: true }],
+      params: [
+        { name: "cut", type: "double", required: false },
+        { name: "tags", type: "array of string", required: false },
+      ],
+    });
+    expect((await registry.fetchArtifact(model, { signal })).signature).toEqual(signature);
   });
 
   it("is fetched with the same digest before and after it is registered", async () => {

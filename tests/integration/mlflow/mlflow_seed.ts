@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RunSeed } from "../../../src/testing/in_memory/model_registry.ts";
+import type { RunSeed } from "../../../src/testing/in_memory/run_seed.ts";
 
 const runSchema = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) }) });
 const loggedModelSchema = z.object({ model: z.object({ info: z.object({ model_id: z.string() }) }) });

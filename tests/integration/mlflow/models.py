@@ -8,6 +8,8 @@ import sys
 
 import mlflow
 import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,14 +22,17 @@ def train() -> dict:
     target = (features[:, 0] > 0).astype(int)
     with mlflow.start_run() as run:
         model = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, target)
+        columns = pd.DataFrame({"age": features[:, 0], "visits": target.astype("int32")})
+        signature = infer_signature(columns, target, params={"cut": 0.5, "tags": ["a"]})
         mlflow.log_metric("roc_auc", 0.93)
-        logged = mlflow.sklearn.log_model(model, name="model")
+        logged = mlflow.sklearn.log_model(model, name="model", signature=signature)
         mlflow.log_dict({"columns": ["a", "b"]}, "preprocessing/columns.json")
     return {"run_id": run.info.run_id, "model_id": logged.model_id}
 
 
 def load(uri: str) -> dict:
-    return {"predictions": mlflow.pyfunc.load_model(uri).predict(np.array(SAMPLE)).tolist()}
+    rows = pd.DataFrame(SAMPLE, columns=["age", "visits"]).astype({"visits": "int32"})
+    return {"predictions": mlflow.pyfunc.load_model(uri).predict(rows).tolist()}
 
 
 print(json.dumps(train() if sys.argv[1] == "train" else load(sys.argv[2])))

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
-import { childEnvironment } from "../../../src/platform/child_environment.ts";
-import { npmInstall } from "../../support/npm_install.ts";
+import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
+import { npmInstall } from "../../support/programs/npm_install.ts";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({
@@ -52,7 +52,14 @@ export async function createConsumer(): Promise<Consumer> {
   return { project, files: packed.files.map(({ path }) => path) };
 }
 
-/** What the package leaves to whoever installs it, and a compiler, at the versions of the project's own. */
+/** The package that the testing kit's database needs. */
+export async function installKitEngine(project: string): Promise<void> {
+  const { default: own } = await import("../../../package.json", { with: { type: "json" } });
+  const name = "@electric-sql/pglite";
+  await npmInstall(["--omit=optional", "--save-dev", `${name}@${own.devDependencies[name]}`], project);
+}
+
+/** Peer dependencies of the package, and a compiler, at the project's own versions. */
 async function peers(): Promise<string[]> {
   const { default: own } = await import("../../../package.json", { with: { type: "json" } });
   const { devDependencies, peerDependencies, peerDependenciesMeta } = packageSchema.parse(own);

@@ -4,8 +4,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { createWorld } from "../database/world.ts";
-import { childEnvironment } from "../../../src/platform/child_environment.ts";
-import { createConsumer, root, run } from "./consumer.ts";
+import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
+import { createConsumer, installKitEngine, root, run } from "./consumer.ts";
 
 const reportSchema = z.object({ success: z.boolean(), numPassedTests: z.int() });
 
@@ -45,7 +45,7 @@ describe("the package", () => {
         "dist/memory/migrations/0001_memories.sql",
         "dist/mlops/bentoml/service_template/service.py",
         "dist/mlops/bentoml/service_template/bentofile.yaml",
-        "dist/platform/launcher.py",
+        "dist/platform/processes/launcher.py",
       ]),
     );
     expect(files.filter((path) => /^(src|tests|demo|bench)\//.test(path))).toEqual([]);
@@ -84,20 +84,20 @@ console.log(JSON.stringify({ status, code: errors?.[0]?.code, typed, stop }));
     await writeFile(
       join(project, "engines.mjs"),
       `const dist = (path) => import("./node_modules/model-deployer/dist/" + path);
-const { createMemoryClient } = await dist("memory/supabase_client.js");
-const { locatePostgres } = await dist("platform/postgres_binaries.js");
-const { startTracing } = await dist("telemetry/tracing.js");
+const { locatePostgres } = await dist("platform/services/postgres_binaries.js");
+const { startTracing } = await dist("telemetry/otlp_tracing.js");
+const { createTestDeployer } = await dist("testing/index.js");
 const said = (work) => work.catch((error) => error.code + ": " + error.message);
-const memories = createMemoryClient({ databaseUrl: "postgres://nobody@127.0.0.1:9/none" });
-console.log(await said(memories.client()));
 console.log(await said(locatePostgres()));
 console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceName: "none" })));
+console.log(await said(createTestDeployer()));
 `,
     );
-    const [memories, postgres, traces] = (await run(process.execPath, ["engines.mjs"], project)).split("\n");
-    expect(memories).toMatch(/^configuration: @supabase\/lite is not installed.*set SUPABASE_URL/);
+    const output = await run(process.execPath, ["engines.mjs"], project);
+    const [postgres, traces, kit] = output.split("\n");
     expect(postgres).toMatch(/^configuration: .*embedded Postgres.*set DATABASE_URL/);
     expect(traces).toMatch(/^configuration: OTEL_EXPORTER_OTLP_ENDPOINT asks.*optional dependencies/);
+    expect(kit).toMatch(/^configuration: @electric-sql\/pglite is not installed.*npm install --save-dev/);
   });
 
   it("has a command line that works from anywhere, and types its errors", async () => {
@@ -157,6 +157,7 @@ console.log(await said(startTracing({ endpoint: "http://127.0.0.1:9", serviceNam
   });
 
   it("compiles and runs the README's test with mock state, without a service", async () => {
+    await installKitEngine(project);
     await copyFile(join(root, "examples", "mock_state.ts"), join(project, "mock_state.ts"));
     expect(await compileAndRun("mock_state")).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
-import { createPipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 import {
   approve,
   ENDPOINT,
@@ -13,7 +13,7 @@ import {
   givenInProduction,
   questionOf,
   turnBackActivation,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 
 /** Ids and summaries: what a state may come to after a whole lifecycle on one thread, and what it may hold at most. */
 const WHOLE_STATE_BYTES = 128 * 1024;

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
-import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph, type PipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 import {
   anotherProcess,
   approve,
@@ -15,7 +15,7 @@ import {
   promote,
   questionOf,
   register,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 import { json, StubServer, text } from "../../unit/mlflow/stub_server.ts";
 import { endpointAnswer, predictionRequest } from "../../unit/pipeline/given.ts";
 

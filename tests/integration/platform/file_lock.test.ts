@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { withFileLock } from "../../../src/platform/file_lock.ts";
+import { withFileLock } from "../../../src/platform/processes/file_lock.ts";
 
 const holder = fileURLToPath(new URL("./lock_holder.ts", import.meta.url));
 let directory = "";

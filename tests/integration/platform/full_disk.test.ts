@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { DiskFullError } from "../../../src/agents/model_deployer/errors.ts";
 import { filesWithRoom, GenerationFence } from "../../../src/mlops/envoy/generation_fence.ts";
-import { DiskReserve } from "../../../src/platform/disk_reserve.ts";
-import { roomOf, shortages } from "../../../src/platform/disk_room.ts";
-import { mountSmallDisk, type SmallDisk } from "../../support/small_disk.ts";
+import { DiskReserve } from "../../../src/platform/disk/disk_reserve.ts";
+import { roomOf, shortages } from "../../../src/platform/disk/disk_room.ts";
+import { mountSmallDisk, type SmallDisk } from "../../support/services/small_disk.ts";
 
 const MB = 1024 * 1024;
 const RESERVE_BYTES = 4 * MB;

@@ -10,10 +10,10 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { afterEach, beforeEach, expect, inject, it } from "vitest";
 import { z } from "zod";
-import { serviceRunDirectory } from "../../../src/platform/local_service.ts";
-import { startLocalServices, stopLocalServices } from "../../../src/platform/local_services.ts";
-import { findProcess, listProcesses } from "../../../src/platform/managed_process.ts";
-import { readProcess } from "../../../src/platform/process_table.ts";
+import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
+import { startLocalServices, stopLocalServices } from "../../../src/platform/services/local_services.ts";
+import { findProcess, listProcesses } from "../../../src/platform/processes/managed_process.ts";
+import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 const user = fileURLToPath(new URL("./services_user.ts", import.meta.url));
@@ -71,11 +71,11 @@ it("brings up one of each for all who ask at once, and ends them with their work
 
 it("keeps its data and its addresses over a stop and over a SIGKILL", async () => {
   const first = await startLocalServices({ homeDirectory, cacheDirectory, need });
-  await query(first.databaseUrl, "create table kept as select 1 as one");
+  await query(first.databaseOwnerUrl, "create table kept as select 1 as one");
   await first.stop();
   const second = await startLocalServices({ homeDirectory, cacheDirectory, need });
   expect(second).toMatchObject({ databaseUrl: first.databaseUrl, redisUrl: first.redisUrl });
-  expect(await query(second.databaseUrl, "table kept")).toEqual([{ one: 1 }]);
+  expect(await query(second.databaseOwnerUrl, "table kept")).toEqual([{ one: 1 }]);
 
   const postgres = await findProcess(serviceRunDirectory(homeDirectory), "postgres");
   if (postgres !== null) process.kill(postgres.pid, "SIGKILL");
@@ -84,7 +84,30 @@ it("keeps its data and its addresses over a stop and over a SIGKILL", async () =
     what: "end of Postgres",
   });
   const third = await startLocalServices({ homeDirectory, cacheDirectory, need });
-  expect(await query(third.databaseUrl, "table kept")).toEqual([{ one: 1 }]);
+  expect(await query(third.databaseOwnerUrl, "table kept")).toEqual([{ one: 1 }]);
+});
+
+it("gives the deployer a login of Postgres that cannot become the owner, and makes it for an older home too", async () => {
+  const only = { ...need, redis: false };
+  const { databaseUrl, databaseOwnerUrl } = await startLocalServices({
+    homeDirectory,
+    cacheDirectory,
+    need: only,
+  });
+  const me =
+    "select session_user::text as login, (select rolsuper from pg_roles where rolname = session_user) as super";
+  expect(await query(databaseUrl, me)).toEqual([{ login: "model_deployer", super: false }]);
+  for (const way of [
+    "set role postgres",
+    "create table mine ()",
+    "create role mine",
+    "copy (select 1) to program 'cat'",
+  ]) {
+    await expect(query(databaseUrl, way), way).rejects.toMatchObject({ code: "42501" });
+  }
+  await query(databaseOwnerUrl, "drop role model_deployer");
+  const again = await startLocalServices({ homeDirectory, cacheDirectory, need: only });
+  expect(await query(again.databaseUrl, me)).toEqual([{ login: "model_deployer", super: false }]);
 });
 
 it("moves to another port when its own was taken meanwhile", async () => {
@@ -105,7 +128,7 @@ it("moves to another port when its own was taken meanwhile", async () => {
 it("names the cause out of the log when a service cannot start, and leaves nothing running", async () => {
   const only = { ...need, redis: false };
   const first = await startLocalServices({ homeDirectory, cacheDirectory, need: only });
-  const shown = await query(first.databaseUrl, "show data_directory");
+  const shown = await query(first.databaseOwnerUrl, "show data_directory");
   await first.stop();
   const data = z.array(z.object({ data_directory: z.string() })).parse(shown)[0]?.data_directory ?? "";
   const settings = join(data, "postgresql.conf");

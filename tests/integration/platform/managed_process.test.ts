@@ -13,9 +13,9 @@ import {
   readLogTail,
   startProcess,
   stopProcess,
-} from "../../../src/platform/managed_process.ts";
-import { livingMembers, readRecord } from "../../../src/platform/process_record.ts";
-import { readProcess } from "../../../src/platform/process_table.ts";
+} from "../../../src/platform/processes/managed_process.ts";
+import { livingMembers, readRecord } from "../../../src/platform/processes/process_record.ts";
+import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 const starter = fileURLToPath(new URL("./starter.ts", import.meta.url));

@@ -4,11 +4,13 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { listProcesses } from "../../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
   type ToolsEnvironment,
-} from "../../../src/platform/python_environment.ts";
+} from "../../../src/platform/python/python_environment.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 
 const run = promisify(execFile);
 const sharedCache = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
@@ -18,8 +20,16 @@ beforeEach(async () => {
   cacheDirectory = await mkdtemp(join(tmpdir(), "model-deployer-environments-"));
 });
 
+/** The job that has made an environment goes on for a while, to compile what a start imports. */
+async function untilNoJobRuns(): Promise<void> {
+  const jobs = join(cacheDirectory, "environments", "jobs");
+  const hasEnded = async () => (await listProcesses(jobs)).length === 0;
+  await pollUntil(hasEnded, { deadlineMs: 300_000, what: "end of all jobs" });
+}
+
 afterEach(async () => {
   vi.unstubAllEnvs();
+  await untilNoJobRuns();
   await rm(cacheDirectory, { recursive: true });
 });
 
@@ -112,6 +122,7 @@ describe("a model's environment", () => {
         (await run(first.python, ["-c", "import bentoml, joblib; print(joblib.__version__)"])).stdout,
       ).toBe("1.6.0\n");
 
+      await untilNoJobRuns();
       const directory = join(first.python, "..", "..");
       await rm(join(directory, "complete.json"));
       await rm(join(directory, "bin", "bentoml"));

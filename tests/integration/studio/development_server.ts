@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { openSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "@langchain/langgraph-sdk";
 import { expect, inject, onTestFinished } from "vitest";
 import { z } from "zod";
-import { childEnvironment } from "../../../src/platform/child_environment.ts";
+import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { npmInstall } from "../../support/npm_install.ts";
-import { freePort } from "./standing_server.ts";
+import { installedPackage } from "../../support/programs/installed_package.ts";
+import { findFreePort } from "../../../src/platform/free_port.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const packageSchema = z.object({ scripts: z.object({ studio: z.string() }) });
@@ -42,7 +42,7 @@ export async function startDevelopmentServer(
     join(folder, "langgraph.json"),
     JSON.stringify({ graphs: Object.fromEntries<string>(moved) }),
   );
-  const port = await freePort();
+  const port = await findFreePort();
   const log = join(folder, "server.log");
   const output = openSync(log, "w");
   const child = spawn(
@@ -78,19 +78,12 @@ export async function startDevelopmentServer(
   return { client, url, home };
 }
 
-/** The very version that package.json names, installed once into the cache: as a dependency it leaves npm no whole lockfile. */
+/** The very version that package.json names: as a dependency it leaves npm no whole lockfile. */
 async function installedCli(): Promise<string> {
   const { scripts } = packageSchema.parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
-  const wanted = /@langchain\/langgraph-cli@([\d.]+)/.exec(scripts.studio)?.[1];
-  const target = join(inject("cacheDirectory"), `langgraph-cli-${wanted}`);
-  const cli = join(target, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
-  if (existsSync(cli)) return cli;
-  await mkdir(inject("cacheDirectory"), { recursive: true });
-  const made = await mkdtemp(`${target}.`);
-  await npmInstall(["--prefix", made, `@langchain/langgraph-cli@${wanted}`], made);
-  // Another run may have been first, and its folder is as good.
-  await rename(made, target).catch(() => rm(made, { recursive: true, force: true }));
-  return cli;
+  const wanted = /@langchain\/langgraph-cli@([\d.]+)/.exec(scripts.studio)?.[1] ?? "";
+  const folder = await installedPackage("@langchain/langgraph-cli", wanted);
+  return join(folder, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
 }
 
 /** With the processes that it has started itself. */

@@ -15,7 +15,7 @@ import {
   givenInProduction,
   promote,
   turnBackActivation,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 import { startDevelopmentServer } from "./development_server.ts";
 import { standsIn } from "./standing_server.ts";
 
@@ -59,6 +59,7 @@ const names = [
   "promote",
   "deploy",
   "restart",
+  "update",
   "remove",
   "promote_to_production",
   "deploy_to_production",
@@ -94,7 +95,7 @@ async function throughShadow(given: GivenDeployer, version: string): Promise<voi
   await given.worker.tick();
 }
 
-/** What the rollout under way brings up. */
+/** The candidate of the rollout under way. */
 async function candidate({ db }: GivenDeployer): Promise<Deployment> {
   const rollout = await db.history.lastRollout(ENDPOINT);
   const deployment = await db.deployments.get(rollout?.deployment_id ?? "");

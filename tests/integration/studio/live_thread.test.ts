@@ -1,13 +1,14 @@
 import { readdir } from "node:fs/promises";
 import { expect, inject, test } from "vitest";
 import { z } from "zod";
-import { approvalQuestionSchema, progressSchema } from "../../../src/agents/model_deployer/state.ts";
+import { approvalQuestionSchema, progressSchema } from "../../../src/agents/model_deployer/state/state.ts";
+import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
 import {
   approve,
   givenDeployer,
   type GivenDeployer,
   givenReadyForProduction,
-} from "../../support/given_deployer.ts";
+} from "../../support/given/given_deployer.ts";
 import { type DevelopmentServer, startDevelopmentServer } from "./development_server.ts";
 
 const live = { effects: "live" };
@@ -39,6 +40,7 @@ async function outside(given: GivenDeployer, server: DevelopmentServer): Promise
 
 test("a live thread waits, refuses, goes on once; its replays and forks change nothing outside", async () => {
   const given = await givenDeployer();
+  await sitAtTheDesk(given.db);
   const version = await givenReadyForProduction(given, "run1");
   await given.worker.tick();
   const server = await serverOver(given);

@@ -3,8 +3,8 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
-import { createPipelineGraph } from "../../../src/pipeline/graph.ts";
-import { EXPERIMENT, givenDeployer } from "../../support/given_deployer.ts";
+import { createPipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
+import { EXPERIMENT, givenDeployer } from "../../support/given/given_deployer.ts";
 import { startDevelopmentServer } from "./development_server.ts";
 
 test("a production thread can be opened and read; what is replayed from it is kept elsewhere", async () => {

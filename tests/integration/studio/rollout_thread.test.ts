@@ -1,10 +1,10 @@
 import { expect, inject, onTestFinished, test } from "vitest";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
-import { rolloutThread } from "../../../src/worker/rollout_thread.ts";
+import { rolloutThread } from "../../../src/worker/rollouts/rollout_thread.ts";
 import { Worker } from "../../../src/worker/worker.ts";
-import { ENDPOINT } from "../../support/given_deployer.ts";
-import { givenRollout, weights } from "../../support/given_rollout.ts";
+import { ENDPOINT } from "../../support/given/given_deployer.ts";
+import { givenRollout, weights } from "../../support/given/given_rollout.ts";
 import { startDevelopmentServer } from "./development_server.ts";
 
 test("the steps that a worker has taken are runs on the rollout's thread, which Studio opens", async () => {
@@ -16,11 +16,15 @@ test("the steps that a worker has taken are runs on the rollout's thread, which 
     given.capabilities,
     createModelDeployerGraph(given.capabilities, { checkpointer }),
   );
-  for (let step = 0; step < 2; step += 1) {
-    given.router.sendTraffic(ENDPOINT, 1000);
+  const expectLook = async (advance: "hold" | "move") => {
     await given.world.sql("update ml_rollouts set next_tick_at = clock_timestamp()");
-    expect((await worker.tick()).rollouts).toMatchObject([{ advance: "move" }]);
-  }
+    expect((await worker.tick()).rollouts).toMatchObject([{ advance }]);
+  };
+  given.router.sendTraffic(ENDPOINT, 1000);
+  await expectLook("move");
+  await expectLook("hold");
+  given.router.sendTraffic(ENDPOINT, 1000);
+  await expectLook("move");
   expect(await weights(given)).toEqual({ [given.candidate]: 100 });
 
   const { client } = await startDevelopmentServer({

@@ -1,10 +1,13 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import type { Deployment } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { ServerRecords } from "../../../src/mlops/bentoml/server_record.ts";
-import { childEnvironment, startProcess, stopProcess } from "../../../src/platform/managed_process.ts";
+import { findFreePort } from "../../../src/platform/free_port.ts";
+import { ServerRecords } from "../../../src/mlops/bentoml/servers/server_record.ts";
+import {
+  childEnvironment,
+  startProcess,
+  stopProcess,
+} from "../../../src/platform/processes/managed_process.ts";
 
 /** Says what a server of BentoML says of itself before it has a sample to predict. */
 const script = `
@@ -25,7 +28,7 @@ export async function standsIn(
   { deployment_id, bento_tag }: Pick<Deployment, "deployment_id" | "bento_tag">,
 ): Promise<void> {
   const runDirectory = join(home, "run");
-  const port = await freePort();
+  const port = await findFreePort();
   const started_at = new Date().toISOString();
   const name = `bento-${deployment_id}`;
   onTestFinished(() => stopProcess(runDirectory, name, { graceMs: 1_000, leaderSignal: "SIGTERM" }));
@@ -43,14 +46,4 @@ export async function standsIn(
     port,
     started_at,
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : expect.fail("no port is free");
 }

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { activeTraceId, inSpan } from "../../../src/agents/base/tracing.ts";
-import { ServerProbe } from "../../../src/mlops/bentoml/server_probe.ts";
+import { ServerProbe } from "../../../src/mlops/bentoml/servers/server_probe.ts";
 import { EnvoyAdmin } from "../../../src/mlops/envoy/admin.ts";
 import { predict } from "../../../src/pipeline/prediction_client.ts";
-import { startTracing } from "../../../src/telemetry/tracing.ts";
+import { startTracing } from "../../../src/telemetry/otlp_tracing.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy } from "../envoy/fixture.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { givenDeployer, givenReadyForProduction } from "../../support/given_deployer.ts";
+import { givenDeployer, givenReadyForProduction } from "../../support/given/given_deployer.ts";
 
 test("the database counts what workers are watched by", async () => {
   const given = await givenDeployer();

@@ -7,9 +7,9 @@ import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import { createPipelineGraph } from "../../../src/pipeline/graph.ts";
+import { createPipelineGraph } from "../../../src/pipeline/pipeline_graph.ts";
 import { createTelemetry } from "../../../src/telemetry/telemetry.ts";
-import { EXPERIMENT, givenDeployer } from "../../support/given_deployer.ts";
+import { EXPERIMENT, givenDeployer } from "../../support/given/given_deployer.ts";
 
 const spanSchema = z.object({
   traceId: z.string(),

@@ -1,0 +1,53 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { environmentReportSchema } from "../../../src/service/report_schemas.ts";
+import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
+import { startProcess } from "../../../src/platform/processes/managed_process.ts";
+import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { program } from "../../support/given/given_cli.ts";
+
+const DATABASE = "postgresql://nobody@127.0.0.1:1/none";
+const document = z.object({ data: environmentReportSchema });
+
+/** A home with a quote in its name, where something runs by MLflow's name, on port 5001. */
+async function givenAHomeWithMlflow(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), "it's a home-"));
+  onTestFinished(async () => {
+    await stopHome(home);
+    await rm(home, { recursive: true, force: true });
+  });
+  const runDirectory = serviceRunDirectory(home);
+  const args = ["-e", "setInterval(() => undefined, 1000)"];
+  await startProcess({ name: "mlflow", runDirectory, command: process.execPath, args, env: {} });
+  await writeFile(join(runDirectory, "mlflow.port"), "5001");
+  return home;
+}
+
+test("env prints what a shell takes over, of what is configured and of what runs under the home", async () => {
+  const home = await givenAHomeWithMlflow();
+  const { code, out } = await program(DATABASE, ["env"], { MODEL_DEPLOYER_HOME: home });
+  expect(code).toBe(0);
+  const shell = `eval "$1"; printf '%s\\n' "$MODEL_DEPLOYER_HOME" "$DATABASE_URL" "$MLFLOW_TRACKING_URI"`;
+  const { stdout } = await promisify(execFile)("sh", ["-c", shell, "sh", out]);
+  expect(stdout.trimEnd().split("\n")).toEqual([home, DATABASE, "http://127.0.0.1:5001"]);
+  const json = await program(DATABASE, ["env", "--json"], { MODEL_DEPLOYER_HOME: home });
+  expect(document.parse(JSON.parse(json.out)).data.variables).toMatchObject({
+    MLFLOW_TRACKING_URI: "http://127.0.0.1:5001",
+  });
+});
+
+test("env says of what does not run that nothing does, and starts nothing", async () => {
+  const home = await mkdtemp(join(tmpdir(), "model-deployer-env-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const { code, out } = await program(DATABASE, ["env"], {
+    MODEL_DEPLOYER_HOME: home,
+    MLFLOW_TRACKING_URI: "",
+  });
+  expect(code).toBe(0);
+  expect(out).toContain("# MLFLOW_TRACKING_URI: nothing runs under this home");
+});
