@@ -1,49 +1,133 @@
-/** Arrows point inwards: domain imports nothing, nodes import domain and ports, adapters import ports. */
-const inside = "^src/agents/model_deployer/domain/";
-const core = "^src/agents/(base|model_deployer)/";
-const wiring = "^src/agents/model_deployer/(create_model_deployer|create_engine)\\.ts$";
-const adapters = "^src/(database|memory|mlops|platform|worker|pipeline|cli)/";
+/** Arrows point inwards: decisions know only nouns, gathering knows ports, adapters know ports, the wiring knows all. */
+const deployer = "^src/agents/model_deployer/";
+const core = "^src/agents/";
+const domain = `${deployer}domain/`;
+const judge = `${deployer}judge/`;
+const planning = `${deployer}planning/`;
+const nextStep = "^src/agents/base/next_step\\.ts$";
+const pure = [domain, judge, planning, nextStep];
+const gathering = [`${deployer}actions/planner\\.ts$`, `${deployer}actions/[^/]+/gather`];
+const outside =
+  "^src/(api|cli|database|identity|keeping|memory|mlops|notifications|pipeline|platform|service|telemetry|wiring|worker)/";
 
 module.exports = {
   forbidden: [
     {
       name: "no-circles",
+      comment: "Types count: a circle of types is a circle to whoever reads it.",
       severity: "error",
       from: { path: "^src/" },
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true },
     },
     {
-      name: "domain-imports-nothing",
-      comment: "The domain is pure: of the project only itself, of libraries only zod.",
+      name: "the-domain-imports-nothing",
+      comment:
+        "The nouns are pure: of the project only themselves and an error's ways out, of libraries only zod.",
       severity: "error",
-      from: { path: inside },
-      to: { pathNot: [inside, "^node_modules/zod/"] },
+      from: { path: domain },
+      to: { pathNot: [domain, nextStep, "^node_modules/zod/"] },
+    },
+    {
+      name: "the-judge-knows-nouns-only",
+      severity: "error",
+      from: { path: judge },
+      to: { pathNot: [judge, domain, "^node_modules/zod/"] },
+    },
+    {
+      name: "planning-is-pure",
+      severity: "error",
+      from: { path: planning },
+      to: { pathNot: [...pure, "^node_modules/zod/"] },
+    },
+    {
+      name: "decisions-are-pure",
+      comment: "In an action only what gathers its facts reaches the outside; decisions see facts.",
+      severity: "error",
+      from: { path: `${deployer}actions/`, pathNot: gathering },
+      to: { pathNot: [...pure, `${deployer}actions/`] },
+    },
+    {
+      name: "decisions-gather-nothing",
+      severity: "error",
+      from: { path: `${deployer}actions/`, pathNot: gathering },
+      to: { path: gathering },
+    },
+    {
+      name: "repairs-are-decided-purely",
+      severity: "error",
+      from: {
+        path: `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift|repair_waves)\\.ts$`,
+      },
+      to: {
+        pathNot: [
+          ...pure,
+          `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift)\\.ts$`,
+        ],
+      },
     },
     {
       name: "core-knows-no-adapter",
-      comment: "Only the wiring file reaches adapters.",
       severity: "error",
-      from: { path: core, pathNot: [wiring] },
-      to: { path: [adapters, "^src/configuration\\.ts$"] },
+      from: { path: core },
+      to: { path: outside },
+    },
+    {
+      name: "actions-know-no-graph",
+      comment: "What LangGraph calls stands on top: nothing below it imports a node.",
+      severity: "error",
+      from: {
+        path: `${deployer}(actions|operations|effects|collection|reconciliation|ports|planning|domain|judge)/`,
+      },
+      to: { path: `${deployer}nodes/` },
     },
     {
       name: "adapters-know-ports-only",
       severity: "error",
-      from: { path: "^src/(database|memory|mlops|platform)/" },
+      from: { path: "^src/(database|identity|memory|mlops|notifications|platform)/" },
       to: {
         path: core,
         pathNot: [
-          "^src/agents/model_deployer/(ports|store_ports|errors|file_errors)\\.ts$",
+          `${deployer}ports/`,
+          `${deployer}(errors|file_errors)\\.ts$`,
           "^src/agents/base/(agent_error|deadline|tracing)\\.ts$",
-          inside,
+          ...pure,
+          `${deployer}(actions/[^/]+|reconciliation)/facts\\.ts$`,
         ],
       },
+    },
+    {
+      name: "adapters-know-no-front",
+      comment: "What a person, a caller or a worker starts stands above all that it reaches.",
+      severity: "error",
+      from: { path: "^src/(database|identity|keeping|memory|mlops|notifications|platform)/" },
+      to: { path: "^src/(api|cli|pipeline|service|wiring|worker)/" },
     },
     {
       name: "adapters-do-not-know-each-other",
       severity: "error",
       from: { path: "^src/mlops/([^/]+)/" },
       to: { path: "^src/mlops/([^/]+)/", pathNot: "^src/mlops/$1/" },
+    },
+    {
+      name: "only-entries-know-the-wiring",
+      comment: "What starts a process or a graph asks for the whole; nothing else may.",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/wiring/", "^src/index\\.ts$", "^src/(cli|pipeline|testing)/"] },
+      to: { path: "^src/wiring/" },
+    },
+    {
+      name: "the-api-does-what-the-library-does",
+      comment: "It is handed a deployer and builds none.",
+      severity: "error",
+      from: { path: "^src/api/" },
+      to: { path: "^src/(cli|wiring|mlops|identity|notifications|platform)/" },
+    },
+    {
+      name: "what-is-offered-knows-no-front",
+      comment: "Command line and API stand side by side on what both offer.",
+      severity: "error",
+      from: { path: "^src/service/" },
+      to: { path: "^src/(cli|api|wiring)/" },
     },
     {
       name: "product-knows-no-tests",
@@ -57,6 +141,22 @@ module.exports = {
       severity: "error",
       from: { path: "^(src|demo)/", pathNot: "^src/testing/" },
       to: { path: "^src/testing/" },
+    },
+    {
+      name: "the-console-knows-schemas-only",
+      comment:
+        "The page shares the shapes of the API's answers with the server, and nothing that runs there.",
+      severity: "error",
+      from: { path: "^console/" },
+      to: {
+        path: "^src/",
+        pathNot: [
+          "^src/service/\\w+_schemas\\.ts$",
+          "^src/service/(operations|endpoints)/\\w+_schemas\\.ts$",
+          ...pure,
+          `${deployer}domain/`,
+        ],
+      },
     },
     {
       name: "declared-packages-only",

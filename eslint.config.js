@@ -16,9 +16,18 @@ const bans = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist/**", "node_modules/**", ".model-deployer/**", "**/*.js", "**/*.mjs"] },
   {
-    files: ["**/*.ts"],
+    ignores: [
+      "dist/**",
+      "console/src/styles.d.ts",
+      "node_modules/**",
+      ".model-deployer/**",
+      "**/*.js",
+      "**/*.mjs",
+    ],
+  },
+  {
+    files: ["**/*.{ts,tsx}"],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -40,6 +49,13 @@ export default tseslint.config(
       "@typescript-eslint/require-await": "off",
       "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true, varsIgnorePattern: "^_" }],
       "@typescript-eslint/consistent-type-imports": "error",
+    },
+  },
+  {
+    // A component is mostly its markup, an element a line.
+    files: ["console/**/*.tsx"],
+    rules: {
+      "max-lines-per-function": ["error", { max: 70, skipBlankLines: true, skipComments: true, IIFEs: true }],
     },
   },
   {

@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { ConfigurationError } from "./src/agents/model_deployer/errors.ts";
-import { findExternalProblem } from "./tests/support/external_problem.ts";
+import { findExternalProblem } from "./tests/support/services/external_problem.ts";
 
 const isCi = process.env["CI"] === "true";
 const problem = await findExternalProblem();
@@ -16,8 +16,8 @@ const ownPackage = ["testing/contracts", "testing", "errors", "ports"].map((entr
   return { find: `model-deployer/${entry}`, replacement: new URL(`src/${file}`, import.meta.url).pathname };
 });
 
-/** The testing kit passes the contract suites of the real parts, and needs none of them. */
-const inMemory = "tests/contract/**/in_memory.test.ts";
+/** The testing kit and stand-ins of services pass the contract suites of the real parts, and need none of them. */
+const inMemory = "tests/contract/**/{in_memory,*_stand_in}.test.ts";
 
 /** Limits only guard against hanging; how long something takes is for `bench/` to say. */
 const patience = {
@@ -26,17 +26,23 @@ const patience = {
   expect: { poll: { timeout: 300_000 } },
 };
 
+/** Whatever the run makes and starts goes with it, however it ends. */
+const TIED = "tests/support/services/tied_run.ts";
+
 const unit = {
   test: {
     name: "unit",
     alias: ownPackage,
     include: ["tests/{unit,scenarios}/**/*.test.ts", "examples/*.test.ts", inMemory],
+    // One start of the kit's database for each worker instead of one for each file: it costs two seconds.
+    isolate: false,
+    globalSetup: [TIED],
     ...patience,
   },
 };
 
 const onRealParts = {
-  globalSetup: ["tests/support/external_services.ts"],
+  globalSetup: [TIED, "tests/support/services/external_services.ts"],
   ...patience,
 };
 
@@ -59,10 +65,16 @@ const essential = {
       "tests/integration/main_job/main_job.test.ts",
       // What the database refuses, whoever asks and whatever happens at the same time.
       "tests/contract/database/postgres.test.ts",
-      "tests/integration/graph/{life,fencing,scenario}.test.ts",
+      "tests/integration/graph/{life,races/fencing,scenario}.test.ts",
     ],
   },
 };
+
+/** On an API server that is no stand-in; `npm run test:kubernetes` brings one, and says what it is in the environment. */
+const kubernetes = {
+  test: { name: "kubernetes", globalSetup: [TIED], include: ["tests/kubernetes/**/*.test.ts"], ...patience },
+};
+const projects = problem === null ? [unit, essential, external, kubernetes] : [unit];
 
 export default defineConfig({
   test: {
@@ -71,6 +83,6 @@ export default defineConfig({
     teardownTimeout: 60_000,
     // Programs read these, or start them, so that no import says which tests they touch.
     forceRerunTriggers: [...configDefaults.forceRerunTriggers, "**/*.{sql,py}", "**/package-lock.json"],
-    projects: problem === null ? [unit, essential, external] : [unit],
+    projects,
   },
 });

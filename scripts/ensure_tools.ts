@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ConfigurationError } from "../src/agents/model_deployer/errors.ts";
-import { ensureToolsEnvironment } from "../src/platform/python_environment.ts";
+import { ensureToolsEnvironment } from "../src/platform/python/python_environment.ts";
 
 /** Makes the servers' Python environment unless it is there, and prints the path of its python. Exit codes: 0 it is there, 3 no usable Python, 1 else. */
 const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");

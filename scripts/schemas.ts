@@ -10,7 +10,7 @@ import {
   planViewSchema,
   progressSchema,
   requestStateSchema,
-} from "../src/agents/model_deployer/state.ts";
+} from "../src/agents/model_deployer/state/state.ts";
 
 /**
  * Writes the JSON Schemas of everything that crosses a border, or with `--check` fails when they are no longer what the

@@ -66,7 +66,7 @@ function installPackages() {
 }
 
 function ensurePython() {
-  const source = readFileSync(join(root, "src", "platform", "python_environment.ts"), "utf8");
+  const source = readFileSync(join(root, "src", "platform", "python", "python_environment.ts"), "utf8");
   const { MODEL_DEPLOYER_PYTHON, MODEL_DEPLOYER_CACHE, HOME } = process.env;
   const key = hashOf(source, MODEL_DEPLOYER_PYTHON, MODEL_DEPLOYER_CACHE, HOME);
   const [knownKey, python] = (readOrNull(toolsStamp) ?? "").split("\n");
