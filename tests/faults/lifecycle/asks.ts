@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { ENDPOINT, EXPERIMENT } from "../../support/deployer.ts";
 import type { Ask } from "./commands.ts";
-import { type Lifecycle, newest, NEXT, RUNS, type Stage, type Target } from "./life.ts";
+import { type Lifecycle, newest, newestVersion, NEXT, runOf, RUNS, type Stage, type Target } from "./life.ts";
 import * as model from "./model.ts";
 import { type Control, control, STEPS } from "./rollout_model.ts";
 
@@ -19,7 +19,7 @@ export const registering = (run: string): Ask => ({
 
 export const promoting = (run: string, to: Stage): Ask => ({
   text: `promote ${run} to ${to}`,
-  inModel: (life, approved) => model.promote(life, run, to, approved),
+  inModel: (life, approved) => model.promote(life, newestVersion(life, run), to, approved),
   request: async (real) => ({
     deployment_action: "promote",
     model_version_id: await real.versionOf(run),
@@ -29,7 +29,7 @@ export const promoting = (run: string, to: Stage): Ask => ({
 
 export const deploying = (run: string, target: Target, atOnce: boolean): Ask => ({
   text: `deploy ${run} to ${target}${atOnce ? " at once" : ""}`,
-  inModel: (life, approved) => model.deploy(life, run, target, { atOnce, approved }),
+  inModel: (life, approved) => model.deploy(life, newestVersion(life, run), target, { atOnce, approved }),
   request: async (real) => ({
     deployment_action: "deploy",
     model_version_id: await real.versionOf(run),
@@ -89,14 +89,14 @@ export const retrying: Ask = {
 
 /** A run that is registered, by number. */
 const registered = (life: Readonly<Lifecycle>, number: number) => {
-  const known = Object.keys(life.stages);
+  const known = [...new Set(Object.keys(life.stages).map(runOf))];
   return known[number % Math.max(1, known.length)] ?? "run1";
 };
 
 const promotingNext = (number: number): Ask => {
   const askFor = (life: Readonly<Lifecycle>) => {
     const run = registered(life, number);
-    return promoting(run, NEXT[life.stages[run] ?? "archived"] ?? "archived");
+    return promoting(run, NEXT[life.stages[newestVersion(life, run)] ?? "archived"] ?? "archived");
   };
   return {
     text: `promote version ${number} to its next stage`,
@@ -108,7 +108,7 @@ const promotingNext = (number: number): Ask => {
 const servingAtItsStage = (number: number, atOnce: boolean): Ask => {
   const askFor = (life: Readonly<Lifecycle>) => {
     const run = registered(life, number);
-    const stage = life.stages[run];
+    const stage = life.stages[newestVersion(life, run)];
     const isServed = stage === "staging" || stage === "shadow" || stage === "production";
     return deploying(run, isServed ? stage : "staging", atOnce);
   };

@@ -8,7 +8,8 @@ export type Target = "staging" | "shadow" | "production";
 export type Outcome = string;
 
 interface Deployment {
-  run: string;
+  /** Its version's name. */
+  version: string;
   target: Target;
   status: "deploying" | "active" | "draining" | "rolled_back";
   /** Counts of the endpoint's switches: when it first and last had weight. */
@@ -35,6 +36,7 @@ export interface Rollout {
 }
 
 export interface Lifecycle {
+  /** By the versions' names: a run's first has its name, each further one a number behind it, as in `run1.2`. */
   stages: Record<string, Stage>;
   deployments: Record<string, Deployment>;
   /** Of the endpoint that callers use. */
@@ -72,6 +74,16 @@ export function newLifecycle(): Lifecycle {
     completions: 0,
     switches: 0,
   };
+}
+
+export const runOf = (version: string): string => version.split(".")[0] ?? version;
+
+export const versionName = (run: string, number: number): string => (number === 1 ? run : `${run}.${number}`);
+
+/** The run's last version, or the name that its first one would have. */
+export function newestVersion({ stages }: Readonly<Lifecycle>, run: string): string {
+  const count = Object.keys(stages).filter((version) => runOf(version) === run).length;
+  return versionName(run, Math.max(1, count));
 }
 
 export function openRollout({ rollout }: Readonly<Lifecycle>): Rollout | null {
@@ -123,9 +135,9 @@ export function takeBack(life: Lifecycle, name: string, ending: "rolled_back" | 
   previous.status = "active";
   if (ending === "rolled_back") life.rollbacks.push(0);
   route(life, { [previousName]: 100 });
-  if (current.run !== previous.run && life.stages[current.run] === "production") {
-    life.stages[current.run] = "archived";
-    if (life.stages[previous.run] === "archived") life.stages[previous.run] = "production";
+  if (current.version !== previous.version && life.stages[current.version] === "production") {
+    life.stages[current.version] = "archived";
+    if (life.stages[previous.version] === "archived") life.stages[previous.version] = "production";
   }
   return true;
 }

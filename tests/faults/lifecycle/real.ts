@@ -4,15 +4,17 @@ import type { ModelDeployerRequest } from "../../../src/agents/model_deployer/st
 import { pastTriggers } from "../../support/world.ts";
 import { approve, ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
 import type { ScratchDeployer } from "../harness/scratch.ts";
-import { type Lifecycle, openRollout, type Outcome } from "./life.ts";
+import { type Lifecycle, openRollout, type Outcome, versionName } from "./life.ts";
 
 const deploymentRow = z.object({
   deployment_id: z.string(),
-  mlflow_run_id: z.string(),
+  model_version_id: z.string(),
   target_stage: z.enum(["staging", "shadow", "production"]),
   status: z.string(),
 });
 const versionRow = z.object({ mlflow_run_id: z.string(), model_version_id: z.string(), stage: z.string() });
+
+type NamedVersion = z.infer<typeof versionRow> & { name: string };
 
 const EXPIRE = pastTriggers(`update ml_approvals set granted_at = granted_at - interval '25 hours',
   expires_at = expires_at - interval '25 hours' where used_at is null and revoked_at is null`);
@@ -75,9 +77,10 @@ export class RealLifecycle {
     }
   }
 
+  /** The run's last version. */
   async versionOf(run: string): Promise<string> {
     const versions = await this.#versions();
-    return versions.find((version) => version.mlflow_run_id === run)?.model_version_id ?? "mv_unknown";
+    return versions.findLast((version) => version.mlflow_run_id === run)?.model_version_id ?? "mv_unknown";
   }
 
   idOf(name: string): string {
@@ -136,12 +139,13 @@ export class RealLifecycle {
   /** The database's state in the model's words, once new things have the model's names. */
   async standing(life: Lifecycle): Promise<Standing> {
     const rows = await this.given.world.sql(
-      `select d.deployment_id, v.mlflow_run_id, d.target_stage, d.status
-       from ml_deployments d join ml_model_registry v using (model_version_id)
+      `select d.deployment_id, d.model_version_id, d.target_stage, d.status
+       from ml_deployments d
        where d.status <> 'failed' order by d.deployed_at, d.deployment_id`,
     );
     const deployments = deploymentRow.array().parse(rows);
-    this.#nameNew(life, deployments);
+    const versions = await this.#versions();
+    this.#nameNew(life, deployments, versions);
     const names = new Map([...this.#ids].map(([name, id]) => [id, name]));
     const named = (id: string) => names.get(id) ?? id;
     const [production, staging, rollout] = await Promise.all([
@@ -153,9 +157,8 @@ export class RealLifecycle {
       ([id, weight]) => [named(id), weight] as const,
     );
     const mirror = production?.mirror_deployment_id ?? null;
-    const versions = await this.#versions();
     return {
-      stages: sorted(versions.map(({ mlflow_run_id, stage }) => [mlflow_run_id, stage])),
+      stages: sorted(versions.map(({ name, stage }) => [name, stage])),
       weights: sorted(weights),
       mirror: mirror === null ? null : named(mirror),
       staging: Object.keys(staging?.weights ?? {}).map(named)[0] ?? null,
@@ -167,22 +170,37 @@ export class RealLifecycle {
     };
   }
 
-  #nameNew(life: Lifecycle, deployments: z.infer<typeof deploymentRow>[]): void {
+  #nameNew(
+    life: Lifecycle,
+    deployments: z.infer<typeof deploymentRow>[],
+    versions: readonly NamedVersion[],
+  ): void {
+    const versionIds = new Map(versions.map(({ name, model_version_id }) => [name, model_version_id]));
     const known = new Set(this.#ids.values());
     const fresh = deployments.filter(({ deployment_id }) => !known.has(deployment_id));
-    for (const [name, { run, target }] of Object.entries(life.deployments)) {
+    for (const [name, { version, target }] of Object.entries(life.deployments)) {
       if (this.#ids.has(name)) continue;
-      const found = fresh.find((row) => row.mlflow_run_id === run && row.target_stage === target);
+      const found = fresh.find(
+        (row) => row.model_version_id === versionIds.get(version) && row.target_stage === target,
+      );
       if (found !== undefined) this.#ids.set(name, found.deployment_id);
     }
   }
 
-  async #versions(): Promise<z.infer<typeof versionRow>[]> {
+  /** Each run's in the order of their registration, by the model's names. */
+  async #versions(): Promise<NamedVersion[]> {
+    const rows = await this.given.world.sql(
+      "select mlflow_run_id, model_version_id, stage from ml_model_registry order by version",
+    );
+    const counts = new Map<string, number>();
     return versionRow
       .array()
-      .parse(
-        await this.given.world.sql("select mlflow_run_id, model_version_id, stage from ml_model_registry"),
-      );
+      .parse(rows)
+      .map((row) => {
+        const number = (counts.get(row.mlflow_run_id) ?? 0) + 1;
+        counts.set(row.mlflow_run_id, number);
+        return { ...row, name: versionName(row.mlflow_run_id, number) };
+      });
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from "./asks.ts";
 import { type Ask, Asking, type Cut, CutOff, Happens, type Step } from "./commands.ts";
 import { happenings, look, traffic, waiting } from "./happenings.ts";
-import { type Lifecycle, RUNS, serve, wait } from "./life.ts";
+import { type Lifecycle, newestVersion, RUNS, serve, wait } from "./life.ts";
 import type { Approval, RealLifecycle } from "./real.ts";
 
 // Ways that scripts seldom find by themselves.
@@ -41,9 +41,10 @@ const ripening = (run: string) =>
 
 function* ripeningAsks(life: Lifecycle, run: string): Generator<Ask> {
   yield registering(run);
-  if (life.stages[run] === "development") yield promoting(run, "staging");
-  if (life.stages[run] === "staging") yield promoting(run, "shadow");
-  if (life.stages[run] === "shadow") yield deploying(run, "shadow", false);
+  const stage = () => life.stages[newestVersion(life, run)];
+  if (stage() === "development") yield promoting(run, "staging");
+  if (stage() === "staging") yield promoting(run, "shadow");
+  if (stage() === "shadow") yield deploying(run, "shadow", false);
 }
 
 const askedOf = (ask: Ask) => new Asking(ask, "given");
