@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { NotFoundError } from "../agents/model_deployer/errors.ts";
-import type { StatusSource } from "../service/gather_status.ts";
+import type { StatusSource } from "../service/status/gather_status.ts";
 import type { DoctorReport } from "../service/report_schemas.ts";
-import type { SignIns } from "../service/sign_in/sign_in.ts";
+import type { SignIns } from "../service/people/sign_in.ts";
 import { actingDeployers } from "./acting_deployers.ts";
 import type { ApiParts, ServedDeployer } from "./api_parts.ts";
 import type { ApiRoute } from "./api_route.ts";

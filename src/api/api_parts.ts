@@ -7,7 +7,7 @@ import type { ReconciliationReport } from "../agents/model_deployer/reconciliati
 import type { DeployerDatabase } from "../database/index.ts";
 import type { Vitals } from "../service/endpoints/endpoint_schemas.ts";
 import type { DoctorReport } from "../service/report_schemas.ts";
-import type { StatusSource } from "../service/gather_status.ts";
+import type { StatusSource } from "../service/status/gather_status.ts";
 
 /** The deployer that an API stands before. */
 export interface ServedDeployer {

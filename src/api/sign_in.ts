@@ -3,12 +3,12 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { AgentError } from "../agents/base/agent_error.ts";
 import { InvalidRequestError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
-import { openSession, requireProvider, type SignIns } from "../service/sign_in/sign_in.ts";
+import { openSession, requireProvider, type SignIns } from "../service/people/sign_in.ts";
 import {
   openedSessionSchema,
   providerSchema,
   signInRequestSchema,
-} from "../service/sign_in/sign_in_schemas.ts";
+} from "../service/people/sign_in_schemas.ts";
 import type { ApiParts } from "./api_parts.ts";
 import { keepToken, originOf } from "./authentication.ts";
 import { problemOf } from "./problem.ts";

@@ -14,7 +14,7 @@ import { errorView } from "../service/error_view.ts";
 import { errorLines } from "./output/error_lines.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit_codes.ts";
 import type { RemoteApi } from "./remote/remote_api.ts";
-import { unlessInterrupted } from "../service/interrupted.ts";
+import { unlessInterrupted } from "../service/actions/interrupted.ts";
 import { SCHEMA_VERSION } from "../service/report_schemas.ts";
 import type { Paint, Terminal } from "./output/terminal/terminal.ts";
 

@@ -15,7 +15,7 @@ import { rolloutExpectationSchema } from "../agents/model_deployer/domain/traffi
 import { planDifferenceSchema } from "../agents/model_deployer/planning/plan_difference.ts";
 import { unmetCriterionSchema } from "../agents/model_deployer/domain/plan.ts";
 
-export { type EndpointStatus, type StatusReport, statusReportSchema } from "./status_schemas.ts";
+export { type EndpointStatus, type StatusReport, statusReportSchema } from "./status/status_schemas.ts";
 
 /**
  * The output of `--json`: one document, `{ schema_version, command, data }` or `{ schema_version, command, error,

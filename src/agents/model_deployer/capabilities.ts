@@ -10,7 +10,7 @@ import { restartPlanner } from "./actions/restart/gather.ts";
 import { rollbackPlanner } from "./actions/rollback/gather.ts";
 import { rolloutControlPlanners } from "./actions/control_rollout/gather.ts";
 import { updatePlanner } from "./actions/update/gather.ts";
-import { Liveness } from "./reconciliation/remembered_misses.ts";
+import { Liveness } from "./effects/remembered_misses.ts";
 import { OperationRunner } from "./operations/operation_runner.ts";
 import { type Planner } from "./actions/planner.ts";
 import { OutboxDelivery } from "./operations/delivery/outbox_delivery.ts";
@@ -18,7 +18,7 @@ import type { Parts, Settings } from "./ports/parts.ts";
 import { Preparation } from "./operations/preparation/preparation.ts";
 import { Reconciler } from "./reconciliation/reconciler.ts";
 import { RegistryManager } from "./effects/registry_manager.ts";
-import { ServerDraining } from "./reconciliation/server_draining.ts";
+import { ServerDraining } from "./effects/server_draining.ts";
 import { StepExecutor } from "./operations/steps/step_executor.ts";
 
 /** All that the graph and the worker work with. */

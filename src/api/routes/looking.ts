@@ -12,8 +12,8 @@ import {
   looksReport,
   weightsReport,
 } from "../../service/endpoints/endpoint_views.ts";
-import { gatherStatus } from "../../service/gather_status.ts";
-import { historyReport } from "../../service/history_report.ts";
+import { gatherStatus } from "../../service/status/gather_status.ts";
+import { historyReport } from "../../service/status/history_report.ts";
 import {
   deploymentsReportSchema,
   experimentReportSchema,

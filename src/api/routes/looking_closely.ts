@@ -5,8 +5,8 @@ import { shadowPairsReport } from "../../service/endpoints/shadow_pairs_report.t
 import { shadowPairsSchema } from "../../service/endpoints/shadow_pair_schemas.ts";
 import { judgedReport, rolloutOf } from "../../service/judged/judged_report.ts";
 import { judgedReportSchema, judgedRequestSchema } from "../../service/judged/judged_schemas.ts";
-import { outcomesReportSchema } from "../../service/outcome_schemas.ts";
-import { outcomesReport } from "../../service/outcomes_report.ts";
+import { outcomesReportSchema } from "../../service/outcomes/outcome_schemas.ts";
+import { outcomesReport } from "../../service/outcomes/outcomes_report.ts";
 import { releaseFacts, releaseFactsSchema } from "../../service/release/release_facts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { ofEndpoint, ofExperimentNamed } from "../extents.ts";

@@ -3,7 +3,7 @@ import {
   addPrincipalToken,
   enrolPrincipal,
   principalsReport,
-} from "../../service/principals/principal_desk.ts";
+} from "../../service/people/principal_desk.ts";
 import {
   enrolmentSchema,
   grantRequestSchema,
@@ -13,7 +13,7 @@ import {
   principalsReportSchema,
   removalReportSchema,
   removalRequestSchema,
-} from "../../service/principals/principal_schemas.ts";
+} from "../../service/people/principal_schemas.ts";
 import { type ApiRoute, apiRoute, type Caller } from "../api_route.ts";
 
 const named = z.strictObject({ principal: z.string() });

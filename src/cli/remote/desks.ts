@@ -18,7 +18,7 @@ import type {
   PrincipalsReport,
   removalReportSchema,
   removalRequestSchema,
-} from "../../service/principals/principal_schemas.ts";
+} from "../../service/people/principal_schemas.ts";
 
 /** The changes of principals, made here or through the API. */
 export interface PrincipalDesk {

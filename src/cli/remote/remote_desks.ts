@@ -10,7 +10,7 @@ import {
   principalReportSchema,
   principalsReportSchema,
   removalReportSchema,
-} from "../../service/principals/principal_schemas.ts";
+} from "../../service/people/principal_schemas.ts";
 import type { AuditDesk, PrincipalDesk, SinkDesk } from "./desks.ts";
 import type { RemoteApi } from "./remote_api.ts";
 

@@ -10,7 +10,7 @@ import {
   saidAtLookSchema,
   trafficChangeSchema,
 } from "../../agents/model_deployer/domain/traffic/route_history.ts";
-import { operationViewSchema, rolloutViewSchema } from "../status_schemas.ts";
+import { operationViewSchema, rolloutViewSchema } from "../status/status_schemas.ts";
 
 /** The endpoints as people watch them: all on one page, and one closely. */
 

@@ -7,7 +7,7 @@ import type { EndpointSummary } from "../../database/repositories/reading/endpoi
 import type { OpenOperation } from "../../database/repositories/reading/overview.ts";
 import type { z } from "zod";
 import type { EndpointView, looksReportSchema, Vitals, weightsReportSchema } from "./endpoint_schemas.ts";
-import { rolloutView } from "../gather_status.ts";
+import { rolloutView } from "../status/gather_status.ts";
 import { unknownEndpoint } from "../unknown_name.ts";
 
 export const NOT_LOOKED_AT: Vitals = {

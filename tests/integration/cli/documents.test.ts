@@ -23,7 +23,7 @@ import { auditReportSchema, auditVerificationSchema } from "../../../src/service
 import {
   principalReportSchema,
   principalsReportSchema,
-} from "../../../src/service/principals/principal_schemas.ts";
+} from "../../../src/service/people/principal_schemas.ts";
 import { disagreementsSchema, replaySchema } from "../../../src/cli/output/rows_reports.ts";
 import { judgedReportSchema } from "../../../src/service/judged/judged_schemas.ts";
 import {
@@ -33,7 +33,7 @@ import {
   sinksReportSchema,
 } from "../../../src/service/notifications/sink_schemas.ts";
 import { ingressReportSchema, newKeyReportSchema } from "../../../src/service/ingress/ingress_schemas.ts";
-import { outcomesReportSchema } from "../../../src/service/outcome_schemas.ts";
+import { outcomesReportSchema } from "../../../src/service/outcomes/outcome_schemas.ts";
 import { cli, documentOf, jsonErrorOf } from "../../support/given/given_cli.ts";
 import {
   APPROVER_TOKEN,

@@ -11,7 +11,7 @@ import {
 } from "../../../src/testing/index.ts";
 import { criteriaOf } from "../../../src/cli/commands/settings/criteria_options.ts";
 import { historyLines } from "../../../src/cli/output/views/history_view.ts";
-import { historyReport } from "../../../src/service/history_report.ts";
+import { historyReport } from "../../../src/service/status/history_report.ts";
 
 const REGRESSOR = {
   experiment_id: EXPERIMENT,

@@ -3,7 +3,7 @@ import canonicalize from "canonicalize";
 import { expect, test } from "vitest";
 import { ROUTES } from "../../../src/api/api.ts";
 import { isKeyed } from "../../../src/api/api_route.ts";
-import { principalReportSchema } from "../../../src/service/principals/principal_schemas.ts";
+import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
 import { ANAS_TOKEN, type Asked, givenApi } from "../../support/given/given_api.ts";
 
 const EVA = "eva-has-a-long-secret";

@@ -4,7 +4,7 @@ import { ROUTES } from "../../../src/api/api.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/roles.ts";
 import { ENDPOINT, inProduction, registerState } from "../../../src/testing/index.ts";
-import { principalReportSchema } from "../../../src/service/principals/principal_schemas.ts";
+import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
 import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
 
 /** Who can do what: the right that each route takes. A route that is not here fails the test below. */

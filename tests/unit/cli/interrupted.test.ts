@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { InvalidRequestError, ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
-import { InterruptedError, unlessInterrupted } from "../../../src/service/interrupted.ts";
+import { InterruptedError, unlessInterrupted } from "../../../src/service/actions/interrupted.ts";
 
 const ended = AbortSignal.abort();
 const running = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { auditReportSchema } from "../../../src/service/audit/audit_schemas.ts";
-import { openedSessionSchema } from "../../../src/service/sign_in/sign_in_schemas.ts";
+import { openedSessionSchema } from "../../../src/service/people/sign_in_schemas.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 import { BrowserOfPerson } from "../../support/identity/browser_of_person.ts";
 import { AUDIENCE, givenProvider, type GivenProvider } from "../../support/identity/given_provider.ts";

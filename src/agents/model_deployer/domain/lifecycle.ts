@@ -37,3 +37,9 @@ export function refusePromotionPath(versionId: string, from: Stage, to: Stage): 
     ],
   };
 }
+
+/** A version's stage and aliases, as a registry shows or should show them. */
+export interface ShownVersion {
+  stage: string | null;
+  aliases: string[];
+}

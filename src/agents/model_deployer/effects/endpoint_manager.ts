@@ -5,7 +5,7 @@ import type { StepOf } from "../domain/plan.ts";
 import { serving } from "../domain/traffic/weights.ts";
 import type { Route } from "../domain/traffic/rollout.ts";
 import type { VersionFigures } from "../domain/evidence/figures.ts";
-import type { Liveness } from "../reconciliation/remembered_misses.ts";
+import type { Liveness } from "./remembered_misses.ts";
 import { ConflictError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
 import type { Database, Parts } from "../ports/parts.ts";
 import type { CallOptions } from "../ports/call_options.ts";

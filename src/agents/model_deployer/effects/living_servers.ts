@@ -3,7 +3,7 @@ import type { Life } from "../domain/servers/liveness.ts";
 import type { ServerPresence } from "../planning/onward/way_back.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import type { ModelServer, ReadyServers, ServerObservation } from "../ports/model_server_port.ts";
-import type { Liveness } from "../reconciliation/remembered_misses.ts";
+import type { Liveness } from "./remembered_misses.ts";
 
 /** An answer this recent counts as an answer now: a server may as well die right after a new one. */
 const STILL_READY_MS = 250;

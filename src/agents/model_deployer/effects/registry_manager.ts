@@ -1,10 +1,9 @@
+import type { ShownVersion } from "../domain/lifecycle.ts";
 import type { ModelVersion, Stage } from "../domain/entities.ts";
 import type { LoadingReport } from "../domain/models/loading_report.ts";
 import type { ModelSignature } from "../domain/models/model_signature.ts";
 import type { StepOf } from "../domain/plan.ts";
 import { ConflictError, NotFoundError } from "../errors.ts";
-import type { Drift } from "../reconciliation/decide.ts";
-import { decideVersion } from "../reconciliation/registry_drift.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
 import type { ModelRegistry, StageProjection } from "../ports/model_registry_port.ts";
 import type { Database } from "../ports/parts.ts";
@@ -79,13 +78,14 @@ export class RegistryManager {
     await this.#registry.projectStage(await this.#wanted(version), options);
   }
 
-  /** The difference between the registry's view of a version and the database's; null when there is none. */
-  async compare(version: ModelVersion, options: CallOptions): Promise<Drift | null> {
+  /** A version as the database wants it shown, and as the registry shows it, with the deployer's own aliases only. */
+  async compare(version: ModelVersion, options: CallOptions): Promise<{ wanted: ShownVersion; seen: ShownVersion }> {
     const [wanted, seen] = await Promise.all([
       this.#wanted(version),
       this.#registry.describeVersion(version.model_name, version.version, options),
     ]);
-    return decideVersion(version.model_version_id, wanted, seen, ALIASES);
+    const own: readonly string[] = ALIASES;
+    return { wanted, seen: { ...seen, aliases: seen.aliases.filter((alias) => own.includes(alias)) } };
   }
 
   async #wanted(version: ModelVersion): Promise<StageProjection> {

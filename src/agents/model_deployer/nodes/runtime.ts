@@ -5,7 +5,7 @@ import { publishProgress } from "../../base/diagnostics.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { Settings } from "../ports/parts.ts";
 import type { Progress } from "../state/state.ts";
-import { shown } from "./shown.ts";
+import { shown } from "../state/shown.ts";
 
 export type NodeRuntime = LangGraphRunnableConfig<{ effects?: unknown }>;
 export type Effects = "live" | "dry-run";

@@ -3,7 +3,7 @@ import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema, ASKED_ACTIONS } from "../domain/requests.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state/state.ts";
-import { shown } from "./shown.ts";
+import { shown } from "../state/shown.ts";
 
 /** The request of a validated state. */
 export interface ValidatedRequest {

@@ -1,5 +1,7 @@
 import { AgentError } from "../../base/agent_error.ts";
-import type { Capabilities } from "../capabilities.ts";
+import type { Planner } from "../actions/planner.ts";
+import type { OperationRunner } from "./operation_runner.ts";
+import type { Parts } from "../ports/parts.ts";
 import { NotFoundError } from "../errors.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import type { Operation } from "../ports/stores/operation_stores.ts";
@@ -26,6 +28,12 @@ export interface ResumeOptions extends CallOptions {
   patience?: AbortSignal;
 }
 
+interface Resuming {
+  parts: Pick<Parts, "database">;
+  runner: OperationRunner;
+  planners: Readonly<Record<string, Planner>>;
+}
+
 /**
  * Carries an operation to its end, from its state in the journal, and returns that end; one that has ended already
  * returns its own.
@@ -33,7 +41,7 @@ export interface ResumeOptions extends CallOptions {
  * error, which leaves it to be resumed again
  */
 export async function resumeOperation(
-  { parts, runner, planners }: Pick<Capabilities, "parts" | "runner" | "planners">,
+  { parts, runner, planners }: Resuming,
   operationId: string,
   { signal, patience, onProgress, onUnderWay }: ResumeOptions,
 ): Promise<Resumption> {

@@ -8,7 +8,7 @@ import { lookAtEndpoint } from "./gather.ts";
 import { enforceIngress } from "./enforced_ingress.ts";
 import { withLease } from "../operations/held_lease.ts";
 import { MeasuredServers } from "./capacity/measured_servers.ts";
-import type { Liveness } from "./remembered_misses.ts";
+import type { Liveness } from "../effects/remembered_misses.ts";
 import type { Parts, Settings } from "../ports/parts.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import { type Finding, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";

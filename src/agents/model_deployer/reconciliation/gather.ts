@@ -6,7 +6,7 @@ import type { CallOptions } from "../ports/call_options.ts";
 import type { ModelServer, ServerObservation } from "../ports/model_server_port.ts";
 import type { TrafficRouter } from "../ports/traffic_router_port.ts";
 import type { MeasuredServers } from "./capacity/measured_servers.ts";
-import type { Liveness } from "./remembered_misses.ts";
+import type { Liveness } from "../effects/remembered_misses.ts";
 import type { DatabaseClock } from "../ports/stores/history_store.ts";
 import type { StoredEndpointFacts } from "../ports/stores/entity_stores.ts";
 

@@ -1,13 +1,14 @@
+import { decideVersion } from "./registry_drift.ts";
 import { AgentError } from "../../base/agent_error.ts";
 import type { ModelVersion } from "../domain/entities.ts";
 import { decideServer, type Drift } from "./decide.ts";
 import { EndpointReconciliation } from "./endpoint_reconciliation.ts";
-import type { Liveness } from "./remembered_misses.ts";
+import type { Liveness } from "../effects/remembered_misses.ts";
 import type { Parts, Settings } from "../ports/parts.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import { emptyReconciliation, findingOf, type ReconciliationReport } from "./reconciliation_report.ts";
 import type { RegistryManager } from "../effects/registry_manager.ts";
-import type { ServerDraining } from "./server_draining.ts";
+import type { ServerDraining } from "../effects/server_draining.ts";
 import type { StepExecutor } from "../operations/steps/step_executor.ts";
 
 /** Endpoints, and versions, that are looked at together; a round of the worker is one such batch of each. */
@@ -114,10 +115,10 @@ export class Reconciler {
     report.checked.versions += 1;
     let drift: Drift | null = null;
     try {
-      drift = await this.#registry.compare(version, options);
+      drift = decideVersion(id, await this.#registry.compare(version, options));
       if (drift === null) return;
       await this.#registry.projectStage(id, options);
-      const after = await this.#registry.compare(version, options);
+      const after = decideVersion(id, await this.#registry.compare(version, options));
       report.findings.push(findingOf(drift, after === null ? null : `it shows ${after.found} again`));
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;

@@ -1,7 +1,7 @@
 import { StateSchema, type StateSchemaFields } from "@langchain/langgraph";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.ts";
-import { shown } from "../nodes/shown.ts";
+import { shown } from "./shown.ts";
 
 /** LangGraph's plain error for an invalid field; its message ends in the issues that the field's schema found. */
 const REFUSED_FIELD = /^Validation failed for field "(.+?)": (.+)$/s;

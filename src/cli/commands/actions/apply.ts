@@ -6,9 +6,9 @@ import type { RequestSource } from "./action_request.ts";
 import { applyLines } from "../../output/views/apply_view.ts";
 import { exitCodes } from "../../exit_codes.ts";
 import type { Execute } from "../../execute.ts";
-import { appliedReport } from "../../../service/action_reports.ts";
+import { appliedReport } from "../../../service/actions/action_reports.ts";
 import { planLines } from "../../output/plan_text.ts";
-import type { ActionOutcome } from "../../../service/run_action.ts";
+import type { ActionOutcome } from "../../../service/actions/run_action.ts";
 import type { RemoteApi } from "../../remote/remote_api.ts";
 import { type Invocation, report, type Report } from "../../runner.ts";
 import { type ApplyReport, applyReportSchema, planReportSchema } from "../../../service/report_schemas.ts";
@@ -44,7 +44,7 @@ export async function applyRequest(
       const request = await source();
       if (asks && !(await isAgreed(invocation, deployer, request))) return answer(declined, 0);
       const outcome = await invocation.terminal.withProgress("beginning", async (tell) => {
-        const { runAction } = await import("../../../service/run_action.ts");
+        const { runAction } = await import("../../../service/actions/run_action.ts");
         return runAction(deployer, request, { effects: "live", signal: invocation.signal, tell });
       });
       return answer(outcome, (performance.now() - started) / 1000);
@@ -61,7 +61,7 @@ async function isAgreed(
   const { terminal } = invocation;
   if (!terminal.isInteractive) return true;
   const { deployment_plan: plan } = await terminal.withProgress("planning", async (tell) => {
-    const { runAction } = await import("../../../service/run_action.ts");
+    const { runAction } = await import("../../../service/actions/run_action.ts");
     return runAction(deployer, request, { effects: "dry-run", signal: invocation.signal, tell });
   });
   terminal.err((paint) => planLines(planReportSchema.parse(plan), paint));

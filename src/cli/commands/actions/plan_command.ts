@@ -20,7 +20,7 @@ async function showPlan(invocation: Invocation, source: RequestSource): Promise<
   return invocation.withDeployer(async (deployer) => {
     const request = await source();
     const { deployment_plan: plan } = await invocation.terminal.withProgress("planning", async (tell) => {
-      const { runAction } = await import("../../../service/run_action.ts");
+      const { runAction } = await import("../../../service/actions/run_action.ts");
       return runAction(deployer, request, { effects: "dry-run", signal: invocation.signal, tell });
     });
     return report(planReportSchema, planReportSchema.parse(plan), planLines);

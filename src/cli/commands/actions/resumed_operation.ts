@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { resumedReport } from "../../../service/action_reports.ts";
+import { resumedReport } from "../../../service/actions/action_reports.ts";
 import { applyLines } from "../../output/views/apply_view.ts";
 import { type ExitCode, exitCodes } from "../../exit_codes.ts";
 import type { Execute } from "../../execute.ts";

@@ -4,7 +4,7 @@ import pg from "pg";
 import { z } from "zod";
 import type { Drift } from "../../../agents/model_deployer/reconciliation/decide.ts";
 import { lookAtEndpoint } from "../../../agents/model_deployer/reconciliation/gather.ts";
-import { Liveness } from "../../../agents/model_deployer/reconciliation/remembered_misses.ts";
+import { Liveness } from "../../../agents/model_deployer/effects/remembered_misses.ts";
 import type { StoredEndpointFacts } from "../../../agents/model_deployer/ports/stores/entity_stores.ts";
 import type { Configuration } from "../../../wiring/settings/configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../../../database/index.ts";

@@ -13,9 +13,9 @@ import type { DeployerDatabase } from "../../../database/index.ts";
 import type { Execute } from "../../execute.ts";
 import { actorOf } from "../../requester.ts";
 import { type Invocation, report, type Report } from "../../runner.ts";
-import { outcomesReport } from "../../../service/outcomes_report.ts";
+import { outcomesReport } from "../../../service/outcomes/outcomes_report.ts";
 import { type FileFormat, formatOf, readEntries } from "./outcome_files.ts";
-import { outcomesImportSchema, outcomesReportSchema } from "../../../service/outcome_schemas.ts";
+import { outcomesImportSchema, outcomesReportSchema } from "../../../service/outcomes/outcome_schemas.ts";
 
 interface Options {
   endpoint?: string | undefined;

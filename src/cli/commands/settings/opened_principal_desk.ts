@@ -2,7 +2,7 @@ import {
   addPrincipalToken,
   enrolPrincipal,
   principalsReport,
-} from "../../../service/principals/principal_desk.ts";
+} from "../../../service/people/principal_desk.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
 import { type Actor, ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import { actorOf } from "../../requester.ts";

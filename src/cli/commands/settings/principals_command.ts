@@ -8,7 +8,7 @@ import {
   principalReportSchema,
   principalsReportSchema,
   removalReportSchema,
-} from "../../../service/principals/principal_schemas.ts";
+} from "../../../service/people/principal_schemas.ts";
 import type { PrincipalDesk } from "../../remote/desks.ts";
 import { principalDesk } from "./opened_principal_desk.ts";
 import { aNumber } from "../../number_options.ts";

@@ -4,7 +4,7 @@ import { grantSchema } from "../../../agents/model_deployer/domain/roles.ts";
 import { instantSchema } from "../../../agents/model_deployer/domain/entities.ts";
 import { ConfigurationError, InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { ProviderDescription } from "../../../agents/model_deployer/ports/identity_provider.ts";
-import { openedSessionSchema, providerSchema } from "../../../service/sign_in/sign_in_schemas.ts";
+import { openedSessionSchema, providerSchema } from "../../../service/people/sign_in_schemas.ts";
 import type { Execute } from "../../execute.ts";
 import { forgetSession, keepSession, keptSession } from "../../remote/kept_session.ts";
 import { RemoteApi } from "../../remote/remote_api.ts";

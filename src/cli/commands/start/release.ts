@@ -11,7 +11,7 @@ import { releaseLines } from "../../output/views/release_view.ts";
 import { type ReleaseReport, releaseReportSchema } from "../../output/start_schemas.ts";
 import { type Invocation, report, type Report } from "../../runner.ts";
 import { stepsOf } from "../actions/action_request.ts";
-import { InterruptedError } from "../../../service/interrupted.ts";
+import { InterruptedError } from "../../../service/actions/interrupted.ts";
 import type { ReleaseFacts } from "../../../service/release/release_facts.ts";
 import { type ReleaseDesk, withReleaseDesk } from "./release_desk.ts";
 import { nextReleaseMove, type ReleaseMove } from "./release_moves.ts";

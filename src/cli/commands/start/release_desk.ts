@@ -29,7 +29,7 @@ export async function withReleaseDesk<T>(
       },
     });
   }
-  const { runAction } = await import("../../../service/run_action.ts");
+  const { runAction } = await import("../../../service/actions/run_action.ts");
   const { signal } = invocation;
   return invocation.withDeployer((deployer) =>
     work({

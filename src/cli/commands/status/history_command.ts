@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { historyLines } from "../../output/views/history_view.ts";
 import type { Execute } from "../../execute.ts";
-import { type HistoryOptions, historyReport } from "../../../service/history_report.ts";
+import { type HistoryOptions, historyReport } from "../../../service/status/history_report.ts";
 import { type Invocation, report } from "../../runner.ts";
 import { type HistoryReport, historyReportSchema } from "../../../service/report_schemas.ts";
 import { wholeNumberBetween } from "../../number_options.ts";

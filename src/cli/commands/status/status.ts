@@ -3,7 +3,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { isRolloutOpen } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { type ExitCode, exitCodes } from "../../exit_codes.ts";
-import { gatherStatus } from "../../../service/gather_status.ts";
+import { gatherStatus } from "../../../service/status/gather_status.ts";
 import type { Execute } from "../../execute.ts";
 import { type Invocation, report, type Report } from "../../runner.ts";
 import { type StatusReport, statusReportSchema } from "../../../service/report_schemas.ts";

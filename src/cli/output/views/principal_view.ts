@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type {
   principalReportSchema,
   PrincipalsReport,
-} from "../../../service/principals/principal_schemas.ts";
+} from "../../../service/people/principal_schemas.ts";
 import { table } from "../terminal/table.ts";
 import type { Paint } from "../terminal/terminal.ts";
 

@@ -1,20 +1,16 @@
 import type { Deployment, ModelVersion, Endpoint } from "../../domain/entities.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { LiveFigures } from "../../judge/counts/live_figures.ts";
-import type { ServedBefore, WaysBack } from "../../domain/traffic/ways_back.ts";
+import type { ServedBefore, StoredRollbackFacts, WaysBack } from "../../domain/traffic/ways_back.ts";
 import type { ServerPresence } from "../../planning/onward/way_back.ts";
 
-export interface RollbackFacts {
+/** Of a deployment that nobody knows there is nothing. */
+export interface RollbackFacts extends Omit<
+  StoredRollbackFacts,
+  "current" | "previous_restarts" | "previous_is_stopping"
+> {
   current: Deployment | null;
-  current_version: ModelVersion | null;
-  endpoint: Endpoint | null;
-  /** The last deployment that served production before the current one. */
-  previous: Deployment | null;
-  previous_version: ModelVersion | null;
   previous_server: ServerPresence;
-  open_rollout: Rollout | null;
-  /** The completed rollout that had given the current deployment all traffic. */
-  completed_rollout: Rollout | null;
   live: LiveFigures;
 }
 

@@ -14,7 +14,7 @@ import type { EndpointManager } from "../../effects/endpoint_manager.ts";
 import { type Planner, plannerFor } from "../planner.ts";
 import type { Database, Parts, Settings } from "../../ports/parts.ts";
 import type { CallOptions } from "../../ports/call_options.ts";
-import type { StoredRollbackFacts } from "../../ports/stores/entity_stores.ts";
+import type { StoredRollbackFacts } from "../../domain/traffic/ways_back.ts";
 
 /** Brings back what served before, or what is named; waits for no approval and no step. */
 export function rollbackPlanner(parts: Parts, endpoints: EndpointManager, settings: Settings): Planner {

@@ -1,7 +1,16 @@
 import { z } from "zod";
-import { deploymentSchema, endpointSchema, instantSchema, modelVersionSchema } from "../entities.ts";
+import {
+  type Deployment,
+  deploymentSchema,
+  type Endpoint,
+  endpointSchema,
+  instantSchema,
+  type ModelVersion,
+  modelVersionSchema,
+} from "../entities.ts";
+import type { Restarts } from "../servers/server_restarts.ts";
 import { verdictSchema } from "../evidence/judgement.ts";
-import { rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
+import { type Rollout, rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
 
 /** Why a version left production the last time, and who said so. */
 export const departureSchema = z.strictObject({
@@ -41,4 +50,21 @@ export type WaysBack = z.infer<typeof waysBackSchema>;
 /** A judge or a person has said that it is bad; that a rollout was stopped or superseded says no such thing. */
 export function isCondemned({ deployment, rollout_status }: ServedBefore): boolean {
   return deployment.status === "rolled_back" && rollout_status !== "aborted";
+}
+
+/** The database's facts on the way back from one deployment, seen at one moment. */
+export interface StoredRollbackFacts {
+  current: Deployment;
+  current_version: ModelVersion | null;
+  endpoint: Endpoint | null;
+  /** That of `Deployments.getPreviousProduction`. */
+  previous: Deployment | null;
+  previous_version: ModelVersion | null;
+  open_rollout: Rollout | null;
+  /** The completed rollout that had given the current deployment all traffic. */
+  completed_rollout: Rollout | null;
+  /** Null unless the last restart of the previous deployment's server failed. */
+  previous_restarts: Restarts | null;
+  /** Somebody is stopping the previous one's server at this moment. */
+  previous_is_stopping: boolean;
 }

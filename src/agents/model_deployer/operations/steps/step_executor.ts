@@ -6,7 +6,7 @@ import { typedFileError } from "../../file_errors.ts";
 import type { EndpointManager } from "../../effects/endpoint_manager.ts";
 import type { LongCallOptions } from "../../ports/call_options.ts";
 import type { RegistryManager } from "../../effects/registry_manager.ts";
-import type { ServerDraining } from "../../reconciliation/server_draining.ts";
+import type { ServerDraining } from "../../effects/server_draining.ts";
 
 /** A step's result, and the changes that are applied together with its record. */
 export interface StepOutcome {

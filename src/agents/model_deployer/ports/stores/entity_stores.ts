@@ -1,7 +1,7 @@
+import type { StoredRollbackFacts } from "../../domain/traffic/ways_back.ts";
 import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { Change, ChangeOf } from "../../domain/changes.ts";
-import type { RollbackFacts } from "../../actions/rollback/facts.ts";
 import type { Restarts } from "../../domain/servers/server_restarts.ts";
 import type { Busy, RunningServer } from "../../domain/servers/running_server.ts";
 import type { Lease } from "./operation_stores.ts";
@@ -65,15 +65,6 @@ export interface Rollouts {
   release(rolloutId: string, options: { retry_seconds: number }): Promise<void>;
   /** Stores a look that moved no traffic. @throws ConflictError when the rollout is no longer as expected. */
   hold(change: ChangeOf<"move_rollout">): Promise<void>;
-}
-
-/** `previous` is that of `Deployments.getPreviousProduction`. */
-export interface StoredRollbackFacts extends Omit<RollbackFacts, "previous_server" | "live"> {
-  current: Deployment;
-  /** Null unless the last restart of the previous deployment's server failed. */
-  previous_restarts: Restarts | null;
-  /** Somebody is stopping the previous one's server at this moment. */
-  previous_is_stopping: boolean;
 }
 
 export interface StoredEndpointFacts {

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { deploymentStatusSchema, instantSchema } from "../agents/model_deployer/domain/entities.ts";
+import { deploymentStatusSchema, instantSchema } from "../../agents/model_deployer/domain/entities.ts";
 import {
   pauseSchema,
   rolloutStatusSchema,
   rolloutStepSchema,
-} from "../agents/model_deployer/domain/traffic/rollout.ts";
-import { trafficChangeSchema } from "../agents/model_deployer/domain/traffic/route_history.ts";
-import { ingressPolicySchema } from "../agents/model_deployer/domain/ingress/ingress_policy.ts";
-import { countsSchema, verdictSchema } from "../agents/model_deployer/domain/evidence/judgement.ts";
+} from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import { trafficChangeSchema } from "../../agents/model_deployer/domain/traffic/route_history.ts";
+import { ingressPolicySchema } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { countsSchema, verdictSchema } from "../../agents/model_deployer/domain/evidence/judgement.ts";
 
 /** The output of `status --json`. */
 

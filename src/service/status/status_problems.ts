@@ -1,5 +1,5 @@
-import type { OutboxBacklog } from "../database/repositories/reading/overview.ts";
-import type { EndpointStatus } from "./report_schemas.ts";
+import type { OutboxBacklog } from "../../database/repositories/reading/overview.ts";
+import type { EndpointStatus } from "../report_schemas.ts";
 
 /** An outbox entry that waits longer than this shows a part that does not accept it. */
 const LATE_SECONDS = 60;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import {
   measureSchema,
   recordedOutcomesSchema,
-} from "../agents/model_deployer/domain/evidence/late_outcomes.ts";
+} from "../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 
 export const outcomesImportSchema = z.strictObject({ file: z.string(), ...recordedOutcomesSchema.shape });
 

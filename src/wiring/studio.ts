@@ -2,10 +2,10 @@ import { type BaseCheckpointSaver, StateSchema } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { readConfiguration } from "../wiring/settings/configuration.ts";
-import { createLazyModelDeployer } from "../wiring/lazy_model_deployer.ts";
-import { createCheckpoints } from "./checkpoints.ts";
-import { createPipelineGraph } from "./pipeline_graph.ts";
+import { readConfiguration } from "./settings/configuration.ts";
+import { createLazyModelDeployer } from "./lazy_model_deployer.ts";
+import { createCheckpoints } from "../pipeline/checkpoints.ts";
+import { createPipelineGraph } from "../pipeline/pipeline_graph.ts";
 import { StudioThreads } from "./studio_threads.ts";
 
 /**

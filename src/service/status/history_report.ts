@@ -1,10 +1,10 @@
-import { AgentError } from "../agents/base/agent_error.ts";
-import { instantSchema } from "../agents/model_deployer/domain/entities.ts";
-import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
-import type { EpisodicMemory } from "../agents/model_deployer/ports/memory_ports.ts";
-import type { DeployerDatabase } from "../database/index.ts";
-import type { HistoryReport } from "./report_schemas.ts";
-import { unknownSubject } from "./unknown_name.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
+import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
+import type { EpisodicMemory } from "../../agents/model_deployer/ports/memory_ports.ts";
+import type { DeployerDatabase } from "../../database/index.ts";
+import type { HistoryReport } from "../report_schemas.ts";
+import { unknownSubject } from "../unknown_name.ts";
 
 /** The sources of a history. */
 export interface HistorySource {

@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import type { OutcomeEvidence } from "../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import { defaultJudgeSettings } from "../agents/model_deployer/domain/traffic/rollout_plan.ts";
-import { logOutcomeEvidence, meanLoss } from "../agents/model_deployer/judge/evidence/outcome_evidence.ts";
-import { outcomesSaid } from "../agents/model_deployer/judge/outcome_verdict.ts";
-import { eValue } from "../agents/model_deployer/judge/signals.ts";
-import type { DeployerDatabase } from "../database/index.ts";
+import type { OutcomeEvidence } from "../../agents/model_deployer/domain/evidence/late_outcomes.ts";
+import { defaultJudgeSettings } from "../../agents/model_deployer/domain/traffic/rollout_plan.ts";
+import { logOutcomeEvidence, meanLoss } from "../../agents/model_deployer/judge/evidence/outcome_evidence.ts";
+import { outcomesSaid } from "../../agents/model_deployer/judge/outcome_verdict.ts";
+import { eValue } from "../../agents/model_deployer/judge/signals.ts";
+import type { DeployerDatabase } from "../../database/index.ts";
 import type { ComparedOutcomes, outcomesReportSchema } from "./outcome_schemas.ts";
-import { unknownEndpoint } from "./unknown_name.ts";
+import { unknownEndpoint } from "../unknown_name.ts";
 
 /** Answers that are kept of an endpoint, and how right both sides were. @throws NotFoundError */
 export async function outcomesReport(

@@ -1,25 +1,25 @@
-import { AgentError } from "../agents/base/agent_error.ts";
-import type { Deployment, Endpoint } from "../agents/model_deployer/domain/entities.ts";
-import { secondsAfter } from "../agents/model_deployer/planning/planned_deployment.ts";
-import { countsOf } from "../agents/model_deployer/judge/verdict.ts";
-import { isRolloutOpen, type Rollout } from "../agents/model_deployer/domain/traffic/rollout.ts";
-import { isRouted } from "../agents/model_deployer/domain/traffic/weights.ts";
-import { triedInVain, waitsFor } from "../agents/model_deployer/domain/servers/server_restarts.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import type { Deployment, Endpoint } from "../../agents/model_deployer/domain/entities.ts";
+import { secondsAfter } from "../../agents/model_deployer/planning/planned_deployment.ts";
+import { countsOf } from "../../agents/model_deployer/judge/verdict.ts";
+import { isRolloutOpen, type Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import { isRouted } from "../../agents/model_deployer/domain/traffic/weights.ts";
+import { triedInVain, waitsFor } from "../../agents/model_deployer/domain/servers/server_restarts.ts";
 import type {
   ModelServer,
   SampleOutcome,
   SamplePredictions,
-} from "../agents/model_deployer/ports/model_server_port.ts";
-import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
-import type { TrafficRouter } from "../agents/model_deployer/ports/traffic_router_port.ts";
-import type { HeldLease, OpenOperation, WaitingRestart } from "../database/repositories/reading/overview.ts";
-import type { DeployerDatabase } from "../database/index.ts";
-import type { WorkProgress } from "../platform/work_progress.ts";
-import { addressUnder } from "./ingress/ingress_desk.ts";
-import { isIdle, noteOn, replicasOf } from "./endpoints/observed_server.ts";
-import { rolloutThread } from "../worker/rollouts/rollout_thread.ts";
+} from "../../agents/model_deployer/ports/model_server_port.ts";
+import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
+import type { TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
+import type { HeldLease, OpenOperation, WaitingRestart } from "../../database/repositories/reading/overview.ts";
+import type { DeployerDatabase } from "../../database/index.ts";
+import type { WorkProgress } from "../../platform/work_progress.ts";
+import { addressUnder } from "../ingress/ingress_desk.ts";
+import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
+import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";
 import { degradedOf, lateOutbox } from "./status_problems.ts";
-import type { EndpointStatus, StatusReport } from "./report_schemas.ts";
+import type { EndpointStatus, StatusReport } from "../report_schemas.ts";
 
 /** The sources of a status. */
 export interface StatusSource {

@@ -1,4 +1,4 @@
-import { AgentError } from "../agents/base/agent_error.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
 
 /**
  * Raised when Ctrl-C or SIGTERM ended a command early; `operation_id` in its details names the operation that it left.

@@ -1,7 +1,7 @@
-import { answerSchema } from "../agents/model_deployer/domain/answer.ts";
-import type { Resumption } from "../agents/model_deployer/operations/resume_operation.ts";
-import type { OperationReader } from "../agents/model_deployer/ports/stores/operation_stores.ts";
-import type { ApplyReport, ResumptionReport } from "./report_schemas.ts";
+import { answerSchema } from "../../agents/model_deployer/domain/answer.ts";
+import type { Resumption } from "../../agents/model_deployer/operations/resume_operation.ts";
+import type { OperationReader } from "../../agents/model_deployer/ports/stores/operation_stores.ts";
+import type { ApplyReport, ResumptionReport } from "../report_schemas.ts";
 import type { ActionOutcome } from "./run_action.ts";
 
 /** The report of an action that was carried out, or begun. */

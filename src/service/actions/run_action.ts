@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { Deadline } from "../agents/base/deadline.ts";
-import { answerSchema } from "../agents/model_deployer/domain/answer.ts";
-import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { validateRequest } from "../agents/model_deployer/nodes/validate_request.ts";
+import { Deadline } from "../../agents/base/deadline.ts";
+import { answerSchema } from "../../agents/model_deployer/domain/answer.ts";
+import type { ModelDeployerGraph } from "../../agents/model_deployer/graph.ts";
+import { validateRequest } from "../../agents/model_deployer/nodes/validate_request.ts";
 import {
   type ModelDeployerRequest,
   planViewSchema,
   progressSchema,
-} from "../agents/model_deployer/state/state.ts";
+} from "../../agents/model_deployer/state/state.ts";
 import { unlessInterrupted } from "./interrupted.ts";
 
 const fields = answerSchema.shape;
