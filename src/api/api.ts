@@ -4,6 +4,7 @@ import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
 import type { DoctorReport } from "../service/report_schemas.ts";
 import type { SignIns } from "../service/people/sign_in.ts";
+import { sessionSchema } from "../service/people/sign_in_schemas.ts";
 import { actingDeployers } from "./acting_deployers.ts";
 import type { ApiParts, ServedDeployer } from "./api_parts.ts";
 import type { ApiRoute } from "./api_route.ts";
@@ -52,7 +53,7 @@ export interface Api {
   end(): void;
 }
 
-/** All that the API does, beside sessions, events and its own description. */
+/** All that the API answers with a document, beside sessions and its own description. */
 export const ROUTES: readonly ApiRoute[] = [
   ...lookingRoutes,
   ...closeRoutes,
@@ -142,12 +143,12 @@ function addRoutes(app: Hono, parts: ApiParts & { publicUrl: string | null }, do
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/v1/session", async (context) => {
     const { principal, grants } = await authenticated(context, database);
-    return context.json({ principal, grants });
+    return context.json(sessionSchema.parse({ principal, grants }));
   });
   app.post("/v1/session", async (context) => {
     const caller = await authenticated(context, database);
     keepToken(context, caller.token, parts.publicUrl ?? context.req.url);
-    return context.json({ principal: caller.principal, grants: caller.grants });
+    return context.json(sessionSchema.parse({ principal: caller.principal, grants: caller.grants }));
   });
   app.delete("/v1/session", async (context) => {
     await endSession(context, database);

@@ -2,6 +2,7 @@ import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
 import { type ApiRoute, isKeyed } from "./api_route.ts";
 import { problemSchema } from "./problem.ts";
 import { z } from "zod";
+import { OPEN_PATHS } from "./routes/open_paths.ts";
 
 const TAGS = {
   looking: "What there is and what it does",
@@ -13,7 +14,7 @@ const TAGS = {
 
 /** The OpenAPI 3.1 document of the routes, from the schemas that they are parsed by. */
 export function openApiDocument(routes: readonly ApiRoute[], version: string): object {
-  const paths: ZodOpenApiPathsObject = {};
+  const paths: ZodOpenApiPathsObject = { ...OPEN_PATHS };
   for (const { definition } of routes) {
     const { method, path } = definition;
     paths[path] = { ...paths[path], [method]: operationOf(definition) };

@@ -10,6 +10,9 @@ export const providerSchema = z.strictObject({
   audience: z.string(),
 });
 
+/** Who asks, and what they may do at this moment. */
+export const sessionSchema = z.strictObject({ principal: z.string(), grants: z.array(grantSchema) });
+
 /** A person's ID token, or a machine's access token. */
 export const signInRequestSchema = z.strictObject({ token: z.string().min(1).max(32_768) });
 

@@ -160,10 +160,21 @@ test("a bad body is named by its field, and nothing is begun", async () => {
   expect(await get(operationsReportSchema, "/v1/operations?state=ended")).toEqual({ operations: [] });
 });
 
-test("the OpenAPI document has every route, and its schemas are the routes' own", async () => {
+test("the OpenAPI document has every route, those before somebody is known too, and each of them exists", async () => {
   const { ask } = await givenApi();
-  const document = z
-    .looseObject({ openapi: z.literal("3.1.0"), paths: z.record(z.string(), z.unknown()) })
+  const { paths } = z
+    .looseObject({
+      openapi: z.literal("3.1.0"),
+      paths: z.record(z.string(), z.record(z.string(), z.unknown())),
+    })
     .parse(await (await ask("/v1/openapi.json", { token: null })).json());
-  expect(Object.keys(document.paths)).toContain("/v1/operations/{operation}/approvals");
+  const sessions = ["/v1/session", "/v1/sessions", "/v1/oidc", "/v1/oidc/login", "/v1/oidc/callback"];
+  expect(Object.keys(paths)).toEqual(expect.arrayContaining([...sessions, "/v1/events"]));
+  expect(Object.keys(paths)).toContain("/v1/operations/{operation}/approvals");
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const method of Object.keys(methods)) {
+      const response = await ask(path.replaceAll(/[{}]/g, ""), { method: method.toUpperCase(), token: null });
+      expect(await response.text(), `${method} ${path}`).not.toContain("openapi.json lists what does");
+    }
+  }
 });
