@@ -1,3 +1,4 @@
+import { criteriaChangeText } from "../../../src/agents/model_deployer/planning/wording/criteria_change.ts";
 import { useSignal } from "@preact/signals";
 import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import { historyReportSchema } from "../../../src/service/report_schemas.ts";
@@ -191,10 +192,10 @@ function Events({ history }: { history: HistoryReport }) {
 }
 
 function whatOf(event: HistoryReport["events"][number], versions: Record<string, string>): string {
-  const { model_version_id: id, from_stage, to_stage, weights } = event;
+  const { model_version_id: id, from_stage, to_stage, weights, evidence } = event;
   const version = id === null ? "" : (versions[id] ?? id);
   if (to_stage !== null) return `${version}: ${from_stage === null ? "" : `${from_stage} → `}${to_stage}`;
-  if (weights === null) return version;
+  if (weights === null) return criteriaChangeText(evidence) ?? version;
   return Object.entries(weights)
     .filter(([, weight]) => weight > 0)
     .map(([one, weight]) => `${versions[one] ?? one} ${weight} %`)

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { type Criterion, criterionSchema } from "../../../agents/model_deployer/domain/entities.ts";
+import { criteriaChangeText } from "../../../agents/model_deployer/planning/wording/criteria_change.ts";
 import { figuresText } from "../figures_text.ts";
 import type { HistoryReport } from "../../../service/report_schemas.ts";
 import type { Paint } from "../terminal/terminal.ts";
@@ -48,7 +47,7 @@ function eventLines(
       ...figureLines(event, paint),
     ];
   }
-  if (event.kind === "criteria") return [`${head} ${criteriaText(event)}  ${by}`];
+  if (event.kind === "criteria") return [`${head} ${criteriaChangeText(event.evidence) ?? ""}  ${by}`];
   const version = event.model_version_id === null ? "" : nameOf(event.model_version_id);
   if (event.to_stage === null) return [`${head} ${version}  ${by}`, ...figureLines(event, paint)];
   const metrics = Object.entries(event.metrics).map(([name, value]) => `${name} ${value}`);
@@ -57,18 +56,6 @@ function eventLines(
     `${head} ${version} ${moved}  ${by}`,
     ...(metrics.length === 0 ? [] : [detail(metrics.join(", "), paint)]),
   ];
-}
-
-const changedSchema = z.object({ from: z.array(criterionSchema), to: z.array(criterionSchema) });
-
-function criteriaText({ evidence }: HistoryReport["events"][number]): string {
-  const changed = changedSchema.safeParse(evidence);
-  if (!changed.success) return "";
-  const told = (criteria: readonly Criterion[]) =>
-    criteria
-      .map(({ metric, bound, direction }) => `${metric} ${direction === "at_least" ? ">=" : "<="} ${bound}`)
-      .join(", ") || "none";
-  return `${told(changed.data.from)} → ${told(changed.data.to)}`;
 }
 
 const detail = (text: string, paint: Paint): string => paint.dim(`  ${" ".repeat(35)}${text}`);
