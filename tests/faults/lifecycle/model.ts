@@ -144,7 +144,7 @@ export function rollBack(life: Lifecycle, name: string): Outcome {
 
 /**
  * Begins a rollout that was stopped again, with a new deployment: as long as it was the last one, and nothing else has
- * gone to production since.
+ * gone to production since. One of a version that serves by another deployment is deployed again instead.
  */
 export function retry(life: Lifecycle, approved: boolean): Outcome {
   const { rollout } = life;
@@ -152,6 +152,7 @@ export function retry(life: Lifecycle, approved: boolean): Outcome {
   if (rollout.status !== "rolled_back" && rollout.status !== "aborted") return "conflict";
   const version = life.deployments[rollout.candidate]?.version ?? "";
   const before = life.deployments[rollout.baseline]?.version ?? "";
+  if (Object.keys(life.weights).some((name) => life.deployments[name]?.version === version)) return "conflict";
   const production = Object.keys(life.stages).find((one) => life.stages[one] === "production");
   const stage = life.stages[version];
   if (production !== version && production !== before) return "conflict";
