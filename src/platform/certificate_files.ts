@@ -18,6 +18,12 @@ export async function checkCertificate(files: CertificateFiles, now: number): Pr
   if (now < from) throw refused(files.certificate, `holds from ${new Date(from).toISOString()} on`);
 }
 
+/** When the certificate in that file ends, in milliseconds since 1970. @throws InvalidRequestError */
+export async function endOfCertificate(path: string): Promise<number> {
+  const certificate = await parsed(path, "certificate", (text) => new X509Certificate(text));
+  return Date.parse(certificate.validTo);
+}
+
 async function parsed<T>(path: string, what: string, parse: (text: string) => T): Promise<T> {
   let text: string;
   try {

@@ -25,12 +25,16 @@ export async function endingCertificates(
       }),
   );
   const seen = await Promise.all(
-    [...places].map(async ([name, place]) => sentenceFor(name, await endOf(place, signal), now)),
+    [...places].map(async ([name, place]) => endingSentences(name, await endOf(place, signal), now)),
   );
   return seen.flat();
 }
 
-function sentenceFor(name: string, end: number | null, now: number): string[] {
+/**
+ * The same for one certificate of that name; none where it holds for long yet.
+ * @param end in milliseconds since 1970; null where nothing is known of it
+ */
+export function endingSentences(name: string, end: number | null, now: number): string[] {
   if (end === null || end - now > SOON_DAYS * DAY_MS) return [];
   const days = Math.floor((end - now) / DAY_MS);
   const day = new Date(end).toISOString().slice(0, 10);

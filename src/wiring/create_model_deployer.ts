@@ -141,10 +141,11 @@ export async function createModelDeployer(
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities, checkpointing(options));
   const care = careOf(configuration, reserve, database);
+  const upkeep = upkeepOf(configuration, database, parts.ingress ?? null);
   return {
     agent: new ModelDeployerAgent(graph),
     graph,
-    worker: new Worker(capabilities, graph, database.workers, ...care, upkeepOf(configuration, database)),
+    worker: new Worker(capabilities, graph, database.workers, ...care, upkeep),
     reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
     resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     recordOutcomes: outcomeRecorder(database, settings),

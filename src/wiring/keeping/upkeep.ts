@@ -8,11 +8,16 @@ import type { PrunePolicy } from "../../keeping/decide_prune.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import type { Pruner } from "../../keeping/pruner.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
+import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
+import { renewJwks } from "../../service/ingress/renewed_jwks.ts";
 import { rehearseHome } from "./rehearsed_home.ts";
 import { createPruner } from "./create_pruner.ts";
 
 const HOUR_MS = 3600 * 1000;
 const REHEARSAL_MS = HOUR_MS / 2;
+/** Issuers show a new key long before they sign by it. */
+const KEYS_MS = 10 * 60 * 1000;
+const KEYS_LIMIT_MS = 60_000;
 const DAY_SECONDS = 86_400;
 /** By age where no age is configured: nothing is as old as that. */
 const NEVER_SECONDS = 3650 * DAY_SECONDS;
@@ -26,17 +31,27 @@ export function prunePolicyOf({ pruneDays, pruneBytes }: Configuration["keeping"
   };
 }
 
-/** A worker's own care for the disk of its home, hour by hour. */
-export function upkeepOf(configuration: Configuration, database: DeployerDatabase): Upkeep[] {
+/** A worker's own care for the disk of its home, its ways back, and whose tokens its endpoints take. */
+export function upkeepOf(
+  configuration: Configuration,
+  database: DeployerDatabase,
+  ingress: EndpointIngress | null,
+): Upkeep[] {
   const { rehearseHours: hours } = configuration.keeping;
   const pruning = {
     name: "pruning",
     every_ms: HOUR_MS,
     work: () => keepWithinPolicy(configuration, database),
   };
-  if (hours === null) return [pruning];
+  const renewing = {
+    name: "keys of issuers",
+    every_ms: KEYS_MS,
+    work: () => renewJwks({ database, ingress }, AbortSignal.timeout(KEYS_LIMIT_MS)),
+  };
+  const always = ingress === null ? [pruning] : [pruning, renewing];
+  if (hours === null) return always;
   const work = () => rehearseNow(configuration, database);
-  return [pruning, { name: "rehearsal", every_ms: hours * HOUR_MS, work }];
+  return [...always, { name: "rehearsal", every_ms: hours * HOUR_MS, work }];
 }
 
 async function rehearseNow(configuration: Configuration, database: DeployerDatabase): Promise<string[]> {

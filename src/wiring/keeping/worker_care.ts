@@ -1,5 +1,7 @@
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { endOfCertificate } from "../../platform/certificate_files.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
-import { endingCertificates } from "../../platform/certificates.ts";
+import { endingCertificates, endingSentences } from "../../platform/certificates.ts";
 import type { DiskReserve } from "../../platform/disk/disk_reserve.ts";
 import { roomOf, shortages } from "../../platform/disk/disk_room.ts";
 import type { CertificateWatch } from "../../worker/notice_rounds.ts";
@@ -20,17 +22,36 @@ function roomOfHome(
   };
 }
 
-/** Of all that is asked over TLS. */
+/** Of all that is asked over TLS, and of those that endpoints show to their callers. */
 function certificatesOf(
   { mlflowUrl, supabaseUrl, notifications }: Configuration,
-  { sinks }: DeployerDatabase,
+  database: DeployerDatabase,
 ): CertificateWatch {
   const { consoleUrl, mail } = notifications;
   return async (signal) => {
-    const targets = (await sinks.list()).map(({ target }) =>
+    const targets = (await database.sinks.list()).map(({ target }) =>
       target.kind === "email" ? null : `https://${target.host}/`,
     );
     const urls = [mlflowUrl, supabaseUrl, consoleUrl, mail.smtpUrl, ...targets].filter((url) => url !== null);
-    return endingCertificates(urls, Date.now(), signal);
+    const now = Date.now();
+    return [...(await endingCertificates(urls, now, signal)), ...(await ofEndpoints(database, now))];
   };
+}
+
+async function ofEndpoints(
+  { endpoints, ingressPolicies }: Pick<DeployerDatabase, "endpoints" | "ingressPolicies">,
+  now: number,
+): Promise<string[]> {
+  const seen = (await endpoints.list()).map(async ({ endpoint_name }) => {
+    const { tls } = (await ingressPolicies.wanted(endpoint_name)).policy;
+    if (tls === null) return [];
+    const name = `${endpoint_name} in ${tls.certificate}`;
+    try {
+      return endingSentences(name, await endOfCertificate(tls.certificate), now);
+    } catch (error) {
+      if (error instanceof AgentError) return [`The certificate of ${endpoint_name}: ${error.message}`];
+      throw error;
+    }
+  });
+  return (await Promise.all(seen)).flat();
 }

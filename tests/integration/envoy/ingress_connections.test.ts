@@ -13,7 +13,8 @@ import {
 } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { InvalidRequestError } from "../../../src/agents/model_deployer/errors.ts";
 import type { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
-import { checkCertificate } from "../../../src/platform/certificate_files.ts";
+import { endingSentences } from "../../../src/platform/certificates.ts";
+import { checkCertificate, endOfCertificate } from "../../../src/platform/certificate_files.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
 
@@ -116,6 +117,15 @@ describe("a caller's connection", () => {
       await expect(checked).rejects.toThrow(InvalidRequestError);
       await expect(checked).rejects.toThrow(sentence);
     }
+  });
+
+  it("is told of before its certificate ends", async () => {
+    const { certificate } = await certificateFor("one");
+    const end = await endOfCertificate(certificate);
+    expect(endingSentences("churn", end, Date.now()).join()).toContain("in 1 days");
+    expect(endingSentences("churn", end, end + 1).join()).toContain("ended on");
+    expect(endingSentences("churn", end, end - 22 * 86_400_000)).toEqual([]);
+    await expect(endOfCertificate(`${certificate}.gone`)).rejects.toThrow(/cannot be read/);
   });
 
   it("is ended where a request's headers, or its body, come too slowly", async () => {

@@ -1,0 +1,63 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { setIngress } from "../../../src/service/ingress/ingress_desk.ts";
+import { renewJwks } from "../../../src/service/ingress/renewed_jwks.ts";
+import { createTestDeployer, ENDPOINT, EXPERIMENT, inProduction } from "../../../src/testing/index.ts";
+
+const signal = AbortSignal.timeout(600_000);
+
+function newJwk(kid: string) {
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return { ...publicKey.export({ format: "jwk" }), kid, kty: "EC" as const };
+}
+
+/** An endpoint that takes tokens by the keys in a file, and a router that tells the revision it was last asked for. */
+async function givenIssuer() {
+  const given = await createTestDeployer();
+  await inProduction(given, "run1");
+  const folder = await mkdtemp(join(tmpdir(), "jwks-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const source = join(folder, "jwks.json");
+  const { database } = given;
+  let enforced: number | null = null;
+  const ingress = {
+    enforce: async (name: string) => (enforced = (await database.ingressPolicies.wanted(name)).revision),
+    enforced: async () => enforced,
+  };
+  const doorstep = { database, ingress };
+  const write = (...keys: object[]) => writeFile(source, JSON.stringify({ keys }));
+  const wanted = () => database.ingressPolicies.wanted(ENDPOINT);
+  const kids = async () => (await wanted()).policy.tokens?.jwks.keys.map(({ kid }) => kid);
+  const jwk = newJwk("first");
+  await write(jwk);
+  const tokens = { issuer: "https://id", audience: "churn", source, jwks: { keys: [jwk] } };
+  const endpoint = { endpoint_name: ENDPOINT, experiment_id: EXPERIMENT, endpoint_url: null };
+  const why = { reason: "callers sign in", by: { who: "ana", origin: null } };
+  await setIngress(endpoint, { ...OPEN_INGRESS, tokens }, why, doorstep, signal);
+  return { doorstep, write, source, wanted, kids, enforced: () => enforced };
+}
+
+test("an issuer's new key is taken and its old one is not, once its keys are read anew", async () => {
+  const { doorstep, write, wanted, kids, enforced } = await givenIssuer();
+  expect(await renewJwks(doorstep, signal)).toEqual([]);
+  const before = (await wanted()).revision;
+  await write(newJwk("second"));
+  const [sentence] = await renewJwks(doorstep, signal);
+  expect(sentence).toContain(`the keys of https://id for ${ENDPOINT} were read anew`);
+  expect(await kids()).toEqual(["second"]);
+  expect(enforced()).toBe(before + 1);
+  expect(await renewJwks(doorstep, signal)).toEqual([]);
+});
+
+test("keys that cannot be read, or are none, leave those that are known, and it is told", async () => {
+  const { doorstep, write, source, kids } = await givenIssuer();
+  await write({ kty: "RSA", n: "AQAB", e: "AQAB" });
+  expect((await renewJwks(doorstep, signal)).join()).toContain("those that are known go on");
+  await rm(source);
+  expect((await renewJwks(doorstep, signal)).join()).toContain("cannot be read");
+  expect(await kids()).toEqual(["first"]);
+});
