@@ -38,6 +38,13 @@ async function becomesEmpty(folder: string): Promise<void> {
   await pollUntil(isEmpty, { deadlineMs: 600_000, what: `an empty ${folder}` });
 }
 
+/** A folder by a part of its name, in the folder of a run; null as long as there is none. */
+async function foundBelow(folder: string, part: string): Promise<string | null> {
+  const runs = (await readdir(folder)).filter((name) => name.startsWith("t-"));
+  const names = await Promise.all(runs.map((run) => readdir(join(folder, run)).catch(() => [])));
+  return names.flat().find((name) => name.includes(part)) ?? null;
+}
+
 test.for(WAYS)(
   "a worker that is ended by %s leaves nothing running and no lease, and is known to have ended",
   async (way) => {
@@ -125,13 +132,8 @@ test.for(WAYS)(
       await environmentOf(where, inject("databaseUrl")),
     );
     await program.until("traffic-switches:");
-    await pollUntil(
-      async () => (await readdir(where.folder)).find((name) => name.includes("switches")) ?? null,
-      {
-        deadlineMs: 300_000,
-        what: "the row's home",
-      },
-    );
+    const what = "the row's home";
+    await pollUntil(() => foundBelow(where.folder, "switches"), { deadlineMs: 300_000, what });
     await program.end(way);
     await becomesEmpty(where.folder);
   },
