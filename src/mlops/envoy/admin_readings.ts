@@ -3,7 +3,8 @@ import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.t
 import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
 import { INGRESS_FILTER } from "./ingress/ingress_filters.ts";
 import { ingressPrefix } from "./ingress/ingress_listener.ts";
-import { clusterDumpSchema, toKnownClusters, type KnownCluster } from "./cluster_config.ts";
+import { clusterDumpSchema, toKnownClusters } from "./clusters/cluster_dump.ts";
+import type { KnownCluster } from "./clusters/known_cluster.ts";
 import { routeConfigName, routeDumpSchema, toRoute } from "./route_config.ts";
 
 /** This part's name in errors. */

@@ -3,16 +3,18 @@ import { type Ingress, openIngress } from "../../agents/model_deployer/domain/in
 import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { answerSeconds } from "../../agents/model_deployer/ports/model_server_port.ts";
+import { answerSeconds, PREDICTION_QUEUE } from "../../agents/model_deployer/ports/model_server_port.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import type { ServerAddress, TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
 import { EnvoyAdmin } from "./admin.ts";
 import { envoyService } from "./admin_readings.ts";
 import { dial } from "./dialled_server.ts";
-import { copiesAtOnce, type OutsideServers, STANDARD_QUEUE, standardOutside } from "./cluster_config.ts";
+import { copiesAtOnce } from "./clusters/known_cluster.ts";
+import { type OutsideServers, standardOutside } from "./clusters/outside_servers.ts";
 import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
-import { isRunning, lastComplaint, type StartOptions, startEnvoy, stopEnvoy } from "./envoy_process.ts";
+import { isRunning, lastComplaint } from "./process/running_envoy.ts";
+import { type StartOptions, startEnvoy, stopEnvoy } from "./process/envoy_process.ts";
 import { changeIngress, revisionOf } from "./ingress/ingress_change.ts";
 import { ingressCarrier, IngressFiles } from "./ingress/ingress_files.ts";
 import { readFigures } from "./version_figures.ts";
@@ -147,7 +149,7 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
       admin,
       outside: this.#options.outside ?? standardOutside,
       known: (signal) => admin.clusters(signal),
-      copies: () => Promise.resolve(copiesAtOnce(this.#options.predictionQueue ?? STANDARD_QUEUE, 1)),
+      copies: () => Promise.resolve(copiesAtOnce(this.#options.predictionQueue ?? PREDICTION_QUEUE, 1)),
       fence: {
         claim: (generation) => fence.claim(generation),
         publish: (generation, name, content) => fence.publish(generation, folder[name], content),

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endpointFolder } from "./endpoint_folder.ts";
-import { isRunning } from "./envoy_process.ts";
+import { isRunning } from "./process/running_envoy.ts";
 import { noProductionCluster, routeFileSchema } from "./route_config.ts";
 
 /**

@@ -7,10 +7,12 @@ import {
 } from "../../agents/model_deployer/errors.ts";
 import type { ServerAddress } from "../../agents/model_deployer/ports/traffic_router_port.ts";
 import { type EnvoyReadings, envoyService, type SubscriptionName } from "./admin_readings.ts";
-import { type HostAddress, type KnownCluster, type OutsideServers, toClusterFile } from "./cluster_config.ts";
+import type { HostAddress, KnownCluster } from "./clusters/known_cluster.ts";
+import type { OutsideServers } from "./clusters/outside_servers.ts";
+import { toClusterFile } from "./clusters/cluster_file.ts";
 import type { GenerationFence, Superseded } from "./generation_fence.ts";
 import { toRouteFile } from "./route_config.ts";
-import { hostsOf, withoutIdle, withServers } from "./wanted_clusters.ts";
+import { hostsOf, withoutIdle, withServers } from "./clusters/wanted_clusters.ts";
 
 /** How one Envoy, or several that serve one endpoint, are told what to do, and what they say of it. */
 export interface TrafficCarrier {

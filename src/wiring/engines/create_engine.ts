@@ -7,7 +7,7 @@ import { assertFormats, inspectLoading } from "../../mlops/loading/loading_inspe
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
 import type { ToolsEnvironment } from "../../platform/python/python_environment.ts";
-import { type OutsideServers, standardOutside } from "../../mlops/envoy/cluster_config.ts";
+import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters/outside_servers.ts";
 import { localServer } from "./local_servers.ts";
 import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
 import type { Parts } from "../../agents/model_deployer/ports/parts.ts";

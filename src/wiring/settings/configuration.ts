@@ -1,10 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { ConfigurationError } from "../../agents/model_deployer/errors.ts";
-import { PREDICTION_SECONDS } from "../../agents/model_deployer/ports/model_server_port.ts";
 import type { MLflowAuth } from "../../mlops/mlflow/mlflow_transport.ts";
-import { defaultLogBounds, type LogBounds } from "../../platform/processes/bounded_log.ts";
 import type { TelemetrySettings } from "../../telemetry/telemetry.ts";
 import * as notifications from "./notification_settings.ts";
 import { addressSetting as url } from "./address_setting.ts";
@@ -13,9 +10,15 @@ import { checkEngine, engineOf, type EngineSettings, engineVariables } from "./e
 import { oidcOf, oidcProblem, type OidcSettings, oidcVariables } from "./oidc_settings.ts";
 import { livenessOf, type LivenessSettings, livenessVariables } from "./liveness_settings.ts";
 import { mlflowAuth, mlflowProblem, mlflowVariables } from "./mlflow_settings.ts";
-import { unreadable } from "./plain_values.ts";
-
-const MEGABYTE = 1024 * 1024;
+import {
+  diskOf,
+  type DiskSettings,
+  keepingOf,
+  type KeepingSettings,
+  keepingVariables,
+} from "./keeping_settings.ts";
+import { servingOf, type ServingSettings, servingVariables } from "./serving_settings.ts";
+import { refuseUnreadable, unusableBy } from "./unusable_environment.ts";
 
 /** The variables that are read, each with what it may be. */
 export const settings = z.object({
@@ -51,24 +54,9 @@ export const settings = z.object({
   MODEL_DEPLOYER_APPROVAL_DAYS: z.coerce.number().min(1).max(365).default(14),
   MODEL_DEPLOYER_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ...containmentVariables,
-  MODEL_DEPLOYER_PREDICTION_SECONDS: z.coerce.number().min(0.1).max(3600).default(PREDICTION_SECONDS),
-  MODEL_DEPLOYER_PREDICTION_QUEUE: z.coerce.number().int().min(0).max(10_000).default(64),
-  MODEL_DEPLOYER_BODY_SECONDS: z.coerce.number().min(0.1).max(3600).default(30),
-  MODEL_DEPLOYER_LOG_BYTES: z.coerce
-    .number()
-    .int()
-    .min(65_536)
-    .max(1_073_741_824)
-    .default(defaultLogBounds.bytes),
-  MODEL_DEPLOYER_LOG_FILES: z.coerce.number().int().min(1).max(20).default(defaultLogBounds.files),
+  ...servingVariables,
   ...livenessVariables,
-  MODEL_DEPLOYER_RESERVE_MB: z.coerce.number().int().min(0).max(10_240).default(16),
-  MODEL_DEPLOYER_LOW_DISK_MB: z.coerce.number().int().min(0).max(10_485_760).default(1024),
-  MODEL_DEPLOYER_PRUNE_DAYS: z
-    .union([z.literal("off"), z.coerce.number("off, or days").min(0.01).max(3650)])
-    .default(30),
-  MODEL_DEPLOYER_PRUNE_GB: z.coerce.number().min(0.001).max(1_000_000).optional(),
-  MODEL_DEPLOYER_REHEARSE_HOURS: z.coerce.number().min(0.1).max(8760).optional(),
+  ...keepingVariables,
   MODEL_DEPLOYER_RETENTION_SECONDS: z.coerce.number().min(0).max(2_592_000).default(3600),
 });
 
@@ -78,7 +66,7 @@ const environmentSchema = settings.superRefine((values, context) => {
   if (problem !== null) context.addIssue({ code: "custom", path: [problem.name], message: problem.message });
 });
 
-export interface Configuration extends ContainmentSettings {
+export interface Configuration extends ContainmentSettings, ServingSettings, DiskSettings {
   /** Null: an embedded server of the home. */
   databaseUrl: string | null;
   /** For migrations and administration; null: `databaseUrl`, or the embedded server's owner. */
@@ -123,37 +111,10 @@ export interface Configuration extends ContainmentSettings {
   approvalDays: number;
   /** How often a worker looks for drift. */
   reconcileSeconds: number;
-  /** Limits of servers that are started from now on. */
-  serving: { predictionSeconds: number; predictionQueue: number; bodySeconds: number };
-  /** Bounds of each process's log. */
-  logs: LogBounds;
   /** By stage, after how many misses a server that has a process counts as dead. */
   liveness: LivenessSettings;
   /** How a worker prunes by itself. */
   keeping: KeepingSettings;
-  /** Kept in the home for rollbacks while the disk is full; 0 keeps nothing. */
-  reserveBytes: number;
-  /** `doctor`, `status` and the worker warn of a disk with less room than this. */
-  lowDiskBytes: number;
-}
-
-export interface KeepingSettings {
-  /** A thing that nobody needs goes after so many days; null: a worker removes nothing. */
-  pruneDays: number | null;
-  /** Above this size it goes sooner; null: any size. */
-  pruneBytes: number | null;
-  /** How often it rehearses the ways back; null: never by itself. */
-  rehearseHours: number | null;
-}
-
-/** Variables whose values may hold a secret. */
-const HIDDEN = /TOKEN|KEY|PASSWORD|USERNAME|URL|URI|ENDPOINT/;
-const SHOWN_LENGTH = 40;
-
-function problemOf(name: string, message: string, given: Record<string, string | undefined>): string {
-  const value = given[name];
-  if (value === undefined || HIDDEN.test(name)) return `${name}: ${message}`;
-  return `${name}: ${message}, not ${JSON.stringify(value.slice(0, SHOWN_LENGTH))}; leave it out for its default`;
 }
 
 const withoutEmpty = (environment: Record<string, string | undefined>): Record<string, string | undefined> =>
@@ -162,13 +123,9 @@ const withoutEmpty = (environment: Record<string, string | undefined>): Record<s
 /** @throws ConfigurationError that names each variable that is wrong; no value of a secret is shown */
 export function readConfiguration(environment: Record<string, string | undefined>): Configuration {
   const given = withoutEmpty(environment);
-  refuseUnreadable(given);
+  refuseUnreadable(given, settings.shape);
   const parsed = environmentSchema.safeParse(given);
-  if (!parsed.success) {
-    throw unusable(
-      parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given)),
-    );
-  }
+  if (!parsed.success) throw unusableBy(parsed.error.issues, given);
   const values = parsed.data;
   return {
     databaseUrl: values.DATABASE_URL ?? null,
@@ -199,27 +156,11 @@ export function readConfiguration(environment: Record<string, string | undefined
     approvalDays: values.MODEL_DEPLOYER_APPROVAL_DAYS,
     liveness: livenessOf(values),
     reconcileSeconds: values.MODEL_DEPLOYER_RECONCILE_SECONDS,
-    serving: servingOf(values),
+    ...servingOf(values),
     ...containmentOf(values),
-    logs: { bytes: values.MODEL_DEPLOYER_LOG_BYTES, files: values.MODEL_DEPLOYER_LOG_FILES },
     keeping: keepingOf(values),
-    reserveBytes: values.MODEL_DEPLOYER_RESERVE_MB * MEGABYTE,
-    lowDiskBytes: values.MODEL_DEPLOYER_LOW_DISK_MB * MEGABYTE,
+    ...diskOf(values),
   };
-}
-
-/** @throws ConfigurationError for what is no value of any setting */
-function refuseUnreadable(given: Record<string, string | undefined>): void {
-  const unread = Object.entries(settings.shape).flatMap(([name, schema]) => {
-    const why = given[name] === undefined ? null : unreadable(schema, given[name]);
-    return why === null ? [] : [problemOf(name, why, given)];
-  });
-  if (unread.length > 0) throw unusable(unread);
-}
-
-function unusable(problems: string[]): ConfigurationError {
-  const message = `The environment is not usable: ${problems.join("; ")}.`;
-  return new ConfigurationError(message, { details: { problems } });
 }
 
 function prometheusOf({
@@ -227,23 +168,6 @@ function prometheusOf({
   MODEL_DEPLOYER_PROMETHEUS_TOKEN: token,
 }: z.infer<typeof environmentSchema>): Configuration["prometheus"] {
   return address === undefined ? null : { url: address, ...(token === undefined ? {} : { token }) };
-}
-
-function keepingOf(values: z.infer<typeof environmentSchema>): KeepingSettings {
-  const { MODEL_DEPLOYER_PRUNE_DAYS: days, MODEL_DEPLOYER_PRUNE_GB: gigabytes } = values;
-  return {
-    pruneDays: days === "off" ? null : days,
-    pruneBytes: gigabytes === undefined ? null : gigabytes * 1e9,
-    rehearseHours: values.MODEL_DEPLOYER_REHEARSE_HOURS ?? null,
-  };
-}
-
-function servingOf(values: z.infer<typeof environmentSchema>): Configuration["serving"] {
-  return {
-    predictionSeconds: values.MODEL_DEPLOYER_PREDICTION_SECONDS,
-    predictionQueue: values.MODEL_DEPLOYER_PREDICTION_QUEUE,
-    bodySeconds: values.MODEL_DEPLOYER_BODY_SECONDS,
-  };
 }
 
 function limitsOf(values: z.infer<typeof environmentSchema>): Configuration["limits"] {

@@ -1,13 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import {
-  clusterDumpSchema,
-  inOrder,
-  copiesAtOnce,
-  toClusterFile,
-  toKnownClusters,
-} from "../../../src/mlops/envoy/cluster_config.ts";
+import { clusterDumpSchema, toKnownClusters } from "../../../src/mlops/envoy/clusters/cluster_dump.ts";
+import { inOrder, copiesAtOnce } from "../../../src/mlops/envoy/clusters/known_cluster.ts";
+import { toClusterFile } from "../../../src/mlops/envoy/clusters/cluster_file.ts";
 import { routeDumpSchema, toRoute, toRouteFile } from "../../../src/mlops/envoy/route_config.ts";
 
 const discoverySchema = z.object({ version_info: z.string(), resources: z.array(z.unknown()) });

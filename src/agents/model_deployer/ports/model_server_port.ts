@@ -4,6 +4,9 @@ import type { Isolation, Resources } from "../domain/entities.ts";
 /** Seconds that a server works at one prediction unless configured otherwise; then it answers 504. */
 export const PREDICTION_SECONDS = 14;
 
+/** Requests that wait for one of its threads unless configured otherwise; the next one is turned away. */
+export const PREDICTION_QUEUE = 64;
+
 /** Seconds that a router waits for a server's answer before it answers 504 itself. */
 export function answerSeconds(predictionSeconds = PREDICTION_SECONDS): number {
   return Math.ceil(predictionSeconds) + 1;

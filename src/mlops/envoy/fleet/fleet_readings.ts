@@ -1,6 +1,7 @@
 import type { Route } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 import { EnvoyReadings, type Stats, type Subscription, type SubscriptionName } from "../admin_readings.ts";
-import { type KnownCluster, toClusterFile } from "../cluster_config.ts";
+import type { KnownCluster } from "../clusters/known_cluster.ts";
+import { toClusterFile } from "../clusters/cluster_file.ts";
 import type { FleetEnvoy } from "./fleet.ts";
 
 /** One Envoy of several, asked from elsewhere. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Route } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../../agents/model_deployer/errors.ts";
-import { answerSeconds } from "../../../agents/model_deployer/ports/model_server_port.ts";
+import { answerSeconds, PREDICTION_QUEUE } from "../../../agents/model_deployer/ports/model_server_port.ts";
 import type { CallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
 import type {
   ServerAddress,
@@ -11,16 +11,11 @@ import type {
 } from "../../../agents/model_deployer/ports/traffic_router_port.ts";
 import { parsedJson } from "../../../platform/parsed_json.ts";
 import { envoyService } from "../admin_readings.ts";
-import { toBootstrap } from "../bootstrap.ts";
-import {
-  clusterDumpSchema,
-  copiesAtOnce,
-  type KnownCluster,
-  STANDARD_QUEUE,
-  standardOutside,
-  toClusterFile,
-  toKnownClusters,
-} from "../cluster_config.ts";
+import { toBootstrap } from "../process/bootstrap.ts";
+import { clusterDumpSchema, toKnownClusters } from "../clusters/cluster_dump.ts";
+import { copiesAtOnce, type KnownCluster } from "../clusters/known_cluster.ts";
+import { standardOutside } from "../clusters/outside_servers.ts";
+import { toClusterFile } from "../clusters/cluster_file.ts";
 import { assertEndpointName, checkRoute } from "../../route_check.ts";
 import { toRouteFile } from "../route_config.ts";
 import { changeTraffic, type TrafficCarrier } from "../traffic_change.ts";
@@ -172,7 +167,7 @@ export class FleetRouter implements TrafficRouter {
       },
       copies: async (asked) => {
         const envoys = await this.#fleet.envoys(endpointName, asked);
-        return copiesAtOnce(this.#options.predictionQueue ?? STANDARD_QUEUE, envoys.length);
+        return copiesAtOnce(this.#options.predictionQueue ?? PREDICTION_QUEUE, envoys.length);
       },
       fence: new FleetFence(this.#fleet, endpointName, signal),
       complaint: async () => {

@@ -1,7 +1,7 @@
-import { OPEN_INGRESS } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
-import { extension } from "./extension.ts";
-import { connectionManager, ingressListener, routerFilter, watchedIn } from "./ingress/ingress_listener.ts";
-import { noProductionCluster, answerHeader } from "./route_config.ts";
+import { OPEN_INGRESS } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { extension } from "../extension.ts";
+import { connectionManager, ingressListener, routerFilter, watchedIn } from "../ingress/ingress_listener.ts";
+import { noProductionCluster, answerHeader } from "../route_config.ts";
 
 export interface BootstrapInput {
   endpoint_name: string;
