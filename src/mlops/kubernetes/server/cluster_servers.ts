@@ -1,6 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { z } from "zod";
-import { untilAborted } from "../../../agents/base/deadline.ts";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
 import type { Resources } from "../../../agents/model_deployer/domain/entities.ts";
 import type { ClusterClient } from "../api/cluster_client.ts";
@@ -8,35 +6,16 @@ import {
   anyObjectSchema,
   deploymentSchema,
   type ObservedPod,
-  podSchema,
   type ServerView,
   serverViewOf,
   serviceSchema,
 } from "./observed_objects.ts";
-import { MANAGER, MARKS, ownerLabel } from "./object_names.ts";
+import { addressOf, ClusterSnapshots, type ServiceAddress, type Snapshot } from "./cluster_snapshots.ts";
+import { pathIn } from "./namespace_paths.ts";
+import { MARKS, ownerLabel } from "./object_names.ts";
 import { companionObjects, type KubernetesObject } from "./server_objects.ts";
-import { SERVED_PORT, type ServerSettings } from "./server_pod.ts";
+import type { ServerSettings } from "./server_pod.ts";
 
-const groups = {
-  deployments: "/apis/apps/v1",
-  services: "/api/v1",
-  pods: "/api/v1",
-  networkpolicies: "/apis/networking.k8s.io/v1",
-  poddisruptionbudgets: "/apis/policy/v1",
-  horizontalpodautoscalers: "/apis/autoscaling/v2",
-} as const;
-type Plural = keyof typeof groups;
-
-export interface Snapshot {
-  servers: ServerView[];
-  /** By the name of the Deployment; pods that are being deleted are left out. */
-  pods: Map<string, ObservedPod[]>;
-  /** Of Services, by the same name. */
-  addresses: Map<string, { host: string; port: number }>;
-}
-
-const listSeconds = 20;
-const oldestMs = 5_000;
 const pollMs = 200;
 
 /** The servers of one installation as objects of one namespace. */
@@ -44,35 +23,18 @@ export class ClusterServers {
   readonly #client: ClusterClient;
   readonly #namespace: string;
   readonly #settings: ServerSettings;
-  readonly #freshMs: number;
-  #kept: { at: number; snapshot: Promise<Snapshot> } | null = null;
-  #listMs = 0;
+  readonly #snapshots: ClusterSnapshots;
 
-  /** @param freshMs looks within this time share one list, so that a thousand deployments cost as many requests as one */
+  /** @param freshMs as of `ClusterSnapshots` */
   constructor(client: ClusterClient, namespace: string, settings: ServerSettings, freshMs = 500) {
     this.#client = client;
     this.#namespace = namespace;
     this.#settings = settings;
-    this.#freshMs = freshMs;
+    this.#snapshots = new ClusterSnapshots(client, namespace, settings.installation, freshMs);
   }
 
-  async snapshot(signal: AbortSignal): Promise<Snapshot> {
-    const kept = this.#kept;
-    if (kept !== null && performance.now() - kept.at < this.#sharedMs()) {
-      return untilAborted(signal, () => kept.snapshot);
-    }
-    const own = AbortSignal.timeout(listSeconds * 1000);
-    const made = { at: performance.now(), snapshot: this.#list(own) };
-    this.#kept = made;
-    made.snapshot.catch(() => {
-      if (this.#kept === made) this.#kept = null;
-    });
-    return untilAborted(signal, () => made.snapshot);
-  }
-
-  /** So long that listing a large cluster takes a fifth of the time at most, and never longer than a look may be old. */
-  #sharedMs(): number {
-    return this.#freshMs === 0 ? 0 : Math.max(this.#freshMs, Math.min(5 * this.#listMs, oldestMs));
+  snapshot(signal: AbortSignal): Promise<Snapshot> {
+    return this.#snapshots.latest(signal);
   }
 
   /** The servers of this deployment, oldest first: former ones, the present one, and one that is not installed yet. */
@@ -115,7 +77,7 @@ export class ClusterServers {
     { deployment }: ServerView,
     resources: Resources,
     signal: AbortSignal,
-  ): Promise<{ host: string; port: number }> {
+  ): Promise<ServiceAddress> {
     const { name, uid } = deployment.metadata;
     const companions = companionObjects(name, uid, resources, this.#settings);
     await Promise.all(companions.map(({ plural, object }) => this.#ensure(plural, object, uid, signal)));
@@ -191,38 +153,7 @@ export class ClusterServers {
 
   /** The next look asks anew. */
   forget(): void {
-    this.#kept = null;
-  }
-
-  async #list(signal: AbortSignal): Promise<Snapshot> {
-    const began = performance.now();
-    const [deployments, listed, services] = await Promise.all([
-      this.#labelled("deployments", deploymentSchema, signal),
-      this.#labelled("pods", podSchema, signal),
-      this.#labelled("services", serviceSchema, signal),
-    ]);
-    const servers = deployments
-      .filter(({ metadata }) => metadata.deletionTimestamp === null)
-      .flatMap((deployment) => serverViewOf(deployment) ?? []);
-    const pods = new Map<string, ObservedPod[]>();
-    for (const pod of listed) {
-      const server = pod.metadata.labels[MARKS.server];
-      if (server === undefined || pod.metadata.deletionTimestamp !== null) continue;
-      pods.set(server, [...(pods.get(server) ?? []), pod]);
-    }
-    const addresses = new Map(
-      services.flatMap((service) => {
-        const address = addressOf(service);
-        return address === null ? [] : [[service.metadata.name, address] as const];
-      }),
-    );
-    this.#listMs = performance.now() - began;
-    return { servers, pods, addresses };
-  }
-
-  #labelled<T>(plural: Plural, item: z.ZodType<T>, signal: AbortSignal): Promise<T[]> {
-    const labels = `${MARKS.managedBy}=${MANAGER},${MARKS.installation}=${this.#settings.installation}`;
-    return this.#client.list(this.#path(plural), labels, item, signal);
+    this.#snapshots.forget();
   }
 
   /** One of the same name may still be there from a Deployment before, to be collected at any moment. */
@@ -240,8 +171,7 @@ export class ClusterServers {
   }
 
   #path(plural: string): string {
-    const group = Object.entries(groups).find(([name]) => name === plural)?.[1] ?? "/api/v1";
-    return `${group}/namespaces/${this.#namespace}/${plural}`;
+    return pathIn(this.#namespace, plural);
   }
 }
 
@@ -254,10 +184,4 @@ function markChange(marks: ServerMarks): object {
     labels: { [MARKS.owner]: ownerLabel(marks.deployment_id) },
     annotations: { [MARKS.deploymentId]: marks.deployment_id },
   };
-}
-
-/** Null for a headless one, which is none of ours. */
-function addressOf({ spec }: z.infer<typeof serviceSchema>): { host: string; port: number } | null {
-  const { clusterIP: host } = spec;
-  return host === "" || host === "None" ? null : { host, port: SERVED_PORT };
 }
