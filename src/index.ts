@@ -16,7 +16,7 @@ export {
   type CapabilitySource,
 } from "./agents/model_deployer/capabilities.ts";
 export { CheckedState } from "./agents/model_deployer/state/checked_state.ts";
-export type { ModelDeployer, ModelDeployerOptions } from "./wiring/create_model_deployer.ts";
+export type { ModelDeployer, ModelDeployerOptions } from "./wiring/model_deployer.ts";
 export {
   deploymentManifestSchema,
   versionRecordSchema,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
-import type { ModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { sitAtTheDesk } from "../../tests/support/given/at_the_desk.ts";
 import { Releases } from "../../tests/support/releases.ts";
 

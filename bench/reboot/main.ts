@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
-import { createModelDeployer, type ModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import {
   ensureModelEnvironment,

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
-import { createModelDeployer, type ModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { bentoTag } from "../../src/agents/model_deployer/domain/values/names.ts";
 import { ApprovalRequiredError, ServiceRefusedError } from "../../src/agents/model_deployer/errors.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";

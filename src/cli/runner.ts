@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { z } from "zod";
 import { AgentError } from "../agents/base/agent_error.ts";
 import { untilAborted } from "../agents/base/deadline.ts";
-import type { ModelDeployer, ModelDeployerOptions } from "../wiring/create_model_deployer.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "../wiring/model_deployer.ts";
 import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
 import { typedFileError } from "../agents/model_deployer/file_errors.ts";
 import { type Configuration, readConfiguration } from "../wiring/settings/configuration.ts";

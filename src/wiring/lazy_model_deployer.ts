@@ -1,7 +1,7 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
-import type { ModelDeployer, ModelDeployerOptions } from "./create_model_deployer.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "./model_deployer.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import type { Configuration } from "./settings/configuration.ts";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { ModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { ApprovalRequiredError, ConflictError } from "../../src/agents/model_deployer/errors.ts";
 import type { World } from "./world.ts";
 

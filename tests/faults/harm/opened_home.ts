@@ -1,7 +1,8 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createModelDeployer, type ModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { stopHome } from "../../../src/platform/processes/stop_home.ts";
 import { throwAwayWithProcess } from "../../../src/platform/processes/throwaway_home.ts";

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
-import type { ModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import { errorViewSchema, SCHEMA_VERSION } from "../../../src/service/report_schemas.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";

@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { ModelDeployer } from "../../../wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { ModelDeployerRequest } from "../../../agents/model_deployer/state/state.ts";
 import { addActions } from "./action_commands.ts";
 import type { RequestSource } from "./action_request.ts";

@@ -1,4 +1,4 @@
-import type { ModelDeployer } from "../../../wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { CheckpointsChange } from "../../../pipeline/best_effort_checkpoints.ts";
 import { type ExitCode, exitCodes } from "../../exit_codes.ts";
 import type { Invocation } from "../../runner.ts";

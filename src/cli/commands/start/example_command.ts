@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Callers } from "../../example/example_callers.ts";
-import type { ModelDeployer } from "../../../wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { Execute } from "../../execute.ts";
 import { nextLines } from "../../output/next_lines.ts";
 import { type ExampleReport, exampleReportSchema } from "../../output/start_schemas.ts";

@@ -3,7 +3,7 @@ import { DEMO_APPROVER, enrolDemoPeople } from "../../example/people.ts";
 import { EXAMPLE_EXPERIMENT } from "../../example/trained_example.ts";
 import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
 import { stopLocalServices } from "../../../platform/services/local_services.ts";
-import type { ModelDeployer } from "../../../wiring/create_model_deployer.ts";
+import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { ExitCode } from "../../exit_codes.ts";
 import { nextLines } from "../../output/next_lines.ts";
 import type { Invocation } from "../../runner.ts";
