@@ -8,7 +8,7 @@ import {
   readyForProduction,
 } from "../../../src/testing/index.ts";
 import { type DeployerInCluster, deployerInCluster } from "../../support/kubernetes/deployer_in_cluster.ts";
-import { type KeptObject, Refusal } from "../../support/kubernetes/object_store.ts";
+import { type KeptObject, Refusal } from "../../support/kubernetes/api_server/object_store.ts";
 
 const signal = AbortSignal.timeout(600_000);
 

@@ -5,7 +5,7 @@ import {
 } from "../../../src/mlops/kubernetes/gateway/gateway_router.ts";
 import { ClusterServers } from "../../../src/mlops/kubernetes/server/cluster_servers.ts";
 import { type ClusterWithServers, openCluster, running, serverSettings } from "./cluster_with_servers.ts";
-import type { PodBehaviour, StandInPod } from "./node_agent.ts";
+import type { PodBehaviour, StandInPod } from "./api_server/node_agent.ts";
 import { GATEWAY, StandInGateway } from "./stand_in_gateway.ts";
 
 export interface ClusterWithGateway extends ClusterWithServers {

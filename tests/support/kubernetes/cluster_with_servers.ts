@@ -7,8 +7,8 @@ import {
   KubernetesServer,
   type KubernetesServerOptions,
 } from "../../../src/mlops/kubernetes/server/kubernetes_server.ts";
-import type { PodBehaviour, StandInPod } from "./node_agent.ts";
-import { StandInCluster } from "./stand_in_cluster.ts";
+import type { PodBehaviour, StandInPod } from "./api_server/node_agent.ts";
+import { StandInCluster } from "./api_server/stand_in_cluster.ts";
 
 /** What becomes of the pods of one bento; it runs unless a test says otherwise. */
 type Behaviours = Map<string, PodBehaviour | ((pod: StandInPod) => PodBehaviour)>;

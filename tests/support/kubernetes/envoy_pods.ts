@@ -11,9 +11,9 @@ import {
   ROUTER_PORTS,
 } from "../../../src/mlops/kubernetes/router/router_objects.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import type { PodBehaviour, StandInPod } from "./node_agent.ts";
-import { type KeptObject, Refusal } from "./object_store.ts";
-import { StandInCluster } from "./stand_in_cluster.ts";
+import type { PodBehaviour, StandInPod } from "./api_server/node_agent.ts";
+import { type KeptObject, Refusal } from "./api_server/object_store.ts";
+import { StandInCluster } from "./api_server/stand_in_cluster.ts";
 
 interface EnvoyPod {
   address: string;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type HttpRoute, httpRouteSchema } from "../../../src/mlops/kubernetes/gateway/http_route.ts";
-import { Refusal } from "./object_store.ts";
-import { GATEWAY_NAMESPACE, type StandInCluster } from "./stand_in_cluster.ts";
+import { Refusal } from "./api_server/object_store.ts";
+import { GATEWAY_NAMESPACE, type StandInCluster } from "./api_server/stand_in_cluster.ts";
 
 export const GATEWAY = { name: "shared", namespace: GATEWAY_NAMESPACE, listener: null };
 export const GATEWAY_CLASS = "stand-in";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { ClusterClient } from "../../../src/mlops/kubernetes/api/cluster_client.ts";
-import { StandInCluster } from "../../support/kubernetes/stand_in_cluster.ts";
+import { StandInCluster } from "../../support/kubernetes/api_server/stand_in_cluster.ts";
 
 const signal = new AbortController().signal;
 const base = "/api/v1/namespaces/models/configmaps";

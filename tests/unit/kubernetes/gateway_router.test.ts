@@ -13,7 +13,7 @@ import {
   openClusterWithGateway,
 } from "../../support/kubernetes/cluster_with_gateway.ts";
 
-import { type KeptObject, Refusal } from "../../support/kubernetes/object_store.ts";
+import { type KeptObject, Refusal } from "../../support/kubernetes/api_server/object_store.ts";
 
 const options = { signal: AbortSignal.timeout(600_000) };
 const hasty = { acknowledgement: { deadlineMs: 300, pollMs: 5 } };

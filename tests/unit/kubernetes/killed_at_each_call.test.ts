@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ClusterClient } from "../../../src/mlops/kubernetes/api/cluster_client.ts";
 import { type ClusterWithServers } from "../../support/kubernetes/cluster_with_servers.ts";
-import type { Fault } from "../../support/kubernetes/stand_in_cluster.ts";
+import type { Fault } from "../../support/kubernetes/api_server/call_faults.ts";
 import {
   clusterForEachTest,
   input,

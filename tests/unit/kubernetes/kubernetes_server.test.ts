@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { objectName } from "../../../src/mlops/kubernetes/server/object_names.ts";
-import { MISSING_NAMESPACE } from "../../support/kubernetes/stand_in_cluster.ts";
-import type { PodBehaviour } from "../../support/kubernetes/node_agent.ts";
+import { MISSING_NAMESPACE } from "../../support/kubernetes/api_server/stand_in_cluster.ts";
+import type { PodBehaviour } from "../../support/kubernetes/api_server/node_agent.ts";
 import { running, serverSettings } from "../../support/kubernetes/cluster_with_servers.ts";
 import {
   clusterForEachTest,

@@ -3,19 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { parsedJson } from "../../../src/platform/parsed_json.ts";
+import { parsedJson } from "../../../../src/platform/parsed_json.ts";
 import { gatewayKinds } from "./gateway_kinds.ts";
 import { kinds } from "./kinds.ts";
 import { statusOf } from "./refusal_status.ts";
 import { NodeAgent, type PodBehaviour, type StandInPod } from "./node_agent.ts";
-import { kindOf, ObjectStore, Refusal } from "./object_store.ts";
-
-/** What happens to one call instead of its answer. */
-export type Fault =
-  /** It is answered with this status, and not carried out. */
-  | { status: number; body?: string }
-  /** The connection breaks before the call is carried out, or afterwards. */
-  | { lost: "call" | "answer" };
+import { ObjectStore, Refusal } from "./object_store.ts";
+import { CallFaults, type Fault } from "./call_faults.ts";
+import { onObjects } from "./object_calls.ts";
+import { json, type Outcome } from "./outcome.ts";
 
 const NAMESPACE = "models";
 /** One that is not there: lists of it are empty, and nothing is made in it. */
@@ -24,9 +20,6 @@ export const MISSING_NAMESPACE = "missing";
 export const GATEWAY_NAMESPACE = "infra";
 const classPath = /^\/apis\/gateway\.networking\.k8s\.io\/v1\/gatewayclasses\/([^/]+)$/;
 const paths = /^\/(?:api|apis\/[^/]+)\/[^/]+\/namespaces\/([^/]+)\/([a-z]+)(?:\/([^/]+))?(\/.*)?$/;
-const deleteSchema = z.looseObject({
-  preconditions: z.looseObject({ uid: z.string().optional() }).optional(),
-});
 const reviewSchema = z.strictObject({
   apiVersion: z.literal("authorization.k8s.io/v1"),
   kind: z.literal("SelfSubjectAccessReview"),
@@ -65,7 +58,7 @@ export class StandInCluster {
   /** Called after each page of a list. */
   onPage: () => void = () => undefined;
   readonly #server: Server;
-  readonly #faults: { matches: RegExp; fault: Fault; times: number }[] = [];
+  readonly #faults = new CallFaults();
 
   private constructor(behaviourOf: (pod: StandInPod) => PodBehaviour) {
     this.node = new NodeAgent(this.objects, behaviourOf);
@@ -90,11 +83,11 @@ export class StandInCluster {
 
   /** The next calls whose `METHOD /path` matches meet this fault, `times` times. */
   meet(matches: RegExp, fault: Fault, times = 1): void {
-    this.#faults.push({ matches, fault, times });
+    this.#faults.add(matches, fault, times);
   }
 
   forgetFaults(): void {
-    this.#faults.length = 0;
+    this.#faults.forget();
   }
 
   async writeKubeconfig(
@@ -129,7 +122,7 @@ export class StandInCluster {
     const call = `${request.method ?? ""} ${url.pathname}`;
     this.calls.push(call);
     this.onCall();
-    const fault = this.#faultFor(call);
+    const fault = this.#faults.meetBy(call);
     if (fault !== null && "status" in fault) {
       const status = new Refusal(fault.status, "Fault", "a fault of the test");
       response.writeHead(fault.status).end(fault.body ?? JSON.stringify(statusOf(status)));
@@ -144,13 +137,6 @@ export class StandInCluster {
       return;
     }
     response.writeHead(answer.status).end(answer.body);
-  }
-
-  #faultFor(call: string): Fault | null {
-    const found = this.#faults.find(({ matches, times }) => times > 0 && matches.test(call));
-    if (found === undefined) return null;
-    found.times -= 1;
-    return found.fault;
   }
 
   #carryOut(request: IncomingMessage, url: URL, text: string): Outcome | Promise<Outcome> {
@@ -182,63 +168,17 @@ export class StandInCluster {
       return new Refusal(403, "Forbidden", what);
     }
     if (below !== undefined && name !== undefined) return this.node.below(name, below, url, text);
-    return this.#onObjects({ method: request.method ?? "", plural, name, url, body: parsedJson(text) });
+    const asked = { method: request.method ?? "", plural, name, url, body: parsedJson(text) };
+    return onObjects(this.objects, asked, () => this.onPage());
   }
 
-  /** A token is forgotten with the next write, which a real server does some minutes later. */
-  #page(plural: string, asked: URLSearchParams): { status: number; body: string } | Refusal {
-    const { resourceVersion } = this.objects;
-    const [version, from = "0"] = (asked.get("continue") ?? `${resourceVersion}/0`).split("/");
-    if (version !== resourceVersion) {
-      return new Refusal(410, "Expired", "The provided continue parameter is too old");
-    }
-    const all = this.objects.list(plural, asked.get("labelSelector") ?? "");
-    const end = Number(from) + Number(asked.get("limit") ?? all.length);
-    const items = all.slice(Number(from), end);
-    const rest = end < all.length ? { continue: `${resourceVersion}/${end}` } : {};
-    const { kind, apiVersion } = kindOf(plural);
-    this.onPage();
-    return json(200, { kind: `${kind}List`, apiVersion, metadata: { resourceVersion, ...rest }, items });
-  }
-
-  #review(text: string): { status: number; body: string } | Refusal {
+  #review(text: string): Outcome {
     const asked = reviewSchema.safeParse(parsedJson(text));
     if (!asked.success) return new Refusal(400, "BadRequest", "the review is none");
     const { verb, resource, subresource } = asked.data.spec.resourceAttributes;
     const what = subresource === undefined ? resource : `${resource}/${subresource}`;
     return json(201, { status: { allowed: !this.denied.has(`${verb} ${what}`) } });
   }
-
-  #onObjects({ method, plural, name, url, body }: ObjectCall): { status: number; body: string } | Refusal {
-    if (name === undefined) {
-      if (method === "POST") return answered(201, this.objects.create(plural, body));
-      return this.#page(plural, url.searchParams);
-    }
-    switch (method) {
-      case "GET":
-        return answered(200, this.objects.get(plural, name));
-      case "PATCH":
-        return answered(200, this.objects.patch(plural, name, body));
-      case "PUT":
-        return answered(200, this.objects.update(plural, name, body));
-      case "DELETE": {
-        const uid = deleteSchema.safeParse(body).data?.preconditions?.uid;
-        return answered(200, this.objects.remove(plural, name, uid));
-      }
-      default:
-        return new Refusal(405, "MethodNotAllowed", `${method} is not supported`);
-    }
-  }
-}
-
-type Outcome = { status: number; body: string } | Refusal;
-
-interface ObjectCall {
-  method: string;
-  plural: string;
-  name: string | undefined;
-  url: URL;
-  body: unknown;
 }
 
 function inMissing(verb: string, what: string): Outcome {
@@ -250,12 +190,4 @@ function inMissing(verb: string, what: string): Outcome {
 function verbOf(method: string, name: string | undefined): string {
   const verbs: Record<string, string> = { POST: "create", PATCH: "patch", PUT: "update", DELETE: "delete" };
   return verbs[method] ?? (name === undefined ? "list" : "get");
-}
-
-function json(status: number, body: unknown): { status: number; body: string } {
-  return { status, body: JSON.stringify(body) };
-}
-
-function answered(status: number, outcome: object): { status: number; body: string } | Refusal {
-  return outcome instanceof Refusal ? outcome : json(status, outcome);
 }
