@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { Execute } from "./execute.ts";
+import type { Execute } from "./invocation/execute.ts";
 
 type Add = (program: CommandUnknownOpts, execute: Execute) => void;
 

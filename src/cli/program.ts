@@ -1,12 +1,13 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import { shown } from "../agents/model_deployer/domain/values/plain_text.ts";
-import { type ExitCode, exitCodes } from "./exit_codes.ts";
+import { type ExitCode, exitCodes } from "./invocation/exit_codes.ts";
 import { commandsFor } from "./known_commands.ts";
-import { type Globals, Invocation, type Openers, runCommand } from "./runner.ts";
+import { type Globals, Invocation, type Openers } from "./invocation/invocation.ts";
+import { runCommand } from "./invocation/runner.ts";
 import { ownVersion } from "./own_version.ts";
 import { type Streams, Terminal } from "./output/terminal/terminal.ts";
-import type { Execute } from "./execute.ts";
+import type { Execute } from "./invocation/execute.ts";
 
 /** The surroundings of a command line, and its means. */
 export interface Host extends Openers {
@@ -19,7 +20,6 @@ export interface Host extends Openers {
 /** Runs one command line, without the program's own name, to its exit code. */
 export async function runCli(words: string[], host: Host): Promise<ExitCode> {
   let code: ExitCode = exitCodes.done;
-  const asksForJson = words.includes("--json");
   const program = new Command("model-deployer")
     .description("Takes models from the registry to production traffic, and back again.")
     .version(ownVersion(), "-V, --version", "print the version")
@@ -29,13 +29,15 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
     .configureOutput({
       writeOut: (text) => host.streams.stdout.write(text),
       // It repeats the words that it was given; who asked for a document gets them in it.
-      writeErr: (text) => asksForJson || host.streams.stderr.write(text.split("\n").map(shown).join("\n")),
+      writeErr: (text) => asksForJson() || host.streams.stderr.write(text.split("\n").map(shown).join("\n")),
     })
     .showHelpAfterError("see --help")
     .exitOverride();
+  // Read before anything is refused, wherever it stands.
+  const asksForJson = () => program.opts().json === true;
   const execute: Execute = async (command, work) => {
     const globals: Globals = program.opts();
-    const terminal = new Terminal(host.streams, { json: globals.json === true || asksForJson });
+    const terminal = new Terminal(host.streams, { json: asksForJson() });
     code = await runCommand(command, new Invocation({ ...host, terminal, globals, command }), work);
   };
   for (const add of await commandsFor(words)) add(program, execute);
@@ -45,7 +47,7 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.done;
-    if (!asksForJson) return exitCodes.usage;
+    if (!asksForJson()) return exitCodes.usage;
     const refusal = new InvalidRequestError(shown(error.message.replace(/^error: /, "")));
     await execute(words[0] ?? "", () => Promise.reject(refusal));
     return exitCodes.usage;

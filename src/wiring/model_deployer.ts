@@ -1,8 +1,8 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph";
 import type { DeployerDatabase, InstallationKind } from "../database/index.ts";
 import type { Telemetry, WorkerObservation } from "../telemetry/telemetry.ts";
-import { Worker } from "../worker/worker.ts";
-import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
+import type { Worker } from "../worker/worker.ts";
+import type { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import type { Addresses } from "./settings/resolved_addresses.ts";
 import type { BegunHome } from "./begun_home.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import {
   type ModelSignature,
   signatureBehind,
@@ -22,10 +20,9 @@ import type {
   StageProjection,
   TrainedRun,
 } from "../../agents/model_deployer/ports/model_registry_port.ts";
-import { describedRun, modelIdOf, modelRoot, runRoot, type Files, type RunSeed } from "./run_seed.ts";
-import { digestOfFiles } from "../../mlops/artifact_digest.ts";
+import { describedRun, modelIdOf, modelRoot, runRoot, type RunSeed } from "./run_seed.ts";
+import { ArtifactFiles, digestOf, isWithin, writeInto } from "./artifact_files.ts";
 import { parseArtifactUri } from "../../mlops/mlflow/artifacts/artifact_uri.ts";
-import { DESCRIPTION_FILE, signatureOf } from "../../mlops/mlflow/model_description.ts";
 import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/name_rules.ts";
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
 
@@ -39,8 +36,7 @@ interface StoredVersion extends RegisteredVersion {
 export class InMemoryModelRegistry implements ModelRegistry {
   readonly #directory: string | null;
   readonly #runs = new Map<string, RunSeed>();
-  /** By path under the artifact root, laid out as MLflow does. */
-  readonly #files = new Map<string, string>();
+  #files = new ArtifactFiles();
   readonly #versions = new Map<string, StoredVersion[]>();
   /** `<model>/<alias>` to version. */
   readonly #aliases = new Map<string, number>();
@@ -53,9 +49,9 @@ export class InMemoryModelRegistry implements ModelRegistry {
 
   addRun(run: RunSeed): void {
     this.#runs.set(run.run_id, run);
-    this.#store(runRoot(run.run_id), run.artifacts ?? {});
+    this.#files.store(runRoot(run.run_id), run.artifacts ?? {});
     for (const [name, files] of Object.entries(run.models ?? {})) {
-      this.#store(modelRoot(modelIdOf(run.run_id, name)), files);
+      this.#files.store(modelRoot(modelIdOf(run.run_id, name)), files);
     }
   }
 
@@ -63,7 +59,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
   copy(): InMemoryModelRegistry {
     const copy = new InMemoryModelRegistry();
     for (const [id, run] of this.#runs) copy.#runs.set(id, run);
-    for (const [path, text] of this.#files) copy.#files.set(path, text);
+    copy.#files = this.#files.copy();
     for (const [name, versions] of this.#versions) copy.#versions.set(name, structuredClone(versions));
     for (const [alias, version] of this.#aliases) copy.#aliases.set(alias, version);
     return copy;
@@ -73,9 +69,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
   removeArtifacts(runId: string): void {
     const names = Object.keys(this.#runs.get(runId)?.models ?? {});
     const roots = [runRoot(runId), ...names.map((name) => modelRoot(modelIdOf(runId, name)))];
-    for (const path of this.#files.keys()) {
-      if (roots.some((root) => path.startsWith(`${root}/`))) this.#files.delete(path);
-    }
+    for (const root of roots) this.#files.removeUnder(root);
   }
 
   /** A version's shown stage, and the aliases that point at it, sorted. */
@@ -143,16 +137,12 @@ export class InMemoryModelRegistry implements ModelRegistry {
     parseArtifactUri(artifactUri);
     refuseAborted(signal);
     const root = this.#locate(artifactUri);
-    const base = this.#files.has(root) ? dirname(root) : root;
-    const files = this.#under(root).map(([path, text]) => ({ path: path.slice(base.length + 1), text }));
+    const files = this.#files.ofArtifact(root);
     onProgress?.(`the artifact ${artifactUri}: fetching ${files.length} files`);
-    const digest = digestOfFiles(files.map(({ path, text }) => ({ path, sha256: sha256(text) })));
+    const digest = digestOf(files);
     const folder = join(this.#directory ?? "/in-memory-artifacts", digest);
-    for (const { path, text } of this.#directory === null ? [] : files) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), text);
-    }
-    return { path: folder, digest, signature: this.#signatureUnder(root, artifactUri) };
+    if (this.#directory !== null) await writeInto(folder, files);
+    return { path: folder, digest, signature: this.#files.signatureOf(root, artifactUri) };
   }
 
   async projectStage(projection: StageProjection, { signal }: CallOptions): Promise<void> {
@@ -165,10 +155,6 @@ export class InMemoryModelRegistry implements ModelRegistry {
       const key = `${model_name}/${alias}`;
       if (this.#aliases.get(key) === version) this.#aliases.delete(key);
     }
-  }
-
-  #store(root: string, files: Files): void {
-    for (const [path, text] of Object.entries(files)) this.#files.set(`${root}/${path}`, text);
   }
 
   #run(runId: string): RunSeed {
@@ -198,7 +184,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
       candidates.push(`${runRoot(parsed.run_id)}/${parsed.path}`);
       candidates.push([modelRoot(modelIdOf(parsed.run_id, name)), ...rest].join("/"));
     }
-    const found = candidates.find((root) => this.#under(root).length > 0);
+    const found = candidates.find((root) => this.#files.has(root));
     if (found === undefined) throw new NotFoundError(`There is no artifact behind ${uri}.`);
     return found;
   }
@@ -210,34 +196,22 @@ export class InMemoryModelRegistry implements ModelRegistry {
 
   #signatureAt(uri: string): ModelSignature | null {
     try {
-      return this.#signatureUnder(this.#locate(uri), uri);
+      return this.#files.signatureOf(this.#locate(uri), uri);
     } catch (error) {
       if (error instanceof NotFoundError || error instanceof ArtifactRejectedError) return null;
       throw error;
     }
   }
 
-  #signatureUnder(root: string, uri: string): ModelSignature | null {
-    const description = this.#files.get(`${root}/${DESCRIPTION_FILE}`);
-    return description === undefined ? null : signatureOf(description, uri);
-  }
-
-  #under(root: string): [string, string][] {
-    return [...this.#files].filter(([path]) => path === root || path.startsWith(`${root}/`));
-  }
-
   #ownerOf(path: string): string | null {
-    const isInside = (root: string): boolean => path === root || path.startsWith(`${root}/`);
     for (const { run_id, models } of this.#runs.values()) {
-      if (isInside(runRoot(run_id))) return run_id;
+      if (isWithin(path, runRoot(run_id))) return run_id;
       const names = Object.keys(models ?? {});
-      if (names.some((name) => isInside(modelRoot(modelIdOf(run_id, name))))) return run_id;
+      if (names.some((name) => isWithin(path, modelRoot(modelIdOf(run_id, name))))) return run_id;
     }
     return null;
   }
 }
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 function refuseAborted(signal: AbortSignal): void {
   if (!signal.aborted) return;

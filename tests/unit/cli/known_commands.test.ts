@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
-import type { Execute } from "../../../src/cli/execute.ts";
+import type { Execute } from "../../../src/cli/invocation/execute.ts";
 import { commandsFor, KNOWN_COMMANDS } from "../../../src/cli/known_commands.ts";
 
 const execute: Execute = async () => undefined;

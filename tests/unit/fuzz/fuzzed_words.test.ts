@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
-import { exitCodes } from "../../../src/cli/exit_codes.ts";
+import { exitCodes } from "../../../src/cli/invocation/exit_codes.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import { fuzzRuns, word } from "./fuzzed.ts";
 

@@ -4,13 +4,14 @@ import type { ModelDeployerRequest } from "../../../agents/model_deployer/state/
 import { addActions } from "./action_commands.ts";
 import type { RequestSource } from "./action_request.ts";
 import { applyLines } from "../../output/views/apply_view.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { appliedReport } from "../../../service/actions/action_reports.ts";
 import { planLines } from "../../output/plan_text.ts";
 import type { ActionOutcome } from "../../../service/actions/run_action.ts";
 import type { RemoteApi } from "../../remote/remote_api.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type ApplyReport, applyReportSchema, planReportSchema } from "../../../service/report_schemas.ts";
 
 export interface ApplyOptions {

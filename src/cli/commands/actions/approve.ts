@@ -4,14 +4,15 @@ import { InvalidApprovalError, NotFoundError } from "../../../agents/model_deplo
 import type { Operation } from "../../../agents/model_deployer/ports/stores/operation_stores.ts";
 import { decisionTable } from "../../../agents/model_deployer/planning/approval/decision_table.ts";
 import { expirySentence } from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { decisionLines } from "../../output/decision_lines.ts";
 import { planLines } from "../../output/plan_text.ts";
 import { z } from "zod";
 import { operationReportSchema } from "../../../service/operations/operation_schemas.ts";
 import type { RemoteApi } from "../../remote/remote_api.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { approvalReportSchema } from "../../../service/report_schemas.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 

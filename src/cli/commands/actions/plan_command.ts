@@ -1,9 +1,10 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { addActions } from "./action_commands.ts";
 import type { RequestSource } from "./action_request.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { planLines } from "../../output/plan_text.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { planReportSchema } from "../../../service/report_schemas.ts";
 
 export function addPlan(program: CommandUnknownOpts, execute: Execute): void {

@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { restartRequest } from "./action_request.ts";
 import { applyRequest } from "./apply.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 
 /** Shows its plan and asks where somebody can answer. */
 export function addRestart(program: CommandUnknownOpts, execute: Execute): void {

@@ -1,9 +1,10 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { resumedReport } from "../../../service/actions/action_reports.ts";
 import { applyLines } from "../../output/views/apply_view.ts";
-import { type ExitCode, exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type ResumptionReport, resumptionReportSchema } from "../../../service/report_schemas.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 

@@ -1,7 +1,8 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import type { z } from "zod";
-import { type Invocation, report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report } from "../../invocation/command_report.ts";
 import { revocationReportSchema } from "../../../service/report_schemas.ts";
 
 export function addRevoke(program: CommandUnknownOpts, execute: Execute): void {

@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ROLLBACK_FLAGS, rollbackRequest } from "./action_request.ts";
 import { applyRequest } from "./apply.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 
 /** Rolls back at once, without a question: whoever asks for it at night has decided. */
 export function addRollback(program: CommandUnknownOpts, execute: Execute): void {

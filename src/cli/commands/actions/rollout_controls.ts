@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { addJudgeFlags } from "../judge_options.ts";
 import { controlRequest, CONTROLS, RETRY, retryRequest } from "./action_request.ts";
 import { applyRequest } from "./apply.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 
 /** `pause`, `resume` and `abort` act at once; controls that give a candidate more traffic ask first. */
 const ASKING: readonly string[] = ["promote-now"];

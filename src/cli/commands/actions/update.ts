@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { updateRequest } from "./action_request.ts";
 import { applyRequest } from "./apply.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { aNumber } from "../../number_options.ts";
 
 /** Shows its plan and asks where somebody can answer. */

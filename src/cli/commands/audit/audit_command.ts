@@ -8,11 +8,12 @@ import {
   type AuditVerification,
   auditVerificationSchema,
 } from "../../../service/audit/audit_schemas.ts";
-import { type ExitCode, exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
+import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { table } from "../../output/terminal/table.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { auditDesk } from "./audit_desk.ts";
 import { wholeNumberBetween } from "../../number_options.ts";
 

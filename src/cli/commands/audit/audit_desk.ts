@@ -1,9 +1,9 @@
 import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import { auditLinks, linkView, verifyChain } from "../../../service/audit/audit_chain.ts";
-import { actorOf } from "../../requester.ts";
+import { actorOf } from "../../invocation/requester.ts";
 import type { AuditDesk } from "../../remote/desks.ts";
 import { remoteAuditDesk } from "../../remote/remote_desks.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 
 /** @throws NotAuthenticatedError | NotPermittedError */
 export async function auditDesk<T>(

@@ -1,9 +1,10 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { z } from "zod";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type Check, doctorReportSchema } from "../../../service/report_schemas.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 

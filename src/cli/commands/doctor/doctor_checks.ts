@@ -19,7 +19,7 @@ import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
 import { adviceFor, check, CHECK_MS, down, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 
 /** Checks every part, whether the others work or not. */

@@ -5,9 +5,10 @@ import { ConfigurationError } from "../../../agents/model_deployer/errors.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { sizeText } from "../../../keeping/quantities.ts";
 import { backupReportSchema, restoreReportSchema } from "../../../service/keeping_schemas.ts";
-import type { Execute } from "../../execute.ts";
-import { actorOf } from "../../requester.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import { actorOf } from "../../invocation/requester.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 interface Options {
   keyFile?: string | undefined;

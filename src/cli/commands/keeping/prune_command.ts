@@ -10,11 +10,12 @@ import {
   type PruneReport,
   pruneReportSchema,
 } from "../../../service/keeping_schemas.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { actorOf } from "../../requester.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import { actorOf } from "../../invocation/requester.ts";
 import { pruneLines } from "../../output/views/prune_view.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 interface Options {
   olderThan?: string | undefined;

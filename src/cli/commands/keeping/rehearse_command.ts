@@ -2,10 +2,11 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import { rehearsalReportSchema } from "../../../service/keeping_schemas.ts";
 import { unknownEndpoint } from "../../../service/unknown_name.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { actorOf } from "../../requester.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import { actorOf } from "../../invocation/requester.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 const NEEDS = { right: "act", extent: ALL, subject: "rehearsals of the ways back" } as const;
 

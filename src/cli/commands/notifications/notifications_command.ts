@@ -7,9 +7,9 @@ import {
   sinksReportSchema,
   sinkTrialSchema,
 } from "../../../service/notifications/sink_schemas.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import type { SinkDesk } from "../../remote/desks.ts";
-import { report, type Report } from "../../runner.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { sinkDesk } from "./opened_sink_desk.ts";
 import { sinkLines } from "./sink_lines.ts";
 import { sinkRequestOf, type SinkOptions } from "./sink_options.ts";

@@ -2,8 +2,8 @@ import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import { setSink, sinksReport, trySink } from "../../../service/notifications/sink_desk.ts";
 import type { SinkDesk } from "../../remote/desks.ts";
 import { remoteSinkDesk } from "../../remote/remote_desks.ts";
-import { actorOf } from "../../requester.ts";
-import type { Invocation } from "../../runner.ts";
+import { actorOf } from "../../invocation/requester.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 
 const NEEDS = { right: "configure", extent: ALL, subject: "notifications" } as const;
 

@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ServiceUnavailableError } from "../../../agents/model_deployer/errors.ts";
 import { servedAddress } from "../../../platform/services/served_address.ts";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { consoleReportSchema } from "../../../service/report_schemas.ts";
 import { DEFAULT_PORT, LOOPBACK } from "./serve_command.ts";
 import { portNumber } from "../../number_options.ts";

@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { downLines, downPlanLines } from "../../output/views/down_view.ts";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type DownReport, downReportSchema } from "../../../service/report_schemas.ts";
 
 interface Options {

@@ -1,6 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type EnvironmentReport, environmentReportSchema } from "../../../service/report_schemas.ts";
 
 export function addEnv(program: CommandUnknownOpts, execute: Execute): void {

@@ -4,10 +4,11 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ConfigurationError } from "../../../agents/model_deployer/errors.ts";
 import type { InstallationInput } from "../../../mlops/kubernetes/installation/installation_manifests.ts";
 import { ownVersion } from "../../own_version.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { manifestListSchema } from "../../../service/report_schemas.ts";
 import type { RouterChoice } from "../../../wiring/settings/engine_settings.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 interface Options {
   image: string;

@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { z } from "zod";
-import { exitCodes } from "../../exit_codes.ts";
-import type { Execute } from "../../execute.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { exitCodes } from "../../invocation/exit_codes.ts";
+import type { Execute } from "../../invocation/execute.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { type ReconciliationView, reconciliationReportSchema } from "../../../service/report_schemas.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";

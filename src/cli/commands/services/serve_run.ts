@@ -6,9 +6,9 @@ import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import { signInsOf } from "../../../wiring/sign_ins.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { forgetServedAddress, noteServedAddress } from "../../../platform/services/served_address.ts";
-import { type ExitCode, exitCodes } from "../../exit_codes.ts";
+import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";
 import { ownVersion } from "../../own_version.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 import { examined } from "../doctor/doctor.ts";
 import type { Beside } from "./worker_run.ts";
 

@@ -1,7 +1,7 @@
 import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { CheckpointsChange } from "../../../pipeline/best_effort_checkpoints.ts";
-import { type ExitCode, exitCodes } from "../../exit_codes.ts";
-import type { Invocation } from "../../runner.ts";
+import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 import { eventsOf, type WorkerEvent } from "../../output/worker_log.ts";
 
 /** Work beside the worker until the signal; where it fails, the worker ends too. */

@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { ingressLines } from "../../output/views/ingress_view.ts";
-import { actorOf } from "../../requester.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import { actorOf } from "../../invocation/requester.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import {
   ingressReport,
   makeKey,

@@ -5,10 +5,10 @@ import {
 } from "../../../service/people/principal_desk.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
 import { type Actor, ALL } from "../../../agents/model_deployer/domain/roles.ts";
-import { actorOf } from "../../requester.ts";
+import { actorOf } from "../../invocation/requester.ts";
 import type { PrincipalDesk } from "../../remote/desks.ts";
 import { remotePrincipalDesk } from "../../remote/remote_desks.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 
 /** Opens the desk that the environment names. @throws NotAuthenticatedError | NotPermittedError */
 export async function principalDesk<T>(

@@ -7,15 +7,16 @@ import {
   STANDARD_GATE_POLICY,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { checkMetrics } from "../../../agents/model_deployer/collection/check_metrics.ts";
 import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
 import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
 import type { Observer } from "../../../wiring/observer.ts";
-import { actorOf } from "../../requester.ts";
+import { actorOf } from "../../invocation/requester.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
 import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
-import type { Invocation, Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/unknown_name.ts";

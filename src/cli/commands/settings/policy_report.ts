@@ -3,7 +3,7 @@ import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { policyReportSchema } from "../../../service/report_schemas.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
-import { report, type Report } from "../../runner.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 export function policyReport(experiment_id: string, gate_policy: GatePolicy): Report {
   return report(policyReportSchema, { experiment_id, gate_policy }, (data, paint) => [

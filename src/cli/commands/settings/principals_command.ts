@@ -1,9 +1,10 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Role, roleSchema, ROLES } from "../../../agents/model_deployer/domain/roles.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { nameLines, tokenLines } from "../../output/views/principal_view.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import {
   principalReportSchema,
   principalsReportSchema,

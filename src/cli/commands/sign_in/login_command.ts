@@ -5,10 +5,11 @@ import { instantSchema } from "../../../agents/model_deployer/domain/entities.ts
 import { ConfigurationError, InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { ProviderDescription } from "../../../agents/model_deployer/ports/identity_provider.ts";
 import { openedSessionSchema, providerSchema } from "../../../service/people/sign_in_schemas.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { forgetSession, keepSession, keptSession } from "../../remote/kept_session.ts";
 import { RemoteApi } from "../../remote/remote_api.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 interface LoginOptions {
   device?: true | undefined;

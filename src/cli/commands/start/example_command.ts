@@ -2,12 +2,13 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Callers } from "../../example/example_callers.ts";
 import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { nextLines } from "../../output/next_lines.ts";
 import { type ExampleReport, exampleReportSchema } from "../../output/start_schemas.ts";
 import { table } from "../../output/terminal/table.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 
 export function addExample(program: CommandUnknownOpts, execute: Execute): void {
   program

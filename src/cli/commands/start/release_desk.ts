@@ -5,7 +5,7 @@ import {
   type ReleaseFacts,
   releaseFactsSchema,
 } from "../../../service/release/release_facts.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 
 /** What a release looks at and asks for, here or through the API. */
 export interface ReleaseDesk {

@@ -1,6 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { DEFAULT_PORT, LOOPBACK } from "../services/serve_command.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { IDLE, portNumber } from "../../number_options.ts";
 
 export function addUp(program: CommandUnknownOpts, execute: Execute): void {

@@ -4,9 +4,9 @@ import { EXAMPLE_EXPERIMENT } from "../../example/trained_example.ts";
 import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
 import { stopLocalServices } from "../../../platform/services/local_services.ts";
 import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
-import type { ExitCode } from "../../exit_codes.ts";
+import type { ExitCode } from "../../invocation/exit_codes.ts";
 import { nextLines } from "../../output/next_lines.ts";
-import type { Invocation } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
 import { type ListenAt, servingBeside } from "../services/serve_run.ts";
 import { runWorker } from "../services/worker_run.ts";
 

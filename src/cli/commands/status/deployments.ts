@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { table } from "../../output/terminal/table.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import type { z } from "zod";
-import { type Invocation, report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report } from "../../invocation/command_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import { deploymentsReportSchema } from "../../../service/report_schemas.ts";
 import { unknownEndpoint } from "../../../service/unknown_name.ts";

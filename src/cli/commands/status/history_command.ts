@@ -1,8 +1,9 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { historyLines } from "../../output/views/history_view.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { type HistoryOptions, historyReport } from "../../../service/status/history_report.ts";
-import { type Invocation, report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report } from "../../invocation/command_report.ts";
 import { type HistoryReport, historyReportSchema } from "../../../service/report_schemas.ts";
 import { wholeNumberBetween } from "../../number_options.ts";
 

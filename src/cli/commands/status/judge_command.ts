@@ -9,9 +9,10 @@ import {
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { judgedReport } from "../../../service/judged/judged_report.ts";
 import { judgedReportSchema } from "../../../service/judged/judged_schemas.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { judgedLines } from "../../output/views/judged_view.ts";
-import { type Invocation, report, type Report } from "../../runner.ts";
+import type { Invocation } from "../../invocation/invocation.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeSettingsOf } from "../judge_options.ts";
 
 interface Options {

@@ -14,9 +14,9 @@ import { count } from "../../../agents/model_deployer/planning/wording/count.ts"
 import { parsedJson } from "../../../platform/parsed_json.ts";
 import { unknownEndpoint } from "../../../service/unknown_name.ts";
 import type { Observer } from "../../../wiring/observer.ts";
-import type { Execute } from "../../execute.ts";
+import type { Execute } from "../../invocation/execute.ts";
 import { disagreementsSchema, replaySchema } from "../../output/rows_reports.ts";
-import { report, type Report } from "../../runner.ts";
+import { report, type Report } from "../../invocation/command_report.ts";
 import { aNumber } from "../../number_options.ts";
 
 const MOST_ROWS = 10_000;

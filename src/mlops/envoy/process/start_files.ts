@@ -3,7 +3,7 @@ import { readFile, rename } from "node:fs/promises";
 import { toBootstrap } from "./bootstrap.ts";
 import { toClusterFile } from "../clusters/cluster_file.ts";
 import type { EndpointFolder, Listener } from "../endpoint_folder.ts";
-import { type FenceFiles, GenerationFence } from "../generation_fence.ts";
+import type { FenceFiles, GenerationFence } from "../generation_fence.ts";
 import { ingressPaths } from "../ingress/ingress_files.ts";
 import { toRouteFile } from "../route_config.ts";
 import { isMissing } from "../../../platform/system_errors.ts";

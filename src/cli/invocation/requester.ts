@@ -1,8 +1,8 @@
-import type { Actor, Extent, Origin, Right } from "../agents/model_deployer/domain/roles.ts";
-import { requireRightFor } from "../agents/model_deployer/operations/required_rights.ts";
-import type { DeployerDatabase } from "../database/index.ts";
-import { operatingUser } from "../platform/operating_user.ts";
-import type { Invocation } from "./runner.ts";
+import type { Actor, Extent, Origin, Right } from "../../agents/model_deployer/domain/roles.ts";
+import { requireRightFor } from "../../agents/model_deployer/operations/required_rights.ts";
+import type { DeployerDatabase } from "../../database/index.ts";
+import { operatingUser } from "../../platform/operating_user.ts";
+import type { Invocation } from "./invocation.ts";
 
 /** This process, as where a request comes from. */
 export function originOfProcess(as: Origin["as"], via: Origin["via"]): Origin {

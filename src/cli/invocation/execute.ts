@@ -1,5 +1,6 @@
 import type { ExitCode } from "./exit_codes.ts";
-import type { Invocation, Report } from "./runner.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Report } from "./command_report.ts";
 
 /** Runs a command's work and keeps its exit code. */
 export type Execute = (

@@ -1,4 +1,4 @@
-import { AgentError } from "../agents/base/agent_error.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
 
 /** Exit codes for scripts; docs/cli.md has the table. */
 export const exitCodes = {

@@ -1,44 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import type { z } from "zod";
-import { AgentError } from "../agents/base/agent_error.ts";
-import { untilAborted } from "../agents/base/deadline.ts";
-import type { ModelDeployer, ModelDeployerOptions } from "../wiring/model_deployer.ts";
-import { ConfigurationError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
-import { typedFileError } from "../agents/model_deployer/file_errors.ts";
-import { type Configuration, readConfiguration } from "../wiring/settings/configuration.ts";
-import type { BegunHome } from "../wiring/begun_home.ts";
-import type { Observer, ObserverOptions } from "../wiring/observer.ts";
-import { goesOnSentence } from "./output/views/down_view.ts";
-import { errorView } from "../service/error_view.ts";
-import { errorLines } from "./output/error_lines.ts";
-import { type ExitCode, exitCodeOf, exitCodes } from "./exit_codes.ts";
-import type { RemoteApi } from "./remote/remote_api.ts";
-import { unlessInterrupted } from "../service/actions/interrupted.ts";
-import { SCHEMA_VERSION } from "../service/report_schemas.ts";
-import type { Paint, Terminal } from "./output/terminal/terminal.ts";
+import { untilAborted } from "../../agents/base/deadline.ts";
+import type { ModelDeployer, ModelDeployerOptions } from "../../wiring/model_deployer.ts";
+import { ConfigurationError, NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
+import { type Configuration, readConfiguration } from "../../wiring/settings/configuration.ts";
+import type { BegunHome } from "../../wiring/begun_home.ts";
+import type { Observer, ObserverOptions } from "../../wiring/observer.ts";
+import type { RemoteApi } from "../remote/remote_api.ts";
+import type { Terminal } from "../output/terminal/terminal.ts";
 
 export interface Globals {
   json?: true | undefined;
   home?: string | undefined;
   tokenFile?: string | undefined;
-}
-
-/** A command's result: data for a script, lines for a person. */
-export interface Report {
-  data: unknown;
-  lines: (paint: Paint, columns: number) => string[];
-  code: ExitCode;
-}
-
-export function report<S extends z.ZodType>(
-  schema: S,
-  data: z.input<S>,
-  render: (data: z.output<S>, paint: Paint, columns: number) => string[],
-  code: ExitCode = exitCodes.done,
-): Report {
-  const parsed = schema.parse(data);
-  return { data: parsed, lines: (paint, columns) => render(parsed, paint, columns), code };
 }
 
 export interface HomeTold {
@@ -114,8 +88,8 @@ export class Invocation {
     if (url === undefined || url === "") return null;
     const { token } = await this.configuration();
     const [{ RemoteApi: Api }, { keptSession }] = await Promise.all([
-      import("./remote/remote_api.ts"),
-      import("./remote/kept_session.ts"),
+      import("../remote/remote_api.ts"),
+      import("../remote/kept_session.ts"),
     ]);
     const shown = token ?? (await keptSession(url, this.environment));
     return new Api({ url, token: shown, signal: this.signal });
@@ -212,47 +186,4 @@ async function readToken(path: string): Promise<string> {
       cause,
     });
   }
-}
-
-/** Runs one command to its exit code; an error that it raises is reported in one block. */
-export async function runCommand(
-  command: string,
-  invocation: Invocation,
-  work: (invocation: Invocation) => Promise<Report | ExitCode>,
-): Promise<ExitCode> {
-  const { terminal } = invocation;
-  try {
-    const outcome = await work(invocation);
-    if (typeof outcome === "number") return outcome;
-    if (terminal.json) printJson(terminal, { command, data: outcome.data });
-    else terminal.out(outcome.lines(terminal.paint, terminal.columns));
-    return outcome.code;
-  } catch (thrown) {
-    const error = unlessInterrupted(typedFileError(thrown), invocation.signal);
-    const code = exitCodeOf(error);
-    const view = errorView(error);
-    if (terminal.json) printJson(terminal, { command, error: view, exit_code: code });
-    else terminal.err((paint) => errorLines(view, paint));
-    if (
-      !(error instanceof AgentError) &&
-      error instanceof Error &&
-      invocation.environment["DEBUG"] !== undefined
-    )
-      terminal.err(() => [error.stack ?? ""]);
-    return code;
-  } finally {
-    tellWhatGoesOn(invocation);
-  }
-}
-
-/**
- * Says in one sentence which started services go on. A script reads one document, so that only `down --json` says it.
- */
-function tellWhatGoesOn({ terminal, begun }: Invocation): void {
-  const sentence = goesOnSentence(begun);
-  if (sentence !== null && !terminal.json) terminal.err((paint) => [paint.dim(sentence)]);
-}
-
-function printJson(terminal: Terminal, body: Record<string, unknown>): void {
-  terminal.out([JSON.stringify({ schema_version: SCHEMA_VERSION, ...body }, null, 2)]);
 }
