@@ -1,17 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import { recommendedReplicas } from "../../src/agents/model_deployer/domain/servers/autoscaling.ts";
 import { coresOf } from "../../src/agents/model_deployer/domain/servers/quantities.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { WorkerProcess } from "../../tests/faults/harm/worker_process.ts";
-import { MLflowSeed } from "../../tests/integration/mlflow/mlflow_seed.ts";
-import { sitAtTheDesk } from "../../tests/support/given/at_the_desk.ts";
-import { Releases } from "../../tests/support/releases.ts";
+import { BenchTeam } from "../support/bench_team.ts";
 import { type Opened, runInHome } from "../support/home.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
 import { PacedLoad } from "./paced_load.ts";
@@ -58,29 +54,14 @@ async function burningModel(): Promise<Record<string, string>> {
 }
 
 async function serve(deployer: ModelDeployer): Promise<{ url: string; id: string }> {
-  const { database, addresses } = deployer;
-  const token = randomBytes(24).toString("hex");
-  await database.principals.enrol("omar", token);
-  await sitAtTheDesk(database);
-  const pool = new pg.Pool({ connectionString: addresses.databaseOwnerUrl, max: 1 });
-  const sql = async (text: string, values?: unknown[]) =>
-    (await pool.query<Record<string, unknown>>(text, values)).rows;
-  const releases = new Releases({ deployer, sql, token });
-  const experiment_id = "autoscale";
-  const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
-  const described = { experiment_name: experiment_id, prediction_target: "x" };
-  await database.experiments.create({ experiment_id, ...described, ...criteria }, "bench");
-  const seed = new MLflowSeed(addresses.mlflowUrl);
-  const models = { model: await burningModel() };
-  const { run_id } = await seed.addRun({ metrics: { roc_auc: 0.9 }, models });
-  const registered = await releases.act("register", { experiment_id, mlflow_run_id: run_id });
-  const model_version_id = registered.model_version_id ?? "";
-  await releases.toProductionStage(model_version_id);
+  const team = await BenchTeam.at(deployer);
+  const experiment = "autoscale";
+  await team.plan(experiment);
+  const version = await team.register(experiment, await burningModel());
   const limits = { cpu_limit: CPU_LIMIT, memory_limit: "1Gi", autoscaling: AUTOSCALING, replicas: 1 };
-  const asked = { model_version_id, target_stage: "production", ...limits };
-  const { deployment_manifest: manifest } = await releases.act("deploy", asked);
-  await pool.end();
-  return { url: manifest?.endpoint_url ?? "", id: manifest?.deployment_id ?? "" };
+  const { endpoint_url: url, deployment_id: id } = await team.serve(version, limits);
+  await team.close();
+  return { url, id };
 }
 
 /** Of all servers together, by the life of each process; one that has ended uses no more. */

@@ -1,6 +1,4 @@
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import pg from "pg";
 import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
@@ -11,13 +9,11 @@ import {
 import { askingModel, REQUIREMENTS } from "../../tests/faults/harm/asking_model.ts";
 import { Upstream } from "../../tests/faults/harm/upstream.ts";
 import { WorkerProcess } from "../../tests/faults/harm/worker_process.ts";
-import { MLflowSeed } from "../../tests/integration/mlflow/mlflow_seed.ts";
-import { Releases } from "../../tests/support/releases.ts";
 import { killAllOf, killServerOf } from "./killed_home.ts";
 import { type AskedEndpoint, secondsToFirstAnswers } from "./first_answers.ts";
+import { BenchTeam } from "../support/bench_team.ts";
 import { type Opened, runInHome } from "../support/home.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
-import { sitAtTheDesk } from "../../tests/support/given/at_the_desk.ts";
 
 /**
  * From the start of `worker` after a machine's restart to the first answer of each endpoint in production, beside the time
@@ -43,43 +39,24 @@ interface Served extends AskedEndpoint {
 
 /** That many endpoints in production, the last one with a shadow, too. */
 async function serve(deployer: ModelDeployer, upstream: Upstream): Promise<Served[]> {
-  const { database, addresses } = deployer;
-  const token = randomBytes(24).toString("hex");
-  await database.principals.enrol("omar", token);
-  await sitAtTheDesk(database);
-  const pool = new pg.Pool({ connectionString: addresses.databaseOwnerUrl, max: 1 });
-  const sql = async (text: string, values?: unknown[]) =>
-    (await pool.query<Record<string, unknown>>(text, values)).rows;
-  const releases = new Releases({ deployer, sql, token });
-  const seed = new MLflowSeed(addresses.mlflowUrl);
+  const team = await BenchTeam.at(deployer);
+  const registered = async (experiment: string, name: string) =>
+    team.register(experiment, await askingModel(upstream.port, name));
   const served: Served[] = [];
-  const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
-  const registered = async (experiment_id: string, name: string) => {
-    const model = await askingModel(upstream.port, name);
-    const { run_id } = await seed.addRun({ metrics: { roc_auc: 0.9 }, models: { model } });
-    return (await releases.act("register", { experiment_id, mlflow_run_id: run_id })).model_version_id ?? "";
-  };
   for (let number = 1; number <= ENDPOINTS; number += 1) {
-    const experiment_id = `reboot_${number}`;
-    const described = { experiment_name: experiment_id, prediction_target: "x" };
-    await database.experiments.create({ experiment_id, ...described, ...criteria }, "bench");
-    const version = await registered(experiment_id, "v1");
-    await releases.toProductionStage(version);
-    const asked = { model_version_id: version, target_stage: "production" };
-    const { deployment_manifest: manifest } = await releases.act("deploy", asked);
-    served.push({
-      name: manifest?.endpoint_name ?? "",
-      url: manifest?.endpoint_url ?? "",
-      deployment: manifest?.deployment_id ?? "",
-    });
+    const experiment = `reboot_${number}`;
+    await team.plan(experiment);
+    const manifest = await team.serve(await registered(experiment, "v1"));
+    const { endpoint_name: name, endpoint_url: url, deployment_id: deployment } = manifest;
+    served.push({ name, url, deployment });
     say(`${number} of ${ENDPOINTS} in production`);
   }
   const shadow = await registered(`reboot_${ENDPOINTS}`, "v2");
   for (const target_stage of ["staging", "shadow"]) {
-    await releases.act("promote", { model_version_id: shadow, target_stage });
+    await team.releases.act("promote", { model_version_id: shadow, target_stage });
   }
-  await releases.act("deploy", { model_version_id: shadow, target_stage: "shadow" });
-  await pool.end();
+  await team.deploy({ model_version_id: shadow, target_stage: "shadow" });
+  await team.close();
   return served;
 }
 

@@ -26,9 +26,9 @@ import { unknownEndpoint, unknownExperiment } from "../../service/unknown_name.t
 import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../extents.ts";
 import type { ApiParts } from "../api_parts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
+import { endpointRoute } from "./endpoint_route.ts";
 
 const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
-const named = z.strictObject({ endpoint: z.string() });
 const ofExperiment = z.strictObject({ experiment: z.string() });
 
 const endpoints = apiRoute(
@@ -47,14 +47,10 @@ const endpoints = apiRoute(
   },
 );
 
-const endpoint = apiRoute(
+const endpoint = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}",
-    tag: "looking",
-    needs: { right: "look", of: ofEndpoint },
     summary: "One endpoint",
-    params: named,
     answer: endpointViewSchema,
   },
   async ({ database, vitalsOf, refreshVitals }, { params }) => {
@@ -63,14 +59,10 @@ const endpoint = apiRoute(
   },
 );
 
-const weights = apiRoute(
+const weights = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}/weights",
-    tag: "looking",
-    needs: { right: "look", of: ofEndpoint },
     summary: "The weights that the router acknowledged, each with who, why and the figures of its moment",
-    params: named,
     query: z.strictObject({ since: instantSchema.optional(), limit: limit(5000, 500) }),
     answer: weightsReportSchema,
   },
@@ -92,14 +84,10 @@ const looks = apiRoute(
   ({ database }, { params, query }) => looksReport(database, params.rollout, query),
 );
 
-const deployments = apiRoute(
+const deployments = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}/deployments",
-    tag: "looking",
-    needs: { right: "look", of: ofEndpoint },
     summary: "The deployments of an endpoint, newest first",
-    params: named,
     answer: deploymentsReportSchema,
   },
   async ({ database }, { params }) => {

@@ -9,18 +9,13 @@ import { outcomesReportSchema } from "../../service/outcomes/outcome_schemas.ts"
 import { outcomesReport } from "../../service/outcomes/outcomes_report.ts";
 import { releaseFacts, releaseFactsSchema } from "../../service/release/release_facts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
-import { ofEndpoint, ofExperimentNamed } from "../extents.ts";
+import { endpointRoute } from "./endpoint_route.ts";
+import { ofExperimentNamed } from "../extents.ts";
 
-const named = z.strictObject({ endpoint: z.string() });
-
-const pairs = apiRoute(
+const pairs = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}/pairs",
-    tag: "looking",
     summary: "The newest predictions of an endpoint's shadow beside production's on the same requests",
-    needs: { right: "look", of: ofEndpoint },
-    params: named,
     query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(500) }),
     answer: shadowPairsSchema,
   },
@@ -28,27 +23,19 @@ const pairs = apiRoute(
     shadowPairsReport(database, predictionLogs, params.endpoint, query),
 );
 
-const servers = apiRoute(
+const servers = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}/servers",
-    tag: "looking",
     summary: "The servers of an endpoint's deployments, and how close each is to its limits",
-    needs: { right: "look", of: ofEndpoint },
-    params: named,
     answer: serverUsageSchema,
   },
   ({ database, serverUsage }, { params }) => serverUsageReport(database, serverUsage, params.endpoint),
 );
 
-const outcomes = apiRoute(
+const outcomes = endpointRoute(
   {
-    method: "get",
     path: "/v1/endpoints/{endpoint}/outcomes",
-    tag: "looking",
     summary: "Answers of an endpoint that are kept, and how right both sides were",
-    needs: { right: "look", of: ofEndpoint },
-    params: named,
     answer: outcomesReportSchema,
   },
   ({ database }, { params }) => outcomesReport(database, params.endpoint),
