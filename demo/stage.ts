@@ -16,7 +16,7 @@ import {
   ensureToolsEnvironment,
   type ToolsEnvironment,
 } from "../src/platform/python/python_environment.ts";
-import { tieToFolder } from "../src/platform/processes/throwaway_home.ts";
+import { tieToFolder } from "../src/platform/processes/homes/throwaway_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
 

@@ -6,7 +6,7 @@ import { goesOnSentence } from "../src/cli/output/views/down_view.ts";
 import { endedBySignals } from "../src/cli/ended_by_signals.ts";
 import { readConfiguration } from "../src/wiring/settings/configuration.ts";
 import { isPortFree } from "../src/platform/free_port.ts";
-import { runningParts } from "../src/platform/processes/stop_home.ts";
+import { runningParts } from "../src/platform/processes/homes/stop_home.ts";
 import { whenStarterEnds } from "../src/platform/processes/starter.ts";
 
 /**

@@ -7,7 +7,7 @@ import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
 } from "../../src/platform/python/python_environment.ts";
-import { stopHome } from "../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../src/platform/processes/homes/stop_home.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import { ensurePeerEnvironment } from "./environments.ts";
 import { measureArms, memoryOf, scenariosOf } from "./measured.ts";

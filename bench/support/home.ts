@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Configuration, readConfiguration } from "../../src/wiring/settings/configuration.ts";
-import { stopHome } from "../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../src/platform/processes/homes/stop_home.ts";
 
 /** Resources that a benchmark opens and has to close, last opened first. */
 export interface Opened {

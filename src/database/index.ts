@@ -13,7 +13,7 @@ import { PostgresApprovals } from "./repositories/journal/approvals.ts";
 import { PostgresClock } from "./repositories/database_clock.ts";
 import { PostgresEndpoints } from "./repositories/endpoints.ts";
 import { type Figures, readFigures } from "./repositories/reading/worker_figures.ts";
-import { PostgresKeptRows } from "./repositories/kept_row_store.ts";
+import { PostgresKeptRows } from "./repositories/evidence/kept_row_store.ts";
 import { PostgresKeptLooks } from "./repositories/reading/kept_looks.ts";
 import { PostgresEndpointSummaries } from "./repositories/reading/endpoint_summaries.ts";
 import { PostgresOperationRecords } from "./repositories/reading/operation_records.ts";
@@ -28,21 +28,21 @@ import { OperationsJournal } from "./repositories/journal/operations_journal.ts"
 import { PostgresIngressPolicies } from "./repositories/ingress_policies.ts";
 import { PostgresNotificationSinks } from "./repositories/notification_sinks.ts";
 import { PostgresNotifications } from "./repositories/journal/notifications.ts";
-import { PostgresOutcomes } from "./repositories/outcome_store.ts";
+import { PostgresOutcomes } from "./repositories/evidence/outcome_store.ts";
 import { PostgresOutbox } from "./repositories/journal/outbox.ts";
 import { PostgresOverview, PostgresWorkers } from "./repositories/reading/overview.ts";
 import { PostgresAuditTrail } from "./repositories/reading/audit_trail.ts";
-import { PostgresAccess } from "./repositories/journal/access.ts";
-import { PostgresLogins } from "./repositories/journal/logins.ts";
+import { PostgresAccess } from "./repositories/people/access.ts";
+import { PostgresLogins } from "./repositories/people/logins.ts";
 import { PostgresAnsweredRequests } from "./repositories/journal/answered_requests.ts";
-import { PostgresSignIns } from "./repositories/journal/sign_ins.ts";
-import { PostgresPrincipalAdministration } from "./repositories/journal/principal_administration.ts";
-import { PostgresPrincipals } from "./repositories/journal/principals.ts";
+import { PostgresSignIns } from "./repositories/people/sign_ins.ts";
+import { PostgresPrincipalAdministration } from "./repositories/people/principal_administration.ts";
+import { PostgresPrincipals } from "./repositories/people/principals.ts";
 import { PostgresReconciliation } from "./repositories/reading/reconciliation.ts";
 import { PostgresRollbackFacts } from "./repositories/reading/rollback_facts.ts";
 import { PostgresRollouts } from "./repositories/rollouts.ts";
-import { PostgresShadowComparisons } from "./repositories/shadow_comparisons.ts";
-import { PostgresShadowEvidence } from "./repositories/shadow_evidence.ts";
+import { PostgresShadowComparisons } from "./repositories/evidence/shadow_comparisons.ts";
+import { PostgresShadowEvidence } from "./repositories/evidence/shadow_evidence.ts";
 
 /** The agent's stores, and what people, the worker and the API read and administer beside them. */
 export interface DeployerDatabase extends Database {

@@ -1,6 +1,6 @@
 import { noAnswer, untilAborted } from "../agents/base/deadline.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import { Circuit } from "../platform/circuit.ts";
+import { Circuit } from "../platform/work/circuit.ts";
 
 /** A reply of supabase-js, which rejects only for mistakes in how it is called. */
 export interface SupabaseReply {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
-import type { Circuit } from "../platform/circuit.ts";
+import type { Circuit } from "../platform/work/circuit.ts";
 import { memoryCircuit } from "./supabase_call.ts";
 
 export interface MemoryClientOptions {

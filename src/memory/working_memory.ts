@@ -8,7 +8,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../agents/model_deployer/errors.ts";
-import { Circuit } from "../platform/circuit.ts";
+import { Circuit } from "../platform/work/circuit.ts";
 
 /** A session is forgotten a day after its last use: 86400 s in the pipeline. */
 export const SESSION_TTL_SECONDS = 86_400;

@@ -7,7 +7,7 @@ import {
 } from "@langchain/langgraph";
 import { withoutCredentials } from "../agents/base/credentials.ts";
 import { untilAborted } from "../agents/base/deadline.ts";
-import { Circuit } from "../platform/circuit.ts";
+import { Circuit } from "../platform/work/circuit.ts";
 import type { PostgresCheckpoints } from "./checkpoints.ts";
 
 type ListOptions = Parameters<BaseCheckpointSaver["list"]>[1];

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { noAnswer } from "../agents/base/deadline.ts";
 import { traceHeaders } from "../agents/base/tracing.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import { retrying } from "../platform/retries.ts";
+import { retrying } from "../platform/work/retries.ts";
 import type { PredictionRequest } from "./pipeline_state.ts";
 import { parsedJson } from "../platform/parsed_json.ts";
 

@@ -18,7 +18,7 @@ import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import type { Pruner } from "../keeping/pruner.ts";
 import { homeSecrets } from "./home_secrets.ts";
 import { roomOf, shortages } from "../platform/disk/disk_room.ts";
-import { listProgress, type WorkProgress } from "../platform/work_progress.ts";
+import { listProgress, type WorkProgress } from "../platform/work/work_progress.ts";
 import { startLocalServices } from "../platform/services/local_services.ts";
 
 export interface Observer {

@@ -6,7 +6,7 @@ import { appliedReport, resumedReport } from "../../service/actions/action_repor
 import { applyReportSchema, planReportSchema, resumptionReportSchema } from "../../service/report_schemas.ts";
 import { runAction } from "../../service/actions/run_action.ts";
 import { refuseStaleView } from "../seen_generation.ts";
-import { ofOperation } from "../extents.ts";
+import { ofOperation } from "../access/extents.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 
 const PLAIN = () => undefined;

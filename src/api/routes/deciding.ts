@@ -7,7 +7,7 @@ import {
 } from "../../service/operations/operation_schemas.ts";
 import { revocationReportSchema } from "../../service/report_schemas.ts";
 import { declineOperation } from "../../service/operations/declined_operation.ts";
-import { ofOperation } from "../extents.ts";
+import { ofOperation } from "../access/extents.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 
 const named = z.strictObject({ operation: z.string() });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ApiParts } from "../api_parts.ts";
 import { type ApiRoute, apiRoute, type Call } from "../api_route.ts";
-import { ofEndpoint } from "../extents.ts";
+import { ofEndpoint } from "../access/extents.ts";
 
 const named = z.strictObject({ endpoint: z.string() });
 

@@ -23,7 +23,7 @@ import {
   versionsReportSchema,
 } from "../../service/report_schemas.ts";
 import { unknownEndpoint, unknownExperiment } from "../../service/unknown_name.ts";
-import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../extents.ts";
+import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../access/extents.ts";
 import type { ApiParts } from "../api_parts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";

@@ -10,7 +10,7 @@ import { outcomesReport } from "../../service/outcomes/outcomes_report.ts";
 import { releaseFacts, releaseFactsSchema } from "../../service/release/release_facts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
-import { ofExperimentNamed } from "../extents.ts";
+import { ofExperimentNamed } from "../access/extents.ts";
 
 const pairs = endpointRoute(
   {

@@ -18,7 +18,7 @@ import { experimentReportSchema, policyReportSchema } from "../../service/report
 import { unknownExperiment } from "../../service/unknown_name.ts";
 import type { ApiParts } from "../api_parts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
-import { ofEndpoint, ofExperimentNamed } from "../extents.ts";
+import { ofEndpoint, ofExperimentNamed } from "../access/extents.ts";
 
 const named = z.strictObject({ experiment: z.string() });
 const reason = z.string().trim().min(1).max(2000);

@@ -1,7 +1,7 @@
 import type { AgentError } from "../../agents/base/agent_error.ts";
 import { type Deadline, secondsText } from "../../agents/base/deadline.ts";
 import { DeadlineExceededError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { FAIR_WAIT_MS } from "../../platform/circuit.ts";
+import { FAIR_WAIT_MS } from "../../platform/work/circuit.ts";
 
 /** Names Postgres only where it had a fair time to answer; else the time was spent before it was asked. */
 export function outOfTime(deadline: Deadline, askedAt: number, cause: unknown): AgentError {

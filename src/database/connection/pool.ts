@@ -6,8 +6,8 @@ import {
   DeadlineExceededError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
-import { Circuit } from "../../platform/circuit.ts";
-import { retrying } from "../../platform/retries.ts";
+import { Circuit } from "../../platform/work/circuit.ts";
+import { retrying } from "../../platform/work/retries.ts";
 import { notAsked, outOfTime, Silence } from "./out_of_time.ts";
 import { settingsStatement } from "./preceded_query.ts";
 import { type Queries, runOn, Session, type Transaction, TransactionRun } from "./transaction.ts";

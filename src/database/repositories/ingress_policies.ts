@@ -12,7 +12,7 @@ import { requirePlainName, requirePlainText } from "../connection/plain_input.ts
 import type { SqlDatabase } from "../connection/pool.ts";
 import { anyRow } from "../connection/transaction.ts";
 import { json } from "../rows.ts";
-import { actingAs, changedBy } from "./journal/acting_as.ts";
+import { actingAs, changedBy } from "./people/acting_as.ts";
 
 const wantedSchema = z.strictObject({
   revision: z.int(),

@@ -12,7 +12,7 @@ import { newGatePolicy } from "../gate_policy.ts";
 import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
-import { changedBy } from "./journal/acting_as.ts";
+import { changedBy } from "./people/acting_as.ts";
 
 const { criteria, ...ownColumns } = experimentSchema.shape;
 const experimentColumns = Object.keys(ownColumns).join(", ");

@@ -17,7 +17,7 @@ import type {
 import type { SqlDatabase } from "../connection/pool.ts";
 import { json } from "../rows.ts";
 import { anyRow } from "../connection/transaction.ts";
-import { actingAs } from "./journal/acting_as.ts";
+import { actingAs } from "./people/acting_as.ts";
 
 const countRow = z.strictObject({ count: z.int() });
 const keptRow = z.strictObject({ sink_name: z.string(), secrets: sinkSecretsSchema });

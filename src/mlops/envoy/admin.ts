@@ -2,8 +2,8 @@ import { Pool } from "undici";
 import { noAnswer } from "../../agents/base/deadline.ts";
 import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { Circuit } from "../../platform/circuit.ts";
-import { retrying } from "../../platform/retries.ts";
+import { Circuit } from "../../platform/work/circuit.ts";
+import { retrying } from "../../platform/work/retries.ts";
 import { hasCode } from "../../platform/system_errors.ts";
 import { EnvoyReadings, envoyService } from "./admin_readings.ts";
 

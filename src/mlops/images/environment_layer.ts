@@ -8,7 +8,7 @@ import type { LongCallOptions } from "../../agents/model_deployer/ports/call_opt
 import { lastWords, runBounded } from "../../platform/processes/bounded_program.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
 import { installEnvironment } from "../../platform/python/requirements/index_settings.ts";
-import { withSharedWork } from "../../platform/shared_work.ts";
+import { withSharedWork } from "../../platform/work/shared_work.ts";
 import { type Layer, writeLayer } from "./layer.ts";
 
 /** The machine and Python that an image's packages have to fit. */

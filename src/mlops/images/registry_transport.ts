@@ -5,7 +5,7 @@ import { AgentError } from "../../agents/base/agent_error.ts";
 import { noAnswer } from "../../agents/base/deadline.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
-import { retrying } from "../../platform/retries.ts";
+import { retrying } from "../../platform/work/retries.ts";
 import { errorFromRegistry, REGISTRY, type RegistryAnswer } from "./registry_errors.ts";
 
 export interface Repository {

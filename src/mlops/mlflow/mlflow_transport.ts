@@ -5,8 +5,8 @@ import { AgentError } from "../../agents/base/agent_error.ts";
 import { noAnswer } from "../../agents/base/deadline.ts";
 import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import { Circuit } from "../../platform/circuit.ts";
-import { retrying } from "../../platform/retries.ts";
+import { Circuit } from "../../platform/work/circuit.ts";
+import { retrying } from "../../platform/work/retries.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
 import { parseAnswer, readText } from "./mlflow_answers.ts";
 

@@ -6,7 +6,7 @@ import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { TIED_VARIABLE } from "../processes/child_environment.ts";
 import { findProcess, startProcess } from "../processes/managed_process.ts";
 import { recordPath } from "../processes/process_record.ts";
-import { readProgress, sentenceOfProgress, type WorkProgress } from "../work_progress.ts";
+import { readProgress, sentenceOfProgress, type WorkProgress } from "../work/work_progress.ts";
 
 export interface EnvironmentJob {
   /** The environment's folder; its name is also the job's. */

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Shelf, SetAside, StoredItem } from "../../keeping/shelf.ts";
 import { usageOfPaths } from "../disk/disk_usage.ts";
 import { putAllBack, setAside } from "../disk/set_aside.ts";
-import { progressPath } from "../work_progress.ts";
+import { progressPath } from "../work/work_progress.ts";
 import { EnvironmentUsers } from "./environment_users.ts";
 
 export interface EnvironmentShelfOptions {

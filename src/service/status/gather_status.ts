@@ -12,9 +12,13 @@ import type {
 } from "../../agents/model_deployer/ports/model_server_port.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import type { TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
-import type { HeldLease, OpenOperation, WaitingRestart } from "../../database/repositories/reading/overview.ts";
+import type {
+  HeldLease,
+  OpenOperation,
+  WaitingRestart,
+} from "../../database/repositories/reading/overview.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
-import type { WorkProgress } from "../../platform/work_progress.ts";
+import type { WorkProgress } from "../../platform/work/work_progress.ts";
 import { addressUnder } from "../ingress/ingress_desk.ts";
 import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
 import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";

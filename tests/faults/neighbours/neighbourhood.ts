@@ -14,7 +14,7 @@ import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { STAGE_TAG } from "../../../src/mlops/mlflow/stage_projection.ts";
 import { ensureToolsEnvironment } from "../../../src/platform/python/python_environment.ts";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 import type { TestServices } from "../../support/services/test_services.ts";
 import { FaultProxy } from "../harness/fault_proxy.ts";

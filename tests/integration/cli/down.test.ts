@@ -7,7 +7,7 @@ import { downReportSchema } from "../../../src/service/report_schemas.ts";
 import { endpointFolder } from "../../../src/mlops/envoy/endpoint_folder.ts";
 import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
 import { startProcess } from "../../../src/platform/processes/managed_process.ts";
-import { runningParts, stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { runningParts, stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { program } from "../../support/given/given_cli.ts";
 import { onTerminal } from "../../support/programs/on_terminal.ts";
 

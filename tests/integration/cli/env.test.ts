@@ -8,7 +8,7 @@ import { z } from "zod";
 import { environmentReportSchema } from "../../../src/service/report_schemas.ts";
 import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
 import { startProcess } from "../../../src/platform/processes/managed_process.ts";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { program } from "../../support/given/given_cli.ts";
 
 const DATABASE = "postgresql://nobody@127.0.0.1:1/none";

@@ -5,7 +5,7 @@ import { beforeAll, inject, onTestFinished } from "vitest";
 import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import {
   APPROVER_TOKEN,
   assembleDeployer,

@@ -9,7 +9,7 @@ import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { answerSchema, type DeploymentManifest } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { createTestDatabase } from "../../support/services/databases.ts";
 import type { ScratchDatabase } from "../../support/services/scratch_database.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { createTestDatabase } from "../../support/services/databases.ts";
 import { startProgram, type Way, WAYS } from "../../support/programs/ended_program.ts";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listProcesses, stopProcess } from "../../../src/platform/processes/managed_process.ts";
 import { ensureModelEnvironment } from "../../../src/platform/python/python_environment.ts";
-import { listProgress } from "../../../src/platform/work_progress.ts";
+import { listProgress } from "../../../src/platform/work/work_progress.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 const asker = fileURLToPath(new URL("./environment_asker.ts", import.meta.url));

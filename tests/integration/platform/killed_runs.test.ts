@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { endFolder } from "../../../src/platform/processes/ended_folder.ts";
+import { endFolder } from "../../../src/platform/processes/homes/ended_folder.ts";
 import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
 import { processesMarked } from "../../faults/processes/marked_processes.ts";
 

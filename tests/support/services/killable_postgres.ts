@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
 import { startLocalServices } from "../../../src/platform/services/local_services.ts";
 import { findProcess } from "../../../src/platform/processes/managed_process.ts";
-import { stopHome } from "../../../src/platform/processes/stop_home.ts";
+import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { UnexpectedOutcomeError } from "../../../src/testing/index.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 

@@ -6,7 +6,7 @@ import pg from "pg";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { startProcess } from "../../../src/platform/processes/managed_process.ts";
 import { isOpenToAll, postgresUser, sharedCopy } from "../../../src/platform/services/postgres_user.ts";
-import { throwAwayWithProcess } from "../../../src/platform/processes/throwaway_home.ts";
+import { throwAwayWithProcess } from "../../../src/platform/processes/homes/throwaway_home.ts";
 import { findFreePort } from "../../../src/platform/free_port.ts";
 import { unpackedPackages } from "./debian_packages.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { findFreePort } from "../../../src/platform/free_port.ts";
 import { startProcess } from "../../../src/platform/processes/managed_process.ts";
-import { throwAwayWithProcess } from "../../../src/platform/processes/throwaway_home.ts";
+import { throwAwayWithProcess } from "../../../src/platform/processes/homes/throwaway_home.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { unpackedPackages } from "./debian_packages.ts";
 

@@ -1,5 +1,5 @@
 import { startLocalServices } from "../../../src/platform/services/local_services.ts";
-import { throwAwayWithProcess } from "../../../src/platform/processes/throwaway_home.ts";
+import { throwAwayWithProcess } from "../../../src/platform/processes/homes/throwaway_home.ts";
 
 import { untied } from "./tied_run.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TIED_VARIABLE } from "../../../src/platform/processes/child_environment.ts";
 import { whenStarterEnds } from "../../../src/platform/processes/starter.ts";
-import { tieToFolder } from "../../../src/platform/processes/throwaway_home.ts";
+import { tieToFolder } from "../../../src/platform/processes/homes/throwaway_home.ts";
 
 /** This process's own, once it is tied. */
 let run: { end: () => Promise<void>; users: number } | null = null;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConflictError, ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
-import { Circuit } from "../../../src/platform/circuit.ts";
+import { Circuit } from "../../../src/platform/work/circuit.ts";
 
 const out = () => Promise.reject(new ServiceUnavailableError("redis", "no answer"));
 const answer = () => Promise.resolve("here");

@@ -27,7 +27,7 @@ export function addDown(program: CommandUnknownOpts, execute: Execute): void {
 async function down(invocation: Invocation, { all, asks }: Options): Promise<Report> {
   const { terminal } = invocation;
   const { home } = await invocation.configuration();
-  const { runningParts, stopHome } = await import("../../../platform/processes/stop_home.ts");
+  const { runningParts, stopHome } = await import("../../../platform/processes/homes/stop_home.ts");
   const parts = await runningParts(home);
   const stopped = parts.filter(({ kind }) => all || kind === "service");
   const going_on = parts.filter((part) => !stopped.includes(part));

@@ -1,5 +1,5 @@
 import { isRolloutOpen } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
-import { sentenceOfProgress } from "../../../platform/work_progress.ts";
+import { sentenceOfProgress } from "../../../platform/work/work_progress.ts";
 import { barLine, duration } from "../terminal/bars.ts";
 import { figuresText } from "../figures_text.ts";
 import { policyText } from "./ingress_view.ts";

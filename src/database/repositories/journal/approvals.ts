@@ -8,7 +8,7 @@ import { missingRight } from "../../../agents/model_deployer/planning/approval/m
 import type { SqlDatabase } from "../../connection/pool.ts";
 import type { Queries } from "../../connection/transaction.ts";
 import { lockOperation } from "./operation_rows.ts";
-import { authenticateWith } from "./principals.ts";
+import { authenticateWith } from "../people/principals.ts";
 
 const approvalRow: z.ZodType<Approval> = z.strictObject({
   approval_id: z.string(),

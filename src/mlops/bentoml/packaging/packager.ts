@@ -12,7 +12,7 @@ import { childEnvironment } from "../../../platform/processes/managed_process.ts
 import { broughtPython } from "../../../platform/python/model_python.ts";
 import { textOfLock, LOCK_FILE } from "../../../platform/python/requirements/requirement_lock.ts";
 import { lockedRequirements } from "../../../platform/python/requirements/resolved_requirements.ts";
-import { withSharedWork } from "../../../platform/shared_work.ts";
+import { withSharedWork } from "../../../platform/work/shared_work.ts";
 import { listArtifact, shareArtifact } from "./bento_artifact.ts";
 import {
   type BentoEnvironments,

@@ -5,9 +5,9 @@ import { AgentError } from "../../../agents/base/agent_error.ts";
 import { noAnswer } from "../../../agents/base/deadline.ts";
 import { inSpan } from "../../../agents/base/tracing.ts";
 import { ServiceRefusedError, ServiceUnavailableError } from "../../../agents/model_deployer/errors.ts";
-import { Circuit } from "../../../platform/circuit.ts";
+import { Circuit } from "../../../platform/work/circuit.ts";
 import { parsedJson } from "../../../platform/parsed_json.ts";
-import { retrying } from "../../../platform/retries.ts";
+import { retrying } from "../../../platform/work/retries.ts";
 import type { ClusterAccess } from "./cluster_access.ts";
 import { errorFromAnswer, saidIn, SERVICE } from "./cluster_errors.ts";
 

@@ -1,8 +1,8 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
-import { withFileLock } from "./processes/file_lock.ts";
-import { readProcess } from "./processes/process_table.ts";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { withFileLock } from "../processes/file_lock.ts";
+import { readProcess } from "../processes/process_table.ts";
 import { progressPath, readProgress, sentenceOfProgress, type WorkProgress } from "./work_progress.ts";
 
 export interface SharedWork {

@@ -1,18 +1,18 @@
 import type { Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
-import { AgentError } from "../agents/base/agent_error.ts";
-import { InvalidRequestError, NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
-import { openSession, requireProvider, type SignIns } from "../service/people/sign_in.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { InvalidRequestError, NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
+import { openSession, requireProvider, type SignIns } from "../../service/people/sign_in.ts";
 import {
   openedSessionSchema,
   providerSchema,
   signInRequestSchema,
-} from "../service/people/sign_in_schemas.ts";
-import type { ApiParts } from "./api_parts.ts";
+} from "../../service/people/sign_in_schemas.ts";
+import type { ApiParts } from "../api_parts.ts";
 import { keepToken, originOf } from "./authentication.ts";
-import { problemOf } from "./problem.ts";
-import { jsonOf } from "./request_body.ts";
+import { problemOf } from "../problem.ts";
+import { jsonOf } from "../request_body.ts";
 
 /** What a browser keeps between its way to the provider and back: sealed, and of no use to another browser. */
 const UNDER_WAY = "model_deployer_sign_in";

@@ -4,10 +4,10 @@ import { glob, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { TIED_VARIABLE } from "./child_environment.ts";
-import { listProcesses, stopProcess } from "./managed_process.ts";
-import { withDescendants } from "./process_record.ts";
-import { hasEnvironment, type ProcessEntry, readProcess, readProcessTable } from "./process_table.ts";
+import { TIED_VARIABLE } from "../child_environment.ts";
+import { listProcesses, stopProcess } from "../managed_process.ts";
+import { withDescendants } from "../process_record.ts";
+import { hasEnvironment, type ProcessEntry, readProcess, readProcessTable } from "../process_table.ts";
 
 const GRACE_MS = 5000;
 /** From the first signal to SIGKILL, for what is known by its environment alone. */

@@ -1,6 +1,6 @@
-import type { Extent } from "../agents/model_deployer/domain/roles.ts";
-import { subjectOfOperation } from "../service/operations/operation_reports.ts";
-import type { ApiParts } from "./api_parts.ts";
+import type { Extent } from "../../agents/model_deployer/domain/roles.ts";
+import { subjectOfOperation } from "../../service/operations/operation_reports.ts";
+import type { ApiParts } from "../api_parts.ts";
 
 /** The experiment that a request is about; null where the database knows none, which only who may ask for all hears of. */
 export async function ofEndpoint(

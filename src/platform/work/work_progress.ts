@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readProcess } from "./processes/process_table.ts";
+import { readProcess } from "../processes/process_table.ts";
 
 const suffix = ".progress.json";
 

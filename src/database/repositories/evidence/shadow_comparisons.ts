@@ -1,17 +1,17 @@
 import { z } from "zod";
-import { compare } from "../../agents/model_deployer/judge/evidence/shadow_pairs.ts";
+import { compare } from "../../../agents/model_deployer/judge/evidence/shadow_pairs.ts";
 import {
   type ShadowComparison,
   shadowComparisonSchema,
-} from "../../agents/model_deployer/domain/evidence/shadow_comparison.ts";
+} from "../../../agents/model_deployer/domain/evidence/shadow_comparison.ts";
 import type {
   CollectedPredictions,
   LogPositions,
   ShadowComparisonStore,
-} from "../../agents/model_deployer/ports/shadow_ports.ts";
-import type { SqlDatabase } from "../connection/pool.ts";
-import { anyRow, type Queries } from "../connection/transaction.ts";
-import { json } from "../rows.ts";
+} from "../../../agents/model_deployer/ports/shadow_ports.ts";
+import type { SqlDatabase } from "../../connection/pool.ts";
+import { anyRow, type Queries } from "../../connection/transaction.ts";
+import { json } from "../../rows.ts";
 
 const comparisonColumns = shadowComparisonSchema.keyof().options.join(", ");
 const positionsRow = z.strictObject({ positions: z.record(z.string(), z.string()) });

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { shadowEvidenceSchema, type ShadowEvidence } from "../../agents/model_deployer/domain/entities.ts";
+import { shadowEvidenceSchema, type ShadowEvidence } from "../../../agents/model_deployer/domain/entities.ts";
 import {
   type VersionFigures,
   versionFiguresSchema,
-} from "../../agents/model_deployer/domain/evidence/figures.ts";
-import { figuresOf, growth } from "../../agents/model_deployer/judge/counts/answers.ts";
-import { ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
-import type { ShadowEvidenceStore } from "../../agents/model_deployer/ports/shadow_ports.ts";
-import type { SqlDatabase } from "../connection/pool.ts";
-import { json } from "../rows.ts";
-import { anyRow, type Queries } from "../connection/transaction.ts";
+} from "../../../agents/model_deployer/domain/evidence/figures.ts";
+import { figuresOf, growth } from "../../../agents/model_deployer/judge/counts/answers.ts";
+import { ServiceRefusedError } from "../../../agents/model_deployer/errors.ts";
+import type { ShadowEvidenceStore } from "../../../agents/model_deployer/ports/shadow_ports.ts";
+import type { SqlDatabase } from "../../connection/pool.ts";
+import { json } from "../../rows.ts";
+import { anyRow, type Queries } from "../../connection/transaction.ts";
 
 const seenRow = z.strictObject({ requests: z.int(), seen: z.array(versionFiguresSchema) });
 

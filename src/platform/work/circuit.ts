@@ -5,7 +5,7 @@ import {
   ConsecutiveBreaker,
   handleWhen,
 } from "cockatiel";
-import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 
 export interface CircuitOptions {
   /** The service's name in a `ServiceUnavailableError`. */

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { createDatabase, migrate, SqlDatabase } from "../../../src/database/index.ts";
-import { createPool } from "../../../src/database/connection/pool.ts";
-import { pollUntil } from "../../../src/testing/poll.ts";
-import { createTestDatabase } from "../../support/services/databases.ts";
-import { apply, observe, want } from "./support.ts";
+import { createDatabase, migrate, SqlDatabase } from "../../../../src/database/index.ts";
+import { createPool } from "../../../../src/database/connection/pool.ts";
+import { pollUntil } from "../../../../src/testing/poll.ts";
+import { createTestDatabase } from "../../../support/services/databases.ts";
+import { apply, observe, want } from "../support.ts";
 
 /** The last migration of each released version, and its rows in `released/`. */
 const RELEASED = [{ version: "0.1.0", last: "0016_decided_stays.sql" }];
-const MIGRATIONS = new URL("../../../src/database/migrations/", import.meta.url);
+const MIGRATIONS = new URL("../../../../src/database/migrations/", import.meta.url);
 
 /** A database as that version left it. */
 async function givenReleased({ version, last }: (typeof RELEASED)[number]) {

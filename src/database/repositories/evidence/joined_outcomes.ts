@@ -6,11 +6,11 @@ import {
   outcomeSchema,
   type OutcomeSettings,
   stretchOfRouteSchema,
-} from "../../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import { addOutcomes, addPairs } from "../../agents/model_deployer/judge/evidence/outcome_evidence.ts";
-import type { ComparedAnswers } from "../../agents/model_deployer/ports/outcome_ports.ts";
-import { json } from "../rows.ts";
-import { anyRow, type Queries } from "../connection/transaction.ts";
+} from "../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
+import { addOutcomes, addPairs } from "../../../agents/model_deployer/judge/evidence/outcome_evidence.ts";
+import type { ComparedAnswers } from "../../../agents/model_deployer/ports/outcome_ports.ts";
+import { json } from "../../rows.ts";
+import { anyRow, type Queries } from "../../connection/transaction.ts";
 
 /** Joined answers that one call compares at most; the next one goes on. */
 const AT_ONCE = 1000;

@@ -1,8 +1,8 @@
 import { glob } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { serviceRunDirectory } from "../services/local_service.ts";
-import { stopLocalServices } from "../services/local_services.ts";
-import { listProcesses, stopProcess } from "./managed_process.ts";
+import { serviceRunDirectory } from "../../services/local_service.ts";
+import { stopLocalServices } from "../../services/local_services.ts";
+import { listProcesses, stopProcess } from "../managed_process.ts";
 
 const GRACE_MS = 5000;
 

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { ConfigurationError } from "../../../src/agents/model_deployer/errors.ts";
-import { SqlDatabase, migrate } from "../../../src/database/index.ts";
-import { createPool } from "../../../src/database/connection/pool.ts";
-import { createTestDatabase } from "../../support/services/databases.ts";
-import { createWorld } from "./support.ts";
+import { ConfigurationError } from "../../../../src/agents/model_deployer/errors.ts";
+import { SqlDatabase, migrate } from "../../../../src/database/index.ts";
+import { createPool } from "../../../../src/database/connection/pool.ts";
+import { createTestDatabase } from "../../../support/services/databases.ts";
+import { createWorld } from "../support.ts";
 
-const MIGRATIONS = new URL("../../../src/database/migrations/", import.meta.url);
+const MIGRATIONS = new URL("../../../../src/database/migrations/", import.meta.url);
 
 async function emptyDatabase(): Promise<() => SqlDatabase> {
   const { url, ...created } = await createTestDatabase();

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { TIED_VARIABLE } from "./child_environment.ts";
+import { TIED_VARIABLE } from "../child_environment.ts";
 
 /** With the extension of this file: `.ts` in a checkout, `.js` in the package. */
 const guardianPath = fileURLToPath(import.meta.url.replace("throwaway_home", "home_guardian"));

@@ -3,16 +3,16 @@ import {
   type KeptRow,
   keptRowSchema,
   keptRowSettingsSchema,
-} from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
+} from "../../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import type {
   CollectedRows,
   KeptRowStore,
   RowKeepingEndpoint,
-} from "../../agents/model_deployer/ports/row_ports.ts";
-import type { LogPositions } from "../../agents/model_deployer/ports/shadow_ports.ts";
-import type { SqlDatabase } from "../connection/pool.ts";
-import { json } from "../rows.ts";
-import { anyRow, type Transaction } from "../connection/transaction.ts";
+} from "../../../agents/model_deployer/ports/row_ports.ts";
+import type { LogPositions } from "../../../agents/model_deployer/ports/shadow_ports.ts";
+import type { SqlDatabase } from "../../connection/pool.ts";
+import { json } from "../../rows.ts";
+import { anyRow, type Transaction } from "../../connection/transaction.ts";
 
 const KEPT_DAYS = 30;
 const positionsRow = z.strictObject({ positions: z.record(z.string(), z.string()) });

@@ -1,8 +1,8 @@
-import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
-import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
-import { resumeOperation } from "../agents/model_deployer/operations/resume_operation.ts";
-import type { Caller } from "./api_route.ts";
-import type { ActingDeployer, ServedDeployer } from "./api_parts.ts";
+import { createCapabilities } from "../../agents/model_deployer/capabilities.ts";
+import { createModelDeployerGraph } from "../../agents/model_deployer/graph.ts";
+import { resumeOperation } from "../../agents/model_deployer/operations/resume_operation.ts";
+import type { Caller } from "../api_route.ts";
+import type { ActingDeployer, ServedDeployer } from "../api_parts.ts";
 
 const MOST_KEPT = 100;
 const ENTRIES = 20;

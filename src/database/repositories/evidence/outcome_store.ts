@@ -1,4 +1,4 @@
-import { auditOutcomes } from "./journal/acting_as.ts";
+import { auditOutcomes } from "../people/acting_as.ts";
 import { z } from "zod";
 import {
   type OutcomeEvidence,
@@ -7,17 +7,17 @@ import {
   type RecordedOutcomes,
   stretchOfRouteSchema,
   type ToldOutcome,
-} from "../../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import { NotFoundError } from "../../agents/model_deployer/errors.ts";
+} from "../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
+import { NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import type {
   CollectedAnswers,
   ComparedAnswers,
   OutcomeStore,
   ReadAnswers,
-} from "../../agents/model_deployer/ports/outcome_ports.ts";
-import type { SqlDatabase } from "../connection/pool.ts";
-import { json } from "../rows.ts";
-import { anyRow, type Queries } from "../connection/transaction.ts";
+} from "../../../agents/model_deployer/ports/outcome_ports.ts";
+import type { SqlDatabase } from "../../connection/pool.ts";
+import { json } from "../../rows.ts";
+import { anyRow, type Queries } from "../../connection/transaction.ts";
 import { compareJoined } from "./joined_outcomes.ts";
 
 /** How long answers and outcomes wait for each other, and how many of them. */
