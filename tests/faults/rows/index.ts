@@ -1,7 +1,7 @@
 import type { FaultRow } from "../harness/fault_row.ts";
 import { contenders } from "./contenders.ts";
-import { crashRealParts } from "./crash_real_parts.ts";
-import { crashRows } from "./crashes.ts";
+import { crashRealParts } from "./processes/crash_real_parts.ts";
+import { crashRows } from "./processes/crashes.ts";
 import { engineRows } from "./engine_faults.ts";
 import { harmRows } from "./harm/index.ts";
 import { lifecycleRaces } from "./lifecycle_races.ts";
@@ -9,11 +9,11 @@ import { lifecycleScripts } from "./lifecycle_scripts.ts";
 import { malformedRequestsRow } from "./malformed_requests.ts";
 import { neighbourRows } from "./neighbour_faults.ts";
 import { postgresRestarts } from "./postgres_restarts.ts";
-import { rollbackAlone } from "./rollback_alone.ts";
-import { rollbackLacks } from "./rollback_lacks.ts";
+import { rollbackAlone } from "./rollbacks/rollback_alone.ts";
+import { rollbackLacks } from "./rollbacks/rollback_lacks.ts";
 import { shiftedClock } from "./shifted_clock.ts";
-import { stoppedProcess } from "./stopped_process.ts";
-import { terminatedWorker } from "./terminated_worker.ts";
+import { stoppedProcess } from "./processes/stopped_process.ts";
+import { terminatedWorker } from "./processes/terminated_worker.ts";
 import { trafficSwitches } from "./traffic_switches.ts";
 
 /** In the order in which they run. */

@@ -16,7 +16,7 @@ import {
   questionOf,
   register,
 } from "../../support/given/given_deployer.ts";
-import { json, StubServer, text } from "../../unit/mlflow/stub_server.ts";
+import { json, StubServer, text } from "../../unit/mlops/mlflow/stub_server.ts";
 import { endpointAnswer, predictionRequest } from "../../unit/pipeline/given.ts";
 
 /** The pipeline as one process has it: its own graph, its own connection to the checkpoints. */

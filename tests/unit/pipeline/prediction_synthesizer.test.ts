@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InMemoryWorkingMemory } from "../../../src/testing/in_memory/memories.ts";
 import { PredictionSynthesizerAgent } from "../../../src/pipeline/prediction_synthesizer.ts";
-import { blackHole, json, StubServer, text } from "../mlflow/stub_server.ts";
+import { blackHole, json, StubServer, text } from "../mlops/mlflow/stub_server.ts";
 import { aManifest, endpointAnswer, predictionRequest } from "./given.ts";
 
 let endpoint: StubServer;

@@ -1,0 +1,23 @@
+import { crashRow, crashRowWithOthers } from "../../crash/crash_row.ts";
+import { deploying, undoing } from "../../crash/scenarios/deployments.ts";
+import { rollingBack } from "../../crash/scenarios/rollbacks.ts";
+import { routing } from "../../crash/scenarios/routing.ts";
+import { expiring, promoting, registering } from "../../crash/scenarios/stages.ts";
+import { working } from "../../crash/scenarios/worker.ts";
+import type { FaultRow } from "../../harness/fault_row.ts";
+
+export const crashRows: readonly FaultRow[] = [
+  crashRow("crash-register", "a registration", registering),
+  crashRow("crash-promote", "promotions and an archival", promoting),
+  crashRow("crash-deploy", "deployments", deploying),
+  crashRow("crash-undo", "deployments that fail and are undone", undoing),
+  crashRow("crash-roll-back", "rollbacks", rollingBack),
+  crashRow("crash-worker", "a worker's round", working),
+  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring, {
+    most: 30,
+  }),
+  crashRowWithOthers("crash-second-caller", [...registering, ...promoting, ...deploying, ...rollingBack]),
+  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, {
+    router: "envoy",
+  }),
+];
