@@ -28,23 +28,26 @@ export interface EndpointAnswer extends z.infer<typeof answerSchema> {
 /**
  * Asks whether the endpoint is healthy, then for one prediction. Each call may take 5.0 s; a temporary failure is
  * retried three times.
+ * @param asking with the key or token that lets a caller in; null where the endpoint demands none
  * @throws ServiceUnavailableError | ServiceRefusedError
  */
 export async function predict(
   endpointUrl: string,
   request: PredictionRequest,
-  signal: AbortSignal,
+  asking: { key: string | null; signal: AbortSignal },
 ): Promise<EndpointAnswer> {
   const again = retrying((error) => error instanceof ServiceUnavailableError && !signal.aborted, {
     attempts: ATTEMPTS,
     firstPauseMs: 100,
     longestPauseMs: 1_000,
   });
+  const { key, signal } = asking;
+  const authorization = key === null ? {} : { authorization: `Bearer ${key}` };
   let isHealthy = false;
   return again.execute(async () => {
-    if (!isHealthy) await call(endpointUrl, "/healthz", { method: "GET" }, signal);
+    if (!isHealthy) await call(endpointUrl, "/healthz", { method: "GET", headers: authorization }, signal);
     isHealthy = true;
-    const headers = { "content-type": "application/json" };
+    const headers = { "content-type": "application/json", ...authorization };
     const init = { method: "POST", headers, body: JSON.stringify(request) };
     const answer = await call(endpointUrl, "/predict", init, signal);
     return { ...parseAnswer(endpointUrl, answer.body), deployment_id: answer.deploymentId };

@@ -8,6 +8,7 @@ import { predict } from "./prediction_client.ts";
 import { readState } from "./read_state.ts";
 import { type Prediction, type PredictionRequest, predictionRequestSchema } from "./pipeline_state.ts";
 import { traced } from "./traced.ts";
+import type { MemorySource } from "../agents/base/memory.ts";
 
 const inputSchema = z.object({
   deployment_manifest: deploymentManifestSchema.nullish(),
@@ -19,6 +20,9 @@ const inputSchema = z.object({
   operation_id: z.unknown().optional(),
 });
 type SynthesizerInput = z.infer<typeof inputSchema>;
+
+/** An address comes from a state that anybody may have written, so a key goes only where it belongs. */
+export type KeyFor = (endpointUrl: string) => string | null;
 
 /** Where the deployer leaves a session's manifest. */
 export interface SynthesizerMemory {
@@ -38,6 +42,14 @@ export class PredictionSynthesizerAgent extends BaseAgent<
   Synthesis,
   SynthesizerMemory
 > {
+  readonly #keyFor: KeyFor;
+
+  /** @param keyFor the key or token by which an address lets this agent in; none is sent to those without */
+  constructor(memory: MemorySource<SynthesizerMemory> | null = null, keyFor: KeyFor = () => null) {
+    super(memory);
+    this.#keyFor = keyFor;
+  }
+
   readonly agent_name = "prediction_synthesizer";
   readonly tier = 4;
   readonly tier_name = "ml_predictions";
@@ -62,7 +74,8 @@ export class PredictionSynthesizerAgent extends BaseAgent<
     if (reason !== null) return { prediction: { outcome: "skipped", reason }, warnings: [reason] };
     const request = requestOf(input);
     const endpoint_url = input.deployment_manifest?.endpoint_url ?? "";
-    const answer = await traced("predict", run, () => predict(endpoint_url, request, run.signal));
+    const asking = { key: this.#keyFor(endpoint_url), signal: run.signal };
+    const answer = await traced("predict", run, () => predict(endpoint_url, request, asking));
     const { probabilities = null, confidence = null, ...rest } = answer;
     return {
       prediction: { outcome: "predicted", endpoint_url, probabilities, confidence, ...rest },

@@ -5,6 +5,7 @@ import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import { readConfiguration } from "./settings/configuration.ts";
 import { createLazyModelDeployer } from "./lazy_model_deployer.ts";
 import { createCheckpoints } from "../pipeline/checkpoints.ts";
+import { endpointKeys } from "./endpoint_keys.ts";
 import { createPipelineGraph } from "../pipeline/pipeline_graph.ts";
 import { StudioThreads } from "./studio_threads.ts";
 
@@ -28,6 +29,7 @@ export const pipeline = overProductionThreads(
   withContextForm(
     createPipelineGraph(new ModelDeployerAgent(inPipeline), {
       memory: async () => (await deployer.open()).parts,
+      keyFor: endpointKeys(configuration),
     }),
   ),
 );

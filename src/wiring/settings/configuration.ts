@@ -45,6 +45,7 @@ export const settings = z.object({
   MODEL_DEPLOYER_CONTROL_GROUP: z.string().startsWith("/", "the path of a control group").optional(),
   MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
+  MODEL_DEPLOYER_ENDPOINT_KEY: z.string().min(16).optional(),
   MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),
   MODEL_DEPLOYER_ENVIRONMENT_SECONDS: z.coerce.number().min(1).max(604_800).default(3600),
   MODEL_DEPLOYER_FETCH_SECONDS: z.coerce.number().min(1).max(604_800).default(3600),
@@ -93,6 +94,8 @@ export interface Configuration extends ContainmentSettings, ServingSettings, Dis
   bindHost: string;
   /** The token of the principal that asks; without it requests are the agent's own. */
   token: string | null;
+  /** The key or token that the pipeline's own predictions come with; null: they come without. */
+  endpointKey: string | null;
   effects: "live" | "dry-run";
   /** The host in the addresses of endpoints, where it is not the one that they listen at; null where it is. */
   endpointHost: string | null;
@@ -143,6 +146,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     controlGroup: values.MODEL_DEPLOYER_CONTROL_GROUP ?? null,
     bindHost: values.MODEL_DEPLOYER_BIND_HOST,
     token: values.MODEL_DEPLOYER_TOKEN ?? null,
+    endpointKey: values.MODEL_DEPLOYER_ENDPOINT_KEY ?? null,
     effects: values.MODEL_DEPLOYER_EFFECTS,
     endpointHost: values.MODEL_DEPLOYER_ENDPOINT_HOST ?? null,
     notifications: notifications.notificationsOf(values),

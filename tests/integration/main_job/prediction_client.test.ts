@@ -46,7 +46,8 @@ class Clients {
       const { phase } = this;
       const features = usualRow(sent);
       const request = { entity_id: `patient_${sent}`, features, time_horizon: "30d", return_proba: true };
-      await predict(this.#url, request, new AbortController().signal).then(
+      const asking = { key: null, signal: new AbortController().signal };
+      await predict(this.#url, request, asking).then(
         (answer) => this.answers.push({ phase, answer }),
         (error: unknown) => this.lost.push(error),
       );

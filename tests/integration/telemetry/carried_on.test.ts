@@ -60,7 +60,9 @@ test("a prediction's trace goes through the router to the server that answers an
   const request = { entity_id: "patient_7", features: {}, time_horizon: "30d", return_proba: true };
   const trace = await traced(() =>
     // The double answers with its name, which is no prediction; what it was sent is what counts.
-    expect(predict(endpoint_url, request, options.signal)).rejects.toMatchObject({ code: "service_refused" }),
+    expect(predict(endpoint_url, request, { key: null, signal: options.signal })).rejects.toMatchObject({
+      code: "service_refused",
+    }),
   );
   await pollUntil(() => shadow.received.some(({ url }) => url === "/predict"), {
     deadlineMs: 120_000,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InMemoryWorkingMemory } from "../../../src/testing/in_memory/memories.ts";
 import { PredictionSynthesizerAgent } from "../../../src/pipeline/prediction_synthesizer.ts";
+import { endpointKeys } from "../../../src/wiring/endpoint_keys.ts";
 import { blackHole, json, StubServer, text } from "../mlops/mlflow/stub_server.ts";
 import { aManifest, endpointAnswer, predictionRequest } from "./given.ts";
 
@@ -35,6 +36,24 @@ describe("prediction_synthesizer", () => {
     expect(update.spans.map((span) => [span.agent_name, span.agent_tier, span.operation])).toEqual([
       ["prediction_synthesizer", 4, "predict"],
     ]);
+  });
+
+  it("comes with its key to an endpoint of the deployer, and to nobody else", async () => {
+    const settings = { endpointKey: "a-key-of-the-pipeline", endpointHost: "models.example.org" };
+    const keyFor = endpointKeys({ ...settings, bindHost: "10.0.0.7" });
+    endpoint.answerInTurn(text("ok"), json(endpointAnswer));
+    await new PredictionSynthesizerAgent(null, keyFor).asNode()(state(), {});
+    const bearer = "Bearer a-key-of-the-pipeline";
+    expect(endpoint.requests.map(({ authorization }) => authorization)).toEqual([bearer, bearer]);
+    for (const own of ["https://models.example.org/e2i", "http://10.0.0.7:80"])
+      expect(keyFor(own)).toBe(settings.endpointKey);
+    for (const foreign of [
+      "https://evil.example.org",
+      "https://models.example.org.evil.org",
+      "no address",
+      "",
+    ])
+      expect(keyFor(foreign)).toBeNull();
   });
 
   it("takes the answer of a model that states no probabilities", async () => {
