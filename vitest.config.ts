@@ -79,7 +79,8 @@ const projects = problem === null ? [unit, essential, external, kubernetes] : [u
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: 2,
+    // More than the two cores: many files wait for servers of theirs, and not for a processor.
+    maxWorkers: 3,
     teardownTimeout: 60_000,
     // Programs read these, or start them, so that no import says which tests they touch.
     forceRerunTriggers: [...configDefaults.forceRerunTriggers, "**/*.{sql,py}", "**/package-lock.json"],
