@@ -38,7 +38,7 @@ export async function untilReady(
           throw await startFailure(folder, listener, { cause: lastError, listens: false });
         }
       } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
+        if (!(error instanceof AgentError) || error instanceof EndpointCreationError) throw error;
         lastError = error;
       }
       if (!(await isRunning(folder))) throw await startFailure(folder, listener, { cause: lastError });
