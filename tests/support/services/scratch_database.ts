@@ -28,7 +28,8 @@ async function run(url: string, sql: string, values: unknown[] = []): Promise<Re
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: 10_000,
-    query_timeout: 30_000,
+    // A database with a schema for each of many tests takes a busy disk minutes to drop.
+    query_timeout: 600_000,
   });
   // The database may be dropped under it, which its statement tells, and the connection tells once more.
   client.on("error", () => undefined);
