@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
+import { ServerRecords } from "../../src/mlops/bentoml/servers/server_record.ts";
 import { pollUntil } from "../../src/testing/poll.ts";
 import { processesMarked } from "../../tests/faults/processes/marked_processes.ts";
 
@@ -9,8 +12,12 @@ export async function killAllOf(home: string): Promise<number> {
 }
 
 /** Its record stays, and with it the port that routes lead to. */
-export async function killServerOf(deployment: string): Promise<void> {
-  await killMarked(`MODEL_DEPLOYER_DEPLOYMENT_ID=${deployment}`);
+export async function killServerOf(home: string, deployment: string): Promise<void> {
+  const records = new ServerRecords(join(home, "run", "servers"));
+  // A server that came up as a shadow has kept that name at production.
+  const name = (await records.processOf(deployment)) ?? deployment;
+  const killed = await killMarked(`MODEL_DEPLOYER_DEPLOYMENT_ID=${name}`);
+  if (killed === 0) throw new NotFoundError(`no process serves ${deployment}`);
 }
 
 async function killMarked(text: string): Promise<number> {

@@ -61,14 +61,18 @@ async function serve(deployer: ModelDeployer, upstream: Upstream): Promise<Serve
 }
 
 /** Each server by itself, from its start until it has predicted its sample. */
-async function secondsOfOwnStarts({ parts, database }: ModelDeployer, served: Served[]): Promise<number[]> {
+async function secondsOfOwnStarts(
+  { parts, database }: ModelDeployer,
+  home: string,
+  served: Served[],
+): Promise<number[]> {
   const seconds: number[] = [];
   for (const { deployment } of served) {
     const found = await database.deployments.get(deployment);
     if (found === null) throw new TypeError(`there is no deployment ${deployment}`);
     const options = { signal: AbortSignal.timeout(LONG_MS) };
     const { bento_tag } = found;
-    await killServerOf(deployment);
+    await killServerOf(home, deployment);
     const resources = RESOURCES;
     const began = performance.now();
     await parts.server.start({ deployment_id: deployment, bento_tag, resources }, options);
@@ -92,7 +96,7 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   await before.hasBegun();
   const served = await serve(deployer, upstream);
   await before.end();
-  const own = await secondsOfOwnStarts(deployer, served);
+  const own = await secondsOfOwnStarts(deployer, home, served);
   await deployer.close();
   const killed = await killAllOf(home);
   say(`killed ${killed} processes; only the worker is started`);
