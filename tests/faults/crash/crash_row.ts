@@ -50,7 +50,28 @@ export function crashRowWithOthers(name: string, scenarios: readonly CrashScenar
     name,
     fault:
       "SIGKILL before and after each I/O; before anybody carries it on, others ask with the same key and another body, and for the like with a key of their own: they are told so, and it comes out right",
-    run: (options) => runScenarios(scenarios, { ...options, casesOf: casesWithOthersOf }),
+    run: (options) =>
+      runScenarios(scenarios, {
+        ...options,
+        casesOf: (expected) => casesAmongOthersOf(expected, options, "others"),
+      }),
+  };
+}
+
+/**
+ * As `crashRow`, with another operator who goes back to another deployment and a worker that finds everything due, before
+ * anybody carries on.
+ */
+export function crashRowWithRivals(name: string, scenarios: readonly CrashScenario[]): FaultRow {
+  return {
+    name,
+    fault:
+      "SIGKILL before and after each I/O of every way back; before anybody carries it on, another operator goes back to something else and a worker looks at what is due: whoever comes second is told so, and one deployment serves all traffic",
+    run: (options) =>
+      runScenarios(scenarios, {
+        ...options,
+        casesOf: (expected) => casesAmongOthersOf(expected, options, "rivals"),
+      }),
   };
 }
 
@@ -127,11 +148,18 @@ function casesOf(expected: Expected, { extent, seed }: RowOptions, most: number)
   ];
 }
 
-function casesWithOthersOf(expected: Expected, { extent, seed }: RowOptions): Case[] {
+function casesAmongOthersOf(
+  expected: Expected,
+  { extent, seed }: RowOptions,
+  who: "others" | "rivals",
+): Case[] {
   const every = expected.points.map((_, index) => index + 1);
   const chosen = sampleOf(every, WITH_OTHERS[extent], randomFrom(seed));
+  const by = (at: number): Resumption => (at % 4 < 2 ? "request" : "worker");
   return chosen.map((at): Case => async (stage) => [
-    await stage.crashWithOthers(at, at % 4 < 2 ? "request" : "worker", expected),
+    who === "others"
+      ? await stage.crashWithOthers(at, by(at), expected)
+      : await stage.crashWithRivals(at, by(at)),
   ]);
 }
 

@@ -6,6 +6,7 @@ import type { Deed } from "./protocol.ts";
 import { type Moment, RestorableDeployer } from "./restorable/restorable_deployer.ts";
 import { RestorableEnvoy } from "./restorable/restorable_envoy.ts";
 import { callOthers } from "./other_callers.ts";
+import { callRivals, servesWhole } from "./rivals.ts";
 import { type CrashScenario, letTimePass, resume, type Resumption, settle, type Told } from "./scenario.ts";
 
 export interface StageOptions {
@@ -120,6 +121,19 @@ export class CrashStage {
     return { died, wrong };
   }
 
+  /** Dies at the point; before anybody carries it on, somebody else goes back to something else, and a worker looks. */
+  async crashWithRivals(at: number, by: Resumption): Promise<Outcome> {
+    await this.#deployer.restore(this.#beginning);
+    const died = await this.#die(this.#deed, at);
+    const { given } = this.#deployer;
+    const wrong = await callRivals(given, this.#deed);
+    const repair = async () => {
+      await given.capabilities.reconciler.reconcile({ signal: AbortSignal.timeout(60_000) });
+    };
+    wrong.push(...(await this.#compare(null, by, repair)), ...(await servesWhole(given, this.#deed)));
+    return { died, wrong };
+  }
+
   async #die(deed: Deed, at: number): Promise<string[]> {
     const died = diedAt(await this.#play(deed, at));
     if (died.length > 0) await this.#scenario.afterDeath?.(this.#deployer.given);
@@ -146,10 +160,13 @@ export class CrashStage {
     return ending;
   }
 
-  /** Without `expected`, only to what must always hold. */
-  async #compare(expected: Expected | null, by: Resumption): Promise<string[]> {
+  /**
+   * Without `expected`, only to what must always hold.
+   * @param repair what a worker does once in a while: a server whose start was overtaken ends then
+   */
+  async #compare(expected: Expected | null, by: Resumption, repair?: () => Promise<void>): Promise<string[]> {
     try {
-      const { portrait, told, wrong } = await this.#carryToItsEnd(by);
+      const { portrait, told, wrong } = await this.#carryToItsEnd(by, repair);
       if (expected === null) return wrong.map((sentence) => `carried on by ${by}: ${sentence}`);
       const answers = { answer: told?.answer, error: told?.error };
       const wanted = { answer: expected.told?.answer, error: expected.told?.error };
@@ -163,10 +180,11 @@ export class CrashStage {
     }
   }
 
-  async #carryToItsEnd(by: Resumption) {
+  async #carryToItsEnd(by: Resumption, repair: () => Promise<void> = async () => undefined) {
     const { given } = this.#deployer;
     const told = await resume(this.#scenario, given, this.#deed, by);
     const problems = await settle(this.#scenario, given);
+    await repair();
     const wrong = [...problems, ...(await this.#deployer.violations())];
     return { portrait: await portraitOf(given), told, wrong };
   }

@@ -18,7 +18,7 @@ const OTHER_BODY: Readonly<Record<string, Record<string, unknown>>> = {
 };
 
 /** Whoever comes second may be told this and nothing else. */
-const FAIR = [
+export const FAIR = [
   ...["conflict", "approval_required", "invalid_promotion_path", "stage_mismatch", "rollback_failed"],
   ...["production_criteria_not_met", "server_not_ready", "not_found"],
 ];
