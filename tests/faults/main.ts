@@ -1,10 +1,12 @@
 import { mkdtemp } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { inspect, parseArgs } from "node:util";
-import { z } from "zod";
+import { inspect } from "node:util";
+import { Command, Option } from "@commander-js/extra-typings";
 import { endedBySignals } from "../../src/cli/ended_by_signals.ts";
 import { whenStarterEnds } from "../../src/platform/processes/starter.ts";
+import { wholeNumberBetween } from "../../src/cli/number_options.ts";
+import { oneOf, parseWords } from "../support/programs/parsed_words.ts";
 import { startTestServices } from "../support/services/test_services.ts";
 import { tieRun } from "../support/services/tied_run.ts";
 import type { FaultRow, RowOptions, RowResult } from "./harness/fault_row.ts";
@@ -12,33 +14,28 @@ import { endHarmWorlds } from "./harm/shared_world.ts";
 import { faultRows } from "./rows/index.ts";
 import { type Finished, holds, tableOf } from "./harness/table.ts";
 
-/**
- * The whole fault suite, or the rows that are named. Ctrl-C, SIGTERM and SIGHUP end it with all that it has opened.
- *
- * usage: node tests/faults/main.ts [--row=NAME]... [--seed=N] [--extent=whole|selection] [--path=PATH]
- */
-const { values } = parseArgs({
-  options: {
-    row: { type: "string", multiple: true, default: [] },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    extent: { type: "string", default: "whole" },
-    path: { type: "string" },
-  },
-});
-const seed = z.coerce.number().int().min(0).parse(values.seed);
-const path = values.path === undefined ? {} : { path: values.path };
-const extent = z.enum(["whole", "selection"]).parse(values.extent);
-
-function chosenRows(names: readonly string[]): FaultRow[] {
-  const unknown = names.filter((name) => !faultRows.some((row) => row.name === name));
-  if (unknown.length > 0) {
-    process.stderr.write(
-      `no row ${unknown.join(", ")}; there are ${faultRows.map((row) => row.name).join(", ")}\n`,
-    );
-    process.exit(2);
-  }
-  return faultRows.filter((row) => names.length === 0 || names.includes(row.name));
-}
+/** The whole fault suite, or the rows that are named. Ctrl-C, SIGTERM and SIGHUP end it with all that it has opened. */
+const program = new Command("npm run test:faults --")
+  .description("Runs every row of the fault suite, or those that are named, and prints a line for each.")
+  .option("--row <name>", "this row; may be given again for more", oneOf(faultRows.map(({ name }) => name)))
+  .option(
+    "--seed <number>",
+    "draws the same cases again; another one each time unless told",
+    wholeNumberBetween(0, Number.MAX_SAFE_INTEGER),
+  )
+  .addOption(
+    new Option("--extent <extent>", "all cases, or those of the test suite")
+      .choices(["whole", "selection"] as const)
+      .default("whole" as const),
+  )
+  .option("--path <path>", "the one case that a violated row has printed, with its seed")
+  .addHelpText(
+    "after",
+    () => `\nRows:\n${faultRows.map(({ name, fault }) => `  ${name}\n      ${fault}`).join("\n")}`,
+  );
+parseWords(program);
+const { row: names = [], seed = Date.now() % 1_000_000, extent, path: asked } = program.opts();
+const path = asked === undefined ? {} : { path: asked };
 
 const ended = endedBySignals(process, whenStarterEnds);
 const untilEnded = new Promise<null>((resolve) => {
@@ -61,7 +58,7 @@ async function outcomeOf(row: FaultRow, options: RowOptions): Promise<RowResult>
   return { ...result, violations: [...result.violations, ...stray] };
 }
 
-const rows = chosenRows(values.row);
+const rows = faultRows.filter(({ name }) => names.length === 0 || names.includes(name));
 const cacheDirectory = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
 const untie = tieRun();
 const kept = process.env["MODEL_DEPLOYER_TEST_HOME"];

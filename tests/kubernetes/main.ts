@@ -4,18 +4,25 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Command } from "@commander-js/extra-typings";
+import { parseWords } from "../support/programs/parsed_words.ts";
 import { findBinaries } from "./api_server_binaries.ts";
 import { startWayOut } from "./egress.ts";
 
 /**
  * Runs the suites of Kubernetes against a real API server: that of KUBECONFIG, or one that is built of Debian's packages and
  * runs in namespaces of its own with a node whose pods are processes of this machine. Everything in them ends with it.
- *
- * usage: npm run test:kubernetes [-- COMMAND...]   another command than the suites, such as `node demo/main.ts`
  */
 const SUITES = ["npx", "vitest", "run", "--project", "kubernetes"];
 const cache = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
-const asked = process.argv.slice(2);
+const program = new Command("npm run test:kubernetes --")
+  .description(
+    "The suites of Kubernetes on a real API server: that of KUBECONFIG, or one of Debian's packages, as root.",
+  )
+  .argument("[command...]", "another command than the suites, such as `node demo/main.ts`")
+  .passThroughOptions();
+parseWords(program);
+const asked = program.args;
 const command = asked.length === 0 ? SUITES : asked;
 
 async function main(): Promise<number> {
