@@ -38,5 +38,6 @@ export const problemSchema = z.object({
   operation_id: z.string().nullable().default(null),
   unmet: z.array(z.object({ criterion: z.string(), sentence: z.string() })).default([]),
   next: z.array(nextStepSchema).default([]),
+  not_before: z.string().nullable().default(null),
 });
 export type Problem = z.infer<typeof problemSchema>;

@@ -1,11 +1,12 @@
 import { ProblemError } from "../api/client.ts";
+import { NotBefore } from "./not_before.tsx";
 
-/** A refusal or failure, and each thing that is missing. */
+/** A refusal or failure, each thing that is missing, and from when on it may be granted. */
 export function ProblemText({ error }: { error: unknown }) {
   if (!(error instanceof ProblemError)) {
     return <p>{error instanceof Error ? error.message : "Something failed that should not."}</p>;
   }
-  const { title, detail, unmet } = error.problem;
+  const { title, detail, unmet, not_before } = error.problem;
   return (
     <>
       <strong>{title}</strong>
@@ -17,6 +18,7 @@ export function ProblemText({ error }: { error: unknown }) {
           ))}
         </ul>
       )}
+      <NotBefore instant={not_before} />
     </>
   );
 }

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { nextStepSchema } from "../../../src/agents/base/next_step.ts";
 import { operationReportSchema } from "../../../src/service/operations/operation_schemas.ts";
 import type { OperationReport } from "../api/answer_schemas.ts";
 import { ask } from "../api/client.ts";
@@ -8,8 +9,10 @@ import { useAsked } from "../parts/asked.ts";
 import { DecisionForm } from "../parts/decision_form.tsx";
 import { EvidenceTable } from "../parts/evidence_table.tsx";
 import { StatusTag } from "../parts/marks.tsx";
+import { NotBefore } from "../parts/not_before.tsx";
 import { PlanDifferenceList } from "../parts/plan_difference.tsx";
 import { ProblemNote } from "../parts/problem_note.tsx";
+import { WaysOut } from "../parts/ways_out.tsx";
 import { agoText, durationText, instantText, secondsBetween } from "../readable.ts";
 import { operations } from "../store.ts";
 
@@ -51,10 +54,23 @@ function Shown({ operation, onDecided }: { operation: OperationReport; onDecided
           <EvidenceTable rows={decision} />
         </section>
       </div>
-      {operation.refusal !== null && <p class="verdict verdict-fail">{operation.refusal.sentence}</p>}
-      {operation.error !== null && <p class="verdict verdict-fail">{operation.error.message}</p>}
+      <Ended operation={operation} />
       <Approvals operation={operation} />
       {status === "awaiting_approval" && <DecisionForm operation={operation} onDecided={onDecided} />}
+    </>
+  );
+}
+
+/** Why it came to nothing, and each way on from there. */
+function Ended({ operation: { refusal, error } }: { operation: OperationReport }) {
+  const sentence = refusal?.sentence ?? error?.message;
+  if (sentence === undefined) return null;
+  const ofError = nextStepSchema.array().safeParse(error?.details["next"]);
+  return (
+    <>
+      <p class="verdict verdict-fail">{sentence}</p>
+      <NotBefore instant={refusal?.not_before ?? null} />
+      <WaysOut ways={refusal?.next ?? ofError.data ?? []} />
     </>
   );
 }

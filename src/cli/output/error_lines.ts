@@ -15,7 +15,8 @@ export function errorLines(view: ErrorView, paint: Paint): string[] {
 
 function wayOut(view: ErrorView): string[] {
   const { code, operation_id: id, retryable, not_before, next } = view;
-  if (next.length > 0) return next.flatMap(({ command, why }) => [`${why}:`, `  ${command}`]);
+  const later = not_before === null ? [] : [`the same command makes sense again from ${not_before} on`];
+  if (next.length > 0) return [...next.flatMap(({ command, why }) => [`${why}:`, `  ${command}`]), ...later];
   if (code === "approval_required" && id !== null) {
     return [
       `somebody else approves it:  model-deployer approve ${id}`,
@@ -29,6 +30,6 @@ function wayOut(view: ErrorView): string[] {
   }
   if (code === "service_unavailable")
     return ["see which part is down and what to do:  model-deployer doctor"];
-  if (not_before !== null) return [`the same command makes sense again from ${not_before} on`];
+  if (later.length > 0) return later;
   return retryable ? ["the same command may succeed when it is given again"] : [];
 }

@@ -1,7 +1,15 @@
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { readConsoleFiles } from "../../../src/api/console_files.ts";
-import { act } from "../../../src/testing/index.ts";
+import {
+  act,
+  deploy,
+  errorOf,
+  inProduction,
+  promote,
+  readyForProduction,
+  register,
+} from "../../../src/testing/index.ts";
 import {
   accessibilityProblems,
   ENDPOINT,
@@ -124,6 +132,33 @@ test("by what is no more nothing is decided: the page shows what has moved on, a
     .getByText(/the other team was faster/)
     .first()
     .waitFor();
+});
+
+test("what was refused has a button for each way out, with its plan first, and says from when on it makes sense", async () => {
+  const served = await givenConsole();
+  const { deployer } = served;
+  await inProduction(deployer, "run1");
+  const never = await readyForProduction(deployer, "run2");
+  const back = { endpoint_name: ENDPOINT, rollback_to: never, rollback_reason: "wrong scores" };
+  const refused = await errorOf(act(deployer, "rollback", back));
+  const page = await pageOf(served, "ana");
+  await page.goto(`${served.url}/#/operations/${String(refused.details["operation_id"])}`);
+  await page.getByText(/has never served production/).waitFor();
+  await page.getByRole("button", { name: "Promote …" }).click();
+  await page.getByRole("button", { name: "Show its plan" }).click();
+  await page.getByRole("button", { name: "Do it" }).click();
+  await page.getByRole("link", { name: "Show what waits" }).waitFor();
+
+  const young = await register(deployer, "run3");
+  await promote(deployer, young, "staging");
+  await promote(deployer, young, "shadow");
+  await deploy(deployer, young, "shadow");
+  deployer.router.sendTraffic(ENDPOINT, 1000);
+  const early = await errorOf(promote(deployer, young, "production"));
+  expect(early.not_before).not.toBeNull();
+  await page.goto(`${served.url}/#/operations/${String(early.details["operation_id"])}`);
+  await page.getByText(/Asking for the same makes sense again from .* on, in 2[34] h/).waitFor();
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test("all is reached by keyboard, and Escape leaves a dialog with nothing done", async () => {
