@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   act,
   createTestDeployer,
+  deploy,
   deployAtOnce,
   ENDPOINT,
   errorOf,
@@ -9,6 +10,7 @@ import {
   promoteWithApproval,
   readyForProduction,
 } from "../../src/testing/index.ts";
+import { modelDeployerRequestOf } from "../support/decisions/followed.ts";
 
 const signal = new AbortController().signal;
 
@@ -67,4 +69,58 @@ test("whoever asks again for what was cut off brings it to its end, however it i
     await given.worker.tick();
     await expectGoodAgain(cut);
   }
+});
+
+test("what a cut-off rollback takes out serves again by its name, with words, and what was to come back stays warm", async () => {
+  const { given, good, bad } = await givenCutOff();
+  const asked = { endpoint_name: ENDPOINT, rollback_to: bad.deployment, rollback_reason: "it is innocent" };
+  const refused = await errorOf(act(given, "rollback", asked));
+  expect(refused).toMatchObject({ code: "rollback_failed", retryable: false });
+  expect(refused.message).toContain("is being rolled back at this moment. Say with condemned_because");
+  expect(refused.next[0]?.request).toMatchObject({ condemned_because: "..." });
+  const words = { condemned_because: "the feature store was away" };
+  const { warnings } = await act(given, "rollback", { ...asked, ...words });
+  expect(warnings?.join("\n")).toContain("It serves again because: the feature store was away");
+  for (let round = 0; round < 2; round += 1) {
+    expect(await given.router.observe(ENDPOINT, { signal })).toMatchObject({
+      weights: { [bad.deployment]: 100 },
+    });
+    expect(await given.database.deployments.get(bad.deployment)).toMatchObject({ status: "active" });
+    expect(await given.database.deployments.get(good.deployment)).toMatchObject({ status: "draining" });
+    expect(await given.database.modelVersions.get(bad.version)).toMatchObject({ stage: "production" });
+    given.passTime({ minutes: 1 });
+    await given.worker.tick();
+  }
+});
+
+test("what a rollback is bringing back can be taken back once that has ended, and the refusal says how it ends", async () => {
+  const cut = await givenCutOff();
+  const { given, good } = cut;
+  const asked = { current_deployment_id: good.deployment, rollback_reason: "that one is bad too" };
+  const refused = await errorOf(act(given, "rollback", asked));
+  expect(refused).toMatchObject({ code: "conflict", retryable: true, next: [{ action: "rollback" }] });
+  expect(refused.message).toContain("is being brought back at this moment");
+  await given.agent.execute(modelDeployerRequestOf(refused.next[0]));
+  await expectGoodAgain(cut);
+});
+
+test("the candidate of a rollout that is being rolled back comes back by name once that has ended", async () => {
+  const given = await createTestDeployer();
+  await inProduction(given, "run1");
+  const version = await readyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: candidate } = await deploy(given, version, "production");
+  const rollback = { endpoint_name: ENDPOINT, rollback_reason: "callers get nonsense" };
+  given.wire.fail("router.apply", { times: 1 });
+  await errorOf(act(given, "rollback", rollback));
+  const asked = { ...rollback, rollback_to: candidate, condemned_because: "the feature store was away" };
+  const refused = await errorOf(act(given, "rollback", asked));
+  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+  expect(refused.message).toContain("which is being rolled back");
+  await given.agent.execute(modelDeployerRequestOf(refused.next[0]));
+  await act(given, "rollback", asked);
+  expect(await given.router.observe(ENDPOINT, { signal })).toMatchObject({ weights: { [candidate]: 100 } });
+  given.passTime({ minutes: 1 });
+  await given.worker.tick();
+  expect(await given.database.deployments.get(candidate)).toMatchObject({ status: "active" });
 });

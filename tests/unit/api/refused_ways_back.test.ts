@@ -30,6 +30,8 @@ interface Named {
   staging: string;
 }
 
+const errorsSchema = z.object({ errors: z.array(z.looseObject({ code: z.string() })) });
+
 interface Case {
   name: string;
   given: (named: Named) => Partial<ModelDeployerRequest>;
@@ -188,4 +190,45 @@ test("a way back that there is not is refused alike by state, API and command li
   const endpoint = await deployer.database.endpoints.get(ENDPOINT);
   expect(endpoint?.weights).toEqual({ [named.second]: 100 });
   expect(unexpected).toEqual([]);
+});
+
+test("what makes sense later is told alike, with the instant from which on it does", async () => {
+  const { deployer, problem, run } = await givenEverywhere();
+  const asked = { endpoint_name: ENDPOINT, rollback_reason: REASON };
+  await act(deployer, "rollback", asked);
+  const raised = await errorOf(act(deployer, "rollback", asked));
+  const { next, not_before } = raised;
+  expect(raised).toMatchObject({ code: "conflict", retryable: true, next: [{ action: "rollback" }] });
+  expect(Date.parse(not_before ?? "") - Date.parse(await deployer.database.clock.now())).toBeGreaterThan(0);
+  const body = { deployment_action: "rollback", ...asked };
+  const told = { code: "conflict", retryable: true, next, not_before };
+  const { errors } = errorsSchema.parse(await deployer.agent.asNode()(body, {}));
+  expect(errors).toMatchObject([told]);
+  expect(await problem("/v1/actions", { body })).toMatchObject(told);
+  expect(await run(wordsOf(asked))).toMatchObject(told);
+});
+
+test("what a worker is refused is told alike to whoever asks for it later", async () => {
+  const { deployer, named, problem } = await givenEverywhere();
+  await promoteWithApproval(deployer, named.never);
+  const body = {
+    deployment_action: "deploy",
+    model_version_id: named.never,
+    target_stage: "production",
+    request_id: "from-a-pipeline",
+  } as const;
+  const [shadow] = await deployer.database.deployments.listForVersion(named.never);
+  deployer.packager.lose(shadow?.bento_tag ?? "");
+  deployer.wire.fail("packager.packageModel", { times: 1 });
+  const cut = await errorOf(deployer.agent.execute(body));
+  expect(cut).toMatchObject({ code: "service_unavailable", retryable: true });
+  await promoteWithApproval(deployer, named.never, "archived");
+  const { resumed } = await deployer.worker.tick();
+  const operation = await deployer.database.operations.get(resumed[0]?.operation_id ?? "");
+  expect(operation).toMatchObject({ status: "refused", refusal: { code: "stage_mismatch" } });
+  const next = operation?.refusal?.next ?? [];
+  expect(next.map(({ action }) => action)).toContain("register");
+  const told = { code: "stage_mismatch", retryable: false, next, not_before: null };
+  expect(await errorOf(deployer.agent.execute(body))).toMatchObject(told);
+  expect(await problem("/v1/actions", { body })).toMatchObject(told);
 });

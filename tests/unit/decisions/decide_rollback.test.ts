@@ -193,9 +193,15 @@ test.each<[string, Partial<RollbackFacts>, string, RegExp]>([
   ],
   [
     "what was rolled back",
-    { current: aDeployment(2, { status: "rolled_back" }) },
+    { current: aDeployment(2, { status: "rolled_back" }), endpoint: anEndpoint({ weights: { d1: 100 } }) },
     "rollback_failed",
     /is rolled_back/,
+  ],
+  [
+    "what is being brought back at this moment",
+    { current: aDeployment(2, { status: "draining" }), endpoint: anEndpoint({ weights: { d2: 100 } }) },
+    "conflict",
+    /is being brought back at this moment/,
   ],
   ["what failed", { current: aDeployment(2, { status: "failed" }) }, "rollback_failed", /is failed/],
   [

@@ -73,6 +73,8 @@ export const rollbackRequestSchema = z
     /** The deployment that is bad; without it the endpoint stands for what it serves, or served last. */
     current_deployment_id: idSchema.optional(),
     endpoint_name: idSchema.optional(),
+    /** The endpoint that a state names beside the deployment; it is never looked at, and may be left over from another run. */
+    endpoint_beside: idSchema.optional(),
     /** The version or the deployment to bring back; without it what served before. */
     rollback_to: idSchema.optional(),
     /** Why one may serve again that a judge or a person has condemned. */

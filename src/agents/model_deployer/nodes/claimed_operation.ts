@@ -84,8 +84,9 @@ export function requestOf(state: ActionStateValue): ActionRequest {
   });
 }
 
-/** sha256 of the request in canonical JSON (RFC 8785). */
+/** sha256 of the request in canonical JSON (RFC 8785), without what is never looked at. */
 function hashOf(request: ActionRequest): string {
-  const canonical = canonicalize(request) ?? "";
+  const asked = request.action === "rollback" ? { ...request, endpoint_beside: undefined } : request;
+  const canonical = canonicalize(asked) ?? "";
   return createHash("sha256").update(canonical).digest("hex");
 }

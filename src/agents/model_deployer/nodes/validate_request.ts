@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { AgentError, type AgentErrorOptions } from "../../base/agent_error.ts";
 import { type Action, type ActionRequest, actionRequestSchema, ASKED_ACTIONS } from "../domain/requests.ts";
+import { idSchema } from "../domain/values/requested_values.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state/state.ts";
 import { shown } from "../state/shown.ts";
@@ -132,10 +133,14 @@ function updated({ replicas, cpu_limit, memory_limit, autoscaling, update_reason
   return { replicas, cpu_limit, memory_limit, autoscaling, update_reason };
 }
 
-/** An endpoint that lies in a shared state beside the deployment that is bad is not asked about. */
+/** An endpoint that lies in a shared state beside the deployment that is bad is not asked about, and no reason to refuse. */
 function rollback(state: ParsedRequestState) {
   const { current_deployment_id, endpoint_name, rollback_to, condemned_because, rollback_reason } = state;
-  const where = current_deployment_id === undefined ? { endpoint_name } : { current_deployment_id };
+  const beside = idSchema.optional().catch(undefined).parse(endpoint_name);
+  const where =
+    current_deployment_id === undefined
+      ? { endpoint_name }
+      : { current_deployment_id, ...(beside !== undefined && { endpoint_beside: beside }) };
   return { ...where, rollback_to, condemned_because, rollback_reason };
 }
 

@@ -59,7 +59,8 @@ export function announceReturn(
   const { endpoint } = ways;
   const { operation_id } = context;
   const { rollback_reason: reason, condemned_because = null } = request;
-  const from = current === null ? "nothing" : current.deployment.bento_tag;
+  const cutOff = ways.served.find(({ deployment }) => (endpoint.weights[deployment.deployment_id] ?? 0) > 0);
+  const from = (current ?? cutOff)?.deployment.bento_tag ?? "nothing";
   const versions = moves.map(({ version }) => version.model_version_id);
   const sequence = ["want_route", "apply_route"];
   return [

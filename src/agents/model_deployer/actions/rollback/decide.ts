@@ -6,7 +6,7 @@ import {
   type Moment,
   momentOf,
 } from "../../judge/counts/live_figures.ts";
-import { missing, propose, refuse } from "../../planning/decisions.ts";
+import { missing, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask, listing } from "../../planning/onward/next_steps.ts";
 import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
@@ -20,7 +20,7 @@ import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
 import { isWarm, keepServer, letServerGo, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
-import { allTo, isBegun } from "../../domain/traffic/weights.ts";
+import { allTo, isBegun, isHalfBack } from "../../domain/traffic/weights.ts";
 import type { RollbackFacts, Reversal } from "./facts.ts";
 
 /** How long the bad version's server stays, so that somebody can look at it. */
@@ -75,6 +75,7 @@ function obstacleTo(
     return refuse("rollback_failed", sentence, { next: [ask(remove, `takes the server of ${id} away`)] });
   }
   if (current.status !== "active" && !isCandidate) {
+    if (isHalfBack(current, endpoint?.weights ?? {})) return refuseHalfBack(current, rollback_reason);
     return refuse(
       "rollback_failed",
       `${id} is ${current.status} and serves nothing that could be taken back.`,
@@ -92,6 +93,13 @@ function obstacleTo(
     });
   }
   return null;
+}
+
+/** It serves, and that it may is written down in a moment. */
+function refuseHalfBack({ deployment_id: id, endpoint_name }: Deployment, rollback_reason: string): Decision {
+  const end = { deployment_action: "rollback", endpoint_name, rollback_reason };
+  const sentence = `${id} is being brought back at this moment, by a rollback that has not ended; once it has, ${id} can be rolled back too.`;
+  return refuseForNow(sentence, { next: [ask(end, "brings that rollback to its end")] });
 }
 
 /** @param judged figures of the rollout that goes back; null where none does, or they are not known */

@@ -1,8 +1,10 @@
 import { decideRollback } from "./decide.ts";
 import type { ReturnFacts, RollbackFacts } from "./facts.ts";
-import { choose, refuseWithoutEndpoint, type Chosen, type Named } from "./choose.ts";
+import { choose, type Chosen } from "./choose.ts";
+import { type Named, refuseWithoutEndpoint } from "./named.ts";
 import { otherWays } from "./other_ways.ts";
 import { planReturn } from "./return.ts";
+import { withWhatWasNotNeeded } from "./not_needed.ts";
 import { missing } from "../../planning/decisions.ts";
 import type { ServerPresence } from "../../planning/onward/way_back.ts";
 import { listing } from "../../planning/onward/next_steps.ts";
@@ -54,8 +56,10 @@ class AskedRollback {
     const named = await this.#named(to, ways);
     const chosen = choose(request, ways, named, context.now);
     if ("code" in chosen) return { decision: "refusal", refusal: chosen };
-    if (chosen.target !== null)
-      return planReturn(request, await this.#facts(ways, chosen, chosen.target), context);
+    if (chosen.target !== null) {
+      const decision = planReturn(request, await this.#facts(ways, chosen, chosen.target), context);
+      return withWhatWasNotNeeded(decision, request, ways.endpoint.endpoint_name, { ...chosen, ways });
+    }
     const serves = chosen.current?.deployment.deployment_id ?? "";
     return this.#fromWhatServes(serves, request, context);
   }
@@ -66,7 +70,9 @@ class AskedRollback {
     const facts = await gatherRollback(database, this.#endpoints, id, this.#options);
     const asked = { current_deployment_id: id, rollback_reason: request.rollback_reason };
     const decision = decideRollback(asked, facts, context);
-    if (decision.decision === "plan" || facts.current === null) return decision;
+    if (facts.current === null) return decision;
+    if (decision.decision === "plan")
+      return withWhatWasNotNeeded(decision, request, facts.current.endpoint_name, null);
     const ways = await database.rollbackFacts.waysBack(facts.current.endpoint_name);
     if (ways === null || decision.refusal.next.length > 0) return decision;
     return { ...decision, refusal: { ...decision.refusal, next: otherWays(request, ways) } };

@@ -2,7 +2,7 @@ import type { NextStep } from "../../../base/next_step.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import {
   type Departure,
-  isCondemned,
+  needsWords,
   type ServedBefore,
   type WaysBack,
 } from "../../domain/traffic/ways_back.ts";
@@ -26,7 +26,7 @@ export function otherWays(
     return isFirst && !serves && !except.includes(deployment.deployment_id);
   });
   return others
-    .toSorted((a, b) => Number(isCondemned(a)) - Number(isCondemned(b)))
+    .toSorted((a, b) => Number(needsWords(a, ways)) - Number(needsWords(b, ways)))
     .slice(0, MOST_WAYS)
     .map((one) => backTo(one, request, ways));
 }
@@ -35,10 +35,11 @@ export function otherWays(
 export function backTo(
   one: ServedBefore,
   { rollback_reason }: Pick<RollbackRequest, "rollback_reason">,
-  { endpoint }: WaysBack,
+  ways: WaysBack,
 ): NextStep {
   const { deployment_id, bento_tag } = one.deployment;
-  const isBad = isCondemned(one);
+  const { endpoint } = ways;
+  const isBad = needsWords(one, ways);
   const request = {
     ...{ deployment_action: "rollback", endpoint_name: endpoint.endpoint_name, rollback_to: deployment_id },
     ...(isBad ? { condemned_because: "..." } : {}),

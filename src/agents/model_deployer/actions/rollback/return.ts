@@ -3,7 +3,7 @@ import type { Change } from "../../domain/changes.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
-import type { ServedBefore, WaysBack } from "../../domain/traffic/ways_back.ts";
+import { needsWords, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import { allTo, serving } from "../../domain/traffic/weights.ts";
 import { judgedNow, missingNotes, momentOf } from "../../judge/counts/live_figures.ts";
 import { planned, propose } from "../../planning/decisions.ts";
@@ -26,8 +26,10 @@ export function planReturn(request: RollbackRequest, facts: ReturnFacts, context
   return withSignature(plan(request, facts, context), facts.target.version, facts.current?.version ?? null);
 }
 
-function plan(request: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
+function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
   const { ways, current, target, live } = facts;
+  // Words about what nobody has condemned would make it look condemned.
+  const request = needsWords(target, facts.ways) ? asked : { ...asked, condemned_because: undefined };
   const { endpoint, open_rollout } = ways;
   const { rollback_reason: reason } = request;
   const rollout = rolloutOf(facts);
@@ -77,7 +79,13 @@ function summaryOf(facts: ReturnFacts): string {
   const tag = target.deployment.bento_tag;
   const how = isWarm(wayOf(facts)) ? "" : ", served again from its bento first";
   const name = ways.endpoint.endpoint_name;
-  if (current === null) return `Bring ${tag} back on ${name}, where nothing serves${how}.`;
+  if (current === null) {
+    const where =
+      serving(ways.endpoint.weights).length === 0
+        ? "where nothing serves"
+        : "past a rollback that has not ended";
+    return `Bring ${tag} back on ${name}, ${where}${how}.`;
+  }
   return `Roll ${name} back from ${current.deployment.bento_tag} to ${tag}${how}.`;
 }
 

@@ -11,6 +11,7 @@ import {
 import type { Restarts } from "../servers/server_restarts.ts";
 import { verdictSchema } from "../evidence/judgement.ts";
 import { type Rollout, rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
+import { isHalfBack } from "./weights.ts";
 
 /** Why a version left production the last time, and who said so. */
 export const departureSchema = z.strictObject({
@@ -51,6 +52,25 @@ export type WaysBack = z.infer<typeof waysBackSchema>;
 export function isCondemned({ deployment, rollout_status }: ServedBefore): boolean {
   return deployment.status === "rolled_back" && rollout_status !== "aborted";
 }
+
+/** Has all traffic from a rollback that has set the route and has not ended yet. */
+export function halfBack({ endpoint, served, open_rollout: open }: WaysBack): ServedBefore | null {
+  if (open !== null) return null;
+  return served.find(({ deployment }) => isHalfBack(deployment, endpoint.weights)) ?? null;
+}
+
+/** A rollback that has not ended yet takes this one out. */
+export function isBeingLeft({ deployment }: ServedBefore, ways: WaysBack): boolean {
+  const { endpoint, open_rollout: open } = ways;
+  if ((endpoint.weights[deployment.deployment_id] ?? 0) > 0) return false;
+  if (open?.deployment_id === deployment.deployment_id)
+    return open.status === "paused" && open.pause === null;
+  return deployment.status === "active" && halfBack(ways) !== null;
+}
+
+/** Serves again only with words that say why. */
+export const needsWords = (one: ServedBefore, ways: WaysBack): boolean =>
+  isCondemned(one) || isBeingLeft(one, ways);
 
 /** The database's facts on the way back from one deployment, seen at one moment. */
 export interface StoredRollbackFacts {

@@ -49,7 +49,7 @@ export function approval(operationId: string): NextStep {
     request: null,
     command: `model-deployer approve ${operationId} --reason "..."`,
     who: "somebody_else",
-    why: `lets ${operationId} go on, when the same request is made again or a worker carries it on`,
+    why: `lets ${operationId} go on, when the same request is made again or resume-operation carries it on`,
   };
 }
 
