@@ -149,6 +149,8 @@ test("what was refused has a button for each way out, with its plan first, and s
   await page.getByRole("button", { name: "Do it" }).click();
   await page.getByRole("link", { name: "Show what waits" }).waitFor();
 
+  // The deployer's clock began three days ago, and the page's is the server's.
+  deployer.passTime({ hours: 24 });
   const young = await register(deployer, "run3");
   await promote(deployer, young, "staging");
   await promote(deployer, young, "shadow");
