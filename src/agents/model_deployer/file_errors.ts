@@ -3,6 +3,7 @@ import { DiskFullError, ServiceRefusedError, ServiceUnavailableError } from "./e
 
 const FULL = /^(ENOSPC|EDQUOT)$/;
 const FORBIDDEN = /^(EACCES|EPERM|EROFS)$/;
+const NO_FOLDER = /^(ENOTDIR|EEXIST|ELOOP|ENAMETOOLONG)$/;
 const TOO_MANY = /^(EMFILE|ENFILE)$/;
 
 /** Whether the disk, or the user's share of it, has no room for what was to be written. */
@@ -27,6 +28,15 @@ export function typedFileError(error: unknown, writing: string | null = null): u
       "give the folder to this user, or set MODEL_DEPLOYER_HOME or MODEL_DEPLOYER_CACHE to another";
     return new ServiceRefusedError("files", `${where} cannot be written, for ${why}: ${wayOut}.`, options);
   }
+  if (NO_FOLDER.test(code) && "syscall" in error && error.syscall === "mkdir") {
+    const why = "a file, a circle of links or too long a name is in the way";
+    const wayOut = "set MODEL_DEPLOYER_HOME or MODEL_DEPLOYER_CACHE to a folder";
+    return new ServiceRefusedError(
+      "files",
+      `${where} cannot be made a folder, for ${why}: ${wayOut}.`,
+      options,
+    );
+  }
   if (!TOO_MANY.test(code)) return error;
   const message = `${where} cannot be opened, for too many files are open: raise the limit (ulimit -n).`;
   return new ServiceUnavailableError("files", message, options);
@@ -35,11 +45,24 @@ export function typedFileError(error: unknown, writing: string | null = null): u
 /** @param where the path that could not be written */
 export function diskFull(
   where: string,
-  options: { cause: unknown; details?: Record<string, unknown> },
+  options: { cause?: unknown; details?: Record<string, unknown> },
 ): DiskFullError {
-  const wayOut =
-    "free room there (logs, artifacts and bentos that are no longer needed), then repeat the request";
+  const what =
+    "logs, artifacts and bentos that are no longer needed; where bytes are free it lacks files, `df -i`";
+  const wayOut = `free room there (${what}), then repeat the request`;
   return new DiskFullError(`${where} cannot be written, for its disk is full: ${wayOut}.`, options);
+}
+
+/** Does work that is harmless the second time again after a full disk, once for each piece of room that `makeRoom` frees. */
+export async function withRoom<T>(makeRoom: () => boolean, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isFull = error instanceof DiskFullError || isDiskFull(error);
+      if (!isFull || !makeRoom()) throw typedFileError(error);
+    }
+  }
 }
 
 function codeOf(error: unknown): string {

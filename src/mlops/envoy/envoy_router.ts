@@ -3,6 +3,7 @@ import { type Ingress, openIngress } from "../../agents/model_deployer/domain/in
 import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { withRoom } from "../../agents/model_deployer/file_errors.ts";
 import { answerSeconds, PREDICTION_QUEUE } from "../../agents/model_deployer/ports/model_server_port.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
@@ -12,7 +13,13 @@ import { envoyService } from "./admin_readings.ts";
 import { dial } from "./dialled_server.ts";
 import { copiesAtOnce } from "./clusters/known_cluster.ts";
 import { type OutsideServers, standardOutside } from "./clusters/outside_servers.ts";
-import { endpointFolder, LOOPBACK, readListener, type EndpointFolder } from "./endpoint_folder.ts";
+import {
+  endpointFolder,
+  type EndpointFolder,
+  type Listener,
+  LOOPBACK,
+  readListener,
+} from "./endpoint_folder.ts";
 import { isRunning, lastComplaint } from "./process/running_envoy.ts";
 import { type StartOptions, startEnvoy, stopEnvoy } from "./process/envoy_process.ts";
 import { changeIngress, revisionOf } from "./ingress/ingress_change.ts";
@@ -67,7 +74,7 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
     const { endpointHost } = this.#options;
     const start = this.#start(endpointName);
     if (start === null) throw startsNone(endpointName);
-    const { host, port } = await startEnvoy(folder, start, signal);
+    const { host, port } = await this.#startEnvoy(folder, start, signal);
     const { policy } = await this.#enforce(folder, start, signal);
     const shown = endpointHost ?? (host === EVERY_ADDRESS ? LOOPBACK : host);
     return { endpoint_url: `${policy.tls === null ? "http" : "https"}://${shown}:${port}` };
@@ -97,11 +104,15 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
       if (ingress.revision === 0) return ingress;
       if (start === null) throw startsNone(folder.endpoint_name);
       await stopEnvoy(folder, listener, signal);
-      await startEnvoy(folder, start, signal);
+      await this.#startEnvoy(folder, start, signal);
     }
     const files = new IngressFiles(folder, listener, this.#files);
     const carrier = await ingressCarrier(files, admin, () => lastComplaint(folder));
     return { ...ingress, revision: await changeIngress(carrier, ingress, signal) };
+  }
+
+  #startEnvoy(...start: Parameters<typeof startEnvoy>): Promise<Listener> {
+    return withRoom(this.#options.makeRoom ?? (() => false), () => startEnvoy(...start));
   }
 
   #start(endpointName: string): StartOptions | null {

@@ -25,12 +25,13 @@ export async function roomOf(paths: readonly string[]): Promise<Room[]> {
 
 /** Sentences about disks that will soon be full, each with its way out. */
 export function shortages(rooms: readonly Room[], lowBytes: number): string[] {
-  return rooms.flatMap(({ path, free_bytes, free_files }) => {
-    const wayOut = "free some before it is full: rollbacks have their room kept, all else stops";
-    if (free_bytes < lowBytes) return [`the disk of ${path} has ${megabytes(free_bytes)} MB left; ${wayOut}`];
-    if (free_files === null || free_files >= FEW_FILES) return [];
-    return [`the disk of ${path} has room for ${free_files} more files; ${wayOut}`];
-  });
+  const wayOut = "free some before it is full: rollbacks have their room kept, all else stops";
+  return rooms.flatMap(({ path, free_bytes, free_files }) => [
+    ...(free_bytes < lowBytes ? [`the disk of ${path} has ${megabytes(free_bytes)} MB left; ${wayOut}`] : []),
+    ...(free_files !== null && free_files < FEW_FILES
+      ? [`the disk of ${path} has room for ${free_files} more files; ${wayOut}`]
+      : []),
+  ]);
 }
 
 export function megabytes(bytes: number): string {

@@ -7,9 +7,11 @@ kernel releases it at the end of the process, whatever ends it. INSTANCE and BOO
 whose starter was killed is found again. An empty USER keeps the caller's. Standard error is the starter's pipe until
 exec closes it: silence there means that the command runs.
 
-exit codes: 75 the name is taken, 126 the command cannot be executed, 1 anything else; the reason is on standard error
+exit codes: 75 the name is taken, 73 a file cannot be written for want of room, 126 the command cannot be executed, 1 anything
+else; the reason is on standard error, in one line
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -17,8 +19,10 @@ import signal
 import subprocess
 import sys
 
+NO_ROOM = 73
 TAKEN = 75
 NOT_EXECUTABLE = 126
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def fail(code, message):
@@ -111,4 +115,10 @@ def main():
         fail(NOT_EXECUTABLE, f"cannot execute {command[0]}: {error.strerror}")
 
 
-main()
+try:
+    main()
+except (OSError, LookupError) as problem:
+    where = getattr(problem, "filename", None) or sys.argv[1]
+    if getattr(problem, "errno", None) in FULL:
+        fail(NO_ROOM, os.fsdecode(where))
+    fail(1, f"{os.fsdecode(where)}: {getattr(problem, 'strerror', None) or problem}")

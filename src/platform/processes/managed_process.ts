@@ -10,6 +10,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
+import { diskFull } from "../../agents/model_deployer/file_errors.ts";
 import { readTail } from "./bounded_log.ts";
 import { childEnvironment, scriptPython } from "./child_environment.ts";
 import {
@@ -49,6 +50,7 @@ export interface ManagedProcess {
 }
 
 const launcherPath = fileURLToPath(new URL("./launcher.py", import.meta.url));
+const launcherExitNoRoom = 73;
 const launcherExitTaken = 75;
 const startDeadlineMs = 15_000;
 /** For the remains of a server whose leader died, before the name is started again. */
@@ -61,7 +63,8 @@ const killDeadlineMs = 10_000;
  * `<runDirectory>/<name>.log`, what former runs wrote stays in `<name>.log.1` and so on. Does not wait until it is ready. Remains of an
  * earlier run are ended first.
  *
- * @throws ConfigurationError without a Python for the launcher; ServiceUnavailableError when the command cannot run.
+ * @throws ConfigurationError without a Python for the launcher; ServiceUnavailableError when the command cannot run;
+ * DiskFullError when its record or its log cannot be written.
  */
 export async function startProcess(spec: ProcessSpec): Promise<ManagedProcess> {
   assertName(spec.name);
@@ -165,6 +168,7 @@ async function launch(spec: ProcessSpec): Promise<number | null> {
       }
       const settle = (code: number | null) => {
         if (code === launcherExitTaken) resolvePid(null);
+        else if (code === launcherExitNoRoom) reject(diskFull(text, {}));
         else reject(new ServiceUnavailableError(name, `${name} cannot be started: ${text}`));
       };
       if (child.exitCode !== null || child.signalCode !== null) settle(child.exitCode);

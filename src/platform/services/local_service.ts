@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
@@ -40,6 +41,11 @@ export interface HomeOptions {
 /** Where the services' locks, records and logs lie. */
 export function serviceRunDirectory(homeDirectory: string): string {
   return join(homeDirectory, "services");
+}
+
+/** Laid down by whoever stops a service, before it ends, so that nobody takes that for a death; goes with the next start. */
+export function stoppedMark(runDirectory: string, name: LocalService["name"]): string {
+  return join(runDirectory, `${name}.stopped`);
 }
 
 const attempts = 3;
@@ -104,6 +110,7 @@ async function startOnce(service: LocalService, home: HomeOptions, runDirectory:
   const startedAt = performance.now();
   const spec = await service.prepare(port, home.signal);
   const { pid } = await startProcess({ ...spec, name: service.name, runDirectory });
+  await rm(stoppedMark(runDirectory, service.name), { force: true });
   home.onBegun?.(service.name);
   home.onStarted?.(await service.url(port));
   await waitUntilReady(service, port, home, runDirectory);

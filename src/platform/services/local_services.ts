@@ -1,9 +1,15 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { localMlflow } from "./local_mlflow.ts";
 import { localPostgres } from "./local_postgres.ts";
 import { localRedis } from "./local_redis.ts";
-import { ensureService, serviceRunDirectory, type HomeOptions, type LocalService } from "./local_service.ts";
+import {
+  ensureService,
+  type HomeOptions,
+  type LocalService,
+  serviceRunDirectory,
+  stoppedMark,
+} from "./local_service.ts";
 import { readKeptPort } from "./local_port.ts";
 import { findProcess, listProcesses, stopProcess } from "../processes/managed_process.ts";
 import { ensureToolsEnvironment } from "../python/python_environment.ts";
@@ -117,10 +123,13 @@ export async function stopLocalServices(homeDirectory: string, names?: readonly 
   const directory = resolve(homeDirectory);
   const runDirectory = serviceRunDirectory(directory);
   const known = [localPostgres(directory), localRedis(directory, ""), localMlflow(directory, "")];
+  const asked = known.filter(({ name }) => names === undefined || names.includes(name));
+  // Without room for a mark a worker that runs may start it again.
+  await Promise.allSettled(asked.map(({ name }) => writeFile(stoppedMark(runDirectory, name), "")));
   const running = new Set((await listProcesses(runDirectory)).map((entry) => entry.name));
   await Promise.all(
-    known
-      .filter(({ name }) => running.has(name) && (names === undefined || names.includes(name)))
+    asked
+      .filter(({ name }) => running.has(name))
       .map((service) => stopProcess(runDirectory, service.name, service.stopOptions)),
   );
 }

@@ -1,6 +1,7 @@
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { Upkeep } from "../../worker/upkeep.ts";
 import { roomOf } from "../../platform/disk/disk_room.ts";
+import { reviveServices } from "../../platform/services/revived_services.ts";
 import { SizeHistory } from "../../platform/disk/size_history.ts";
 import { count } from "../../agents/model_deployer/planning/wording/count.ts";
 import { sizeText } from "../../keeping/quantities.ts";
@@ -14,6 +15,9 @@ import { rehearseHome } from "./rehearsed_home.ts";
 import { createPruner } from "./create_pruner.ts";
 
 const HOUR_MS = 3600 * 1000;
+const STORES_MS = 10_000;
+/** Longer than a registry waits for servers after a restart of the machine. */
+const REGISTRY_MS = 60_000;
 const REHEARSAL_MS = HOUR_MS / 2;
 /** Issuers show a new key long before they sign by it. */
 const KEYS_MS = 10 * 60 * 1000;
@@ -48,10 +52,26 @@ export function upkeepOf(
     every_ms: KEYS_MS,
     work: () => renewJwks({ database, ingress }, AbortSignal.timeout(KEYS_LIMIT_MS)),
   };
-  const always = ingress === null ? [pruning] : [pruning, renewing];
+  const always = [pruning, ...ownServicesOf(configuration), ...(ingress === null ? [] : [renewing])];
   if (hours === null) return always;
   const work = () => rehearseNow(configuration, database);
   return [...always, { name: "rehearsal", every_ms: hours * HOUR_MS, work }];
+}
+
+/** What the home brings up itself is brought up again when it dies; the registry, whose start takes most, less often. */
+function ownServicesOf({ databaseUrl, redisUrl, mlflowUrl, home, cache }: Configuration): Upkeep[] {
+  const where = { homeDirectory: home, cacheDirectory: cache };
+  const none = { postgres: false, redis: false, mlflow: false };
+  const stores = { ...none, postgres: databaseUrl === null, redis: redisUrl === null };
+  const registry = { ...none, mlflow: mlflowUrl === null };
+  return [
+    { name: "its own stores", every_ms: STORES_MS, work: () => reviveServices({ ...where, need: stores }) },
+    {
+      name: "its own registry",
+      every_ms: REGISTRY_MS,
+      work: () => reviveServices({ ...where, need: registry }),
+    },
+  ];
 }
 
 async function rehearseNow(configuration: Configuration, database: DeployerDatabase): Promise<string[]> {

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { releaseReportSchema } from "../../../src/cli/output/start_schemas.ts";
+import { pollUntil } from "../../../src/testing/poll.ts";
 import { cli, documentOf, jsonErrorOf } from "../../support/given/given_cli.ts";
 import { APPROVER_TOKEN, ENDPOINT, givenDeployer } from "../../support/given/given_deployer.ts";
 
@@ -24,6 +25,35 @@ test("a run goes as far as it may, says what it waits for, and is in production 
   expect(released).toMatchObject({ code: 0 });
   expect(released.out).toMatch(/version 1 is in production\n.*\/predict\nnext {2}model-deployer status/);
   expect((await cli(given, words)).out).toBe(released.out);
+});
+
+test("a release stands aside while a worker is at what it began, and goes on when that is done", async () => {
+  const given = await givenDeployer();
+  const { leases } = given.database;
+  const lease = await leases.acquire(ENDPOINT, { ttl_seconds: 600, preempt: false });
+  let refused = 0;
+  const { world } = given;
+  const another = world.another.bind(world);
+  vi.spyOn(world, "another").mockImplementation((name) => {
+    const database = another(name);
+    const acquire = database.leases.acquire.bind(database.leases);
+    vi.spyOn(database.leases, "acquire").mockImplementation((...asked) =>
+      acquire(...asked).catch((error: unknown) => {
+        refused += 1;
+        throw error;
+      }),
+    );
+    return database;
+  });
+  const releasing = cli(given, words);
+  await pollUntil(async () => refused > 0 || null, {
+    deadlineMs: 120_000,
+    what: "a release that meets the lease",
+  });
+  await leases.release(lease);
+  const { code, err } = await releasing;
+  expect(code).toBe(7);
+  expect(err).toContain("is in use");
 });
 
 test("the example is refused where the installation is a standard one, and a run that is not there where it is", async () => {

@@ -3,9 +3,16 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { DiskFullError } from "../../../src/agents/model_deployer/errors.ts";
+import { withRoom } from "../../../src/agents/model_deployer/file_errors.ts";
 import { filesWithRoom, GenerationFence } from "../../../src/mlops/envoy/generation_fence.ts";
 import { DiskReserve } from "../../../src/platform/disk/disk_reserve.ts";
 import { roomOf, shortages } from "../../../src/platform/disk/disk_room.ts";
+import {
+  childEnvironment,
+  findProcess,
+  startProcess,
+  stopProcess,
+} from "../../../src/platform/processes/managed_process.ts";
 import { mountSmallDisk, type SmallDisk } from "../../support/services/small_disk.ts";
 
 const MB = 1024 * 1024;
@@ -61,6 +68,38 @@ describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
     }
   });
 
+  it("takes a change of the route out of the reserve where the disk has bytes left and no room for one more file", async () => {
+    const { reserve, fence, target } = await given();
+    await reserve.keep();
+    disk.fillWithFiles();
+    const content = JSON.stringify({ weights: "x".repeat(20_000) });
+    expect(await fence.claim(1)).toEqual({ outcome: "claimed" });
+    expect(await fence.publish(1, target, content)).toEqual({ outcome: "published" });
+    expect(await readFile(target, "utf8")).toBe(content);
+    disk.empty();
+    expect(await reserve.keep()).toBe(RESERVE_BYTES);
+    disk.fillWithFiles();
+    expect(reserve.release()).toBe(true);
+    await expect(fence.claim(2)).resolves.toEqual({ outcome: "claimed" });
+  });
+
+  it("starts what has served before out of the reserve, and says in one line which file a process lacks", async () => {
+    const { reserve } = await given();
+    await reserve.keep();
+    disk.fillWithFiles();
+    const start = async () => {
+      const run = { name: "server", runDirectory: disk.path, command: "/bin/sleep", args: ["60"] };
+      await startProcess({ ...run, env: childEnvironment() });
+    };
+    await expect(start()).rejects.toThrow(DiskFullError);
+    await expect(start()).rejects.toThrow(
+      /^[^\n]*server\.lock cannot be written, for its disk is full[^\n]*$/,
+    );
+    await withRoom(() => reserve.release(), start);
+    expect(await findProcess(disk.path, "server")).not.toBeNull();
+    await stopProcess(disk.path, "server", { graceMs: 0 });
+  });
+
   it("is a typed error with the path and the way out once nothing is left, and the former route stays", async () => {
     const { fence, target } = await given();
     await fence.claim(1);
@@ -80,8 +119,12 @@ describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
     const home = join(disk.path, "home-that-does-not-exist-yet");
     expect(shortages(await roomOf([home]), 15 * MB)).toEqual([]);
     disk.fill();
-    const [sentence] = shortages(await roomOf([home, disk.path]), 15 * MB);
-    expect(sentence).toContain(`the disk of ${home} has 0 MB left; free some before it is full`);
+    disk.fillWithFiles();
+    const sentences = shortages(await roomOf([home, disk.path]), 15 * MB);
+    expect(sentences).toEqual([
+      expect.stringContaining(`the disk of ${home} has 0 MB left; free some before it is full`),
+      expect.stringContaining(`the disk of ${home} has room for 0 more files; free some`),
+    ]);
   });
 
   it("keeps no reserve where that would fill it, and none where none is wanted", async () => {

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
 import { startLocalServices, stopLocalServices } from "../../../src/platform/services/local_services.ts";
+import { reviveServices } from "../../../src/platform/services/revived_services.ts";
 import { findProcess, listProcesses } from "../../../src/platform/processes/managed_process.ts";
 import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
@@ -85,6 +86,29 @@ it("keeps its data and its addresses over a stop and over a SIGKILL", async () =
   });
   const third = await startLocalServices({ homeDirectory, cacheDirectory, need });
   expect(await query(third.databaseOwnerUrl, "table kept")).toEqual([{ one: 1 }]);
+});
+
+it("starts what has died again at its former address, and leaves alone what was stopped", async () => {
+  const asked = { homeDirectory, cacheDirectory, need: { postgres: false, redis: true, mlflow: false } };
+  const { redisUrl } = await startLocalServices(asked);
+  expect(await reviveServices(asked)).toEqual([]);
+  const [before] = await processes();
+  process.kill(before?.pid ?? 0, "SIGKILL");
+  const told = await pollUntil(
+    async () => {
+      const sentences = await reviveServices(asked);
+      return sentences.length > 0 ? sentences : null;
+    },
+    { deadlineMs: 120_000, what: "a Redis that was started again" },
+  );
+  expect(told).toEqual([
+    expect.stringMatching(/^redis of this home did not run and was started again: redis is ready/),
+  ]);
+  expect((await startLocalServices(asked)).redisUrl).toBe(redisUrl);
+
+  await stopLocalServices(homeDirectory);
+  expect(await reviveServices(asked)).toEqual([]);
+  expect(await processes()).toEqual([]);
 });
 
 it("gives the deployer a login of Postgres that cannot become the owner, and makes it for an older home too", async () => {

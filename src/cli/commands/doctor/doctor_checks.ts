@@ -114,8 +114,8 @@ async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configurat
     () => 0,
   );
   const found = `${rooms.map((one) => `${megabytes(one.free_bytes)} MB free at ${one.path}`).join(", ")}`;
-  const [shortage] = shortages(rooms, lowDiskBytes);
-  if (shortage !== undefined) return weak(found, shortage);
+  const short = shortages(rooms, lowDiskBytes);
+  if (short.length > 0) return weak(found, short.join("; "));
   return fine(`${found}; ${megabytes(kept)} MB are kept for rollbacks`);
 }
 

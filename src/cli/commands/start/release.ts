@@ -26,6 +26,8 @@ interface Options {
 const LOOK_MS = 1000;
 /** How often it says what is still missing. */
 const TOLD_EVERY_MS = 5000;
+/** The longest that it stands aside for whoever holds what it needs, such as a worker that carries on what it began. */
+const ASIDE_MS = 300_000;
 
 export function addRelease(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -62,6 +64,7 @@ class Release {
   /** What was told last, so that what is asked for again is not told again. */
   #doing = "";
   #toldAt = -Infinity;
+  #asideSince: number | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -97,14 +100,33 @@ class Release {
     this.#doing = doing;
     try {
       const { isUnderWay } = await desk.act(isRollout ? { ...request, ...steps } : request, tell);
+      this.#asideSince = null;
       if (isUnderWay) await this.#pause();
       return null;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (error.code === "approval_required") return approvalOf(error);
       if (error.code === "production_criteria_not_met" && error.retryable) return this.#await(error);
+      if (isHeldByAnother(error) && this.#mayStandAside()) return this.#standAside(error);
       throw error;
     }
+  }
+
+  #mayStandAside(): boolean {
+    this.#asideSince ??= performance.now();
+    return performance.now() - this.#asideSince < ASIDE_MS;
+  }
+
+  async #standAside({ message }: AgentError): Promise<null> {
+    this.#tellNowAndThen(message);
+    await this.#pause();
+    return null;
+  }
+
+  #tellNowAndThen(text: string): void {
+    if (performance.now() - this.#toldAt < TOLD_EVERY_MS) return;
+    this.#toldAt = performance.now();
+    this.#parts.tell(text);
   }
 
   /** Null once it is worth asking again; what is missing, where that takes longer than somebody waits. */
@@ -114,11 +136,7 @@ class Release {
     const ready = not_before === null ? 0 : Date.parse(not_before) - Date.now();
     const isLong = performance.now() + ready > this.#until;
     if (isLong) return { status: "waits_for_evidence", lacks, not_before };
-    const isTold = performance.now() - this.#toldAt < TOLD_EVERY_MS;
-    if (!isTold) {
-      this.#toldAt = performance.now();
-      this.#parts.tell(lacks.join(" "));
-    }
+    this.#tellNowAndThen(lacks.join(" "));
     await this.#pause();
     return null;
   }
@@ -159,6 +177,10 @@ const codes: Record<ReleaseReport["status"], ExitCode> = {
   waits_for_approval: exitCodes.approval_needed,
   waits_for_evidence: exitCodes.in_progress,
 };
+
+/** Somebody else is at work on the same endpoint, version or operation, and will be done. */
+const isHeldByAnother = ({ code, retryable, details }: AgentError): boolean =>
+  code === "conflict" && retryable && "lease" in details;
 
 function approvalOf(error: AgentError): Partial<ReleaseReport> {
   const id: unknown = error.details["operation_id"];

@@ -1,4 +1,5 @@
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
+import { withRoom } from "../../../agents/model_deployer/file_errors.ts";
 import type { StartServer } from "../../../agents/model_deployer/ports/model_server_port.ts";
 import { isPresent } from "../../server_names.ts";
 import { parseBentoTag } from "../bento_tag.ts";
@@ -30,7 +31,20 @@ export class BegunServers {
   }
 
   /** The deployment's recorded server, started first if it does not run. */
-  async startOrAdopt(
+  startOrAdopt(
+    input: StartServer,
+    bento: StoredBento,
+    signal: AbortSignal,
+  ): Promise<{ record: ServerRecord; adopted: boolean }> {
+    const start = () => this.#startOrAdopt(input, bento, signal);
+    return input.served_before === true ? this.#withRoom(start) : start();
+  }
+
+  #withRoom<T>(start: () => Promise<T>): Promise<T> {
+    return withRoom(this.#options.makeRoom ?? (() => false), start);
+  }
+
+  async #startOrAdopt(
     input: StartServer,
     bento: StoredBento,
     signal: AbortSignal,
@@ -75,6 +89,6 @@ export class BegunServers {
     const resources = await this.#processes.lastLimits(record.process);
     if (bento === null || resources === null || !(await hasEnvironmentOf(bento, this.#options))) return false;
     const asked = { deployment_id: name, bento_tag, resources };
-    return !(await this.startOrAdopt(asked, bento, signal)).adopted;
+    return !(await this.#withRoom(() => this.#startOrAdopt(asked, bento, signal))).adopted;
   }
 }

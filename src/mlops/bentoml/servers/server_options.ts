@@ -28,6 +28,8 @@ export interface BentoMLServerOptions {
   freeMemory?: () => Promise<number | null>;
   /** The control group below which servers are limited; the root of all unless given. */
   groupParent?: string;
+  /** Called when the disk is full while a server that has served before starts; true when there may be room now. */
+  makeRoom?: () => boolean;
   /** Receives lines for people about work that takes long. */
   onProgress?: (line: string) => void;
 }
