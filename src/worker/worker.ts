@@ -91,7 +91,11 @@ export class Worker {
 
   #due(upkeep: Upkeep, now: () => number): [string, () => Promise<void>] {
     const due = new DueUpkeep(upkeep, now);
-    const work = async () => void this.#report.upkeep.push(...(await due.doIfDue()));
+    const work = async () => {
+      const said = await due.doIfDue();
+      // Of this moment: the report of the round that it began in may have been told.
+      this.#report.upkeep.push(...said);
+    };
     return [upkeep.name, work];
   }
 

@@ -2,16 +2,18 @@ import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { DiskFullError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { diskFull } from "../../agents/model_deployer/file_errors.ts";
 import { childEnvironment, scriptPython } from "./child_environment.ts";
 
 const lockScript = fileURLToPath(new URL("./file_lock.py", import.meta.url));
+const exitNoRoom = 73;
 
 /**
  * Runs `work` while no other process of this machine runs any under the same path. The lock ends with the caller,
  * also when that is killed.
  *
- * @throws ServiceUnavailableError when the lock can't be had within `waitMs`; without that, only `signal` ends the wait.
+ * @throws DiskFullError without room for the lock's file; ServiceUnavailableError when the lock can't be had within `waitMs`; without that, only `signal` ends the wait.
  */
 export async function withFileLock<T>(
   path: string,
@@ -35,6 +37,7 @@ export async function withFileLock<T>(
   try {
     const answered = once(holder.stdout, "data", { signal: waiting });
     const ended = holder.then((result) => {
+      if (result.exitCode === exitNoRoom) throw diskFull(path, { cause: result });
       throw new ServiceUnavailableError("lock", `${path} cannot be locked: ${result.stderr}`, {
         cause: result,
       });
@@ -43,7 +46,7 @@ export async function withFileLock<T>(
       await Promise.race([answered, ended]);
     } catch (cause) {
       options.signal?.throwIfAborted();
-      if (cause instanceof ServiceUnavailableError) throw cause;
+      if (cause instanceof ServiceUnavailableError || cause instanceof DiskFullError) throw cause;
       throw new ServiceUnavailableError(
         "lock",
         `${path} is held by another process for ${options.waitMs} ms`,

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { withRoom } from "../../agents/model_deployer/file_errors.ts";
 import { withFileLock } from "../processes/file_lock.ts";
 import { keepFreePort, readKeptPort } from "./local_port.ts";
 import {
@@ -34,6 +35,8 @@ export interface HomeOptions {
   signal?: AbortSignal;
   /** Called with the name of a service that this call has started, and not of one that it found running. */
   onBegun?: (name: LocalService["name"]) => void;
+  /** Called when the disk is full while a store starts, which a rollback needs; true when there may be room now. */
+  makeRoom?: () => boolean;
   /** Called with its address as soon as it was started or found; it need not answer yet. */
   onStarted?: (url: string) => void;
 }
@@ -56,7 +59,12 @@ const lockWaitMs = 240_000;
  *
  * @throws ServiceUnavailableError with the log's last lines when it does not become ready; then it runs no more.
  */
-export async function ensureService(service: LocalService, home: HomeOptions): Promise<string> {
+export function ensureService(service: LocalService, home: HomeOptions): Promise<string> {
+  const makeRoom = service.name === "mlflow" ? undefined : home.makeRoom;
+  return withRoom(makeRoom ?? (() => false), () => ensureRunning(service, home));
+}
+
+async function ensureRunning(service: LocalService, home: HomeOptions): Promise<string> {
   const runDirectory = serviceRunDirectory(home.homeDirectory);
   const present = await answering(service, home, runDirectory);
   if (present !== null) return present;

@@ -52,7 +52,7 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
     const mayFollow = options.mayFollow?.includes(service.name) === true;
     if (!mayFollow) return ensureService(service, home);
     const address = options.after === undefined ? null : await formerAddress(service, homeDirectory);
-    if (address === null) return startedOnly(service, home);
+    if (address === null) return startedOrFormer(service, home);
     void options.after?.then(() => startedOnly(service, home)).catch(() => undefined);
     return address;
   };
@@ -85,6 +85,20 @@ async function formerAddress(service: LocalService, homeDirectory: string): Prom
   if ((await findProcess(runDirectory, service.name)) !== null) return null;
   const port = await readKeptPort(join(runDirectory, `${service.name}.port`));
   return port === null ? null : service.url(port);
+}
+
+/**
+ * Where it cannot be started, the address that it had: what does without it goes on, and whoever needs it is told then.
+ * @throws ServiceUnavailableError when it never had one
+ */
+async function startedOrFormer(service: LocalService, home: HomeOptions): Promise<string> {
+  try {
+    return await startedOnly(service, home);
+  } catch (error) {
+    const address = await formerAddress(service, home.homeDirectory);
+    if (address === null) throw error;
+    return address;
+  }
 }
 
 /** The service's address once it was started. @throws ServiceUnavailableError when it could not even be started */

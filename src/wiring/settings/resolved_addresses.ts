@@ -1,3 +1,4 @@
+import { DiskReserve } from "../../platform/disk/disk_reserve.ts";
 import { type LocalServices, startLocalServices } from "../../platform/services/local_services.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -23,12 +24,14 @@ export async function resolveAddresses(
 ): Promise<Addresses> {
   const { databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl, home, cache } = configuration;
   const need = { postgres: databaseUrl === null, redis: redisUrl === null, mlflow: mlflowUrl === null };
+  const reserve = new DiskReserve(home, configuration.reserveBytes);
   const local: Partial<LocalServices> =
     need.postgres || need.redis || need.mlflow
       ? await startLocalServices({
           homeDirectory: home,
           cacheDirectory: cache,
           need,
+          makeRoom: () => reserve.release(),
           ...(options.registryMayFollow === true && { mayFollow: ["mlflow"] }),
           ...(options.registryAfter && { after: options.registryAfter }),
           ...(options.onProgress && { onProgress: options.onProgress }),

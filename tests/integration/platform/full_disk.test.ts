@@ -1,7 +1,7 @@
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, inject, it } from "vitest";
 import { DiskFullError } from "../../../src/agents/model_deployer/errors.ts";
 import { withRoom } from "../../../src/agents/model_deployer/file_errors.ts";
 import { filesWithRoom, GenerationFence } from "../../../src/mlops/envoy/generation_fence.ts";
@@ -13,6 +13,7 @@ import {
   startProcess,
   stopProcess,
 } from "../../../src/platform/processes/managed_process.ts";
+import { startLocalServices, stopLocalServices } from "../../../src/platform/services/local_services.ts";
 import { mountSmallDisk, type SmallDisk } from "../../support/services/small_disk.ts";
 
 const MB = 1024 * 1024;
@@ -98,6 +99,29 @@ describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
     await withRoom(() => reserve.release(), start);
     expect(await findProcess(disk.path, "server")).not.toBeNull();
     await stopProcess(disk.path, "server", { graceMs: 0 });
+  });
+
+  it("leaves a rollback its stores: they start out of the reserve, and a registry that cannot start is done without", async () => {
+    const { reserve } = await given();
+    const need = { postgres: false, redis: true, mlflow: true };
+    const folder = join(disk.path, "services");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "mlflow.port"), "20202");
+    await reserve.keep();
+    disk.fillWithFiles();
+    const told: string[] = [];
+    const asked = { homeDirectory: disk.path, cacheDirectory: inject("cacheDirectory"), need };
+    const lacking = startLocalServices({ ...asked, mayFollow: ["mlflow"] });
+    await expect(lacking).rejects.toThrow(/redis.* cannot be written, for its disk is full/);
+    const { redisUrl, mlflowUrl } = await startLocalServices({
+      ...asked,
+      mayFollow: ["mlflow"],
+      makeRoom: () => reserve.release(),
+      onProgress: (line) => told.push(line),
+    });
+    expect(redisUrl).toMatch(/^redis:/);
+    expect(mlflowUrl).toBe("http://127.0.0.1:20202");
+    await stopLocalServices(disk.path);
   });
 
   it("is a typed error with the path and the way out once nothing is left, and the former route stays", async () => {
