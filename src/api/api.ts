@@ -3,7 +3,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
 import type { DoctorReport } from "../service/report_schemas.ts";
-import type { SignIns } from "../service/people/sign_in.ts";
+import type { SignIns } from "../service/people/opened_session.ts";
 import { sessionSchema } from "../service/people/sign_in_schemas.ts";
 import { actingDeployers } from "./access/acting_deployers.ts";
 import type { ApiParts, ServedDeployer } from "./api_parts.ts";

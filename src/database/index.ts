@@ -26,7 +26,7 @@ import { MLModelRegistryRepository } from "./repositories/ml_model_registry.ts";
 import { PostgresOperationReader } from "./repositories/journal/operation_reader.ts";
 import { OperationsJournal } from "./repositories/journal/operations_journal.ts";
 import { PostgresIngressPolicies } from "./repositories/ingress_policies.ts";
-import { PostgresNotificationSinks } from "./repositories/notification_sinks.ts";
+import { PostgresNotificationSinks } from "./repositories/kept_sinks.ts";
 import { PostgresNotifications } from "./repositories/journal/notifications.ts";
 import { PostgresOutcomes } from "./repositories/evidence/outcome_store.ts";
 import { PostgresOutbox } from "./repositories/journal/outbox.ts";

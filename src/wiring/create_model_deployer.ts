@@ -15,7 +15,7 @@ import { Worker } from "../worker/worker.ts";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import { type Addresses, resolveAddresses } from "./settings/resolved_addresses.ts";
-import { upkeepOf } from "./keeping/upkeep.ts";
+import { upkeepOf } from "./keeping/worker_upkeep.ts";
 import { careOf } from "./keeping/worker_care.ts";
 import { createMemories } from "./create_memories.ts";
 import { createEngine } from "./engines/create_engine.ts";

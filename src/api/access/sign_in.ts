@@ -3,7 +3,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { InvalidRequestError, NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
-import { openSession, requireProvider, type SignIns } from "../../service/people/sign_in.ts";
+import { openSession, requireProvider, type SignIns } from "../../service/people/opened_session.ts";
 import {
   openedSessionSchema,
   providerSchema,

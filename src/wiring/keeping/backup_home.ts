@@ -9,7 +9,7 @@ import {
   dumpDatabase,
   fillDatabase,
 } from "../../database/keeping/dump.ts";
-import { readArchive, writeArchive } from "../../keeping/backup/archive.ts";
+import { readArchive, writeArchive } from "../../keeping/backup/backup_archive.ts";
 import type { KeepingFacts } from "../../keeping/shelf.ts";
 import { BentoStore } from "../../mlops/bentoml/packaging/bento_store.ts";
 import { assertBuiltFiles } from "../../mlops/bentoml/packaging/built_files.ts";

@@ -4,7 +4,7 @@ import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playw
 import { build } from "vite";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { SignIns } from "../../../src/service/people/sign_in.ts";
+import type { SignIns } from "../../../src/service/people/opened_session.ts";
 import { openBrowser } from "./browser.ts";
 import { type ServedConsole, serveConsole, TOKENS } from "./served_console.ts";
 

@@ -1,4 +1,4 @@
-import type { SignIns } from "../../../src/service/people/sign_in.ts";
+import type { SignIns } from "../../../src/service/people/opened_session.ts";
 import { givenSecrets } from "../given/given_secrets.ts";
 import { createApi } from "../../../src/api/api.ts";
 import { listen } from "../../../src/api/api_server.ts";

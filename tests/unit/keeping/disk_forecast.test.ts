@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { daysLeft } from "../../../src/keeping/disk_forecast.ts";
-import { bytesOf, secondsOf, sizeText } from "../../../src/keeping/quantities.ts";
+import { bytesOf, secondsOf, sizeText } from "../../../src/keeping/kept_quantities.ts";
 
 const at = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour)).toISOString();
 const samples = (...sizes: number[]) =>

@@ -1,6 +1,6 @@
 import type { Answer, DeploymentManifest } from "../domain/answer.ts";
 import type { Change } from "../domain/changes.ts";
-import { noticesOf } from "../planning/announcements/notices.ts";
+import { noticesOf } from "../planning/announcements/new_notices.ts";
 import { completeRegistration } from "./register/decide.ts";
 import { type Isolation, isolationSchema } from "../domain/entities.ts";
 import { loadingNotes, loadingReportSchema } from "../domain/models/loading_report.ts";

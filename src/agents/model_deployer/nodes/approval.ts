@@ -1,7 +1,7 @@
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
 import { approval } from "../planning/onward/next_steps.ts";
-import { approvalNotice } from "../planning/announcements/notices.ts";
+import { approvalNotice } from "../planning/announcements/new_notices.ts";
 import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { daysLeft } from "../../../keeping/disk_forecast.ts";
-import { sizeText } from "../../../keeping/quantities.ts";
+import { sizeText } from "../../../keeping/kept_quantities.ts";
 import { usageOfPaths } from "../../../platform/disk/disk_usage.ts";
 import { roomOf } from "../../../platform/disk/disk_room.ts";
 import { SizeHistory } from "../../../platform/disk/size_history.ts";

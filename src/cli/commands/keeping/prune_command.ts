@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import type { PrunePlan, PrunePolicy } from "../../../keeping/decide_prune.ts";
 import type { Pruned, Pruner } from "../../../keeping/pruner.ts";
-import { bytesOf, secondsOf } from "../../../keeping/quantities.ts";
+import { bytesOf, secondsOf } from "../../../keeping/kept_quantities.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import {
   PRUNED_KINDS,

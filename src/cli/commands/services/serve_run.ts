@@ -3,7 +3,7 @@ import { createApi } from "../../../api/api.ts";
 import { readConsoleFiles } from "../../../api/console_files.ts";
 import { type ApiServer, listen } from "../../../api/api_server.ts";
 import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
-import { signInsOf } from "../../../wiring/sign_ins.ts";
+import { signInsOf } from "../../../wiring/configured_sign_ins.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { forgetServedAddress, noteServedAddress } from "../../../platform/services/served_address.ts";
 import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";

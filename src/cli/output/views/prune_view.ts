@@ -1,5 +1,5 @@
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
-import { sizeText } from "../../../keeping/quantities.ts";
+import { sizeText } from "../../../keeping/kept_quantities.ts";
 import type { PruneReport } from "../../../service/keeping_schemas.ts";
 import type { Paint } from "../terminal/terminal.ts";
 

@@ -22,7 +22,7 @@ import {
   readNotes,
 } from "./pod_figures.ts";
 import { acceptanceOf } from "./route_acceptance.ts";
-import { RouteSwitch } from "./route_switch.ts";
+import { RouteSwitch } from "./http_route_switch.ts";
 import { givenUpAsTyped } from "../../given_up_call.ts";
 
 export interface GatewayRouterOptions extends EndpointRoutesOptions, PodFiguresOptions, NobodyOptions {

@@ -1,6 +1,6 @@
 import type { AgentError } from "../../../base/agent_error.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";
-import { failureNotice } from "../../planning/announcements/notices.ts";
+import { failureNotice } from "../../planning/announcements/new_notices.ts";
 import type { Plan } from "../../domain/plan.ts";
 import { actionRequestSchema } from "../../domain/requests.ts";
 import { subjectOf } from "../operation_subject.ts";

@@ -4,7 +4,7 @@ import { roomOf } from "../../platform/disk/disk_room.ts";
 import { reviveServices } from "../../platform/services/revived_services.ts";
 import { SizeHistory } from "../../platform/disk/size_history.ts";
 import { count } from "../../agents/model_deployer/planning/wording/count.ts";
-import { sizeText } from "../../keeping/quantities.ts";
+import { sizeText } from "../../keeping/kept_quantities.ts";
 import type { PrunePolicy } from "../../keeping/decide_prune.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import type { Pruner } from "../../keeping/pruner.ts";

@@ -1,6 +1,6 @@
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import { OpenIdProvider } from "../identity/openid_provider.ts";
-import type { SignIns } from "../service/people/sign_in.ts";
+import type { SignIns } from "../service/people/opened_session.ts";
 import type { Configuration } from "./settings/configuration.ts";
 
 const isReference = (text: string): boolean => /^(env|file):/.test(text);
