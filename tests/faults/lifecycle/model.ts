@@ -152,7 +152,8 @@ export function retry(life: Lifecycle, approved: boolean): Outcome {
   if (rollout.status !== "rolled_back" && rollout.status !== "aborted") return "conflict";
   const version = life.deployments[rollout.candidate]?.version ?? "";
   const before = life.deployments[rollout.baseline]?.version ?? "";
-  if (Object.keys(life.weights).some((name) => life.deployments[name]?.version === version)) return "conflict";
+  if (Object.keys(life.weights).some((name) => life.deployments[name]?.version === version))
+    return "conflict";
   const production = Object.keys(life.stages).find((one) => life.stages[one] === "production");
   const stage = life.stages[version];
   if (production !== version && production !== before) return "conflict";

@@ -79,7 +79,10 @@ export class RegistryManager {
   }
 
   /** A version as the database wants it shown, and as the registry shows it, with the deployer's own aliases only. */
-  async compare(version: ModelVersion, options: CallOptions): Promise<{ wanted: ShownVersion; seen: ShownVersion }> {
+  async compare(
+    version: ModelVersion,
+    options: CallOptions,
+  ): Promise<{ wanted: ShownVersion; seen: ShownVersion }> {
     const [wanted, seen] = await Promise.all([
       this.#wanted(version),
       this.#registry.describeVersion(version.model_name, version.version, options),

@@ -1,8 +1,5 @@
 import type { z } from "zod";
-import type {
-  principalReportSchema,
-  PrincipalsReport,
-} from "../../../service/people/principal_schemas.ts";
+import type { principalReportSchema, PrincipalsReport } from "../../../service/people/principal_schemas.ts";
 import { table } from "../terminal/table.ts";
 import type { Paint } from "../terminal/terminal.ts";
 

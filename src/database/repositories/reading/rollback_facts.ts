@@ -6,7 +6,10 @@ import {
 } from "../../../agents/model_deployer/domain/entities.ts";
 import { rolloutSchema } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { RollbackFactsReader } from "../../../agents/model_deployer/ports/stores/entity_stores.ts";
-import type { StoredRollbackFacts, WaysBack } from "../../../agents/model_deployer/domain/traffic/ways_back.ts";
+import type {
+  StoredRollbackFacts,
+  WaysBack,
+} from "../../../agents/model_deployer/domain/traffic/ways_back.ts";
 import { batched } from "../../connection/batched.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import {
