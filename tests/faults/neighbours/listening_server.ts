@@ -6,10 +6,10 @@ import type {
   ServerObservation,
 } from "../../../src/agents/model_deployer/ports/model_server_port.ts";
 
-/** The servers of another `ModelServer`, each with a port that answers every request with its deployment's id. */
+/** The servers of another `ModelServer`, each with a port that answers every request with the id of the deployment whose it is. */
 export class ListeningModelServer implements ModelServer {
   readonly #inner: ModelServer;
-  readonly #listening = new Map<string, { server: Server; port: number }>();
+  readonly #listening = new Map<string, { server: Server; port: number; owner: string }>();
 
   constructor(inner: ModelServer) {
     this.#inner = inner;
@@ -37,7 +37,8 @@ export class ListeningModelServer implements ModelServer {
     const own = this.#listening.get(from);
     if (isHandedOver && own !== undefined) {
       this.#listening.delete(from);
-      this.#listening.set(to.deployment_id, own);
+      own.owner = to.deployment_id;
+      this.#listening.set(own.owner, own);
     }
     return isHandedOver;
   }
@@ -58,13 +59,14 @@ export class ListeningModelServer implements ModelServer {
     if (known !== undefined) return known.port;
     const server = createServer((incoming, outgoing) => {
       incoming.resume();
-      outgoing.end(deploymentId);
+      outgoing.end(own.owner);
     });
+    const own = { server, port: 0, owner: deploymentId };
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    this.#listening.set(deploymentId, { server, port });
-    return port;
+    own.port = typeof address === "object" && address !== null ? address.port : 0;
+    this.#listening.set(deploymentId, own);
+    return own.port;
   }
 }
