@@ -48,15 +48,17 @@ export class PostgresOperationReader implements OperationReader {
   async takeUnfinished(limit: number): Promise<Operation[]> {
     return this.#database.query(
       operationRow,
-      `with taken as (
-         update ml_operations set updated_at = clock_timestamp() where operation_id in (
-           select o.operation_id from ml_operations o
-           where o.status in ('preparing', 'planned', 'carrying_out') and not exists (
-             select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
-               and not l.released and l.expires_at > clock_timestamp()
-           )
-           order by o.updated_at, o.operation_id limit $1 for update skip locked
-         ) returning ${operationColumns}
+      // Apart from the update, which may read a subquery again for each row and then takes more than were asked for.
+      `with due as (
+         select o.operation_id from ml_operations o
+         where o.status in ('preparing', 'planned', 'carrying_out') and not exists (
+           select from ml_leases l where l.name = o.lease_name and l.token = o.lease_token
+             and not l.released and l.expires_at > clock_timestamp()
+         )
+         order by o.updated_at, o.operation_id limit $1 for update skip locked
+       ), taken as (
+         update ml_operations set updated_at = clock_timestamp()
+         where operation_id in (select operation_id from due) returning ${operationColumns}
        )
        select ${operationColumns} from taken order by created_at, operation_id`,
       [limit],
