@@ -79,7 +79,7 @@ export function figuresText(metrics: Record<string, number>): string | null {
 
 const ID = /\b(?:rollout|deploy|op|mv)_[0-9a-f-]{16,}/g;
 
-/** What is served there, by deployment id, as a sentence names it. */
+/** The served versions, by deployment id, as a sentence names them. */
 export function servedNames({
   traffic,
   mirror,

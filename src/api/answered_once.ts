@@ -22,7 +22,7 @@ export function keyOf(context: Context): string | null {
 interface Keyed {
   principal: string;
   key: string;
-  /** What the same request has in common with itself. */
+  /** The parts that are compared to tell a repeated request from another one. */
   request: unknown;
 }
 
@@ -48,7 +48,7 @@ export async function answeredOnce(
   try {
     response = await work();
   } catch (error) {
-    // Whether what is no error of ours changed anything is not known: the key stays claimed for a while.
+    // After an unexpected error nobody knows whether anything changed: the key stays claimed for a while.
     if (error instanceof AgentError) await answeredRequests.release({ principal, request_key });
     throw error;
   }

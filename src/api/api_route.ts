@@ -64,7 +64,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
   body?: B;
   answer: R;
   /**
-   * What makes a request that is sent again harmless: the `Idempotency-Key` of all that change something, unless it is the
+   * How a request that is sent again stays harmless: by the `Idempotency-Key` of all that change something, unless it is the
    * operation's own key (`operation`), or nothing is changed (`reading`).
    */
   repeated?: "operation" | "reading";

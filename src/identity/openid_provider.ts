@@ -15,7 +15,7 @@ interface ProviderSettings {
   issuer: string;
   /** Of the console, which has the secret where there is one. */
   clientId: string;
-  /** What the client shows; null for one that is public. */
+  /** The client's secret; null for one that is public. */
   clientSecret: () => Promise<string | null>;
   /** Of the command line, which has no secret. */
   terminalClientId: string;

@@ -43,7 +43,7 @@ export function providerProblem(error: unknown, issuer: string): AgentError {
   });
 }
 
-/** What the library checks of an answer that came: signature, nonce, state, times and audience. */
+/** The library's own checks of an answer: signature, nonce, state, times and audience. */
 const isClaimProblem = ({ code }: ClientError): boolean =>
   code !== undefined &&
   !["OAUTH_TIMEOUT", "OAUTH_ABORT", "OAUTH_HTTP_REQUEST_FORBIDDEN", "OAUTH_RESPONSE_IS_NOT_CONFORM"].includes(

@@ -33,7 +33,7 @@ export class Pruner {
     const { facts, shelves, rows } = this.#parts;
     const now = await facts.now();
     const before = instantBefore(now, policy.older_than_seconds);
-    // What is needed is read last: whatever is listed by then and needed later is seen when it is set aside.
+    // The needs are read last: whatever is listed by then and needed later is seen when it is set aside.
     const items = (await Promise.all(shelves.map((shelf) => shelf.list()))).flat();
     const old = (await Promise.all(rows.map((shelf) => shelf.count(before)))).flat();
     const plan = decidePrune(policy, { now, items, rows: old, needed: await facts.needed() });

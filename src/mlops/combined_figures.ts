@@ -3,7 +3,7 @@ import { z } from "zod";
 import { LATENCY_BOUNDS_MS, type VersionFigures } from "../agents/model_deployer/domain/evidence/figures.ts";
 import { parsedJson } from "../platform/parsed_json.ts";
 
-/** What one process has counted of one deployment. */
+/** The counts of one process for one deployment. */
 export interface DeploymentCounts extends Omit<VersionFigures, "epoch"> {
   /** The generation that added the deployment. */
   added_in: number;
@@ -48,9 +48,8 @@ export function readNote(text: string): FiguresNote | null {
 const REMEMBERED_RUNS = 100;
 
 /**
- * The note for these runs where the kept one is for others; null where it holds. One that comes adds to the counts. What
- * one that went had counted goes with it, and what those that stay have counted by then is never counted again, nor what
- * one that comes back had.
+ * The note for these runs where the kept one is for others; null where it holds. A run that comes adds its counts. With a
+ * run that goes, its counts go, and the runs that stay count from there on. A run that comes back counts from there on too.
  */
 export function nextNote(kept: FiguresNote | null, present: readonly CountsOfRun[]): FiguresNote | null {
   const runs = present.map(({ run }) => run).sort();

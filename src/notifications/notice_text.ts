@@ -12,7 +12,7 @@ function numberText(value: number): string {
 
 type Fact = readonly [name: string, value: string];
 
-/** What a person reads beside the title, name and value each. */
+/** The facts that a person reads beside the title, name and value each. */
 export function factsOf({ endpoint_name, experiment_id, by, occurred_at, numbers }: Notice): Fact[] {
   const named: (readonly [string, string | null])[] = [
     ["endpoint", endpoint_name],

@@ -39,7 +39,7 @@ export function beginHome(configuration: Configuration, options: BeginOptions): 
   const woken = configuration.engine.kind === "local" ? wake(configuration, server, options) : noServers();
   const registryAfter = woken.then((names) => untilStarted(names, server));
   const addresses = resolveAddresses(configuration, { ...options, registryMayFollow: true, registryAfter });
-  // Whoever awaits it is told; until then it is nobody's.
+  // A failure reaches whoever awaits it; until then it does not count as unhandled.
   addresses.catch(() => undefined);
   return {
     addresses,
@@ -60,7 +60,7 @@ function withTraffic({ weights }: { weights: Readonly<Record<string, number>> })
   return Object.entries(weights).flatMap(([name, weight]) => (weight > 0 ? [name] : []));
 }
 
-/** What cannot be woken is started later, by whoever reconciles the home. */
+/** A server that cannot be woken is started later, by whoever reconciles the home. */
 async function wake(
   { home }: Configuration,
   server: BentoMLServer,

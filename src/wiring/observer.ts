@@ -37,7 +37,7 @@ export interface Observer {
   teamMetrics: TeamMetrics | null;
   /** Sentences about disks that are nearly full. */
   shortages(): Promise<string[]>;
-  /** What removes things from this machine's disk, loaded for whoever removes some. */
+  /** Removes things from this machine's disk; loaded for whoever removes some. */
   pruner(): Promise<Pruner>;
   /** Long work under way on this machine: environments, artifacts and bentos, whoever asked for them. */
   underWay(): Promise<WorkProgress[]>;

@@ -68,7 +68,7 @@ export class Chores {
     this.#report().resumed.push(...(await expireOperations(parts.database, BATCH)));
   }
 
-  /** Seldom enough that nobody's log is read for it all the time. */
+  /** Every few seconds at most, so that logs are not read all the time. */
   async #keepRows(): Promise<void> {
     const { parts, endpoints, now } = this.#capabilities;
     if (now() - this.#rowsKeptAt < ROWS_MS) return;

@@ -2,7 +2,7 @@ import type { Extent } from "../../agents/model_deployer/domain/roles.ts";
 import { subjectOfOperation } from "../../service/operations/operation_reports.ts";
 import type { ApiParts } from "../api_parts.ts";
 
-/** The experiment that a request is about; null where the database knows none, which only who may ask for all hears of. */
+/** The experiment that a request is about; null where the database knows none, which only a role for all experiments is told of. */
 export async function ofEndpoint(
   { database }: ApiParts,
   { params }: { params: { endpoint: string } },

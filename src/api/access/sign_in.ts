@@ -14,7 +14,7 @@ import { keepToken, originOf } from "./authentication.ts";
 import { problemOf } from "../problem.ts";
 import { jsonOf } from "../request_body.ts";
 
-/** What a browser keeps between its way to the provider and back: sealed, and of no use to another browser. */
+/** The cookie of a browser on its way to the provider and back: sealed, and of no use to another browser. */
 const UNDER_WAY = "model_deployer_sign_in";
 const PLACE = "oidc/sign_in";
 const CALLBACK = "/v1/oidc/callback";

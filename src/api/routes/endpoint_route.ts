@@ -5,7 +5,7 @@ import { ofEndpoint } from "../access/extents.ts";
 
 const named = z.strictObject({ endpoint: z.string() });
 
-/** What can be read of one endpoint, by whoever may look at its experiment. */
+/** A route that reads one endpoint, for whoever may look at its experiment. */
 export function endpointRoute<R extends z.ZodType, Q extends z.ZodType = z.ZodUnknown>(
   told: { path: `/v1/endpoints/{endpoint}${string}`; summary: string; query?: Q; answer: R },
   answer: (parts: ApiParts, call: Call<z.output<typeof named>, z.output<Q>, unknown>) => Promise<z.input<R>>,

@@ -5,7 +5,7 @@ import { problemResponse } from "../problem.ts";
 export interface StreamLimits {
   /** Streams that may be open at once; one more is refused. */
   mostStreams: number;
-  /** What a reader may leave unread before its stream is ended; it comes back and begins anew. */
+  /** The most that a reader may leave unread; beyond it the stream is ended, and the reader begins anew. */
   mostUnreadBytes: number;
   /** How often a comment keeps a silent stream open. */
   beatMs: number;

@@ -13,7 +13,7 @@ const ENDED = (table: string) => `exists (select from ml_rollouts r where r.roll
   and (r.watched_until is null or r.watched_until < $1))`;
 
 /**
- * What was kept to look at a rollout again, and what waits for nothing any more. History, operations, approvals, figures
+ * Rows kept to look at a rollout again, and rows that nothing will read again. History, operations, approvals, figures
  * and evidence are none of it.
  */
 const TABLES: readonly OldTable[] = [

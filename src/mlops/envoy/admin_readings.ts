@@ -62,7 +62,7 @@ const subscriptionPrefixes: Record<SubscriptionName, string> = {
   routes: `http.${ingressPrefix}.rds.${routeConfigName}`,
 };
 
-/** What enforces an endpoint's policy. */
+/** The parts of Envoy that enforce an endpoint's policy. */
 export interface IngressSubscriptions {
   filters: Subscription;
   /** Its version is empty until it takes callers. */

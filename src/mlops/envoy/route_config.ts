@@ -96,7 +96,7 @@ const routeActionSchema = z.object({
   request_mirror_policies: z.array(z.object({ cluster: z.string() })).default([]),
 });
 
-/** What `toRouteFile` writes. */
+/** The file that `toRouteFile` writes. */
 export const routeFileSchema = z.object({
   resources: z.array(
     z.object({

@@ -21,7 +21,7 @@ export interface LocalServicesOptions extends HomeOptions {
   need: { postgres: boolean; redis: boolean; mlflow: boolean };
   /** Services that are started without waiting until they answer; `onProgress` reports the outcome. */
   mayFollow?: readonly LocalService["name"][];
-  /** What these wait for before they start, where they have an address from an earlier run. */
+  /** The services that these wait for before they start, where they have an address from an earlier run. */
   after?: Promise<unknown>;
 }
 

@@ -27,7 +27,7 @@ export async function servedAddress(home: string): Promise<string | null> {
   }
 }
 
-/** What listens at every address is reached by the machine's name. */
+/** A server that listens at every address is reached by the machine's name. */
 function reachedAt(url: string): string {
   const reached = new URL(url);
   if (["0.0.0.0", "[::]"].includes(reached.hostname)) reached.hostname = hostname();

@@ -7,7 +7,7 @@ import {
 
 export interface NewApiKey {
   key_id: string;
-  /** What a caller brings; nobody can make it again. */
+  /** The text that a caller sends; nobody can make it again. */
   key: string;
   public_key: PublicKey;
 }

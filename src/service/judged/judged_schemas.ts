@@ -23,9 +23,9 @@ const judgedLookSchema = z.strictObject({
   step_index: z.int(),
   /** The candidate's part of the traffic of both sides, between 0 and 1. */
   share: z.number(),
-  /** What was said at that look. */
+  /** The verdict of that look. */
   then: z.strictObject({ outcome: verdictSchema.shape.outcome, reason: z.string() }),
-  /** What would be said under the settings asked for. */
+  /** The verdict under the settings asked for. */
   verdict: verdictSchema,
 });
 export type JudgedLook = z.infer<typeof judgedLookSchema>;

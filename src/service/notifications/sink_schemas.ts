@@ -13,7 +13,7 @@ const secretTextSchema = z.string().min(1).max(LONGEST);
 const addressed = (kind: "webhook" | "slack" | "teams") =>
   z.strictObject({ kind: z.literal(kind), address: secretTextSchema });
 
-/** What a sink is set to; what is left out stays as it is. */
+/** A sink's settings; those that are left out stay as they are. */
 export const sinkRequestSchema = z.strictObject({
   to: z
     .discriminatedUnion("kind", [

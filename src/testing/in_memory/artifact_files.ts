@@ -34,7 +34,7 @@ export class ArtifactFiles {
     return this.#under(root).length > 0;
   }
 
-  /** What lies at the path or under it, each by its path from there; a single file by its name. */
+  /** The files at the path or under it, each by its path from there; a single file by its name. */
   ofArtifact(root: string): ArtifactFile[] {
     const base = this.#files.has(root) ? dirname(root) : root;
     return this.#under(root).map(([path, text]) => ({ path: path.slice(base.length + 1), text }));

@@ -41,7 +41,7 @@ export async function rehearseHome(
         asked.signal,
       );
     } finally {
-      // What a killed rehearsal has left runs is ended by the next one, or by `down --all`.
+      // A server that a killed rehearsal has left is ended by the next one, or by `down --all`.
       for (const id of await server.list()) await server.stop(id, { signal: AbortSignal.timeout(60_000) });
       await server.close();
       await rm(runDirectory, { recursive: true, force: true, maxRetries: 3 });

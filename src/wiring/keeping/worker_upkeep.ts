@@ -58,7 +58,7 @@ export function upkeepOf(
   return [...always, { name: "rehearsal", every_ms: hours * HOUR_MS, work }];
 }
 
-/** What the home brings up itself is brought up again when it dies; the registry, whose start takes most, less often. */
+/** Services of the home are brought up again when they die; the registry, whose start takes most, less often. */
 function ownServicesOf({ databaseUrl, redisUrl, mlflowUrl, home, cache }: Configuration): Upkeep[] {
   const where = { homeDirectory: home, cacheDirectory: cache };
   const none = { postgres: false, redis: false, mlflow: false };

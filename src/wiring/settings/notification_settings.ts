@@ -33,7 +33,7 @@ export function keyringOf(
   return { key: values.MODEL_DEPLOYER_SECRETS_KEY ?? null, variable: (name) => environment[name] };
 }
 
-/** What secrets are sealed by, and where references to them lead. */
+/** The key that seals secrets, and where references to them lead. */
 export interface Keyring {
   /** Null: a key of the home. */
   key: string | null;

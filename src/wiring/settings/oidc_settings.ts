@@ -58,7 +58,7 @@ export interface OidcSettings {
 
 type Values = z.infer<z.ZodObject<typeof oidcVariables>>;
 
-/** What is wrong with the variables together; null where nothing is. */
+/** The problem of the variables together; null where there is none. */
 export function oidcProblem(values: Values): { name: string; message: string } | null {
   const { MODEL_DEPLOYER_OIDC_ISSUER: issuer, MODEL_DEPLOYER_OIDC_CLIENT_ID: clientId } = values;
   if ((issuer === undefined) === (clientId === undefined)) return null;

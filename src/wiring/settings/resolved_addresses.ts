@@ -11,7 +11,7 @@ export interface Addresses {
 
 interface BeginOptions {
   registryMayFollow?: boolean;
-  /** What the registry waits for before it starts. */
+  /** Work that the registry waits for before it starts. */
   registryAfter?: Promise<unknown>;
   onProgress?: (line: string) => void;
   onBegun?: (service: string) => void;

@@ -32,16 +32,16 @@ import { numbersOf, percent } from "./sentences.ts";
 import { isSuspicious } from "./challenge/suspicion.ts";
 import { worseByAtMost } from "./worse_by.ts";
 
-/**
- * The verdict that the evidence so far allows, by comparison with the baseline's answers in the same period, at any
- * number of looks. Only a comparison fails a candidate, never an absolute limit; it passes when no evidence speaks
- * against it and, where a bound is required, being worse by the margin is excluded. Inconclusive never promotes.
- */
-
 /** Evidence from which on a candidate takes no further step, though it is not failed. */
 const SPEAKS_AGAINST = Math.log(3);
 
-/** @param needsBound whether a pass requires that being worse by the margin is excluded */
+/**
+ * The verdict that the evidence so far allows, by comparison with the baseline's answers in the same period, at any
+ * number of looks. A candidate fails by a comparison, or by a bound that the team has set for a metric of its own; whether
+ * its server is there at all is decided elsewhere. It passes when no evidence speaks against it and, where a bound is
+ * required, being worse by the margin is excluded. Inconclusive never promotes.
+ * @param needsBound whether a pass requires that being worse by the margin is excluded
+ */
 export function judge(state: JudgeState, settings: JudgeSettings, needsBound = false): Verdict {
   return judgedBy(state, settings, { needsBound, hasBaseline: true });
 }

@@ -45,6 +45,7 @@ const SILENCE_MS = 2_500;
 /** The deadline of a caller that sets none; longer than any action takes. */
 const NO_DEADLINE_MS = 600_000;
 
+/** Carries work out with less patience for a part that says nothing. */
 export function bearingNoSilence<T>(work: () => T): T {
   const run = Deadline.current ?? new Deadline(NO_DEADLINE_MS, { of: "an action" });
   return run.bearing(SILENCE_MS).cover(work);

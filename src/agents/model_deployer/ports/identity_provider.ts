@@ -4,17 +4,17 @@ export interface VerifiedIdentity {
   /** The same for good, whatever they are called. */
   subject: string;
   kind: "person" | "machine";
-  /** What they are called; null where the provider does not say. */
+  /** The person's or machine's name; null where the provider does not say. */
   name: string | null;
   groups: readonly string[];
 }
 
-/** What a command line needs to have somebody sign in at the provider. */
+/** The settings by which a command line has somebody sign in at the provider. */
 export interface ProviderDescription {
   issuer: string;
   client_id: string;
   scope: string;
-  /** What a machine's access token is for. */
+  /** The audience of a machine's access token. */
   audience: string;
 }
 

@@ -3,7 +3,7 @@ import type { Ingress, IngressPolicy, PublicKey } from "../domain/ingress/ingres
 import type { Actor } from "../domain/roles.ts";
 import type { CallOptions } from "./call_options.ts";
 
-/** What the database says of who may call an endpoint; an endpoint without a policy is open to everybody. */
+/** Who may call an endpoint, as the database has it; an endpoint without a policy is open to everybody. */
 export interface IngressPolicies {
   /** At this moment, for a router to enforce. */
   wanted(endpointName: string): Promise<Ingress>;

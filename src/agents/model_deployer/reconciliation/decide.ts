@@ -19,7 +19,7 @@ export interface EndpointDrift {
   drifts: Drift[];
   /** Steps that repair all drifts that are not left, in this order, under the endpoint's lease. */
   steps: PlannedStep[];
-  /** Records that servers answer again which could not be started before. */
+  /** Servers that could not be started before and answer now. */
   recovered: ChangeOf<"note_restart">[];
 }
 

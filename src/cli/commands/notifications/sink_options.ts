@@ -13,7 +13,7 @@ export interface SinkOptions {
   inside?: true | undefined;
 }
 
-/** What is left out stays as it is. @throws InvalidRequestError */
+/** Settings that are left out stay as they are. @throws InvalidRequestError */
 export function sinkRequestOf(options: SinkOptions): SinkRequest {
   const { secret, events, experiment, inside } = options;
   const to = targetOf(options);

@@ -24,7 +24,7 @@ export interface IngressOptions {
   idleSeconds?: string | undefined;
 }
 
-/** What is left out stays as it was. @throws InvalidRequestError */
+/** Settings that are left out stay as they were. @throws InvalidRequestError */
 export async function policyOf(
   before: IngressPolicy,
   options: IngressOptions,

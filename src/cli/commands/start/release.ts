@@ -61,7 +61,7 @@ interface Parts {
 class Release {
   readonly #parts: Parts;
   readonly #until: number;
-  /** What was told last, so that what is asked for again is not told again. */
+  /** The last sentence that was printed, which a repeated request does not print again. */
   #doing = "";
   #toldAt = -Infinity;
   #asideSince: number | null = null;

@@ -7,7 +7,7 @@ import {
 } from "../../../service/release/release_facts.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 
-/** What a release looks at and asks for, here or through the API. */
+/** All that a release reads and asks for, here or through the API. */
 export interface ReleaseDesk {
   facts(experiment: string, run: string): Promise<ReleaseFacts>;
   /** @throws what the action is refused by */

@@ -116,7 +116,7 @@ export class Terminal {
     let written: string | null = null;
     let isLate = false;
     const write = () => {
-      // What goes on as it was told is told once.
+      // A state that has not changed is told once.
       if (text === written) return;
       written = text;
       this.streams.stderr.write(text.endsWith(".") ? `${text}\n` : `${text} ...\n`);

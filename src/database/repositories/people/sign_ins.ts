@@ -53,7 +53,7 @@ export class PostgresSignIns {
       const by = { who: principal, origin };
       await actingAs(tx, by);
       await matchGrants(tx, principal, { grants, provider: issuer, origin });
-      // What ends here has ended, although nobody is let in.
+      // The roles that end here have ended, although nobody is let in.
       if (!(await hasRole(tx, principal))) return null;
       const label = `signed in at ${issuer}`;
       await addToken(tx, { principal, kind: "session", token, label, expires_at, by });

@@ -62,7 +62,7 @@ export class LimitedProcesses {
     await this.#groups.remove(name);
   }
 
-  /** What it was held to when it was last started or limited; null where that is not known. */
+  /** The limits that it was held to when it was last started or limited; null where that is not known. */
   async lastLimits(name: string): Promise<Resources | null> {
     try {
       return resourcesSchema.parse(JSON.parse(await readFile(this.#keptAt(name), "utf8")));

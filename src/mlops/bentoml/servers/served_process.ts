@@ -104,7 +104,7 @@ export class ServedProcesses {
     await this.#limited.limit(processNameOf(process), resources);
   }
 
-  /** What the server was held to when it ran last; null where that is not known. */
+  /** The limits that the server was held to when it ran last; null where that is not known. */
   lastLimits(process: string): Promise<Resources | null> {
     return this.#limited.lastLimits(processNameOf(process));
   }

@@ -25,7 +25,7 @@ const isolationVariable = "MODEL_DEPLOYER_ISOLATION";
 const settingsVariable = "MODEL_DEPLOYER_SETTINGS_DIGEST";
 const host = "127.0.0.1";
 
-/** What a bento's server is started as under these settings, and what one that runs was started as. */
+/** The program of a bento's server under these settings, and that of one which runs. */
 export class ServerProgram {
   readonly #folders: ServerFolders;
   readonly #limits: ServingLimits;

@@ -19,7 +19,7 @@ export interface KnownCluster {
 export const MOST_COPIES = 64;
 
 /**
- * What one of several Envoys may keep under way, so that all of them together fill no more than a shadow's queue: callers wait
+ * How much one of several Envoys may keep under way, so that all of them together fill no more than a shadow's queue: callers wait
  * for no copy, so nothing else slows them down, and what a full queue turns away would count as the shadow's failure.
  */
 export function copiesAtOnce(predictionQueue: number, envoys: number): number {

@@ -20,7 +20,7 @@ const MOST_CALLERS = 100_000;
 const UNLIMITED = 4_000_000_000;
 
 /**
- * What stands between a caller and the routes, as Envoy's discovery response: who may call, how often, with how much.
+ * The filters between a caller and the routes, as Envoy's discovery response: who may call, how often, with how much.
  * One filter holds them all, so that a change of several is one change. Each request takes the filters that are in force
  * when it comes, on old connections too.
  */

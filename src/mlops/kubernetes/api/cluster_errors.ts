@@ -33,7 +33,7 @@ export function errorFromAnswer({ call, status, body }: RefusedCall): ModelDeplo
   const { message, reason } = saidIn(body);
   const details = { status, reason };
   const said = message === "" ? reason : message;
-  // What admission, such as a quota's, could not carry out over a change of the same moment; asked again it can.
+  // Admission, such as a quota's, lost to a change of the same moment; asked again it can.
   if (status === 409 || status === 429 || status >= 500) {
     return new ServiceUnavailableError(SERVICE, `${call} was answered with ${status}: ${said}`, { details });
   }

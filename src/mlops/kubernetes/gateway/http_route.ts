@@ -82,10 +82,10 @@ const stateSchema = z.object({
   claimed: z.int().min(0),
   /** By deployment: the Service that leads to its server. */
   services: z.record(z.string(), z.string()),
-  /** What was in force before; it is so until each parent has accepted what the rule says now. */
+  /** The rule before; it is in force until each parent has accepted what the rule says now. */
   before: z.object(traffic).nullable(),
 });
-/** What the deployer has written of a route beside its rule: what names stand for, and what came before. */
+/** The deployer's own notes on a route beside its rule: what names stand for, and what came before. */
 export type RouteState = z.infer<typeof stateSchema>;
 
 /** Null for a route that is none of the deployer's. */
@@ -100,7 +100,7 @@ export interface SeenRoute {
   state: RouteState;
 }
 
-/** What the rule says now, whoever wrote it. A Service that the deployer knows nothing of stands under its own name. */
+/** The weights and mirror that the rule has now, whoever wrote it. A Service that the deployer knows nothing of stands under its own name. */
 export function routeIn(endpointName: string, nobody: string, { route, state }: SeenRoute): Route {
   const deployments = new Map(Object.entries(state.services).map(([id, service]) => [service, id]));
   const rule = route.spec.rules.find(({ name }) => name === OWN_RULE);
@@ -168,7 +168,7 @@ function mirrorTo(name: string): Filter {
   return { type: "RequestMirror", requestMirror };
 }
 
-/** What callers may ask of a model, and nothing that a server tells the deployer alone. */
+/** The routes that callers may ask of a model, and nothing that a server tells the deployer alone. */
 const exact = ["/healthz", "/predict", "/invocations", "/openapi.json"];
 const standardMatches = [
   ...exact.map((value) => ({ path: { type: "Exact", value } })),

@@ -84,7 +84,7 @@ export class RouteSwitch {
     throw new ServiceUnavailableError(SERVICE, `somebody deleted the HTTPRoute of ${name}; open it first`);
   }
 
-  /** What is there already; it has to be in force to answer a caller. */
+  /** The route that is there already; it has to be in force to answer a caller. */
   #newer(route: Route, seen: SeenRoute): Route {
     const acceptance = acceptanceOf(seen.route);
     if (acceptance.is !== "pending") return routeIn(route.endpoint_name, this.#options.nobody.name, seen);
@@ -133,7 +133,7 @@ export class RouteSwitch {
     );
   }
 
-  /** What was in force, under the claim of the generation that was refused. */
+  /** The route that was in force, under the claim of the generation that was refused. */
   async #putBack(route: Route, refused: SeenRoute, signal: AbortSignal): Promise<void> {
     const { routes } = this.#options;
     for (let seen: SeenRoute | null = refused; seen !== null;) {
@@ -173,7 +173,7 @@ export class RouteSwitch {
     return { ...Object.fromEntries(kept), ...Object.fromEntries(given) };
   }
 
-  /** What a server has counted before it came to this endpoint belongs to another one. */
+  /** Counts from before a server joined this endpoint are left out. */
   async #figuresWith(
     services: RouteState["services"],
     { route, state }: SeenRoute,
@@ -188,7 +188,7 @@ export class RouteSwitch {
     return { figures: JSON.stringify({ ...Object.fromEntries(known), ...notes }) };
   }
 
-  /** What the route would be put back to: what it says, unless no parent has accepted that either. */
+  /** The route that would be restored: the present one, unless no parent has accepted that either. */
   #inForce(endpointName: string, seen: SeenRoute): RouteState["before"] {
     const { route, state } = seen;
     if (acceptanceOf(route).is === "pending" && state.before !== null) return state.before;

@@ -18,7 +18,7 @@ export interface NobodyOptions {
 }
 
 /**
- * What answers 503 for endpoints without a deployment. A gateway copies only what something answers, so that a first
+ * A server that answers 503 for endpoints without a deployment. A gateway copies only what something answers, so that a first
  * version's shadow needs it; without its pods a gateway answers for it.
  */
 export class Nobody {

@@ -37,7 +37,7 @@ export function readNotes(text: string): Notes {
 type Present = Record<string, CountsOfRun[]>;
 
 /**
- * What servers have counted themselves. A gateway tells no figures; what it answered in a server's place is in nobody's
+ * The servers' own counts. A gateway tells no figures; what it answered in a server's place is in nobody's
  * counts.
  */
 export class PodFigures {

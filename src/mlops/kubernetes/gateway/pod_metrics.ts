@@ -1,7 +1,7 @@
 import { LATENCY_BOUNDS_MS } from "../../../agents/model_deployer/domain/evidence/figures.ts";
 import type { DeploymentCounts } from "../../combined_figures.ts";
 
-/** What one server process tells of its predictions, under its `/metrics`. */
+/** One server process's figures of its predictions, from its `/metrics`. */
 export interface PodMetrics {
   /** When the process began to count; null where it does not say, as bentos of earlier versions do not. */
   started: string | null;

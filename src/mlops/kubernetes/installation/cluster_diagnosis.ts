@@ -64,7 +64,7 @@ export class ClusterDiagnosis {
       : { part: "metrics", found: "the metrics API answers", problem: null };
   }
 
-  /** What a gateway's class does not list, no route may ask of it. */
+  /** No route may ask of a gateway what its class does not list. */
   async gateway(place: GatewayPlace, signal: AbortSignal): Promise<ClusterFinding> {
     const name = `Gateway ${place.namespace}/${place.name}`;
     const seen = await lookAtGateway(this.#client, place, signal);

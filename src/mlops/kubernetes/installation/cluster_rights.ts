@@ -21,7 +21,7 @@ export const neededRights: readonly NeededRight[] = [
   { group: "", resource: "pods/proxy", verbs: ["get", "create"] },
 ];
 
-/** What a gateway in front needs besides, in the servers' namespace. */
+/** The further rights for a gateway in front, in the servers' namespace. */
 export const gatewayRights: readonly NeededRight[] = [
   { group: "gateway.networking.k8s.io", resource: "httproutes", verbs: ["get", "list", "create", "patch"] },
 ];

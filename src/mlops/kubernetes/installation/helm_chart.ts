@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { type InstallationInput, installationManifests } from "./installation_manifests.ts";
 
-/** What a chart leaves open; each is a value of `values.yaml`, but the namespace, which Helm is told. */
+/** The settings that a chart leaves open; each is a value of `values.yaml`, but the namespace, which Helm is told. */
 const OPEN = {
   namespace: "{{ .Release.Namespace }}",
   installation: "{{ .Values.installation }}",

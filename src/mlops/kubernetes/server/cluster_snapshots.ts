@@ -29,7 +29,7 @@ export interface Snapshot {
 const listSeconds = 20;
 const oldestMs = 5_000;
 
-/** What a namespace has of one installation, listed once for many looks. */
+/** One installation's objects in a namespace, listed once for many looks. */
 export class ClusterSnapshots {
   readonly #client: ClusterClient;
   readonly #namespace: string;

@@ -157,7 +157,7 @@ function deploymentSpec(
   };
 }
 
-/** What serves beside it has as many pods as the load needs; the autoscaler takes it from there. */
+/** The server beside it has as many pods as the load needs; the autoscaler goes on from there. */
 export function firstReplicas({ resources, alike }: Pick<WantedServer, "resources" | "alike">): number {
   const { min, max } = resources.autoscaling;
   if (!isScaled(resources)) return resources.replicas;

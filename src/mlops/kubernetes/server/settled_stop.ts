@@ -4,8 +4,8 @@ import type { ClusterServers } from "./cluster_servers.ts";
 import type { ServerView } from "./observed_objects.ts";
 
 /**
- * Ends servers whose routers may still send to them after they were told not to. When a server was told to end stands in
- * its marks, so that whoever asks again, in another process too, waits for what is left.
+ * Ends servers whose routers may still send to them after they were told not to. The time
+ * of the request is kept in the Deployment's annotations, so that whoever asks again, in another process too, waits for the rest.
  */
 export class SettledStop {
   readonly #servers: ClusterServers;

@@ -12,7 +12,7 @@ import { hasEnvironment, type ProcessEntry, readProcess, readProcessTable } from
 const GRACE_MS = 5000;
 /** From the first signal to SIGKILL, for what is known by its environment alone. */
 const MARKED_GRACE_MS = 2000;
-/** What was being started when its owner was killed has begun by then, on most machines. */
+/** By then a process that was being started when its owner was killed has begun, on most machines. */
 const LATE_MS = 500;
 /** Nobody else ends what is left: a part that could not be read or ended at once is tried again so often. */
 const TRIES = 60;

@@ -60,7 +60,7 @@ export class SharedServer {
     };
   }
 
-  /** What the database holds now. */
+  /** The database's present content. */
   async contentsOf(database: HeldDatabase): Promise<Contents> {
     const endTurn = await this.#nextTurn();
     try {

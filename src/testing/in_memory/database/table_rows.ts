@@ -31,7 +31,7 @@ export class TableRows {
   readonly #plans: KnownPlans;
   #holders: Holder[] = [];
   #changesKnown = -1;
-  /** What was read last; where it is as it was, so are the rows. */
+  /** The mark that was read last; where it has not changed, the rows have not either. */
   #marks = new Map<string, string | null>();
   #held = EMPTY;
 

@@ -18,7 +18,7 @@ export interface Named {
   version: ModelVersion | null;
 }
 
-/** What is named, of all that has served. */
+/** The one of those that have served that the request names. */
 export function find(to: string, { served }: WaysBack): ServedBefore | null {
   return (
     served.find(({ deployment }) => deployment.deployment_id === to) ??

@@ -3,12 +3,12 @@ import type { RollbackRequest } from "../../domain/requests.ts";
 import { needsWords, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import type { Chosen } from "./choose.ts";
 
-/** Null for what served before the one that is left, which nobody has condemned. */
+/** Null where the rollback is to the deployment before, which nobody has condemned. */
 type Needed = (Chosen & { ways: WaysBack }) | null;
 
 /**
- * The decision, with a note on each part of the request that had no part in it: a state may carry what an earlier run left in
- * it, and no way back waits for that.
+ * The decision, with a note on each field of the request that was ignored: a state may still hold fields of an earlier run,
+ * and no way back is refused for that.
  */
 export function withWhatWasNotNeeded(
   decision: Decision,

@@ -16,7 +16,7 @@ export const apiKeySchema = z.strictObject({
 });
 export type ApiKey = z.infer<typeof apiKeySchema>;
 
-/** What a key says of itself; it is signed by a pair that is made for it alone. */
+/** The claims inside a key; it is signed by a pair that is made for it alone. */
 export function keyClaims(key: { key_id: string; endpoint_name: string; expires_at: string }): string {
   return JSON.stringify({
     iss: KEY_ISSUER,

@@ -87,7 +87,7 @@ export const publicKeySchema = z.strictObject({
 });
 export type PublicKey = z.infer<typeof publicKeySchema>;
 
-/** What an endpoint's router has to enforce. */
+/** The policy and keys that an endpoint's router has to enforce. */
 export interface Ingress {
   endpoint_name: string;
   /** Only rises, with each change of the policy and of its keys. */

@@ -21,10 +21,10 @@ export const sinkTargetSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("email"), to: z.array(z.string()).min(1) }),
 ]);
 
-/** What is secret of a sink, as a `SecretKeeper` keeps it: sealed, or a reference. */
+/** A sink's secrets, as a `SecretKeeper` keeps it: sealed, or a reference. */
 export const sinkSecretsSchema = z.strictObject({
   address: z.string().optional(),
-  /** What a webhook's messages are signed by. */
+  /** The key that signs a webhook's messages. */
   secret: z.string().optional(),
 });
 export type SinkSecrets = z.infer<typeof sinkSecretsSchema>;
@@ -48,11 +48,11 @@ const sinkSettingsSchema = z.strictObject({
 });
 
 export interface NewSink extends z.infer<typeof sinkSettingsSchema> {
-  /** What is left out stays, where the sink is of the same kind as before. */
+  /** Secrets that are left out stay, where the sink is of the same kind as before. */
   secrets: SinkSecrets;
 }
 
-/** What it takes to send to a sink. */
+/** A sink with all that sending to it takes. */
 export const sendableSinkSchema = sinkSettingsSchema
   .pick({ sink_name: true, target: true, may_be_inside: true })
   .extend({ secrets: sinkSecretsSchema });

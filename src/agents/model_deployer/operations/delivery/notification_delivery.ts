@@ -72,7 +72,7 @@ export class NotificationDelivery {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       const reason = sentenceFor(error);
-      // What is missing here is missing for each of its notices, and none of them is at fault.
+      // A secret that is missing stops all of the sink's notices, and none of them is at fault.
       const isAway = error.retryable || error instanceof ConfigurationError;
       const failing = await this.#failed(entry, reason, isAway);
       if (failing !== null) await this.#tellOthers(entry, failing, reason);
