@@ -25,17 +25,18 @@ export interface Printed {
   err: string;
 }
 
-/** Runs one command line over the given deployer; nobody sits at its terminal. */
+/** Runs one command line over the given deployer; nobody sits at its terminal, and `hear` hears its errors as they come. */
 export async function cli(
   given: GivenDeployer,
   words: string[],
   environment: Record<string, string> = {},
   signal = new AbortController().signal,
+  hear: (soFar: string) => void = () => undefined,
 ): Promise<Printed> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const printed = { out: "", err: "" };
   stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
-  stderr.on("data", (chunk: Buffer) => (printed.err += chunk.toString()));
+  stderr.on("data", (chunk: Buffer) => hear((printed.err += chunk.toString())));
   const streams = { stdin: new PassThrough(), stdout, stderr };
   const code = await runCli(words, {
     streams,
