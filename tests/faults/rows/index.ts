@@ -1,7 +1,7 @@
 import type { FaultRow } from "../harness/fault_row.ts";
 import { contenders } from "./contenders.ts";
 import { crashRealParts } from "./processes/crash_real_parts.ts";
-import { crashRows } from "./processes/crashes.ts";
+import { contestedCrashRows, crashRows } from "./processes/crashes.ts";
 import { engineRows } from "./engine_faults.ts";
 import { harmRows } from "./harm/index.ts";
 import { lifecycleRaces } from "./lifecycle_races.ts";
@@ -19,6 +19,7 @@ import { trafficSwitches } from "./traffic_switches.ts";
 /** In the order in which they run. */
 export const faultRows: readonly FaultRow[] = [
   ...crashRows,
+  ...contestedCrashRows,
   crashRealParts,
   ...neighbourRows,
   ...engineRows,

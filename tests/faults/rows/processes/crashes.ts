@@ -13,18 +13,22 @@ export const crashRows: readonly FaultRow[] = [
   crashRow("crash-deploy", "deployments", deploying),
   crashRow("crash-undo", "deployments that fail and are undone", undoing),
   crashRow("crash-roll-back", "rollbacks", rollingBack),
+  crashRow("crash-worker", "a worker's round", working),
+  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring, {
+    most: 30,
+  }),
+  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, {
+    router: "envoy",
+  }),
+];
+
+/** Ways back, and others who ask while nobody carries on. */
+export const contestedCrashRows: readonly FaultRow[] = [
   crashRow(
     "crash-ways-back",
     "ways back by name, of what drains or was archived, a retry, and a run registered again",
     comingBack,
   ),
-  crashRow("crash-worker", "a worker's round", working),
-  crashRow("crash-approval", "promotions whose approval expires before anybody carries them on", expiring, {
-    most: 30,
-  }),
   crashRowWithOthers("crash-second-caller", [...registering, ...promoting, ...deploying, ...rollingBack]),
   crashRowWithRivals("crash-rivals", [...rollingBack, ...comingBack, atTheLastMoment]),
-  crashRow("crash-router", "the real router, in a switch of traffic and a rollback", routing, {
-    router: "envoy",
-  }),
 ];
