@@ -53,14 +53,17 @@ export function diskFull(
   return new DiskFullError(`${where} cannot be written, for its disk is full: ${wayOut}.`, options);
 }
 
-/** Does work that is harmless the second time again after a full disk, once for each piece of room that `makeRoom` frees. */
-export async function withRoom<T>(makeRoom: () => boolean, work: () => Promise<T>): Promise<T> {
+/**
+ * Does work that is harmless the second time again after a full disk, once for each piece of room that `makeRoom` frees;
+ * without it, or once it frees none, a full disk is raised.
+ */
+export async function withRoom<T>(makeRoom: (() => boolean) | undefined, work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
       const isFull = error instanceof DiskFullError || isDiskFull(error);
-      if (!isFull || !makeRoom()) throw typedFileError(error);
+      if (!isFull || makeRoom?.() !== true) throw typedFileError(error);
     }
   }
 }

@@ -112,7 +112,7 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
   }
 
   #startEnvoy(...start: Parameters<typeof startEnvoy>): Promise<Listener> {
-    return withRoom(this.#options.makeRoom ?? (() => false), () => startEnvoy(...start));
+    return withRoom(this.#options.makeRoom, () => startEnvoy(...start));
   }
 
   #start(endpointName: string): StartOptions | null {

@@ -61,7 +61,7 @@ const lockWaitMs = 240_000;
  */
 export function ensureService(service: LocalService, home: HomeOptions): Promise<string> {
   const makeRoom = service.name === "mlflow" ? undefined : home.makeRoom;
-  return withRoom(makeRoom ?? (() => false), () => ensureRunning(service, home));
+  return withRoom(makeRoom, () => ensureRunning(service, home));
 }
 
 async function ensureRunning(service: LocalService, home: HomeOptions): Promise<string> {

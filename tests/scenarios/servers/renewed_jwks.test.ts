@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { setIngress } from "../../../src/service/ingress/ingress_desk.ts";
 import { renewJwks } from "../../../src/service/ingress/renewed_jwks.ts";
+import { EnforcedPolicies } from "../../support/enforced_policies.ts";
 import { createTestDeployer, ENDPOINT, EXPERIMENT, inProduction } from "../../../src/testing/index.ts";
 
 const signal = AbortSignal.timeout(600_000);
@@ -15,7 +16,7 @@ function newJwk(kid: string) {
   return { ...publicKey.export({ format: "jwk" }), kid, kty: "EC" as const };
 }
 
-/** An endpoint that takes tokens by the keys in a file, and a router that tells the revision it was last asked for. */
+/** An endpoint that takes tokens by the keys in a file. */
 async function givenIssuer() {
   const given = await createTestDeployer();
   await inProduction(given, "run1");
@@ -23,11 +24,7 @@ async function givenIssuer() {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const source = join(folder, "jwks.json");
   const { database } = given;
-  let enforced: number | null = null;
-  const ingress = {
-    enforce: async (name: string) => (enforced = (await database.ingressPolicies.wanted(name)).revision),
-    enforced: async () => enforced,
-  };
+  const ingress = new EnforcedPolicies(database.ingressPolicies);
   const doorstep = { database, ingress };
   const write = (...keys: object[]) => writeFile(source, JSON.stringify({ keys }));
   const wanted = () => database.ingressPolicies.wanted(ENDPOINT);
@@ -38,7 +35,7 @@ async function givenIssuer() {
   const endpoint = { endpoint_name: ENDPOINT, experiment_id: EXPERIMENT, endpoint_url: null };
   const why = { reason: "callers sign in", by: { who: "ana", origin: null } };
   await setIngress(endpoint, { ...OPEN_INGRESS, tokens }, why, doorstep, signal);
-  return { doorstep, write, source, wanted, kids, enforced: () => enforced };
+  return { doorstep, write, source, wanted, kids, enforced: () => ingress.enforced(ENDPOINT) };
 }
 
 test("an issuer's new key is taken and its old one is not, once its keys are read anew", async () => {
@@ -49,7 +46,7 @@ test("an issuer's new key is taken and its old one is not, once its keys are rea
   const [sentence] = await renewJwks(doorstep, signal);
   expect(sentence).toContain(`the keys of https://id for ${ENDPOINT} were read anew`);
   expect(await kids()).toEqual(["second"]);
-  expect(enforced()).toBe(before + 1);
+  expect(await enforced()).toBe(before + 1);
   expect(await renewJwks(doorstep, signal)).toEqual([]);
 });
 

@@ -41,7 +41,7 @@ export class BegunServers {
   }
 
   #withRoom<T>(start: () => Promise<T>): Promise<T> {
-    return withRoom(this.#options.makeRoom ?? (() => false), start);
+    return withRoom(this.#options.makeRoom, start);
   }
 
   async #startOrAdopt(
