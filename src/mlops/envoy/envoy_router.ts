@@ -66,7 +66,7 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
 
   constructor(options: EnvoyRouterOptions) {
     this.#options = { ...options, home: resolve(options.home) };
-    this.#files = filesWithRoom(options.makeRoom ?? (() => false));
+    this.#files = filesWithRoom(options.makeRoom);
   }
 
   async open(endpointName: string, { signal }: CallOptions): Promise<{ endpoint_url: string }> {

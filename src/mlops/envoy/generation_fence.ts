@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isDiskFull, typedFileError } from "../../agents/model_deployer/file_errors.ts";
+import { isDiskFull, typedFileError, withRoom } from "../../agents/model_deployer/file_errors.ts";
 import { hasCode, isMissing } from "../../platform/system_errors.ts";
 
 /** Somebody has claimed a newer generation; nothing was published. Never leaves the adapter. */
@@ -44,18 +44,20 @@ const directFiles: FenceFiles = {
  * File operations that retry on a full disk, once for each piece of room that `makeRoom` frees.
  * @throws DiskFullError once there is none
  */
-export function filesWithRoom(makeRoom: () => boolean, files: FenceFiles = directFiles): FenceFiles {
-  const writeFile: FenceFiles["writeFile"] = async (path, content, options) => {
-    for (;;) {
+export function filesWithRoom(
+  makeRoom: (() => boolean) | undefined,
+  files: FenceFiles = directFiles,
+): FenceFiles {
+  const writeFile: FenceFiles["writeFile"] = (path, content, options) =>
+    withRoom(makeRoom, async () => {
       try {
         return await files.writeFile(path, content, options);
       } catch (error) {
         // Only a file that this call was to create may be removed when it was half written.
         if (isDiskFull(error) && options.flag === "wx") await files.unlink(path).catch(() => undefined);
-        if (!isDiskFull(error) || !makeRoom()) throw typedFileError(error, path);
+        throw typedFileError(error, path);
       }
-    }
-  };
+    });
   return { ...files, writeFile };
 }
 
