@@ -192,3 +192,31 @@ test("whoever names what does not exist is told the command that shows what does
     expect(error.next.map(({ command }) => command).join()).toContain(`model-deployer ${words}`);
   }
 });
+
+test.each([
+  ["slow", { p99_ms: 11_984 }, "shadow_p99_ms"],
+  ["failing", { error_rate: 0.2 }, "shadow_error_rate"],
+])(
+  "a shadow that was %s for what was around it is put under mirrored traffic anew, as the refusal says",
+  async (_, behaviour, criterion) => {
+    const given = await createTestDeployer();
+    const version = await register(given, "run1");
+    await promote(given, version, "staging");
+    await promote(given, version, "shadow");
+    const { deployment_id } = await deploy(given, version, "shadow");
+    given.router.sendTraffic(ENDPOINT, 1000, { [deployment_id]: behaviour });
+    given.passTime({ hours: 24 });
+    const refused = await errorOf(promote(given, version, "production"));
+    expect(refused).toMatchObject({ code: "production_criteria_not_met", retryable: false });
+    expect(refused.details["unmet"]).toMatchObject([{ criterion }]);
+    expect(refused.next.map(({ action }) => action)).toEqual(["remove"]);
+    await given.agent.execute(modelDeployerRequestOf(refused.next[0]));
+    const { next } = await errorOf(promote(given, version, "production"));
+    await given.agent.execute(modelDeployerRequestOf(next[0]));
+    given.router.sendTraffic(ENDPOINT, 1000);
+    given.passTime({ hours: 24 });
+    await promoteWithApproval(given, version);
+    await deploy(given, version, "production");
+    expect(Object.values((await weightsOf(given)) ?? {})).toEqual([100]);
+  },
+);

@@ -8,6 +8,9 @@ import { type GateFacts, NOT_MEASURED, unmetProductionCriteria } from "./product
 /** Criteria that a shadow comes to by going on, under the requests of its callers and with their outcomes. */
 const MET_IN_TIME = ["shadow_hours", "shadow_requests", "shadow_bound", "shadow_outcomes"];
 
+/** Criteria that a shadow can miss because of what was around it, such as a busy machine. */
+const MET_ANEW = ["shadow_error_rate", "shadow_p99_ms"];
+
 /** The refusal of a gate: everything that is missing, and from when on asking again makes sense. */
 export function refuseUnmet(
   facts: GateFacts,
@@ -37,10 +40,18 @@ function readyAt({ policy, shadow }: GateFacts, now: string): string | null {
   return hours > 0 ? secondsAfter(now, Math.ceil(hours * 3600)) : null;
 }
 
-function nextOf({ version }: GateFacts, unmet: UnmetCriterion[]): NextStep[] {
+function nextOf({ version, shadow }: GateFacts, unmet: UnmetCriterion[]): NextStep[] {
+  const { model_version_id } = version;
+  const missed = unmet.filter((one) => MET_ANEW.includes(one.criterion) && !isUnmeasured(one));
+  if (shadow !== null && missed.length > 0) {
+    const { deployment_id } = shadow;
+    const removal_reason = missed.map(({ sentence }) => sentence).join(" ");
+    const remove = { deployment_action: "remove", deployment_id, removal_reason };
+    const why = `takes the shadow of ${model_version_id} away, where it was not the model's fault; deployed there again its time and its figures begin anew`;
+    return [ask(remove, why)];
+  }
   const lacksShadow = unmet.some(({ criterion }) => criterion === "shadow_active");
   if (!lacksShadow || version.stage !== "shadow") return [];
-  const { model_version_id } = version;
   const deploy = { deployment_action: "deploy", model_version_id, target_stage: "shadow" };
   return [ask(deploy, `puts ${model_version_id} under mirrored traffic, where its time begins`)];
 }
