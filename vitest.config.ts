@@ -41,6 +41,20 @@ const unit = {
   },
 };
 
+/**
+ * Simulations of months and kills at each call, which take from ten seconds to minutes each: nine in ten of the tests
+ * run without them in half the time.
+ */
+const LONG = [
+  "tests/scenarios/{judging,cluster}/**",
+  "tests/scenarios/{walk,ways_back,ways_back_asked_loosely,cut_off_ways_back,true_hints,team_metrics,told_team}.test.ts",
+  "tests/unit/{package,secrets}/**",
+  "tests/unit/mlops/{kubernetes/killed_at_each_call,images/published_despite_faults}.test.ts",
+];
+
+/** What `npm test` runs of them. */
+const short = { test: { ...unit.test, name: "short", exclude: LONG } };
+
 const onRealParts = {
   globalSetup: [TIED, "tests/support/services/external_services.ts"],
   ...patience,
@@ -63,8 +77,7 @@ const essential = {
     include: [
       // From the run to production and back, on MLflow, BentoML, Envoy, Postgres and Redis.
       "tests/integration/main_job/main_job.test.ts",
-      // What the database refuses, whoever asks and whatever happens at the same time.
-      "tests/contract/database/postgres.test.ts",
+      // On a real Postgres: how a version lives, and what is refused to whoever comes late.
       "tests/integration/graph/{life,races/fencing,scenario}.test.ts",
     ],
   },
@@ -74,7 +87,7 @@ const essential = {
 const kubernetes = {
   test: { name: "kubernetes", globalSetup: [TIED], include: ["tests/kubernetes/**/*.test.ts"], ...patience },
 };
-const projects = problem === null ? [unit, essential, external, kubernetes] : [unit];
+const projects = problem === null ? [unit, short, essential, external, kubernetes] : [unit, short];
 
 export default defineConfig({
   test: {
