@@ -33,7 +33,7 @@ export const EXAMPLE_POLICY = {
   minimum_shadow_hours: 10 / 3600,
   minimum_shadow_requests: 50,
   maximum_shadow_error_rate: 0.01,
-  maximum_shadow_p99_ms: 10_000,
+  maximum_shadow_p99_ms: 600_000,
   approvals_for_production: 1,
   judge: { minimum_samples: 20, maximum_latency_ratio: null },
   reason: "the example shows in a minute what takes a day: 10 s of shadow stand in for 24 h",

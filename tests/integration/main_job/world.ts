@@ -51,7 +51,7 @@ beforeAll(async () => {
   };
   const policy = {
     ...gate,
-    maximum_shadow_p99_ms: 10_000,
+    maximum_shadow_p99_ms: 600_000,
     approvals_for_production: 1,
     reason: "a test cannot wait a day",
   };
