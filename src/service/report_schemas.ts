@@ -191,6 +191,7 @@ export const reconciliationReportSchema = z.strictObject({
   in_use: z.array(z.string()),
   /** A sentence for each part that could not be asked. */
   unchecked: z.array(z.string()),
+  retry_seconds: z.number().nullable(),
 });
 export type ReconciliationView = z.infer<typeof reconciliationReportSchema>;
 

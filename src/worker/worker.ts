@@ -55,6 +55,8 @@ export class Worker {
   readonly #told = new ToldProblems();
   readonly #notices: NoticeRounds;
   #reconciledAt: number;
+  /** When a server that callers wait for is tried again, though no round is due yet. */
+  #retryAt = Infinity;
   #report = emptyReport();
 
   /**
@@ -202,14 +204,18 @@ export class Worker {
   #startReconciling(until?: AbortSignal): Promise<void> {
     const { reconciler, settings } = this.#capabilities;
     const underWay = [...this.#beside.keys()].filter(isRound).length;
-    const isDue = this.#capabilities.now() - this.#reconciledAt >= settings.reconcile_seconds * 1000;
+    const now = this.#capabilities.now();
+    const isDue = now - this.#reconciledAt >= settings.reconcile_seconds * 1000 || now >= this.#retryAt;
     if (!isDue || underWay >= ROUNDS) return Promise.resolve();
-    this.#reconciledAt = this.#capabilities.now();
+    this.#reconciledAt = now;
+    this.#retryAt = Infinity;
     this.#rounds += 1;
     return this.#startBeside(`${ROUND} ${this.#rounds}`, async () => {
       const limit = { ms: settings.long_work_seconds * 1000, of: "a round of reconciliation", until };
       const report = await within(limit, (signal) => reconciler.reconcileSome({ signal }));
       this.#report.reconciliation = report;
+      if (report.retry_seconds === null) return;
+      this.#retryAt = Math.min(this.#retryAt, this.#capabilities.now() + report.retry_seconds * 1000);
     });
   }
 }

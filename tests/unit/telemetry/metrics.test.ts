@@ -37,6 +37,7 @@ const report = {
     ],
     in_use: [],
     unchecked: [],
+    retry_seconds: null,
   },
   shortages: [],
   problems: ["outbox: MLflow is away", "op_2: Postgres is away", "e2i_remission: no figures"],

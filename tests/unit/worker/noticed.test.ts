@@ -42,7 +42,7 @@ test("a problem that lasts, a full disk and drift are told of, each once however
   const seen = {
     told: { ...nothing.told, problems: ["once alone"], lasting: ["MLflow does not answer after 6 s"] },
     shortages: ["/home has 12 MB left"],
-    reconciliation: { checked, findings: [finding], in_use: [], unchecked: [] },
+    reconciliation: { checked, findings: [finding], in_use: [], unchecked: [], retry_seconds: null },
   };
   for (const left of ["/home has 11 MB left", "/home has 10 MB left"]) {
     rounds.note({ ...seen, shortages: [left] });

@@ -26,6 +26,11 @@ interface Needs {
   liveness: Liveness;
 }
 
+interface Repair {
+  lease: Lease;
+  report: ReconciliationReport;
+}
+
 /** Brings one endpoint's route and servers back to what the database says, under the endpoint's lease. */
 export class EndpointReconciliation {
   readonly #parts: Parts;
@@ -98,7 +103,7 @@ export class EndpointReconciliation {
     const { drifts, steps, recovered } = await this.#look(before, report, options);
     if (recovered.length > 0) await this.#apply(recovered, lease);
     if (steps.length === 0) return drifts.map((drift) => findingOf(drift, drift.left));
-    const failure = await this.#carryOut(steps, before, lease, options);
+    const failure = await this.#carryOut(steps, before, { lease, report }, options);
     const after = await reconciliation.endpointUnder(lease);
     const now = after === null ? null : await this.#look(after, report, options);
     if (now !== null && now.recovered.length > 0) await this.#apply(now.recovered, lease);
@@ -117,14 +122,14 @@ export class EndpointReconciliation {
   async #carryOut(
     steps: PlannedStep[],
     stored: StoredEndpointFacts,
-    lease: Lease,
+    under: Repair,
     options: CallOptions,
   ): Promise<string | null> {
     let ofShadow: string | null = null;
     for (const sideBySide of repairWaves(steps)) {
       // Waits for all of them, since the lease that they work under is released afterwards.
       const ended = await Promise.allSettled(
-        sideBySide.map((chain) => this.#carryOutChain(chain, stored, lease, options)),
+        sideBySide.map((chain) => this.#carryOutChain(chain, stored, under, options)),
       );
       for (const [index, one] of ended.entries()) {
         if (one.status === "rejected") throw one.reason;
@@ -140,7 +145,7 @@ export class EndpointReconciliation {
   async #carryOutChain(
     chain: PlannedStep[],
     stored: StoredEndpointFacts,
-    lease: Lease,
+    under: Repair,
     options: CallOptions,
   ): Promise<string | null> {
     try {
@@ -148,13 +153,13 @@ export class EndpointReconciliation {
         options.signal.throwIfAborted();
         const { changes } = await this.#executor.execute(step.do, options);
         const all = [...changes, ...step.then];
-        if (all.length > 0) await this.#apply(all, lease);
+        if (all.length > 0) await this.#apply(all, under.lease);
       }
       return null;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       const server = serverOf(chain);
-      if (server !== null && !options.signal.aborted) await this.#putOff(server, stored, error, lease);
+      if (server !== null && !options.signal.aborted) await this.#putOff(server, stored, error, under);
       return error.message;
     }
   }
@@ -164,11 +169,14 @@ export class EndpointReconciliation {
     id: string,
     { served, endpoint }: StoredEndpointFacts,
     error: AgentError,
-    lease: Lease,
+    { lease, report }: Repair,
   ): Promise<void> {
     const before = served.find(({ deployment }) => deployment.deployment_id === id)?.restarts ?? null;
     const isOnRoute = isRouted(id, endpoint);
-    await this.#apply([failedAgain(id, before, { reason: error.message, isOnRoute })], lease);
+    const failure = failedAgain(id, before, { reason: error.message, isOnRoute });
+    await this.#apply([failure], lease);
+    if (!isOnRoute || failure.wait_seconds === null) return;
+    report.retry_seconds = Math.min(report.retry_seconds ?? Infinity, failure.wait_seconds);
   }
 
   async #apply(changes: Change[], lease: Lease): Promise<void> {

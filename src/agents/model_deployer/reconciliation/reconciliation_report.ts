@@ -15,10 +15,13 @@ export interface ReconciliationReport {
   in_use: string[];
   /** A sentence for each part that could not be asked. */
   unchecked: string[];
+  /** Seconds until a server that callers wait for is tried again; null where none has failed to start. */
+  retry_seconds: number | null;
 }
 
 export function emptyReconciliation(): ReconciliationReport {
-  return { checked: { endpoints: 0, servers: 0, versions: 0 }, findings: [], in_use: [], unchecked: [] };
+  const checked = { endpoints: 0, servers: 0, versions: 0 };
+  return { checked, findings: [], in_use: [], unchecked: [], retry_seconds: null };
 }
 
 /** @param why null when it was repaired */

@@ -29,6 +29,7 @@ test("where nothing differs nothing is found, and nothing is done", async () => 
     findings: [],
     in_use: [],
     unchecked: [],
+    retry_seconds: null,
   });
   expect(new Set(given.wire.calls.slice(calls))).toEqual(
     new Set(["router.observe", "server.observe", "server.list", "registry.describeVersion"]),

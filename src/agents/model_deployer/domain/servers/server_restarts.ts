@@ -9,15 +9,14 @@ export interface Restarts {
   is_due: boolean;
 }
 
-const FIRST_WAIT_SECONDS = 30;
-const LONGEST_WAIT_SECONDS = 900;
-/** Shorter, since callers wait for a server on the route. */
-const LONGEST_WAIT_ON_ROUTE_SECONDS = 60;
+const WAITS = { first: 30, longest: 900 };
+/** Shorter, since callers wait for a server on the route, and what kept it from starting may be over any moment. */
+const WAITS_ON_ROUTE = { first: 2, longest: 30 };
 
-/** Seconds until the next try: twice as long after each failure in a row, up to a quarter of an hour or, on the route, a minute. */
+/** Seconds until the next try: twice as long after each failure in a row, up to a quarter of an hour or, on the route, 30 s. */
 export function waitAfter(failures: number, isOnRoute: boolean): number {
-  const longest = isOnRoute ? LONGEST_WAIT_ON_ROUTE_SECONDS : LONGEST_WAIT_SECONDS;
-  return Math.min(longest, FIRST_WAIT_SECONDS * 2 ** (failures - 1));
+  const { first, longest } = isOnRoute ? WAITS_ON_ROUTE : WAITS;
+  return Math.min(longest, first * 2 ** (failures - 1));
 }
 
 export function failedAgain(
@@ -52,7 +51,7 @@ export function triedInVain({ failures, last_error }: Restarts): string {
 }
 
 /** Failed attempts after which nothing waits for the server any longer, though it is still tried. */
-const TRIES = 2;
+const TRIES = 4;
 
 export const isGivenUp = (restarts: Restarts | null): restarts is Restarts =>
   restarts !== null && restarts.failures >= TRIES;
