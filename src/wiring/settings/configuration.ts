@@ -7,6 +7,7 @@ import * as notifications from "./notification_settings.ts";
 import { addressSetting as url } from "./address_setting.ts";
 import { containmentOf, type ContainmentSettings, containmentVariables } from "./containment_settings.ts";
 import { checkEngine, engineOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
+import { folder } from "./folder_setting.ts";
 import { oidcOf, oidcProblem, type OidcSettings, oidcVariables } from "./oidc_settings.ts";
 import { livenessOf, type LivenessSettings, livenessVariables } from "./liveness_settings.ts";
 import { mlflowAuth, mlflowProblem, mlflowVariables } from "./mlflow_settings.ts";
@@ -41,9 +42,9 @@ export const settings = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"]).optional(),
   OTEL_SERVICE_NAME: z.string().default("model-deployer"),
   MODEL_DEPLOYER_INSTALLATION_KIND: z.enum(["standard", "demo", "existing"]).default("existing"),
-  MODEL_DEPLOYER_HOME: z.string().default(".model-deployer"),
+  MODEL_DEPLOYER_HOME: folder().default(".model-deployer"),
   MODEL_DEPLOYER_CONTROL_GROUP: z.string().startsWith("/", "the path of a control group").optional(),
-  MODEL_DEPLOYER_CACHE: z.string().default(join(homedir(), ".cache", "model-deployer")),
+  MODEL_DEPLOYER_CACHE: folder().default(join(homedir(), ".cache", "model-deployer")),
   MODEL_DEPLOYER_TOKEN: z.string().min(16).optional(),
   MODEL_DEPLOYER_ENDPOINT_KEY: z.string().min(16).optional(),
   MODEL_DEPLOYER_EFFECTS: z.enum(["live", "dry-run"]).default("live"),

@@ -39,6 +39,9 @@ const NO_ADDRESS = [
 /** Of those that choose among words. */
 const NO_WORD = ["0", "true", "LIVE!", "no such word"];
 
+/** Of the folders: where none can be made. */
+const NO_FOLDER = ["/proc/x", "/proc/self/home", "/proc"];
+
 const SETTINGS = Object.entries(settings.shape).map(([name, schema]) => ({
   name,
   kind: kindOf(name, schema),
@@ -55,6 +58,7 @@ const names = (kind: string) => SETTINGS.filter((setting) => setting.kind === ki
 
 const TABLE = [
   ...SETTINGS.map(({ name }) => [name, NEVER] as const),
+  ...["MODEL_DEPLOYER_HOME", "MODEL_DEPLOYER_CACHE"].map((name) => [name, NO_FOLDER] as const),
   ...names("number").map((name) => [name, NO_NUMBER] as const),
   ...names("address").map((name) => [name, NO_ADDRESS] as const),
   ...names("choice").map((name) => [name, NO_WORD] as const),
