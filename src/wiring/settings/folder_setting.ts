@@ -7,7 +7,9 @@ const PROC = 0x9fa0;
 
 /** A folder that exists or can be made. Below /proc none can, and Node would try to for ever. */
 export const folder = (): z.ZodString =>
-  z.string().refine((path) => fileSystemOf(resolve(path)) !== PROC, "a folder on a disk, and not below /proc");
+  z
+    .string()
+    .refine((path) => fileSystemOf(resolve(path)) !== PROC, "a folder on a disk, and not below /proc");
 
 /** The kind of file system that the path lies in, or would lie in; null where that cannot be told. */
 function fileSystemOf(path: string): number | null {
