@@ -20,6 +20,10 @@ test("status of a rollout that is watched on says for how long, and what the jud
   const { out } = await cli(given, ["status", ENDPOINT]);
   expect(out).toMatch(/rollout {3}completed, watched for \S+ .*more/);
   expect(out).toMatch(/samples {3}candidate \d+ \(0\.00 % failed\)/);
+  expect(out).toMatch(/● e2i_remission:v1 ready, draining, warm for /);
+  given.server.crash(given.old, "it was killed");
+  const dead = (await cli(given, ["status", ENDPOINT])).out;
+  expect(dead).toMatch(/○ e2i_remission:v1 failed \(it was killed\), draining, to be kept warm for /);
   await given.world.sql("update ml_rollouts set next_tick_at = null");
   expect(await rollout()).toMatchObject({ status: "completed", watched_until: null });
   expect((await cli(given, ["status", ENDPOINT])).out).not.toContain("watched");

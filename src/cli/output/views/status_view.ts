@@ -128,8 +128,9 @@ const secondsBetween = (from: string, to: string): number => (Date.parse(to) - D
 
 function serverLines(server: EndpointStatus["servers"][number], now: string, paint: Paint): string[] {
   const mark = server.server === "ready" ? paint.green("●") : paint.yellow("○");
+  const kept = server.server === "ready" ? "warm" : "to be kept warm";
   const warm =
-    server.warm_until === null ? "" : `, warm for ${duration(secondsBetween(now, server.warm_until))}`;
+    server.warm_until === null ? "" : `, ${kept} for ${duration(secondsBetween(now, server.warm_until))}`;
   const note = server.note === null ? "" : ` (${server.note})`;
   const { sample_failure: sample, restart } = server;
   return [
