@@ -8,7 +8,7 @@ import { ApprovalRequiredError, ServiceRefusedError } from "../../src/agents/mod
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import type { DeployerDatabase } from "../../src/database/index.ts";
-import { sitAtTheDesk } from "../../tests/support/given/at_the_desk.ts";
+import { enrolOperatingUser } from "../../tests/support/given/enrolled_user.ts";
 import { MLflowSeed } from "../../tests/integration/mlflow/mlflow_seed.ts";
 import { BuiltBentos } from "./built_bentos.ts";
 import { EXPERIMENT, Forwarder } from "./seed.ts";
@@ -104,7 +104,7 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
 function archiveBy({ agent, database }: ModelDeployer): Setting["archive"] {
   const token = randomBytes(24).toString("hex");
   // Whoever asks is known: what nobody knows who asks for takes one approval more.
-  const enrolled = Promise.all([database.principals.enrol("omar", token), sitAtTheDesk(database)]);
+  const enrolled = Promise.all([database.principals.enrol("omar", token), enrolOperatingUser(database)]);
   return async (model_version_id) => {
     await enrolled;
     const request = { deployment_action: "promote", model_version_id, target_stage: "archived" as const };

@@ -3,7 +3,7 @@ import pg from "pg";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { MLflowSeed } from "../../tests/integration/mlflow/mlflow_seed.ts";
-import { sitAtTheDesk } from "../../tests/support/given/at_the_desk.ts";
+import { enrolOperatingUser } from "../../tests/support/given/enrolled_user.ts";
 import { Releases } from "../../tests/support/releases.ts";
 
 /** A deployer's team in a benchmark: somebody at the desk, somebody who approves, and their releases. */
@@ -26,7 +26,7 @@ export class BenchTeam {
   static async at(deployer: ModelDeployer): Promise<BenchTeam> {
     const token = randomBytes(24).toString("hex");
     await deployer.database.principals.enrol("omar", token);
-    await sitAtTheDesk(deployer.database);
+    await enrolOperatingUser(deployer.database);
     return new BenchTeam(deployer, token);
   }
 

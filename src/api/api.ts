@@ -14,15 +14,15 @@ import { ChangeFeed } from "./streams/change_feed.ts";
 import { openApiDocument } from "./document.ts";
 import { EventStreams, type StreamLimits, USUAL_LIMITS } from "./streams/event_streams.ts";
 import { problemResponse } from "./problem.ts";
-import { actingRoutes } from "./routes/actions.ts";
-import { decidingRoutes } from "./routes/deciding.ts";
-import { settingRoutes } from "./routes/setting.ts";
+import { actionRoutes } from "./routes/action_routes.ts";
+import { operationRoutes } from "./routes/operation_routes.ts";
+import { settingsRoutes } from "./routes/settings_routes.ts";
 import { auditRoutes } from "./routes/audit_routes.ts";
 import { machineRoutes } from "./routes/machine_routes.ts";
 import { notificationRoutes } from "./routes/notification_routes.ts";
 import { principalRoutes } from "./routes/principal_routes.ts";
-import { lookingRoutes } from "./routes/looking.ts";
-import { closeRoutes } from "./routes/looking_closely.ts";
+import { readRoutes } from "./routes/read_routes.ts";
+import { detailRoutes } from "./routes/detail_routes.ts";
 import { addSignIn } from "./access/sign_in.ts";
 import { reader } from "./streams/stream_reader.ts";
 import { VitalsWatch } from "./streams/vitals_watch.ts";
@@ -55,13 +55,13 @@ export interface Api {
 
 /** All that the API answers with a document, beside sessions and its own description. */
 export const ROUTES: readonly ApiRoute[] = [
-  ...lookingRoutes,
-  ...closeRoutes,
-  ...actingRoutes,
-  ...decidingRoutes,
+  ...readRoutes,
+  ...detailRoutes,
+  ...actionRoutes,
+  ...operationRoutes,
   ...principalRoutes,
   ...auditRoutes,
-  ...settingRoutes,
+  ...settingsRoutes,
   ...notificationRoutes,
   ...machineRoutes,
 ];

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
-import { shown } from "../agents/model_deployer/domain/values/plain_text.ts";
+import { escaped } from "../agents/model_deployer/domain/values/plain_text.ts";
 import { type ExitCode, exitCodes } from "./invocation/exit_codes.ts";
 import { commandsFor } from "./known_commands.ts";
 import { type Globals, Invocation, type Openers } from "./invocation/invocation.ts";
@@ -28,7 +28,7 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
     .option("--token-file <file>", "holds the token of who asks, instead of MODEL_DEPLOYER_TOKEN")
     .configureOutput({
       writeOut: (text) => host.streams.stdout.write(text),
-      // It repeats the words that it was given; who asked for a document gets them in it.
+      // Its error repeats the words that it was given; with `--json` the document has them instead.
       writeErr: (text) => asksForJson() || host.streams.stderr.write(text.split("\n").map(shown).join("\n")),
     })
     .showHelpAfterError("see --help")
@@ -48,7 +48,7 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.done;
     if (!asksForJson()) return exitCodes.usage;
-    const refusal = new InvalidRequestError(shown(error.message.replace(/^error: /, "")));
+    const refusal = new InvalidRequestError(escaped(error.message.replace(/^error: /, "")));
     await execute(words[0] ?? "", () => Promise.reject(refusal));
     return exitCodes.usage;
   }

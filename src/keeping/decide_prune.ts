@@ -1,9 +1,9 @@
-import type { ItemName, NeededVersion, OldRows, StoredItem } from "./shelf.ts";
+import type { ItemName, NeededVersion, OldRows, StoredItem } from "./prunable_store.ts";
 
 export interface PrunePolicy {
-  /** Of what nobody needs, whatever was not used for so long goes. */
+  /** A thing that nobody needs goes once it was not used for this long. */
   older_than_seconds: number;
-  /** Where all shelves together hold more than so many bytes, younger things go too, the oldest first; null: any size. */
+  /** Above this size of all stores together younger things go too, the oldest first; null: any size. */
   keep_under_bytes: number | null;
 }
 

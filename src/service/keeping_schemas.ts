@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { SHELVES } from "../keeping/shelf.ts";
+import { PRUNABLE_KINDS } from "../keeping/prunable_store.ts";
 
-export const PRUNED_KINDS = [...SHELVES, "rows"] as const;
+export const PRUNED_KINDS = [...PRUNABLE_KINDS, "rows"] as const;
 export const prunedKindSchema = z.enum(PRUNED_KINDS);
 
 const itemSchema = z.strictObject({
-  kind: z.enum(SHELVES),
+  kind: z.enum(PRUNABLE_KINDS),
   name: z.string(),
   bytes: z.number(),
   used_at: z.string(),
@@ -20,7 +20,7 @@ export const pruneReportSchema = z.strictObject({
   /** The things that stay, and why. */
   kept: z.array(itemSchema.extend({ why: z.string() })),
   /** The things that were to go and stay, since somebody has begun to need them. */
-  spared: z.array(z.strictObject({ kind: z.enum(SHELVES), name: z.string(), why: z.string() })),
+  spared: z.array(z.strictObject({ kind: z.enum(PRUNABLE_KINDS), name: z.string(), why: z.string() })),
   rows: z.array(rowsSchema),
   freed_bytes: z.number(),
   kept_bytes: z.number(),

@@ -1,6 +1,7 @@
 /**
- * The testing kit: a whole deployer in memory, states to hand it, and a wire to cut. It needs no service and no test
- * runner; the suites that every adapter has to pass are in `model-deployer/testing/contracts`.
+ * The testing kit: a whole deployer in memory, states to hand it, and a `Wire` between it and its parts, which
+ * records each call and makes calls fail, hang or wait. It needs no service and no test runner; the suites that every
+ * adapter has to pass are in `model-deployer/testing/contracts`.
  */
 export {
   act,
@@ -18,7 +19,7 @@ export {
   type Request,
   type Timed,
   type TrafficSource,
-} from "./acts.ts";
+} from "./deployer_actions.ts";
 export { assembleDeployer, type AssembledDeployer, TEST_SETTINGS } from "./assemble.ts";
 export { type Duration, TestClock } from "./clock.ts";
 export {

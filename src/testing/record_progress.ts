@@ -3,7 +3,7 @@ import {
   type Progress,
   progressSchema,
 } from "../agents/model_deployer/state/state.ts";
-import { liveThread } from "./acts.ts";
+import { liveThread } from "./deployer_actions.ts";
 import type { DeployerUnderTest } from "./test_deployer.ts";
 
 /** Runs the graph to its end or to its next interrupt. @returns what it told on the way, in order */

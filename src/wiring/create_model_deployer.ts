@@ -16,7 +16,7 @@ import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { createCapabilities } from "../agents/model_deployer/capabilities.ts";
 import { type Addresses, resolveAddresses } from "./settings/resolved_addresses.ts";
 import { upkeepOf } from "./keeping/worker_upkeep.ts";
-import { careOf } from "./keeping/worker_care.ts";
+import { watchesOf } from "./keeping/worker_watches.ts";
 import { createMemories } from "./create_memories.ts";
 import { createEngine } from "./engines/create_engine.ts";
 import { createModelDeployerGraph } from "../agents/model_deployer/graph.ts";
@@ -59,7 +59,7 @@ export async function createModelDeployer(
   const settings = settingsOf(configuration, await requester(configuration, database, options.via));
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities, checkpointing(options));
-  const care = careOf(configuration, reserve, database);
+  const care = watchesOf(configuration, reserve, database);
   const upkeep = upkeepOf(configuration, database, parts.ingress ?? null);
   return {
     agent: new ModelDeployerAgent(graph),

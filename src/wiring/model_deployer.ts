@@ -33,7 +33,7 @@ export interface ModelDeployerOptions {
    * as unavailable.
    */
   registryMayFollow?: boolean;
-  /** The door that requests of this deployer come through, for the audit trail; `library` unless given. */
+  /** How requests reach this deployer, as the audit trail names it; `library` unless given. */
   via?: Origin["via"];
   /** The home, where bringing it up has begun before. */
   begun?: BegunHome;

@@ -1,7 +1,7 @@
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { NewNotice } from "../agents/model_deployer/domain/notices/notices.ts";
 import { NotificationDelivery } from "../agents/model_deployer/operations/delivery/notification_delivery.ts";
-import { ofCertificate, ofDrift, ofLongWaiting, ofProblem, ofShortage } from "./noticed.ts";
+import { certificateNotice, driftNotice, waitingNotices, problemNotice, shortageNotice } from "./problem_notices.ts";
 import type { TickReport } from "./tick_report.ts";
 
 const WATCH_MS = 10_000;
@@ -41,9 +41,9 @@ export class NoticeRounds {
   note({ told, shortages, reconciliation }: Pick<TickReport, "told" | "shortages" | "reconciliation">): void {
     if (this.#delivery === null) return;
     const seen = [
-      ...told.lasting.map((sentence) => (now: string) => ofProblem(sentence, now)),
-      ...shortages.map((sentence) => (now: string) => ofShortage(sentence, now)),
-      ...(reconciliation?.findings ?? []).map((finding) => (now: string) => ofDrift(finding, now)),
+      ...told.lasting.map((sentence) => (now: string) => problemNotice(sentence, now)),
+      ...shortages.map((sentence) => (now: string) => shortageNotice(sentence, now)),
+      ...(reconciliation?.findings ?? []).map((finding) => (now: string) => driftNotice(finding, now)),
     ];
     this.#pending = [...this.#pending, ...seen].slice(0, MOST_PENDING);
   }
@@ -74,10 +74,10 @@ export class NoticeRounds {
     if (now - this.#watchedAt < WATCH_MS) return;
     this.#watchedAt = now;
     const { notifications } = this.#capabilities.parts.database;
-    for (const notice of ofLongWaiting(await notifications.waiting())) await notifications.tell(notice);
+    for (const notice of waitingNotices(await notifications.waiting())) await notifications.tell(notice);
     if (this.#certificates === null || now - this.#certificatesAt < CERTIFICATES_MS) return;
     this.#certificatesAt = now;
     const sentences = await this.#certificates(AbortSignal.timeout(LOOK_MS));
-    this.#pending.push(...sentences.map((sentence) => (at: string) => ofCertificate(sentence, at)));
+    this.#pending.push(...sentences.map((sentence) => (at: string) => certificateNotice(sentence, at)));
   }
 }

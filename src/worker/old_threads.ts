@@ -1,4 +1,4 @@
-import type { OldRows, RowShelf } from "../keeping/shelf.ts";
+import type { OldRows, PrunableRows } from "../keeping/prunable_store.ts";
 import { rolloutThread } from "./rollouts/rollout_thread.ts";
 
 /** A database of checkpoints, as far as old threads are concerned. */
@@ -9,7 +9,7 @@ export interface Threads {
 }
 
 /** The threads of rollouts that have ended; those of a pipeline are its own. */
-export class OldThreads implements RowShelf {
+export class OldThreads implements PrunableRows {
   readonly #threads: Threads;
   readonly #endedRollouts: (before: string) => Promise<string[]>;
 

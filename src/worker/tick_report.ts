@@ -1,7 +1,7 @@
 import type { ReconciliationReport } from "../agents/model_deployer/reconciliation/reconciliation_report.ts";
 import type { Resumption } from "../agents/model_deployer/operations/resume_operation.ts";
 import type { LookOutcome } from "./rollouts/advance_rollout.ts";
-import type { ToldNow } from "./repeated_problems.ts";
+import type { ThrottledProblems } from "./problem_throttle.ts";
 
 export interface TickReport {
   /** The outcome for each due rollout. */
@@ -24,7 +24,7 @@ export interface TickReport {
    * The problems that are worth a line: a new one at once, a lasting one seldom and with its count, and one more line
    * when it is gone.
    */
-  told: ToldNow;
+  told: ThrottledProblems;
 }
 
 export function emptyReport(): TickReport {

@@ -40,10 +40,10 @@ export class UnfinishedOperations {
   }
 
   /**
-   * Starts the next operations that are free, without waiting for them, or one after the other where `inTurn` is set.
+   * Starts the next operations that are free, without waiting for them, or one after the other where `oneByOne` is set.
    * Never rejects.
    */
-  async start({ inTurn = false, ...limits }: Limits & { inTurn?: boolean }): Promise<void> {
+  async start({ oneByOne = false, ...limits }: Limits & { oneByOne?: boolean }): Promise<void> {
     await this.#attempt("unfinished operations", async () => {
       const { operations } = this.#capabilities.parts.database;
       if (this.#free(true) + this.#free(false) <= 0) return;
@@ -54,7 +54,7 @@ export class UnfinishedOperations {
         const work = this.#attempt(id, () => this.#resume(operation, limits));
         const ended = work.finally(() => this.#underWay.delete(id));
         this.#underWay.set(id, { isPrepared, work: ended });
-        if (inTurn) await ended;
+        if (oneByOne) await ended;
       }
     });
   }

@@ -4,13 +4,13 @@ import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { Rollout } from "../agents/model_deployer/domain/traffic/rollout.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import { advanceRollout, type LookOutcome } from "./rollouts/advance_rollout.ts";
-import { Chores } from "./chores.ts";
+import { BackgroundTasks } from "./background_tasks.ts";
 import { type CertificateWatch, NoticeRounds } from "./notice_rounds.ts";
 import { type Presence, tellPresence } from "./worker_presence.ts";
 import { RolloutLooks } from "./rollouts/rollout_looks.ts";
 import { sentenceOf } from "./sentence_of.ts";
 import { emptyReport, type TickReport } from "./tick_report.ts";
-import { ToldProblems } from "./repeated_problems.ts";
+import { ProblemThrottle } from "./problem_throttle.ts";
 import { DueUpkeep, type Upkeep } from "./upkeep.ts";
 import { UnfinishedOperations } from "./unfinished_operations.ts";
 import { delayedAbort, within } from "./within.ts";
@@ -52,7 +52,7 @@ export class Worker {
   readonly #chores: ReadonlyMap<string, () => Promise<void>>;
   #rounds = 0;
   readonly #unfinished: UnfinishedOperations;
-  readonly #told = new ToldProblems();
+  readonly #throttle = new ProblemThrottle();
   readonly #notices: NoticeRounds;
   #reconciledAt: number;
   /** When a server that callers wait for is tried again, though no round is due yet. */
@@ -74,13 +74,13 @@ export class Worker {
   ) {
     this.#capabilities = capabilities;
     const attempt = (what: string, work: () => Promise<unknown>) => this.#attempt(what, work);
-    const chores = new Chores(capabilities, { room, attempt, report: () => this.#report });
+    const chores = new BackgroundTasks(capabilities, { room, attempt, report: () => this.#report });
     this.#notices = new NoticeRounds(capabilities, certificates, (problem) =>
       this.#report.problems.push(problem),
     );
     this.#chores = new Map([
       ["chores", () => chores.doAll()],
-      ["room on the disk", () => chores.seeToRoom()],
+      ["room on the disk", () => chores.keepDiskRoom()],
       ["notices", () => this.#notices.begin()],
       ...upkeep.map((one) => this.#due(one, capabilities.now)),
     ]);
@@ -95,7 +95,7 @@ export class Worker {
     const due = new DueUpkeep(upkeep, now);
     const work = async () => {
       const said = await due.doIfDue();
-      // Of this moment: the report of the round that it began in may have been told.
+      // The current report: that of the round in which this work began may have been handed out already.
       this.#report.upkeep.push(...said);
     };
     return [upkeep.name, work];
@@ -117,7 +117,7 @@ export class Worker {
         await this.#unfinished.start({ patience: signal, until: overdue });
         for (const [name, work] of this.#chores) void this.#startBeside(name, work);
         void this.#startReconciling(overdue);
-        onTick?.(this.#takeToldReport());
+        onTick?.(this.#takeReport());
         await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
       }
     } finally {
@@ -126,18 +126,18 @@ export class Worker {
       ended.abort();
       await present;
     }
-    onTick?.(this.#takeToldReport());
+    onTick?.(this.#takeReport());
   }
 
   /** One round over everything that is due, to its end. A part that fails is named and does not stop the others. */
   async tick(): Promise<TickReport> {
     await this.#lookAtRollouts(0);
     await this.#looks.settled();
-    await this.#unfinished.start({ inTurn: true });
+    await this.#unfinished.start({ oneByOne: true });
     for (const [name, work] of this.#chores) await this.#startBeside(name, work);
     await this.#startReconciling();
     await this.#notices.settled();
-    return this.#takeToldReport();
+    return this.#takeReport();
   }
 
   async #lookAtRollouts(patienceMs: number): Promise<boolean> {
@@ -154,9 +154,9 @@ export class Worker {
     return report;
   }
 
-  #takeToldReport(): TickReport {
+  #takeReport(): TickReport {
     const report = this.#takeReport();
-    const told = this.#told.tell(report.problems, this.#capabilities.now());
+    const told = this.#throttle.tell(report.problems, this.#capabilities.now());
     this.#notices.note({ ...report, told });
     return { ...report, told };
   }

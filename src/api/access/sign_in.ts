@@ -68,7 +68,7 @@ async function complete(context: Context, parts: SignInParts): Promise<Response>
   const { database, signIns, publicUrl } = parts;
   const set = requireProvider(signIns);
   const base = publicUrl ?? context.req.url;
-  // Set before an answer is made, for it has the headers of this moment.
+  // Set first, since an answer takes over the headers that are set when it is made.
   deleteCookie(context, UNDER_WAY, { path: CALLBACK });
   try {
     const kept = await keptIn(context, parts);

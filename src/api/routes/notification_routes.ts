@@ -7,7 +7,7 @@ import {
   sinksReportSchema,
   sinkTrialSchema,
 } from "../../service/notifications/sink_schemas.ts";
-import { setSink, sinksReport, trySink } from "../../service/notifications/sink_desk.ts";
+import { setSink, sinksReport, trySink } from "../../service/notifications/sink_administration.ts";
 import { type ApiRoute, apiRoute, type Caller } from "../api_route.ts";
 
 const named = z.strictObject({ sink: z.string() });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addPrincipalToken, enrolPrincipal, principalsReport } from "../../service/people/principal_desk.ts";
+import { addPrincipalToken, enrolPrincipal, principalsReport } from "../../service/people/principal_enrolment.ts";
 import {
   enrolmentSchema,
   grantRequestSchema,

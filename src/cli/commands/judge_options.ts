@@ -89,7 +89,9 @@ export function addJudgeFlags(command: TakesFlags, names: readonly JudgeFlag[] =
   }
 }
 
-/** The judge's among all options of a command; no number is refused here, where its setting has a name. */
+/**
+ * The judge's options among those of a command. Numbers out of range are refused later, by the name of their setting.
+ */
 export const judgeOptionsIn = (options: object): JudgeOptions => judgeOptionsSchema.parse(options);
 
 /** Only the settings that the command names. @throws InvalidRequestError */

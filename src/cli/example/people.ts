@@ -11,7 +11,7 @@ interface Home {
   installation: "standard" | "demo" | "existing";
 }
 
-/** The two of a demo, so that one at a desk can see how somebody else approves. */
+/** The two principals of a demo, so that one person can try what somebody else's approval does. */
 export const DEMO_ENGINEER = "ana";
 export const DEMO_APPROVER = "omar";
 
@@ -26,7 +26,7 @@ export async function enrolDemoPeople(
 ): Promise<void> {
   const isNew = await enrolOnce(home, DEMO_ENGINEER, principals);
   await enrolOnce(home, DEMO_APPROVER, principals);
-  // Whoever sits at the desk is the engineer: what is asked for without a token is theirs.
+  // Requests without a token are those of the operating system's user, who is the demo's engineer.
   if (isNew) await logins.link(DEMO_ENGINEER, { provider: "os", subject: operatingUser().user }, BY);
 }
 

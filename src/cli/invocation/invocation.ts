@@ -15,7 +15,7 @@ export interface Globals {
   tokenFile?: string | undefined;
 }
 
-export interface HomeTold {
+export interface HomeCallbacks {
   onProgress: (line: string) => void;
   onBegun: (service: string) => void;
 }
@@ -25,7 +25,7 @@ export interface Openers {
   openDeployer(configuration: Configuration, options: ModelDeployerOptions): Promise<ModelDeployer>;
   openObserver(configuration: Configuration, options: ObserverOptions): Promise<Observer>;
   /** Brings the home up meanwhile, for commands that serve; where it is left out, opening the deployer does. */
-  beginHome?(configuration: Configuration, options: HomeTold): Promise<BegunHome>;
+  beginHome?(configuration: Configuration, options: HomeCallbacks): Promise<BegunHome>;
 }
 
 /** One command that is run. */
@@ -108,7 +108,7 @@ export class Invocation {
     this.#refuseRemote();
     const told = { onProgress: (line: string) => this.#tell(line), onBegun: this.#onBegun };
     this.#home = (await this.#open.beginHome?.(await this.configuration(), told)) ?? null;
-    // Loading the rest would keep this process from starting them.
+    // The rest of the program is loaded after this, since loading would delay the start of the servers.
     await this.#home?.awake;
   }
 

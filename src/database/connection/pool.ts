@@ -100,15 +100,15 @@ export class SqlDatabase implements Queries {
    * @throws what `query` and `work` raise
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    let inTurn = false;
+    let oneByOne = false;
     for (let attempt = 1; ; attempt += 1) {
-      const run = new TransactionRun(["begin", this.#settings], { inTurn });
+      const run = new TransactionRun(["begin", this.#settings], { oneByOne });
       try {
         return await this.#withClient((session) => run.carryOut(session, work));
       } catch (error) {
         const cause = error instanceof Error ? error.cause : null;
         if (run.hasGuessed && !isCut(error) && !isRepeatable(cause)) {
-          inTurn = true;
+          oneByOne = true;
           continue;
         }
         if (attempt >= ATTEMPTS || !(isRepeatable(cause) || (isDiskFull(cause) && this.#makeRoom())))

@@ -90,21 +90,21 @@ interface Waiting extends Statement {
 /** One try of a transaction. */
 export class TransactionRun {
   #before: readonly string[];
-  readonly #inTurn: boolean;
+  readonly #oneByOne: boolean;
   #waiting: Waiting[] = [];
   #failure: Error | null = null;
   /** Whether statements were sent before the answers to other works' statements were known. */
   hasGuessed = false;
 
   /** @param opening goes out with the first statement; where there is none, there is nothing to commit */
-  constructor(opening: readonly string[], { inTurn }: { inTurn: boolean }) {
+  constructor(opening: readonly string[], { oneByOne }: { oneByOne: boolean }) {
     this.#before = opening;
-    this.#inTurn = inTurn;
+    this.#oneByOne = oneByOne;
   }
 
   async carryOut<T>(session: Session, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const query: Queries["query"] = (row, text, values = []) =>
-      this.#inTurn
+      this.#oneByOne
         ? runOn(session, this.#opening(), row, { text, values })
         : this.#ask(session, row, { text, values });
     const together: Transaction["together"] = (first, ...others) => this.#together(first, others);
@@ -127,7 +127,7 @@ export class TransactionRun {
   }
 
   async #together<T>(first: () => Promise<T>, others: (() => Promise<unknown>)[]): Promise<T> {
-    if (this.#inTurn) {
+    if (this.#oneByOne) {
       const result = await first();
       for (const other of others) await other();
       return result;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { KeepingFacts, NeededVersion } from "../../keeping/shelf.ts";
+import type { KeepingFacts, NeededVersion } from "../../keeping/prunable_store.ts";
 import { bentoTag } from "../../agents/model_deployer/domain/values/names.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 import { PostgresClock } from "../repositories/database_clock.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { OldRows, RowShelf } from "../../keeping/shelf.ts";
+import type { OldRows, PrunableRows } from "../../keeping/prunable_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 
 interface OldTable {
@@ -31,7 +31,7 @@ const removedRow = z.strictObject({ rows: z.int() });
 /** Rows of one statement, so that none holds its locks for long. */
 const BATCH = 5000;
 
-export class PostgresOldRows implements RowShelf {
+export class PostgresOldRows implements PrunableRows {
   readonly #database: SqlDatabase;
 
   constructor(database: SqlDatabase) {

@@ -21,7 +21,7 @@ import { actingAs } from "./people/acting_as.ts";
 
 const countRow = z.strictObject({ count: z.int() });
 const keptRow = z.strictObject({ sink_name: z.string(), secrets: sinkSecretsSchema });
-/** Before what an earlier version kept in clear text. */
+/** Prefix of values that an earlier version stored in clear text. */
 const PLAIN = "plain:";
 
 export class PostgresNotificationSinks implements NotificationSinks {

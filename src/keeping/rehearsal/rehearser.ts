@@ -14,7 +14,7 @@ export interface Rehearsal {
   reason: string;
 }
 
-/** A place beside the road: no router knows it, and what is started there is ended again. */
+/** Where a rehearsal starts its servers: no router sends to them, and each is stopped again. */
 export interface Stage {
   /** Why the bento cannot be started as it is; null where nothing has to be made or fetched. */
   lacks(bentoTag: string): Promise<string | null>;
@@ -36,8 +36,8 @@ export interface RehearserParts {
 const STOP_MS = 60_000;
 
 /**
- * Brings the way back of each production endpoint up once, beside the road, asks its own example, and ends it: one after
- * the other, so that a machine needs room for one more server only.
+ * Starts the way back of each production endpoint once without traffic, asks it the model's own example, and stops
+ * it: one after the other, so that a machine needs room for one more server only.
  * @param endpointName all production endpoints unless given
  */
 export async function rehearse(

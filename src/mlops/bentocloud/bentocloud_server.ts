@@ -86,7 +86,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
       const own = all.filter((server) => server.deployment_id === deploymentId);
       const present = own.filter(isThere).findLast((server) => server.installed);
       const ended = only_former
-        ? own.filter((server) => present !== undefined && server.turn < present.turn)
+        ? own.filter((server) => present !== undefined && server.ordinal < present.ordinal)
         : own;
       await Promise.all(ended.map((server) => this.#servers.remove(server.seen.name, signal)));
     });
@@ -146,11 +146,11 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
   ): Promise<Address> {
     const { deployment_id, bento_tag, resources } = input;
     const begun = own.find((server) => !server.installed && server.bento_tag === bento_tag);
-    const turn =
-      begun?.turn ?? (await this.#servers.freeTurn(deployment_id, (present?.turn ?? 0) + 1, signal));
-    const process = turn === 1 ? deployment_id : `${deployment_id}.${turn}`;
+    const ordinal =
+      begun?.ordinal ?? (await this.#servers.freeOrdinal(deployment_id, (present?.ordinal ?? 0) + 1, signal));
+    const process = ordinal === 1 ? deployment_id : `${deployment_id}.${ordinal}`;
     const instance = await this.#servers.instanceFor(input, signal);
-    const wanted = { deployment_id, process, bento_tag, turn, installed: false, instance, resources };
+    const wanted = { deployment_id, process, bento_tag, ordinal, installed: false, instance, resources };
     const server = begun ?? (await this.#servers.make(wanted, signal));
     const address = await this.#untilReady(input, server.seen.name, signal);
     const ready = await this.#servers.named(server.seen.name, signal);

@@ -47,7 +47,7 @@ const LABELS = {
   owner: "model-deployer-deployment",
   process: "model-deployer-process",
   bentoTag: "model-deployer-bento",
-  turn: "model-deployer-turn",
+  ordinal: "model-deployer-turn",
   installed: "model-deployer-installed",
   instance: "model-deployer-instance",
   resources: "model-deployer-resources",
@@ -59,7 +59,7 @@ export interface CloudServer {
   /** The deployment that it was started for. */
   process: string;
   bento_tag: string;
-  turn: number;
+  ordinal: number;
   installed: boolean;
   instance: string;
   resources: Resources;
@@ -88,7 +88,7 @@ export function seenServer(seen: CloudDeployment, installation: string): SeenSer
     deployment_id: owner,
     process: text(LABELS.process),
     bento_tag: text(LABELS.bentoTag),
-    turn: Number(text(LABELS.turn)),
+    ordinal: Number(text(LABELS.ordinal)),
     installed: text(LABELS.installed) === "true",
     instance: text(LABELS.instance),
     resources: resources.data,
@@ -97,13 +97,13 @@ export function seenServer(seen: CloudDeployment, installation: string): SeenSer
 }
 
 /** The same each time, and different for ids that differ in what the platform does not take. */
-export function cloudName(installation: string, deploymentId: string, turn: number): string {
+export function cloudName(installation: string, deploymentId: string, ordinal: number): string {
   const slug = deploymentId
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, 24)
     .replace(/^-+|-+$/g, "");
-  const hash = createHash("sha256").update(`${installation}/${deploymentId}/${turn}`).digest("hex");
+  const hash = createHash("sha256").update(`${installation}/${deploymentId}/${ordinal}`).digest("hex");
   return ["md", slug, hash.slice(0, 10)].filter((part) => part !== "").join("-");
 }
 
@@ -134,7 +134,7 @@ export function deploymentRequest(name: string, server: CloudServer, settings: R
     [LABELS.owner]: server.deployment_id,
     [LABELS.process]: server.process,
     [LABELS.bentoTag]: server.bento_tag,
-    [LABELS.turn]: String(server.turn),
+    [LABELS.ordinal]: String(server.ordinal),
     [LABELS.installed]: String(server.installed),
     [LABELS.instance]: server.instance,
     [LABELS.resources]: JSON.stringify(server.resources),

@@ -37,11 +37,11 @@ export class CloudServers {
   }
 
   /** A deployment whose first server was handed over has its next one under another name. */
-  async freeTurn(deploymentId: string, first: number, signal: AbortSignal): Promise<number> {
-    for (let turn = first; ; turn += 1) {
-      const name = cloudName(this.#settings.installation, deploymentId, turn);
+  async freeOrdinal(deploymentId: string, first: number, signal: AbortSignal): Promise<number> {
+    for (let ordinal = first; ; ordinal += 1) {
+      const name = cloudName(this.#settings.installation, deploymentId, ordinal);
       const found = await this.named(name, signal);
-      if (found === null || found.deployment_id === deploymentId) return turn;
+      if (found === null || found.deployment_id === deploymentId) return ordinal;
     }
   }
 
@@ -61,7 +61,7 @@ export class CloudServers {
   /** Made, or found as it was made before. */
   async make(wanted: CloudServer, signal: AbortSignal): Promise<SeenServer> {
     const settings = this.#settings;
-    const name = cloudName(settings.installation, wanted.deployment_id, wanted.turn);
+    const name = cloudName(settings.installation, wanted.deployment_id, wanted.ordinal);
     const body = deploymentRequest(name, wanted, settings);
     const path = `${PATH}${this.#query("?")}`;
     for (;;) {
@@ -115,7 +115,7 @@ export class CloudServers {
       found.push(...items.flatMap((seen) => seenServer(seen, installation) ?? []));
       if (items.length === 0 || start + items.length >= (page?.total ?? 0)) break;
     }
-    return found.sort((a, b) => a.turn - b.turn);
+    return found.sort((a, b) => a.ordinal - b.ordinal);
   }
 
   async named(name: string, signal: AbortSignal): Promise<SeenServer | null> {

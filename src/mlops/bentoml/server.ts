@@ -15,7 +15,7 @@ import type {
 import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
 import { ServerNotReadyError } from "../../agents/model_deployer/errors.ts";
 import { ReplicatedServer } from "../replicated_server.ts";
-import { tellToKeep } from "./servers/kept_rows_file.ts";
+import { configureKeptRows } from "./servers/kept_rows_file.ts";
 import type { BentoMLServerOptions } from "./servers/server_options.ts";
 import { ServerProbe } from "./servers/server_probe.ts";
 import type { PredictionLogFile } from "./servers/servers_of_deployment.ts";
@@ -43,7 +43,7 @@ export class BentoMLServer extends ReplicatedServer implements SamplePredictions
 
   async keepRows(deploymentId: string, settings: KeptRowSettings | null): Promise<void> {
     const logs = await this.predictionLogFiles(deploymentId);
-    await Promise.all(logs.map(({ path }) => tellToKeep(path, settings)));
+    await Promise.all(logs.map(({ path }) => configureKeptRows(path, settings)));
   }
 
   async predictRow(deploymentId: string, row: Row, { signal }: CallOptions): Promise<RowAnswer> {

@@ -32,7 +32,7 @@ export interface WaitOptions {
 
 const jobProgram = fileURLToPath(new URL("./environment_job/", import.meta.url));
 const pollMs = 100;
-const toldAgainMs = 10_000;
+const repeatedAfterMs = 10_000;
 /** How often one caller begins a job again that was killed from outside. */
 const starts = 3;
 
@@ -127,7 +127,7 @@ function stillUnderWay(purpose: string, progress: WorkProgress | null, { reason 
 class Teller {
   readonly #options: WaitOptions;
   #said = "";
-  #saidAt = 0;
+  #reportedAt = 0;
 
   constructor(options: WaitOptions) {
     this.#options = options;
@@ -137,9 +137,9 @@ class Teller {
     const now = performance.now();
     // A sentence that differs only in its numbers, such as MiB, is not about something new.
     const about = progress.doing.replace(/\d+/g, "");
-    if (about === this.#said && now - this.#saidAt < toldAgainMs) return;
+    if (about === this.#said && now - this.#reportedAt < repeatedAfterMs) return;
     this.#said = about;
-    this.#saidAt = now;
+    this.#reportedAt = now;
     this.#options.onProgress?.(`${progress.what}: ${sentenceOfProgress(progress)}`);
   }
 }

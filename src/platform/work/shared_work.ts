@@ -23,8 +23,8 @@ interface Waiting {
   onProgress?: (line: string) => void;
 }
 
-const TOLD_EVERY_MS = 500;
-const SAID_EVERY_MS = 10_000;
+const WRITTEN_EVERY_MS = 500;
+const REPORTED_EVERY_MS = 10_000;
 
 /**
  * Runs work that takes long, one process at a time, and reports its progress: to the caller, to those who wait for the
@@ -39,13 +39,13 @@ export async function withSharedWork<T>(
 ): Promise<T> {
   const { directory, name, what, limitSeconds, setting } = shared;
   const said = new ThrottledProgress(what, waiting);
-  const look = setInterval(() => void readProgress(directory, name).then((one) => said.say(one)), 1000);
+  const look = setInterval(() => void readProgress(directory, name).then((one) => throttled.say(one)), 1000);
   const over = AbortSignal.timeout(limitSeconds * 1000);
   const lock = { signal: AbortSignal.any([waiting.signal, over]) };
   try {
     return await withFileLock(join(directory, ".locks", name), lock, async () => {
       clearInterval(look);
-      const progress = await Progress.begin(shared, said);
+      const progress = await Progress.begin(shared, throttled);
       try {
         return await work((doing) => progress.tell(doing));
       } finally {
@@ -54,11 +54,11 @@ export async function withSharedWork<T>(
     });
   } catch (error) {
     if (error === over.reason) {
-      const message = `${what} has been in the making by another process for all of ${setting}=${limitSeconds} here: ${said.last}. It goes on there; ask again later, or raise the limit.`;
+      const message = `${what} has been in the making by another process for all of ${setting}=${limitSeconds} here: ${throttled.last}. It goes on there; ask again later, or raise the limit.`;
       throw new ServiceUnavailableError("lock", message, { cause: error });
     }
     if (error !== waiting.signal.reason) throw error;
-    throw new ServiceUnavailableError("lock", `${what} is being made by another process: ${said.last}.`, {
+    throw new ServiceUnavailableError("lock", `${what} is being made by another process: ${throttled.last}.`, {
       cause: error,
     });
   } finally {
@@ -66,11 +66,11 @@ export async function withSharedWork<T>(
   }
 }
 
-/** Hands the progress to the caller, at most once every `SAID_EVERY_MS`. */
+/** Hands the progress to the caller, at most once every `REPORTED_EVERY_MS`. */
 class ThrottledProgress {
   readonly #what: string;
   readonly #onProgress: Waiting["onProgress"];
-  #saidAt = -Infinity;
+  #reportedAt = -Infinity;
   last = "nothing is known of how far it is";
 
   constructor(what: string, { onProgress }: Waiting) {
@@ -81,8 +81,8 @@ class ThrottledProgress {
   say(progress: WorkProgress | null): void {
     if (progress === null) return;
     this.last = sentenceOfProgress(progress);
-    if (performance.now() - this.#saidAt < SAID_EVERY_MS) return;
-    this.#saidAt = performance.now();
+    if (performance.now() - this.#reportedAt < REPORTED_EVERY_MS) return;
+    this.#reportedAt = performance.now();
     this.#onProgress?.(`${this.#what}: ${this.last}`);
   }
 }
@@ -92,34 +92,34 @@ type Fixed = Pick<WorkProgress, "what" | "limit_seconds" | "pid" | "start_time">
 /** Writes the progress file, atomically; a failure to write it does not stop the work. */
 class Progress {
   readonly #path: string;
-  readonly #said: ThrottledProgress;
+  readonly #throttled: ThrottledProgress;
   readonly #fixed: Fixed;
   readonly #beganAt = performance.now();
-  #toldAt = -Infinity;
+  #writtenAt = -Infinity;
   #writing: Promise<void> = Promise.resolve();
 
   static async begin(
     { directory, name, what, limitSeconds }: SharedWork,
-    said: ThrottledProgress,
+    throttled: ThrottledProgress,
   ): Promise<Progress> {
     await mkdir(directory, { recursive: true });
     const start_time = (await readProcess(process.pid))?.start_time ?? "";
     const fixed = { what, limit_seconds: limitSeconds, pid: process.pid, start_time };
-    return new Progress(progressPath(directory, name), fixed, said);
+    return new Progress(progressPath(directory, name), fixed, throttled);
   }
 
-  private constructor(path: string, fixed: Fixed, said: ThrottledProgress) {
+  private constructor(path: string, fixed: Fixed, throttled: ThrottledProgress) {
     this.#path = path;
     this.#fixed = fixed;
-    this.#said = said;
+    this.#throttled = throttled;
   }
 
   tell(doing: string): void {
-    if (performance.now() - this.#toldAt < TOLD_EVERY_MS) return;
-    this.#toldAt = performance.now();
+    if (performance.now() - this.#writtenAt < WRITTEN_EVERY_MS) return;
+    this.#writtenAt = performance.now();
     const seconds = Math.round((performance.now() - this.#beganAt) / 100) / 10;
     const progress = { ...this.#fixed, state: "running" as const, doing, seconds, last_lines: [] };
-    this.#said.say(progress);
+    this.#throttled.say(progress);
     this.#writing = this.#writing.then(() => this.#write(progress)).catch(() => undefined);
   }
 

@@ -7,7 +7,7 @@ import {
 import { countsSchema } from "../../agents/model_deployer/domain/evidence/judgement.ts";
 import {
   acknowledgedWeightsSchema,
-  saidAtLookSchema,
+  lookVerdictSchema,
   trafficChangeSchema,
 } from "../../agents/model_deployer/domain/traffic/route_history.ts";
 import { operationViewSchema, rolloutViewSchema } from "../status/status_schemas.ts";
@@ -96,5 +96,5 @@ export const looksReportSchema = z.strictObject({
   rollout: rolloutViewSchema,
   candidate: countsSchema,
   baseline: countsSchema,
-  looks: z.array(saidAtLookSchema),
+  looks: z.array(lookVerdictSchema),
 });

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { AgentError } from "../../agents/base/agent_error.ts";
-import { type Doorstep, setIngress } from "./ingress_desk.ts";
+import { type IngressParts, setIngress } from "./ingress_administration.ts";
 import { readJwks } from "./read_jwks.ts";
 
 const WORKER = { who: "worker", origin: null };
@@ -10,8 +10,8 @@ const WORKER = { who: "worker", origin: null };
  * are known go on.
  * @returns a sentence for each endpoint whose keys changed, or could not be read
  */
-export async function renewJwks(doorstep: Doorstep, signal: AbortSignal): Promise<string[]> {
-  const { database } = doorstep;
+export async function renewJwks(parts: IngressParts, signal: AbortSignal): Promise<string[]> {
+  const { database } = parts;
   const sentences: string[] = [];
   for (const endpoint of await database.endpoints.list()) {
     const { policy } = await database.ingressPolicies.wanted(endpoint.endpoint_name);
@@ -22,7 +22,7 @@ export async function renewJwks(doorstep: Doorstep, signal: AbortSignal): Promis
       const jwks = await readJwks(tokens.source, signal);
       if (isDeepStrictEqual(jwks, tokens.jwks)) continue;
       const why = { reason: `${tokens.source} has other keys than before`, by: WORKER };
-      await setIngress(endpoint, { ...policy, tokens: { ...tokens, jwks } }, why, doorstep, signal);
+      await setIngress(endpoint, { ...policy, tokens: { ...tokens, jwks } }, why, parts, signal);
       sentences.push(`${what} were read anew: ${jwks.keys.length} are taken now`);
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;

@@ -31,7 +31,7 @@ export const sinkRequestSchema = z.strictObject({
 });
 export type SinkRequest = z.infer<typeof sinkRequestSchema>;
 
-const shownSinkSchema = z.strictObject({
+const sinkViewSchema = z.strictObject({
   sink_name: z.string(),
   kind: sinkKindSchema,
   /** The host of an address, whose path is often a secret; or the mailboxes. */
@@ -50,9 +50,9 @@ const shownSinkSchema = z.strictObject({
   last_delivered_at: instantSchema.nullable(),
 });
 
-export const sinksReportSchema = z.strictObject({ sinks: z.array(shownSinkSchema) });
+export const sinksReportSchema = z.strictObject({ sinks: z.array(sinkViewSchema) });
 export const sinkReportSchema = z.strictObject({
-  sink: shownSinkSchema,
+  sink: sinkViewSchema,
   /** The secret that signs a webhook's messages, shown when it is made and never again; null elsewhere. */
   secret: z.string().nullable(),
 });
@@ -61,7 +61,7 @@ export const retriedSinkSchema = z.strictObject({ sink_name: z.string(), notices
 export const removedSinkSchema = z.strictObject({ sink_name: z.string() });
 
 /** Without what is secret of it. */
-export function shownSink({ target, ...sink }: Sink): z.infer<typeof shownSinkSchema> {
+export function sinkView({ target, ...sink }: Sink): z.infer<typeof sinkViewSchema> {
   const to = target.kind === "email" ? target.to.join(", ") : target.host;
   return { ...sink, kind: target.kind, to };
 }

@@ -4,7 +4,7 @@ import { secondsAfter } from "../../agents/model_deployer/planning/planned_deplo
 import { countsOf } from "../../agents/model_deployer/judge/verdict.ts";
 import { isRolloutOpen, type Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import { isRouted } from "../../agents/model_deployer/domain/traffic/weights.ts";
-import { triedInVain, waitsFor } from "../../agents/model_deployer/domain/servers/server_restarts.ts";
+import { hasExhaustedTries, waitsFor } from "../../agents/model_deployer/domain/servers/server_restarts.ts";
 import type {
   ModelServer,
   SampleOutcome,
@@ -19,13 +19,12 @@ import type {
 } from "../../database/repositories/reading/overview.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { WorkProgress } from "../../platform/work/work_progress.ts";
-import { addressUnder } from "../ingress/ingress_desk.ts";
+import { addressUnder } from "../ingress/ingress_administration.ts";
 import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
 import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";
 import { degradedOf, lateOutbox } from "./status_problems.ts";
 import type { EndpointStatus, StatusReport } from "../report_schemas.ts";
 
-/** The sources of a status. */
 export interface StatusSource {
   database: DeployerDatabase;
   server: Pick<ModelServer, "observe"> & SamplePredictions;
@@ -191,7 +190,7 @@ async function serverView(
     replicas: observed === null ? [] : replicasOf(observed, replicas),
     note: observed === null ? null : noteOn(observed),
     sample_failure: sample?.sample === "failed" ? sample.reason : null,
-    restart: waiting === null ? null : (waitsFor(waiting) ?? `${triedInVain(waiting)}; it is tried again`),
+    restart: waiting === null ? null : (waitsFor(waiting) ?? `${hasExhaustedTries(waiting)}; it is tried again`),
     warm_until: drain_due_at,
   };
 }

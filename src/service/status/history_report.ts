@@ -6,7 +6,6 @@ import type { DeployerDatabase } from "../../database/index.ts";
 import type { HistoryReport } from "../report_schemas.ts";
 import { unknownSubject } from "../unknown_name.ts";
 
-/** The sources of a history. */
 export interface HistorySource {
   database: DeployerDatabase;
   episodicMemory: Pick<EpisodicMemory, "recent">;

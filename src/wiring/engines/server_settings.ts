@@ -5,7 +5,7 @@ import type { Configuration } from "../settings/configuration.ts";
 import type { KubernetesSettings } from "../settings/engine_settings.ts";
 
 /** A gateway tells when it has accepted a route, and not when its proxies have it. */
-const GATEWAY_SETTLE_SECONDS = 30;
+const GATEWAY_DRAIN_DELAY_SECONDS = 30;
 
 /** How the servers of a cluster are made and ended. */
 export function serverSettings(
@@ -17,7 +17,7 @@ export function serverSettings(
     pullSecret,
     controlPlane,
     gatewayPods: router.kind === "gateway" ? router.podsNamespace : null,
-    settleSeconds: router.kind === "gateway" ? GATEWAY_SETTLE_SECONDS : 0,
+    drainDelaySeconds: router.kind === "gateway" ? GATEWAY_DRAIN_DELAY_SECONDS : 0,
     startSeconds: limits.startSeconds,
     graceSeconds: answerSeconds(serving.predictionSeconds) + 1,
     environment: limitsEnvironment({ ...serving, logs }),

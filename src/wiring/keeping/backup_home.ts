@@ -10,7 +10,7 @@ import {
   fillDatabase,
 } from "../../database/keeping/dump.ts";
 import { readArchive, writeArchive } from "../../keeping/backup/backup_archive.ts";
-import type { KeepingFacts } from "../../keeping/shelf.ts";
+import type { KeepingFacts } from "../../keeping/prunable_store.ts";
 import { BentoStore } from "../../mlops/bentoml/packaging/bento_store.ts";
 import { assertBuiltFiles } from "../../mlops/bentoml/packaging/built_files.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";

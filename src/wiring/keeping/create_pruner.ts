@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import type { DeployerDatabase } from "../../database/index.ts";
 import { Pruner } from "../../keeping/pruner.ts";
-import type { RowShelf, Shelf } from "../../keeping/shelf.ts";
+import type { PrunableRows, PrunableStore } from "../../keeping/prunable_store.ts";
 import { ServedProcesses } from "../../mlops/bentoml/servers/served_process.ts";
 import { ServerRecords } from "../../mlops/bentoml/servers/server_record.ts";
-import { BentoShelf } from "../../mlops/bentoml/shelves/bento_shelf.ts";
-import { LogShelf } from "../../mlops/bentoml/shelves/log_shelf.ts";
-import { LayerShelf } from "../../mlops/images/layer_shelf.ts";
-import { ArtifactShelf } from "../../mlops/mlflow/artifacts/artifact_shelf.ts";
-import { EnvironmentShelf } from "../../platform/python/environment_shelf.ts";
+import { PrunableBentos } from "../../mlops/bentoml/pruning/prunable_bentos.ts";
+import { PrunableLogs } from "../../mlops/bentoml/pruning/prunable_logs.ts";
+import { PrunableLayers } from "../../mlops/images/prunable_layers.ts";
+import { PrunableArtifacts } from "../../mlops/mlflow/artifacts/prunable_artifacts.ts";
+import { PrunableEnvironments } from "../../platform/python/prunable_environments.ts";
 import { withFileLock } from "../../platform/processes/file_lock.ts";
 import { openThreads } from "../../pipeline/kept_threads.ts";
 import { OldThreads } from "../../worker/old_threads.ts";
@@ -17,17 +17,17 @@ import type { Configuration } from "../settings/configuration.ts";
 type Places = Pick<Configuration, "home" | "cache">;
 
 /** The removable things that lie on this machine's disk for a home. */
-export function shelvesOf({ home, cache }: Places): Shelf[] {
+export function prunableStoresOf({ home, cache }: Places): PrunableStore[] {
   const runDirectory = join(home, "run");
   const bentos = join(home, "bentoml");
   const records = new ServerRecords(join(runDirectory, "servers"));
   return [
-    new BentoShelf({ home: bentos, cacheDirectory: cache, records }),
-    new ArtifactShelf(join(home, "artifacts")),
+    new PrunableBentos({ home: bentos, cacheDirectory: cache, records }),
+    new PrunableArtifacts(join(home, "artifacts")),
     // After the bentos, which need them.
-    new EnvironmentShelf({ cacheDirectory: cache, home: bentos }),
-    new LayerShelf(cache),
-    new LogShelf({ runDirectory, records, processes: new ServedProcesses(runDirectory) }),
+    new PrunableEnvironments({ cacheDirectory: cache, home: bentos }),
+    new PrunableLayers(cache),
+    new PrunableLogs({ runDirectory, records, processes: new ServedProcesses(runDirectory) }),
   ];
 }
 
@@ -36,11 +36,11 @@ export function createPruner(
   { keeping, oldRows }: Pick<DeployerDatabase, "keeping" | "oldRows">,
 ): Pruner {
   const { checkpointsUrl: url, home } = configuration;
-  const rows: RowShelf[] = [oldRows];
+  const rows: PrunableRows[] = [oldRows];
   if (url !== null) rows.push(new OldThreads(openThreads(url), (before) => oldRows.endedRollouts(before)));
   return new Pruner({
     facts: keeping,
-    shelves: shelvesOf(configuration),
+    stores: prunableStoresOf(configuration),
     rows,
     alone: (work) => aloneInHome(home, work),
   });

@@ -11,8 +11,8 @@ import type { Configuration } from "../settings/configuration.ts";
 import { aloneInHome } from "./create_pruner.ts";
 
 /**
- * Rehearses on this machine, as nobody's neighbour: servers in a folder of their own, so that no worker takes them for
- * production's, without network where containment can keep it.
+ * Rehearses on this machine apart from production: its servers have a folder of their own, so that no worker takes
+ * them for production's, and no network where containment can deny it.
  * @throws ConflictError while a prune, a backup or another rehearsal is under way; InvalidRequestError on a cluster
  */
 export async function rehearseHome(

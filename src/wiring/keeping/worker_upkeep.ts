@@ -35,7 +35,9 @@ export function prunePolicyOf({ pruneDays, pruneBytes }: Configuration["keeping"
   };
 }
 
-/** A worker's own care for the disk of its home, its ways back, and whose tokens its endpoints take. */
+/**
+ * What a worker does now and then: prunes the disk, rehearses ways back, renews issuers' keys, restarts services.
+ */
 export function upkeepOf(
   configuration: Configuration,
   database: DeployerDatabase,

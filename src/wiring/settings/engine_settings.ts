@@ -136,7 +136,7 @@ export function checkEngine(values: EngineValues, context: z.RefinementCtx): voi
   const isMade = values.MODEL_DEPLOYER_OWN_IMAGES === undefined;
   const needed = engine === "kubernetes" ? neededOnKubernetes : neededOnBentoCloud;
   for (const [name, what] of Object.entries(needed)) {
-    if (name.startsWith("MODEL_DEPLOYER_IMAGE") && !isMade) continue;
+    if (name.startsWith("MODEL_DEPLOYER_IMAGE_") && !isMade) continue;
     if (Object.entries(values).some(([given, value]) => given === name && value !== undefined)) continue;
     context.addIssue({
       code: "custom",

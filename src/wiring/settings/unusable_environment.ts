@@ -6,7 +6,7 @@ type Environment = Record<string, string | undefined>;
 
 /** Variables whose values may hold a secret. */
 const HIDDEN = /TOKEN|KEY|PASSWORD|USERNAME|URL|URI|ENDPOINT/;
-const SHOWN_LENGTH = 40;
+const LONGEST_VALUE = 40;
 
 /** The refusal of what a schema found wrong in it; no value of a secret is shown. */
 export function unusableBy(issues: readonly z.core.$ZodIssue[], given: Environment): ConfigurationError {
@@ -25,7 +25,7 @@ export function refuseUnreadable(given: Environment, shape: z.core.$ZodShape): v
 function problemOf(name: string, message: string, given: Environment): string {
   const value = given[name];
   if (value === undefined || HIDDEN.test(name)) return `${name}: ${message}`;
-  return `${name}: ${message}, not ${JSON.stringify(value.slice(0, SHOWN_LENGTH))}; leave it out for its default`;
+  return `${name}: ${message}, not ${JSON.stringify(value.slice(0, LONGEST_VALUE))}; leave it out for its default`;
 }
 
 function unusable(problems: string[]): ConfigurationError {

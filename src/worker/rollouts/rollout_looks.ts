@@ -38,7 +38,7 @@ export class RolloutLooks {
     const now = await this.#database.clock.now();
     const isNew = ({ rollout_id: id }: Rollout) => !this.#underWay.has(id);
     const begun = due.filter(isNew).map((rollout) => this.#begin(rollout, now));
-    await settledWithin(patienceMs, begun);
+    await placedWithin(patienceMs, begun);
     return due.length === free;
   }
 
@@ -55,7 +55,7 @@ export class RolloutLooks {
   }
 }
 
-async function settledWithin(ms: number, work: readonly Promise<void>[]): Promise<void> {
+async function placedWithin(ms: number, work: readonly Promise<void>[]): Promise<void> {
   const over = new AbortController();
   const patience = delay(ms, undefined, { signal: over.signal }).catch(() => undefined);
   await Promise.race([Promise.all(work), patience]);

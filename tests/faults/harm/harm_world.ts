@@ -16,7 +16,7 @@ import { askingModel, REQUIREMENTS } from "./asking_model.ts";
 import { openHome, type OpenedHome, type Removed } from "./opened_home.ts";
 import type { Upstream } from "./upstream.ts";
 import { WorkerProcess } from "./worker_process.ts";
-import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
+import { enrolOperatingUser } from "../../support/given/enrolled_user.ts";
 
 /** Only guards against hanging. */
 const LONG_MS = 300_000;
@@ -183,7 +183,7 @@ export class HarmWorld {
   async bringUp({ cacheDirectory }: TestServices): Promise<void> {
     const { database } = this.#opened.deployer;
     await database.principals.enrol("omar", this.#token);
-    await sitAtTheDesk(database);
+    await enrolOperatingUser(database);
     const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
     const described = { experiment_name: this.experiment, prediction_target: "harm" };
     await database.experiments.create({ experiment_id: this.experiment, ...described, ...criteria }, "ana");

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { BentoShelf } from "../../../src/mlops/bentoml/shelves/bento_shelf.ts";
+import { PrunableBentos } from "../../../src/mlops/bentoml/pruning/prunable_bentos.ts";
 import {
   act,
   APPROVER_TOKEN,
@@ -56,8 +56,8 @@ async function givenPruned() {
   const tag = (await world.db.deployments.get(first.deployment))?.bento_tag ?? "";
   const { home } = workshop;
   const records = { all: async () => [] };
-  const shelf = new BentoShelf({ home, cacheDirectory: join(workshop.directory, "cache"), records });
-  await (await shelf.setAside(tag))?.discard();
+  const store = new PrunableBentos({ home, cacheDirectory: join(workshop.directory, "cache"), records });
+  await (await store.setAside(tag))?.discard();
   expect(await packager.findPackage(tag)).toBeNull();
   const back = { endpoint_name: ENDPOINT, rollback_to: first.version, rollback_reason: "wrong scores" };
   return { deployer, registry, packager, first, serves, tag, back };

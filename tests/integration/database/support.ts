@@ -1,3 +1,3 @@
-export * from "../../../src/testing/contracts/database/database_acts.ts";
+export * from "../../../src/testing/contracts/database/database_setup.ts";
 export * from "../../../src/testing/contracts/database/fixtures.ts";
 export * from "./world.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { claim } from "../../../src/testing/contracts/database/database_acts.ts";
+import { claim } from "../../../src/testing/contracts/database/database_setup.ts";
 import { planOf } from "../../../src/testing/contracts/database/fixtures.ts";
 import { createWorld } from "./world.ts";
 

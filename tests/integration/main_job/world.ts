@@ -14,7 +14,7 @@ import { createTestDatabase } from "../../support/services/databases.ts";
 import type { ScratchDatabase } from "../../support/services/scratch_database.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { prepareServing, runOf, type TrainedModels, trainModels } from "./trained_models.ts";
-import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
+import { enrolOperatingUser } from "../../support/given/enrolled_user.ts";
 
 let home: string;
 let database: ScratchDatabase;
@@ -39,7 +39,7 @@ beforeAll(async () => {
   trained = await trainModels();
   await prepareServing(deployer.parts.registry, runOf(trained, "v1"));
   await deployer.database.principals.enrol("omar", approverToken);
-  await sitAtTheDesk(deployer.database);
+  await enrolOperatingUser(deployer.database);
   const { experiments } = deployer.database;
   const described = { experiment_name: experiment, prediction_target: "benign" };
   const criteria = { minimum_auc: 0.9, minimum_precision_at_k: null, maximum_fpr: 0.5 };

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { expect, inject, test } from "vitest";
 import { z } from "zod";
 import { approvalQuestionSchema, progressSchema } from "../../../src/agents/model_deployer/state/state.ts";
-import { sitAtTheDesk } from "../../support/given/at_the_desk.ts";
+import { enrolOperatingUser } from "../../support/given/enrolled_user.ts";
 import {
   approve,
   givenDeployer,
@@ -40,7 +40,7 @@ async function outside(given: GivenDeployer, server: DevelopmentServer): Promise
 
 test("a live thread waits, refuses, goes on once; its replays and forks change nothing outside", async () => {
   const given = await givenDeployer();
-  await sitAtTheDesk(given.db);
+  await enrolOperatingUser(given.db);
   const version = await givenReadyForProduction(given, "run1");
   await given.worker.tick();
   const server = await serverOver(given);

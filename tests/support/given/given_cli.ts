@@ -101,7 +101,7 @@ export async function jsonErrorOf(given: GivenDeployer, words: string[]) {
 function prunerOf(database: DeployerDatabase): Pruner {
   return new Pruner({
     facts: database.keeping,
-    shelves: [],
+    stores: [],
     rows: [database.oldRows],
     alone: (work) => work(),
   });

@@ -32,7 +32,7 @@ export const serverSettings = {
   pullSecret: null,
   controlPlane: null,
   gatewayPods: null,
-  settleSeconds: 0,
+  drainDelaySeconds: 0,
   environment: {},
 };
 

@@ -3,7 +3,7 @@ import {
   type TestDeployer,
   type TestDeployerOptions,
 } from "../../../src/testing/index.ts";
-import type { TrafficSource } from "../../../src/testing/acts.ts";
+import type { TrafficSource } from "../../../src/testing/deployer_actions.ts";
 import { PodPredictionLogs } from "../../../src/mlops/kubernetes/server/pod_prediction_logs.ts";
 import { type ClusterWithGateway, openClusterWithGateway } from "./cluster_with_gateway.ts";
 

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import {
   isPlainName,
   isPlainText,
-  shown,
+  escaped,
 } from "../../../src/agents/model_deployer/domain/values/plain_text.ts";
 
 const hostile = {
@@ -23,8 +23,8 @@ const hostile = {
 it.each(Object.entries(hostile))("%s is no plain text, and is shown escaped", (_, text) => {
   expect(isPlainText(text)).toBe(false);
   expect(isPlainName(text)).toBe(false);
-  expect(isPlainText(shown(text))).toBe(true);
-  expect(JSON.parse(`"${shown(text)}"`)).toBe(text);
+  expect(isPlainText(escaped(text))).toBe(true);
+  expect(JSON.parse(`"${escaped(text)}"`)).toBe(text);
 });
 
 it("reasons may have lines, tabs and any script; names one line, one alphabet and one form", () => {
@@ -41,8 +41,8 @@ it("reasons may have lines, tabs and any script; names one line, one alphabet an
 it("whatever it is made of, escaped text is plain, and plain text stays as it is", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
-      expect(isPlainText(shown(text))).toBe(true);
-      if (isPlainText(text)) expect(shown(text)).toBe(text);
+      expect(isPlainText(escaped(text))).toBe(true);
+      if (isPlainText(text)) expect(escaped(text)).toBe(text);
     }),
   );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decidePrune, type PruneFacts } from "../../../src/keeping/decide_prune.ts";
-import type { NeededVersion, StoredItem } from "../../../src/keeping/shelf.ts";
+import type { NeededVersion, StoredItem } from "../../../src/keeping/prunable_store.ts";
 
 const NOW = "2026-03-01T00:00:00.000Z";
 const DAY = 86_400;
@@ -66,7 +66,7 @@ test("a size lets younger things go too, the oldest first, and none that was use
   expect(tight.notes[0]).toMatch(/larger than asked for/);
 });
 
-test("what a shelf holds stays: a running server, another home", () => {
+test("what a store holds stays: a running server, another home", () => {
   const items = [item("environments", "model-1", { held: "/srv/other uses it too" })];
   expect(decided({ items }).why).toEqual({ "environments model-1": "/srv/other uses it too" });
 });

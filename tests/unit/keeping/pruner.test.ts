@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Pruner } from "../../../src/keeping/pruner.ts";
-import type { NeededVersion, Shelf } from "../../../src/keeping/shelf.ts";
-import { ArtifactShelf } from "../../../src/mlops/mlflow/artifacts/artifact_shelf.ts";
+import type { NeededVersion, PrunableStore } from "../../../src/keeping/prunable_store.ts";
+import { PrunableArtifacts } from "../../../src/mlops/mlflow/artifacts/prunable_artifacts.ts";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 
 const OLD = "0".repeat(64);
@@ -19,8 +19,8 @@ async function givenArtifacts() {
   await mkdir(join(directory, "notes of somebody"));
   const needed: NeededVersion[] = [];
   const facts = { needed: async () => needed, now: async () => "2026-03-01T00:00:00.000Z" };
-  const pruner = (shelf: Shelf = new ArtifactShelf(directory), given = facts) =>
-    new Pruner({ facts: given, shelves: [shelf], rows: [], alone: (work) => work() });
+  const pruner = (store: PrunableStore = new PrunableArtifacts(directory), given = facts) =>
+    new Pruner({ facts: given, stores: [store], rows: [], alone: (work) => work() });
   const there = async () => (await readdir(directory)).filter((name) => /^\d{64}$/.test(name)).sort();
   return { directory, needed, facts, pruner, there };
 }
@@ -57,7 +57,7 @@ test("puts back what an operation has begun to need after it was chosen", async 
       return [...needed];
     },
   };
-  const { removed, spared } = await pruner(new ArtifactShelf(directory), late).prune(policy);
+  const { removed, spared } = await pruner(new PrunableArtifacts(directory), late).prune(policy);
   expect(spared).toEqual([{ kind: "artifacts", name: OLD, why: "is needed by operation op_1" }]);
   expect(removed.map(({ name }) => name)).toEqual([OLDER]);
   expect(await there()).toEqual([OLD]);
@@ -75,7 +75,7 @@ test("removes nothing where the database cannot say what is needed", async () =>
       return [];
     },
   };
-  await expect(pruner(new ArtifactShelf(directory), silent).prune(policy)).rejects.toThrow(/did not answer/);
+  await expect(pruner(new PrunableArtifacts(directory), silent).prune(policy)).rejects.toThrow(/did not answer/);
   expect(await there()).toEqual([OLD, OLDER]);
 });
 
@@ -85,8 +85,8 @@ test("killed at any instruction, each thing is whole in its place or gone, and t
     const { directory, pruner, there } = await givenArtifacts();
     const wasKilled = await killedAt(
       point,
-      (shelf) => pruner(shelf).prune(policy),
-      new ArtifactShelf(directory),
+      (store) => pruner(store).prune(policy),
+      new PrunableArtifacts(directory),
     );
     for (const digest of await there()) {
       expect(await readFile(join(directory, digest, "MLmodel"), "utf8"), `point ${point}`).toBe(digest);
@@ -101,9 +101,9 @@ test("killed at any instruction, each thing is whole in its place or gone, and t
 
 test("what a killed prune had set aside is back, unless it was made anew meanwhile", async () => {
   const { directory, pruner, there, needed } = await givenArtifacts();
-  const shelf = new ArtifactShelf(directory);
-  expect(await shelf.setAside(OLD)).not.toBeNull();
-  expect(await shelf.setAside(OLDER)).not.toBeNull();
+  const store = new PrunableArtifacts(directory);
+  expect(await store.setAside(OLD)).not.toBeNull();
+  expect(await store.setAside(OLDER)).not.toBeNull();
   expect(await there()).toEqual([]);
   await makeArtifact(directory, OLD);
   await writeFile(join(directory, OLD, "new"), "new");
@@ -115,7 +115,7 @@ test("what a killed prune had set aside is back, unless it was made anew meanwhi
 
 test("half of what was being discarded is never put back", async () => {
   const { directory, pruner, there } = await givenArtifacts();
-  await new ArtifactShelf(directory).setAside(OLD);
+  await new PrunableArtifacts(directory).setAside(OLD);
   const aside = join(directory, ".pruned");
   const [place = ""] = await readdir(aside);
   await rename(join(aside, place), join(aside, `${place}.gone`));
@@ -128,18 +128,18 @@ test("half of what was being discarded is never put back", async () => {
 test("refuses while another prune or a backup is under way", async () => {
   const { facts, directory, there } = await givenArtifacts();
   const pruner = new Pruner({
-    ...{ facts, shelves: [new ArtifactShelf(directory)], rows: [] },
+    ...{ facts, stores: [new PrunableArtifacts(directory)], rows: [] },
     alone: async () => null,
   });
   await expect(pruner.prune(policy)).rejects.toMatchObject({ code: "conflict", retryable: true });
   expect(await there()).toEqual([OLD, OLDER]);
 });
 
-/** Runs work over a shelf whose calls stop at the given one, before or after it is carried out. */
+/** Runs work over a store whose calls stop at the given one, before or after it is carried out. */
 async function killedAt(
   point: number,
-  work: (shelf: Shelf) => Promise<unknown>,
-  shelf: Shelf,
+  work: (store: PrunableStore) => Promise<unknown>,
+  store: PrunableStore,
 ): Promise<boolean> {
   let calls = 0;
   const killed = new ServiceUnavailableError("test", "killed");
@@ -151,14 +151,14 @@ async function killedAt(
     if (calls === point) throw killed;
     return done;
   };
-  const dying: Shelf = {
-    kind: shelf.kind,
-    list: () => step(() => shelf.list()),
-    heldNow: (name) => step(() => shelf.heldNow(name)),
-    tidy: () => step(() => shelf.tidy()),
+  const dying: PrunableStore = {
+    kind: store.kind,
+    list: () => step(() => store.list()),
+    heldNow: (name) => step(() => store.heldNow(name)),
+    tidy: () => step(() => store.tidy()),
     setAside: (name) =>
       step(async () => {
-        const aside = await shelf.setAside(name);
+        const aside = await store.setAside(name);
         // A killed process puts nothing back.
         const dead = async () => undefined;
         return aside === null

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { InvalidRequestError } from "../../../src/agents/model_deployer/errors.ts";
-import { apply, claim, registerVersions } from "../../../src/testing/contracts/database/database_acts.ts";
+import { apply, claim, registerVersions } from "../../../src/testing/contracts/database/database_setup.ts";
 import { experiment, versionOf } from "../../../src/testing/contracts/database/fixtures.ts";
 import { createInMemoryDatabase, type InMemoryDatabase, TestClock } from "../../../src/testing/index.ts";
 import { keepFolder } from "../../../src/testing/in_memory/database/kept_folder.ts";

@@ -13,7 +13,7 @@ import {
 } from "../ports/model_server_port.ts";
 
 const TAKE_OVER_SECONDS = 30;
-/** One that takes longer to say that it is well is not put to a new use. */
+/** A running server that takes longer than this to answer its health check is not adopted. */
 const ADOPTION_MS = 1000;
 
 interface Started extends StartedServer, Record<string, unknown> {

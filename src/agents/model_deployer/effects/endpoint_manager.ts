@@ -16,7 +16,10 @@ import { OutcomeCollector } from "../collection/outcome_collector.ts";
 import { RowKeeper } from "../collection/row_keeper.ts";
 import { ShadowComparer } from "../collection/shadow_comparer.ts";
 
-/** The server's readiness is asked for meanwhile, and takes as long. */
+/**
+ * How long a move waits for the router's figures: about as long as it takes to ask the server for its readiness
+ * meanwhile.
+ */
 const LIVE_FIGURES_MS = 100;
 
 /** Opens and closes endpoints, and brings the router to the route that the database wants. */

@@ -45,7 +45,7 @@ export class LivingServers {
     options: CallOptions,
   ): Promise<{ life: Life; hangs: boolean }> {
     const { deployment_id } = deployment;
-    // The way back of a look is seen an instant before its life is judged, by the same answer.
+    // A look reads the way back just before it judges whether that server is alive; both use the same answer.
     const observed = this.#justSeen(deployment_id) ?? (await this.#server.observe(deployment_id, options));
     const hangs =
       observed.state === "ready" ? (observed.predictions?.hung ?? 0) > 0 : observed.state === "unresponsive";

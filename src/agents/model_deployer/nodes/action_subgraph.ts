@@ -22,7 +22,7 @@ import { claimedOperation, claimOperation, requestOf } from "./claimed_operation
 import { isKnown, requireRight } from "../operations/required_rights.ts";
 import { tellPlan, viewOf } from "./plan_view.ts";
 import {
-  bearingNoSilence,
+  withShortSilence,
   effectsOf,
   isUrgent,
   type NodeRuntime,
@@ -85,7 +85,7 @@ class ActionNodes {
     const attributes = typeof id === "string" ? { operation_id: id } : {};
     const work = () =>
       inSpan(`${request?.action ?? "unknown"}.${node}`, attributes, () => this[node](state, runtime));
-    return isUrgent(request) ? bearingNoSilence(work) : work();
+    return isUrgent(request) ? withShortSilence(work) : work();
   }
 
   /** Finds or makes the operation; a finished one answers as it did. A dry run claims nothing. */

@@ -5,7 +5,7 @@ import { publishProgress } from "../../base/diagnostics.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { Settings } from "../ports/parts.ts";
 import type { Progress } from "../state/state.ts";
-import { shown } from "../state/shown.ts";
+import { valueText } from "../state/value_text.ts";
 
 export type NodeRuntime = LangGraphRunnableConfig<{ effects?: unknown }>;
 export type Effects = "live" | "dry-run";
@@ -20,7 +20,7 @@ export function effectsOf(runtime: NodeRuntime, settings: Pick<Settings, "defaul
   const parsed = effectsSchema.safeParse(runtime.context?.effects);
   if (!parsed.success) {
     throw new InvalidRequestError(
-      `context.effects is ${shown(runtime.context?.effects)}; set it to "live" or "dry-run", or leave it out.`,
+      `context.effects is ${valueText(runtime.context?.effects)}; set it to "live" or "dry-run", or leave it out.`,
     );
   }
   if (parsed.data !== undefined) return parsed.data;
@@ -46,7 +46,7 @@ const SILENCE_MS = 2_500;
 const NO_DEADLINE_MS = 600_000;
 
 /** Carries work out with less patience for a part that says nothing. */
-export function bearingNoSilence<T>(work: () => T): T {
+export function withShortSilence<T>(work: () => T): T {
   const run = Deadline.current ?? new Deadline(NO_DEADLINE_MS, { of: "an action" });
   return run.bearing(SILENCE_MS).cover(work);
 }

@@ -4,7 +4,7 @@ import { type Action, type ActionRequest, actionRequestSchema, ASKED_ACTIONS } f
 import { idSchema } from "../domain/values/requested_values.ts";
 import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts";
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state/state.ts";
-import { shown } from "../state/shown.ts";
+import { valueText } from "../state/value_text.ts";
 
 /** The request of a validated state. */
 export interface ValidatedRequest {
@@ -42,7 +42,7 @@ export function readable<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof AgentError) throw error;
-    const why = error instanceof Error ? error.message : shown(error);
+    const why = error instanceof Error ? error.message : valueText(error);
     const message = `The state cannot be read: ${why.slice(0, 200)}. Hand over plain JSON values.`;
     throw new InvalidRequestError(message, { cause: error });
   }
@@ -54,7 +54,7 @@ function validated(state: Record<string, unknown>): ValidatedRequest {
   const known = [...ASKED_ACTIONS, "advance" as const].find((name) => name === action);
   if (known === undefined) {
     throw new InvalidDeploymentActionError(
-      `Unknown action: ${shown(action)}. Set deployment_action to one of ${ASKED_ACTIONS.join(", ")}.`,
+      `Unknown action: ${valueText(action)}. Set deployment_action to one of ${ASKED_ACTIONS.join(", ")}.`,
     );
   }
   const read = known === "register" ? state : withoutNeighbours(state);
@@ -185,7 +185,7 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): string[] {
     value,
   );
   const where = issue.path.length === 0 ? "state" : issue.path.join(".");
-  const given = found === undefined || issue.path.length === 0 ? "" : ` (given ${shown(found)})`;
+  const given = found === undefined || issue.path.length === 0 ? "" : ` (given ${valueText(found)})`;
   return [`${where}: ${expectationOf(issue)}${given}`];
 }
 
@@ -217,13 +217,13 @@ function refusePoison(state: Record<string, unknown>): void {
     }
     if (typeof value === "string" && (!value.isWellFormed() || value.includes("\u0000"))) {
       throw new InvalidRequestError(
-        `${path}: text without control characters or lone surrogates (given ${shown(value)}).`,
+        `${path}: text without control characters or lone surrogates (given ${valueText(value)}).`,
       );
     }
     if (typeof value !== "object" || value === null) return;
     for (const key of Reflect.ownKeys(value)) {
       if (typeof key === "symbol" || POISONED_KEYS.has(key)) {
-        throw new InvalidRequestError(`${path} has the forbidden key ${shown(String(key))}; remove it.`);
+        throw new InvalidRequestError(`${path} has the forbidden key ${valueText(String(key))}; remove it.`);
       }
       budget -= key.length + 3;
       visit(Reflect.get(value, key), path === "" ? key : `${path}.${key}`, depth + 1);

@@ -8,7 +8,7 @@ import type { PlannedStep, StepOf } from "../domain/plan.ts";
 import type { PlannedTraffic } from "../domain/traffic/planned_traffic.ts";
 import type { DecisionContext, DeployRequest } from "../domain/requests.ts";
 
-/** Whose running server a new deployment gets instead of one of its own. */
+/** The deployments whose running server a new deployment gets instead of starting its own. */
 export interface TakeOver {
   /** One that has ended already; null where there is none. */
   takes_over: string | null;

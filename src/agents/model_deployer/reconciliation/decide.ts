@@ -11,7 +11,7 @@ import { isRouted, type Traffic } from "../domain/traffic/weights.ts";
 import { overMemory, replaceForMemory } from "./capacity/memory_limits.ts";
 import { mendReplicas, replicaDrift } from "./mended_replicas.ts";
 import { isScaled, scaledServer, scaleSteps } from "./capacity/scaled_servers.ts";
-import { type Drift, heavyServer, killedServer, partialServer, purposeOf } from "./replica_drifts.ts";
+import { type Drift, serverOverLimit, killedServer, partialServer, purposeOf } from "./replica_drifts.ts";
 
 export type { Drift } from "./replica_drifts.ts";
 
@@ -83,7 +83,7 @@ function driftsOf(facts: EndpointFacts, { dead, partial, heavy, late, replaced }
     ...dead.map((server) => deadServer(server, facts)),
     ...partial.map((server) => partialServer(server, facts.endpoint)),
     ...facts.servers.flatMap(scaledServer),
-    ...heavy.map((server) => heavyServer(server, facts.endpoint)),
+    ...heavy.map((server) => serverOverLimit(server, facts.endpoint)),
     ...facts.servers.flatMap((server) => killedServer(server, facts.endpoint)),
     ...late.map((server) => lateServer(server, facts)),
     ...replaced.map((server) => replacedServer(server, facts)),

@@ -33,7 +33,7 @@ export function partialServer(server: WantedServer, endpoint: Endpoint): Drift {
 }
 
 /** One of its servers holds more memory than its limit. */
-export function heavyServer(server: WantedServer, endpoint: Endpoint): Drift {
+export function serverOverLimit(server: WantedServer, endpoint: Endpoint): Drift {
   const { deployment, restarts } = server;
   const { found = "", left = null } = overMemory(server) ?? {};
   const id = deployment.deployment_id;
@@ -41,7 +41,7 @@ export function heavyServer(server: WantedServer, endpoint: Endpoint): Drift {
   return { part: "servers", subject: id, found, wanted, left: left ?? waitsFor(restarts) };
 }
 
-/** It has been started again already, so nothing is left to do but to tell it. */
+/** The machine has ended one of its servers for its memory; it runs again, so this is only reported. */
 export function killedServer(server: WantedServer, endpoint: Endpoint): Drift[] {
   const found = killedForMemory(server);
   if (found === null) return [];

@@ -1,14 +1,14 @@
 import { StateSchema, type StateSchemaFields } from "@langchain/langgraph";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.ts";
-import { shown } from "./shown.ts";
+import { valueText } from "./value_text.ts";
 
 /** LangGraph's plain error for an invalid field; its message ends in the issues that the field's schema found. */
 const REFUSED_FIELD = /^Validation failed for field "(.+?)": (.+)$/s;
 const issuesSchema = z.array(
   z.looseObject({ message: z.string(), path: z.array(z.union([z.string(), z.number()])).default([]) }),
 );
-const SHOWN_PROBLEMS = 5;
+const MOST_PROBLEMS = 5;
 
 /**
  * A state that refuses invalid fields by a typed error. LangGraph validates it before the first node runs and before
@@ -18,7 +18,7 @@ export class CheckedState<Fields extends StateSchemaFields> extends StateSchema<
   /** @throws InvalidRequestError with the field, its value and what was expected */
   override async validateInput<T>(data: T): Promise<T> {
     if (typeof data !== "object" || Array.isArray(data)) {
-      throw new InvalidRequestError(`The state is ${shown(data)}; hand over an object of plain JSON values.`);
+      throw new InvalidRequestError(`The state is ${valueText(data)}; hand over an object of plain JSON values.`);
     }
     try {
       const checked = await super.validateInput(data);
@@ -47,10 +47,10 @@ function refusalOf(data: object, cause: unknown): InvalidRequestError {
   const problems = issuesSchema
     .parse(JSON.parse(issues))
     .map(({ path, message }) => `${[field, ...path].join(".")}: ${message}`);
-  const told = problems.slice(0, SHOWN_PROBLEMS).join("; ");
-  const message = `The state is not valid: ${told} (given ${shown(Reflect.get(data, field))}).`;
+  const told = problems.slice(0, MOST_PROBLEMS).join("; ");
+  const message = `The state is not valid: ${told} (given ${valueText(Reflect.get(data, field))}).`;
   return new InvalidRequestError(message, {
     cause,
-    details: { problems: problems.slice(0, SHOWN_PROBLEMS) },
+    details: { problems: problems.slice(0, MOST_PROBLEMS) },
   });
 }

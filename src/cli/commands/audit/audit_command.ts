@@ -14,7 +14,7 @@ import { table } from "../../output/terminal/table.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { auditDesk } from "./audit_desk.ts";
+import { withAuditBackend } from "./audit_backend.ts";
 import { wholeNumberBetween } from "../../number_options.ts";
 
 export function addAudit(program: CommandUnknownOpts, execute: Execute): void {
@@ -27,8 +27,8 @@ export function addAudit(program: CommandUnknownOpts, execute: Execute): void {
     .option("--limit <number>", "so many", wholeNumberBetween(1, 10_000), 50)
     .action((options) =>
       execute("audit list", (invocation) =>
-        auditDesk(invocation, async (desk) =>
-          report(auditReportSchema, { links: await desk.newest(options) }, listLines),
+        withAuditBackend(invocation, async (backend) =>
+          report(auditReportSchema, { links: await backend.newest(options) }, listLines),
         ),
       ),
     );
@@ -58,7 +58,7 @@ interface VerifyOptions {
 async function verify(invocation: Invocation, { file, includes }: VerifyOptions): Promise<Report> {
   const found =
     file === undefined
-      ? await auditDesk(invocation, (desk) => desk.verify(includes ?? null))
+      ? await withAuditBackend(invocation, (backend) => backend.verify(includes ?? null))
       : await verifyChain(linesOf(file), { head: null, includes: includes ?? null, isWhole: false });
   const code = found.is_intact ? exitCodes.done : exitCodes.unavailable;
   return report(auditVerificationSchema, found, verifiedLines, code);
@@ -73,8 +73,8 @@ async function* linesOf(file: string) {
 }
 
 async function exportTrail(invocation: Invocation, after: number): Promise<ExitCode> {
-  await auditDesk(invocation, async (desk) => {
-    for await (const link of auditLinks(desk, after)) {
+  await withAuditBackend(invocation, async (backend) => {
+    for await (const link of auditLinks(backend, after)) {
       if (invocation.signal.aborted) return;
       write(invocation, exportedLine(link));
     }

@@ -4,11 +4,11 @@ import { isMissing } from "../../../platform/system_errors.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { fine, type Finding, weak } from "./doctor_finding.ts";
 
-/** Files whose content opens a door. */
+/** Files that hold a secret. */
 const SECRET = /password|secret|token|redis\.conf$|\.key$|^\.env$/;
 const OTHERS_WRITE = 0o002;
 const NOT_THE_OWNER = 0o077;
-/** Deeper lies what models and services write. */
+/** Folders below this depth are written by models and services, and are not looked into. */
 const DEPTH = 3;
 const MOST_ENTRIES = 5000;
 const SHOWN = 3;

@@ -2,14 +2,14 @@ import type { Configuration } from "../../../wiring/settings/configuration.ts";
 
 /** The configuration in force, for people: no password, key or token in it. */
 export function maskedConfiguration(configuration: Configuration): Record<string, string> {
-  const entries = Object.entries(configuration).flatMap(([name, value]) => shownUnder(name, value));
+  const entries = Object.entries(configuration).flatMap(([name, value]) => maskedLines(name, value));
   return Object.fromEntries(entries);
 }
 
 /** Nested settings are listed one by one, as `telemetry.logLevel`; a secret name hides everything under it. */
-function shownUnder(name: string, value: unknown): [string, string][] {
+function maskedLines(name: string, value: unknown): [string, string][] {
   if (typeof value !== "object" || value === null || SECRET.test(name)) return [[name, shown(name, value)]];
-  return Object.entries(value).flatMap(([inner, one]) => shownUnder(`${name}.${inner}`, one));
+  return Object.entries(value).flatMap(([inner, one]) => maskedLines(`${name}.${inner}`, one));
 }
 
 const SECRET = /token|key|password|auth/i;

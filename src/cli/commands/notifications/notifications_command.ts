@@ -8,29 +8,29 @@ import {
   sinkTrialSchema,
 } from "../../../service/notifications/sink_schemas.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import type { SinkDesk } from "../../remote/desks.ts";
+import type { SinkBackend } from "../../remote/backends.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { sinkDesk } from "./opened_sink_desk.ts";
+import { withSinkBackend } from "./sink_backend.ts";
 import { sinkLines } from "./sink_lines.ts";
 import { sinkRequestOf, type SinkOptions } from "./sink_options.ts";
 
-type Ask = (command: string, work: (desk: SinkDesk) => Promise<Report>) => Promise<void>;
+type Ask = (command: string, work: (backend: SinkBackend) => Promise<Report>) => Promise<void>;
 
 export function addNotifications(program: CommandUnknownOpts, execute: Execute): void {
   const notifications = program.command("notifications").description("who is told of what, and where");
   const ask: Ask = (command, work) =>
-    execute(`notifications ${command}`, (invocation) => sinkDesk(invocation, work));
+    execute(`notifications ${command}`, (invocation) => withSinkBackend(invocation, work));
   addSet(notifications, ask);
   notifications
     .command("list")
     .description("where notices go, what waits, and what does not take them")
-    .action(() => ask("list", async (desk) => report(sinksReportSchema, await desk.list(), sinkLines)));
+    .action(() => ask("list", async (backend) => report(sinksReportSchema, await backend.list(), sinkLines)));
   notifications
     .command("try <sink>")
     .description("send a notice now, and say whether it was taken")
     .action((sink) =>
-      ask("try", async (desk) =>
-        report(sinkTrialSchema, await desk.tryOut(sink), (data, paint) => [
+      ask("try", async (backend) =>
+        report(sinkTrialSchema, await backend.tryOut(sink), (data, paint) => [
           `${paint.green("taken")}  ${data.sink_name} was sent ${data.event_id}`,
         ]),
       ),
@@ -39,8 +39,8 @@ export function addNotifications(program: CommandUnknownOpts, execute: Execute):
     .command("retry <sink>")
     .description("send anew what it has refused and what was set aside for that")
     .action((sink) =>
-      ask("retry", async (desk) =>
-        report(retriedSinkSchema, await desk.retry(sink), ({ sink_name, notices }) => [
+      ask("retry", async (backend) =>
+        report(retriedSinkSchema, await backend.retry(sink), ({ sink_name, notices }) => [
           `${sink_name} is sent ${notices} notices anew; a worker sends them`,
         ]),
       ),
@@ -49,8 +49,8 @@ export function addNotifications(program: CommandUnknownOpts, execute: Execute):
     .command("remove <sink>")
     .description("tell it no more; what waits for it is dropped")
     .action((sink) =>
-      ask("remove", async (desk) =>
-        report(removedSinkSchema, await desk.remove(sink), (data) => [`${data.sink_name} is told no more`]),
+      ask("remove", async (backend) =>
+        report(removedSinkSchema, await backend.remove(sink), (data) => [`${data.sink_name} is told no more`]),
       ),
     );
 }
@@ -70,11 +70,11 @@ function addSet(notifications: CommandUnknownOpts, ask: Ask): void {
     .option("--events <kind...>", `of these alone: ${NOTICE_KINDS.join(", ")}`)
     .option("--experiment <id...>", "of these experiments alone")
     .option("--inside", "it may be at a private address of this network, and without TLS")
-    .action((sink, options) => ask("set", (desk) => set(desk, sink, options)));
+    .action((sink, options) => ask("set", (backend) => set(backend, sink, options)));
 }
 
-async function set(desk: SinkDesk, name: string, options: SinkOptions): Promise<Report> {
-  return report(sinkReportSchema, await desk.set(name, sinkRequestOf(options)), (data, paint) => [
+async function set(backend: SinkBackend, name: string, options: SinkOptions): Promise<Report> {
+  return report(sinkReportSchema, await backend.set(name, sinkRequestOf(options)), (data, paint) => [
     ...sinkLines({ sinks: [data.sink] }, paint),
     ...(data.secret === null
       ? []

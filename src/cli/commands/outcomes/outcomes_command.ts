@@ -78,7 +78,7 @@ async function tellAll(
     total = plus(total, await tell(batch));
     batch = [];
   };
-  // Named before the file is read, so that an endpoint that does not exist ends the command at once.
+  // An empty batch goes first, so that an endpoint that does not exist ends the command before the file is read.
   await send();
   for await (const { line, entry } of readEntries(file, format)) {
     batch.push(checked(entry, { file, line, total }));

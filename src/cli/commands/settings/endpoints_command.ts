@@ -10,7 +10,7 @@ import {
   namedEndpoint,
   revokeKey,
   setIngress,
-} from "../../../service/ingress/ingress_desk.ts";
+} from "../../../service/ingress/ingress_administration.ts";
 import { ingressReportSchema, newKeyReportSchema } from "../../../service/ingress/ingress_schemas.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { type IngressOptions, policyOf } from "./ingress_options.ts";

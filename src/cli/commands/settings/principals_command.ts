@@ -10,8 +10,8 @@ import {
   principalsReportSchema,
   removalReportSchema,
 } from "../../../service/people/principal_schemas.ts";
-import type { PrincipalDesk } from "../../remote/desks.ts";
-import { principalDesk } from "./opened_principal_desk.ts";
+import type { PrincipalBackend } from "../../remote/backends.ts";
+import { withPrincipalBackend } from "./principal_backend.ts";
 import { aNumber } from "../../number_options.ts";
 
 const EXPERIMENT = ["--experiment <id>", "for this experiment alone; for all without it"] as const;
@@ -23,27 +23,27 @@ interface LoginOptions {
   subject?: string | undefined;
 }
 
-/** Runs what is asked for at the desk: the database's, or the API's where one is named. */
-type Ask = (command: string, work: (desk: PrincipalDesk) => Promise<Report>) => Promise<void>;
+/** Runs what is asked for at the backend: the database's, or the API's where one is named. */
+type Ask = (command: string, work: (backend: PrincipalBackend) => Promise<Report>) => Promise<void>;
 
 export function addPrincipals(program: CommandUnknownOpts, execute: Execute): void {
   const principals = program.command("principals").description("who may do what");
   const ask: Ask = (command, work) =>
-    execute(`principals ${command}`, (invocation: Invocation) => principalDesk(invocation, work));
+    execute(`principals ${command}`, (invocation: Invocation) => withPrincipalBackend(invocation, work));
   addTokens(principals, ask);
   addRoles(principals, ask);
   addLogins(principals, ask);
   principals
     .command("list [principal]")
     .description("roles, logins, and tokens with their last use")
-    .action((principal) => ask("list", async (desk) => listed(await desk.list(principal ?? null))));
+    .action((principal) => ask("list", async (backend) => listed(await backend.list(principal ?? null))));
   principals
     .command("remove <principal>")
     .description("end all that they have: tokens, roles, and approvals that are not used yet")
     .requiredOption("--reason <text>", "why; kept with it")
     .action((principal, { reason }) =>
-      ask("remove", async (desk) =>
-        report(removalReportSchema, await desk.remove(principal, { reason }), (data, paint) => [
+      ask("remove", async (backend) =>
+        report(removalReportSchema, await backend.remove(principal, { reason }), (data, paint) => [
           `${paint.yellow("removed")} ${data.principal}; ${data.approvals_ended} of their approvals count no more`,
         ]),
       ),
@@ -61,7 +61,7 @@ function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
     .option("--machine", "a program, not a person")
     .option(...EXPIRES, aNumber)
     .action((principal, { role, experiment, machine, expires }) =>
-      ask("enrol", async (desk) => {
+      ask("enrol", async (backend) => {
         const asked = {
           principal,
           ...(role && { roles: role.map(roleOf) }),
@@ -69,7 +69,7 @@ function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
           ...(machine === true && { kind: "machine" as const }),
           expires_in_days: daysOf(expires),
         };
-        return report(principalReportSchema, await desk.enrol(asked), tokenLines);
+        return report(principalReportSchema, await backend.enrol(asked), tokenLines);
       }),
     );
   principals
@@ -78,10 +78,10 @@ function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
     .requiredOption("--label <text>", "what it is for")
     .option(...EXPIRES, aNumber)
     .action((principal, { label, expires }) =>
-      ask("token", async (desk) =>
+      ask("token", async (backend) =>
         report(
           principalReportSchema,
-          await desk.token(principal, { label, expires_in_days: daysOf(expires) }),
+          await backend.token(principal, { label, expires_in_days: daysOf(expires) }),
           tokenLines,
         ),
       ),
@@ -94,9 +94,9 @@ function addRoles(principals: CommandUnknownOpts, ask: Ask): void {
     .description(`give a role: ${ROLES.join(", ")}`)
     .option(...EXPERIMENT)
     .action((principal, role, { experiment }) =>
-      ask("grant", async (desk) => {
+      ask("grant", async (backend) => {
         const given = { role: roleOf(role), experiment_id: experiment ?? null };
-        return listed(await desk.grant(principal, given));
+        return listed(await backend.grant(principal, given));
       }),
     );
   principals
@@ -105,12 +105,12 @@ function addRoles(principals: CommandUnknownOpts, ask: Ask): void {
     .option(...EXPERIMENT)
     .option("--token <id>", "as principals list shows it")
     .action((principal, role, { experiment, token }) =>
-      ask("revoke", async (desk) => {
+      ask("revoke", async (backend) => {
         if ((role === undefined) === (token === undefined))
           throw new InvalidRequestError("Name either a role or --token <id> to revoke.");
-        if (token !== undefined) return listed(await desk.revokeToken(token, principal));
+        if (token !== undefined) return listed(await backend.revokeToken(token, principal));
         const taken = { role: roleOf(role ?? ""), experiment_id: experiment ?? null };
-        return listed(await desk.revoke(principal, taken));
+        return listed(await backend.revoke(principal, taken));
       }),
     );
 }
@@ -123,7 +123,7 @@ function addLogins(principals: CommandUnknownOpts, ask: Ask): void {
     .option("--issuer <address>", "of an identity provider")
     .option("--subject <id>", "of that issuer")
     .action((principal, options) =>
-      ask("link", async (desk) => listed(await desk.link(principal, loginOf(options)))),
+      ask("link", async (backend) => listed(await backend.link(principal, loginOf(options)))),
     );
   principals
     .command("unlink")
@@ -131,10 +131,10 @@ function addLogins(principals: CommandUnknownOpts, ask: Ask): void {
     .option("--os-user <user>", "of the operating system, as ana or ana@host")
     .option("--issuer <address>", "of an identity provider")
     .option("--subject <id>", "of that issuer")
-    .action((options) => ask("unlink", async (desk) => listed(await desk.unlink(loginOf(options)))));
+    .action((options) => ask("unlink", async (backend) => listed(await backend.unlink(loginOf(options)))));
 }
 
-function listed(data: Awaited<ReturnType<PrincipalDesk["list"]>>): Report {
+function listed(data: Awaited<ReturnType<PrincipalBackend["list"]>>): Report {
   return report(principalsReportSchema, data, nameLines);
 }
 

@@ -14,7 +14,7 @@ import { report, type Report } from "../../invocation/command_report.ts";
 import { stepsOf } from "../actions/action_request.ts";
 import { InterruptedError } from "../../../service/actions/interrupted.ts";
 import type { ReleaseFacts } from "../../../service/release/release_facts.ts";
-import { type ReleaseDesk, withReleaseDesk } from "./release_desk.ts";
+import { type ReleaseBackend, withReleaseBackend } from "./release_backend.ts";
 import { nextReleaseMove, type ReleaseMove } from "./release_moves.ts";
 import { numberBetween } from "../../number_options.ts";
 
@@ -25,8 +25,10 @@ interface Options {
 
 const LOOK_MS = 1000;
 /** How often it says what is still missing. */
-const TOLD_EVERY_MS = 5000;
-/** The longest that it stands aside for whoever holds what it needs, such as a worker that carries on what it began. */
+const PRINTED_EVERY_MS = 5000;
+/**
+ * How long it waits for whoever holds the lease that it needs, such as a worker that resumes an earlier operation.
+ */
 const ASIDE_MS = 300_000;
 
 export function addRelease(program: CommandUnknownOpts, execute: Execute): void {
@@ -41,16 +43,16 @@ export function addRelease(program: CommandUnknownOpts, execute: Execute): void 
 }
 
 function release(invocation: Invocation, experiment: string, run: string, options: Options): Promise<Report> {
-  return withReleaseDesk(invocation, (desk) =>
+  return withReleaseBackend(invocation, (backend) =>
     invocation.terminal.withProgress("looking where it stands", (tell) =>
-      new Release({ invocation, desk, experiment, run, options, tell }).toItsEnd(),
+      new Release({ invocation, backend, experiment, run, options, tell }).toItsEnd(),
     ),
   );
 }
 
 interface Parts {
   invocation: Invocation;
-  desk: ReleaseDesk;
+  backend: ReleaseBackend;
   experiment: string;
   run: string;
   options: Options;
@@ -63,7 +65,7 @@ class Release {
   readonly #until: number;
   /** The last sentence that was printed, which a repeated request does not print again. */
   #doing = "";
-  #toldAt = -Infinity;
+  #printedAt = -Infinity;
   #asideSince: number | null = null;
 
   constructor(parts: Parts) {
@@ -84,8 +86,8 @@ class Release {
   }
 
   #facts(): Promise<ReleaseFacts> {
-    const { desk, experiment, run } = this.#parts;
-    return desk.facts(experiment, run);
+    const { backend, experiment, run } = this.#parts;
+    return backend.facts(experiment, run);
   }
 
   /** Null where it goes on; else what it waits for. */
@@ -93,13 +95,13 @@ class Release {
     doing,
     request,
   }: Extract<ReleaseMove, { move: "act" }>): Promise<Partial<ReleaseReport> | null> {
-    const { desk, tell, options } = this.#parts;
+    const { backend, tell, options } = this.#parts;
     const steps = options.steps === undefined ? {} : { rollout: { steps: stepsOf(options.steps) } };
     const isRollout = request.deployment_action === "deploy" && request.target_stage === "production";
     if (doing !== this.#doing) tell(doing);
     this.#doing = doing;
     try {
-      const { isUnderWay } = await desk.act(isRollout ? { ...request, ...steps } : request, tell);
+      const { isUnderWay } = await backend.act(isRollout ? { ...request, ...steps } : request, tell);
       this.#asideSince = null;
       if (isUnderWay) await this.#pause();
       return null;
@@ -124,8 +126,8 @@ class Release {
   }
 
   #tellNowAndThen(text: string): void {
-    if (performance.now() - this.#toldAt < TOLD_EVERY_MS) return;
-    this.#toldAt = performance.now();
+    if (performance.now() - this.#printedAt < PRINTED_EVERY_MS) return;
+    this.#printedAt = performance.now();
     this.#parts.tell(text);
   }
 

@@ -1,6 +1,6 @@
 import type { Ora } from "ora";
 import pc from "picocolors";
-import { shown } from "../../../agents/model_deployer/domain/values/plain_text.ts";
+import { escaped } from "../../../agents/model_deployer/domain/values/plain_text.ts";
 import { wrapped } from "./wrapped.ts";
 
 export type Paint = ReturnType<typeof pc.createColors>;
@@ -23,7 +23,7 @@ const COLOURS = /(\u001b\[(?!8m)\d{1,2}m)/;
 function safe(line: string): string {
   return line
     .split(COLOURS)
-    .map((part) => (COLOURS.test(part) ? part : shown(part)))
+    .map((part) => (COLOURS.test(part) ? part : escaped(part)))
     .join("");
 }
 

@@ -44,7 +44,7 @@ export class OperationsJournal implements OperationJournal {
       requireStatus(operation, NOT_BEGUN, "propose a plan for");
       await tx.query(
         anyRow,
-        `update ml_operations set status = 'awaiting_approval', plan = ${shownPlan("$2")}, updated_at = clock_timestamp(),
+        `update ml_operations set status = 'awaiting_approval', plan = ${planToPropose("$2")}, updated_at = clock_timestamp(),
            waits_until = coalesce(waits_until, clock_timestamp() + make_interval(secs => $3))
          where operation_id = $1`,
         [operationId, json(plan), wait_seconds],
@@ -58,7 +58,7 @@ export class OperationsJournal implements OperationJournal {
       requireStatus(await openForWork(tx, operationId, lease), NOT_BEGUN, "prepare");
       await tx.query(
         anyRow,
-        `update ml_operations set status = 'preparing', plan = ${shownPlan("$2")}, updated_at = clock_timestamp()
+        `update ml_operations set status = 'preparing', plan = ${planToPropose("$2")}, updated_at = clock_timestamp()
          where operation_id = $1`,
         [operationId, json(plan)],
       );
@@ -147,7 +147,7 @@ function columnsOf(outcome: Outcome): {
  * SQL for the plan of an operation that has not begun. Once approvals are waited for, what approvers were shown stands
  * until the endpoint moves on; the number of approvals follows the policy.
  */
-function shownPlan(next: string): string {
+function planToPropose(next: string): string {
   return `case when waits_until is null or (${next}::jsonb ->> 'generation')::int > (plan ->> 'generation')::int then ${next}::jsonb
     else plan || jsonb_build_object('approvals_needed', ${next}::jsonb -> 'approvals_needed') end`;
 }

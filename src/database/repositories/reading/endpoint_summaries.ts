@@ -8,8 +8,8 @@ import { rolloutSchema } from "../../../agents/model_deployer/domain/traffic/rol
 import {
   type AcknowledgedWeights,
   acknowledgedWeightsSchema,
-  type SaidAtLook,
-  saidAtLookSchema,
+  type LookVerdict,
+  lookVerdictSchema,
   trafficChangeSchema,
 } from "../../../agents/model_deployer/domain/traffic/route_history.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
@@ -92,9 +92,9 @@ export class PostgresEndpointSummaries {
   }
 
   /** The last so many looks, oldest first. */
-  async looks(rolloutId: string, { limit }: { limit: number }): Promise<SaidAtLook[]> {
+  async looks(rolloutId: string, { limit }: { limit: number }): Promise<LookVerdict[]> {
     return this.#database.query(
-      saidAtLookSchema,
+      lookVerdictSchema,
       `select looked_at, status, step_index, candidate_weight, challenged, verdict from (
          select * from ml_verdict_history where rollout_id = $1 order by looked_at desc, look_id desc limit $2
        ) as newest order by looked_at, look_id`,

@@ -6,8 +6,10 @@ import { isMissing } from "../../../platform/system_errors.ts";
 /** Beside a server's prediction log; the server looks at it each second. */
 const FILE = "rows.json";
 
-/** Tells a server which rows to log, from the next second on; null ends it. Writes only what differs. */
-export async function tellToKeep(logPath: string, settings: KeptRowSettings | null): Promise<void> {
+/**
+ * Has a server log sampled rows by these settings from the next second on; null ends it. Writes only what differs.
+ */
+export async function configureKeptRows(logPath: string, settings: KeptRowSettings | null): Promise<void> {
   const folder = dirname(logPath);
   const file = join(folder, FILE);
   if (settings === null) return rm(file, { force: true });

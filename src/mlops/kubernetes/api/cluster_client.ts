@@ -9,7 +9,7 @@ import { Circuit } from "../../../platform/work/circuit.ts";
 import { parsedJson } from "../../../platform/parsed_json.ts";
 import { retrying } from "../../../platform/work/retries.ts";
 import type { ClusterAccess } from "./cluster_access.ts";
-import { errorFromAnswer, saidIn, SERVICE } from "./cluster_errors.ts";
+import { errorFromAnswer, statusMessageIn, SERVICE } from "./cluster_errors.ts";
 
 export interface ClusterCall {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -109,7 +109,7 @@ export class ClusterClient {
     const call: ClusterCall = { method: "POST", path, query: { fieldValidation: "Strict" }, body };
     const answer = await this.call(call, signal, [409]);
     if (answer.status !== 409) return parsed(call, answer, schema);
-    if (saidIn(answer.body).reason === "AlreadyExists") return null;
+    if (statusMessageIn(answer.body).reason === "AlreadyExists") return null;
     throw errorFromAnswer({ call: nameOf(call), ...answer });
   }
 

@@ -23,14 +23,14 @@ export interface RefusedCall {
 }
 
 /** The API server's words on a call that it did not carry out. An answer that is no Status is shown as it is. */
-export function saidIn(body: string): { message: string; reason: string } {
+export function statusMessageIn(body: string): { message: string; reason: string } {
   const said = statusSchema.safeParse(parsedJson(body));
   return said.success ? said.data : { message: body.trim().slice(0, 300), reason: "" };
 }
 
 /** The error for an answer that is neither a success nor an outcome that a caller decides by. */
 export function errorFromAnswer({ call, status, body }: RefusedCall): ModelDeployerError {
-  const { message, reason } = saidIn(body);
+  const { message, reason } = statusMessageIn(body);
   const details = { status, reason };
   const said = message === "" ? reason : message;
   // Admission, such as a quota's, lost to a change of the same moment; asked again it can.

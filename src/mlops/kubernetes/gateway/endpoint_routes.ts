@@ -75,8 +75,8 @@ export class EndpointRoutes {
     return found === undefined ? null : this.#seen(found, endpointName);
   }
 
-  /** Makes the endpoint's route without weights, which leads to `nobody`. */
-  async make(endpointName: string, nobody: string, signal: AbortSignal): Promise<void> {
+  /** Makes the endpoint's route without weights, which leads to the fallback server. */
+  async make(endpointName: string, fallback: string, signal: AbortSignal): Promise<void> {
     const name = this.nameOf(endpointName);
     const labels = this.#labels();
     const marks = { [MARKS.endpointName]: endpointName };
@@ -87,7 +87,7 @@ export class EndpointRoutes {
       ...{ services: {}, before: null },
     };
     const annotations = { ...marks, [MARKS.route]: JSON.stringify(state) };
-    const rules = rulesWith([], state, { nobody, services: {}, timeout: null });
+    const rules = rulesWith([], state, { fallback, services: {}, timeout: null });
     const route = {
       apiVersion: GATEWAY_API,
       kind: "HTTPRoute",

@@ -12,7 +12,7 @@ import { SERVICE } from "../api/cluster_errors.ts";
 import { MARKS } from "../server/object_names.ts";
 import { EndpointRoutes, type EndpointRoutesOptions } from "./endpoint_routes.ts";
 import { routeIn, type SeenRoute } from "./http_route.ts";
-import { Nobody, type NobodyOptions } from "./nobody.ts";
+import { FallbackServer, type FallbackServerOptions } from "./fallback_server.ts";
 import {
   figuresOf,
   nextNotes,
@@ -25,7 +25,7 @@ import { acceptanceOf } from "./route_acceptance.ts";
 import { RouteSwitch } from "./http_route_switch.ts";
 import { givenUpAsTyped } from "../../given_up_call.ts";
 
-export interface GatewayRouterOptions extends EndpointRoutesOptions, PodFiguresOptions, NobodyOptions {
+export interface GatewayRouterOptions extends EndpointRoutesOptions, PodFiguresOptions, FallbackServerOptions {
   /** Seconds that the gateway waits for a server's answer, where it can be told. */
   answerSeconds: number;
   /** How long a gateway's controller may take to accept a route, and how often it is asked. */
@@ -42,19 +42,19 @@ export class GatewayRouter implements TrafficRouter {
   readonly #routes: EndpointRoutes;
   readonly #figures: PodFigures;
   readonly #switch: RouteSwitch;
-  readonly #nobody: Nobody;
+  readonly #fallback: FallbackServer;
   readonly #acknowledgement: { deadlineMs: number; pollMs: number };
 
   constructor(options: GatewayRouterOptions) {
     this.#routes = new EndpointRoutes(options);
     this.#figures = new PodFigures(options);
     this.#acknowledgement = options.acknowledgement ?? standardAcknowledgement;
-    this.#nobody = new Nobody(options);
+    this.#fallback = new FallbackServer(options);
     this.#switch = new RouteSwitch({
       ...options,
       routes: this.#routes,
       figures: this.#figures,
-      nobody: this.#nobody,
+      fallback: this.#fallback,
       acknowledgement: this.#acknowledgement,
     });
   }
@@ -67,8 +67,8 @@ export class GatewayRouter implements TrafficRouter {
       for (const began = performance.now(); performance.now() - began < deadlineMs;) {
         const seen = await this.#routes.get(endpointName, signal);
         if (seen === null) {
-          await this.#nobody.address(signal);
-          await this.#routes.make(endpointName, this.#nobody.name, signal);
+          await this.#fallback.address(signal);
+          await this.#routes.make(endpointName, this.#fallback.name, signal);
           continue;
         }
         if (!this.#routes.isOpen(seen, endpointName)) {
@@ -109,7 +109,7 @@ export class GatewayRouter implements TrafficRouter {
       if (seen === null || !this.#routes.isOpen(seen, endpointName)) return null;
       const acceptance = acceptanceOf(seen.route);
       if (acceptance.is === "refused" && !acceptance.attached) return null;
-      if (acceptance.is !== "pending") return routeIn(endpointName, this.#nobody.name, seen);
+      if (acceptance.is !== "pending") return routeIn(endpointName, this.#fallback.name, seen);
       const { before } = seen.state;
       if (before === null) return null;
       const { generation, weights, mirror } = before;

@@ -101,12 +101,12 @@ export interface SeenRoute {
 }
 
 /** The weights and mirror that the rule has now, whoever wrote it. A Service that the deployer knows nothing of stands under its own name. */
-export function routeIn(endpointName: string, nobody: string, { route, state }: SeenRoute): Route {
+export function routeIn(endpointName: string, fallback: string, { route, state }: SeenRoute): Route {
   const deployments = new Map(Object.entries(state.services).map(([id, service]) => [service, id]));
   const rule = route.spec.rules.find(({ name }) => name === OWN_RULE);
   const weights: Route["weights"] = Object.fromEntries(Object.keys(state.weights).map((id) => [id, 0]));
   for (const { name, weight = 1 } of rule?.backendRefs ?? []) {
-    if (name === nobody) continue;
+    if (name === fallback) continue;
     const id = deployments.get(name) ?? `Service/${name}`;
     weights[id] = (weights[id] ?? 0) + weight;
   }
@@ -136,22 +136,22 @@ function wholeMirrorOf({ type, requestMirror }: Filter): string | null {
 export function rulesWith(
   seen: readonly Rule[],
   { weights, mirror }: Pick<RouteState, "weights" | "mirror">,
-  { nobody, services, timeout }: { nobody: string; services: RouteState["services"]; timeout: string | null },
+  { fallback, services, timeout }: { fallback: string; services: RouteState["services"]; timeout: string | null },
 ): Rule[] {
   const present = seen.find(({ name }) => name === OWN_RULE);
   const own = new Set(Object.values(services));
   const others = (present?.filters ?? standardFilters).filter(
     ({ requestMirror }) => requestMirror === undefined || !own.has(requestMirror.backendRef.name),
   );
-  const mirrored = mirror === null ? [] : [mirrorTo(services[mirror] ?? nobody)];
+  const mirrored = mirror === null ? [] : [mirrorTo(services[mirror] ?? fallback)];
   const backends = Object.entries(weights)
     .filter(([, weight]) => weight > 0)
-    .map(([id, weight]) => backendTo(services[id] ?? nobody, weight, present));
+    .map(([id, weight]) => backendTo(services[id] ?? fallback, weight, present));
   const rule: Rule = {
     ...(present ?? { matches: standardMatches }),
     name: OWN_RULE,
     filters: [...others, ...mirrored],
-    backendRefs: backends.length === 0 ? [backendTo(nobody, 1, present)] : backends,
+    backendRefs: backends.length === 0 ? [backendTo(fallback, 1, present)] : backends,
     ...(timeout !== null && present?.["timeouts"] === undefined && { timeouts: { request: timeout } }),
   };
   if (present === undefined) return [...seen, rule];

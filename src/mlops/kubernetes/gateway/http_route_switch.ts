@@ -13,7 +13,7 @@ import { MARKS } from "../server/object_names.ts";
 import type { EndpointRoutes } from "./endpoint_routes.ts";
 import { FEATURES, featuresOf, type GatewayPlace } from "./gateway_features.ts";
 import { routeIn, type RouteState, rulesWith, type SeenRoute } from "./http_route.ts";
-import type { Nobody } from "./nobody.ts";
+import type { FallbackServer } from "./fallback_server.ts";
 import { notesFrom, type PodFigures, readNotes } from "./pod_figures.ts";
 import { acceptanceOf } from "./route_acceptance.ts";
 
@@ -23,7 +23,7 @@ export interface RouteSwitchOptions {
   routes: EndpointRoutes;
   servers: Pick<ClusterServers, "snapshot">;
   figures: PodFigures;
-  nobody: Nobody;
+  fallback: FallbackServer;
   answerSeconds: number;
   acknowledgement: { deadlineMs: number; pollMs: number };
 }
@@ -66,12 +66,12 @@ export class RouteSwitch {
     };
     const timeout = features?.includes(FEATURES.timeout) === true ? `${this.#options.answerSeconds}s` : null;
     const rules = rulesWith(seen.route.spec.rules, wanted, {
-      nobody: this.#options.nobody.name,
+      fallback: this.#options.fallback.name,
       services,
       timeout,
     });
     const figures = await this.#figuresWith(services, seen, signal);
-    if (isUnanswered(route)) await this.#options.nobody.answering(this.#options.acknowledgement, signal);
+    if (isUnanswered(route)) await this.#options.fallback.answering(this.#options.acknowledgement, signal);
     const written = await routes.write(seen, { rules, state: wanted, ...figures }, signal);
     if (written === null) return this.#again(route, servers, signal);
     return this.#untilAccepted(route, seen, written, signal);
@@ -87,7 +87,7 @@ export class RouteSwitch {
   /** The route that is there already; it has to be in force to answer a caller. */
   #newer(route: Route, seen: SeenRoute): Route {
     const acceptance = acceptanceOf(seen.route);
-    if (acceptance.is !== "pending") return routeIn(route.endpoint_name, this.#options.nobody.name, seen);
+    if (acceptance.is !== "pending") return routeIn(route.endpoint_name, this.#options.fallback.name, seen);
     throw overtaken(route, seen.state.generation);
   }
 
@@ -113,7 +113,7 @@ export class RouteSwitch {
         );
       if (seen.state.claimed > route.generation) return this.#newer(route, seen);
       const acceptance = acceptanceOf(seen.route, excused);
-      if (acceptance.is === "accepted") return routeIn(name, this.#options.nobody.name, seen);
+      if (acceptance.is === "accepted") return routeIn(name, this.#options.fallback.name, seen);
       if (acceptance.is === "refused") {
         await this.#putBack(route, seen, signal);
         throw new ServiceRefusedError(
@@ -141,8 +141,8 @@ export class RouteSwitch {
       const { before, services } = state;
       if (before === null || state.generation !== route.generation) return;
       const former: RouteState = { ...before, claimed: state.claimed, services, before: null };
-      const nobody = this.#options.nobody.name;
-      const rules = rulesWith(seen.route.spec.rules, before, { nobody, services, timeout: null });
+      const fallback = this.#options.fallback.name;
+      const rules = rulesWith(seen.route.spec.rules, before, { fallback, services, timeout: null });
       if ((await routes.write(seen, { rules, state: former }, signal)) !== null) return;
       seen = await routes.get(route.endpoint_name, signal);
     }
@@ -192,7 +192,7 @@ export class RouteSwitch {
   #inForce(endpointName: string, seen: SeenRoute): RouteState["before"] {
     const { route, state } = seen;
     if (acceptanceOf(route).is === "pending" && state.before !== null) return state.before;
-    const said = routeIn(endpointName, this.#options.nobody.name, seen);
+    const said = routeIn(endpointName, this.#options.fallback.name, seen);
     const known = Object.entries(said.weights).filter(([id]) => state.services[id] !== undefined);
     const { generation, mirror_deployment_id: mirror } = said;
     return { generation, weights: Object.fromEntries(known), mirror };

@@ -1,6 +1,6 @@
 import canonicalize from "canonicalize";
 import { hashOf, MANAGER, MARKS, objectName } from "../server/object_names.ts";
-import { confined, nobody, SETTLING_SECONDS } from "../server/server_pod.ts";
+import { confined, unprivileged, DRAIN_DELAY_SECONDS } from "../server/server_pod.ts";
 import type { KubernetesObject } from "../server/server_objects.ts";
 
 export interface RouterSettings {
@@ -77,7 +77,7 @@ export function routerDeployment(
     spec: {
       replicas: settings.replicas,
       selector: { matchLabels: { [MARKS.endpoint]: name } },
-      progressDeadlineSeconds: Math.ceil(settings.startSeconds) + SETTLING_SECONDS,
+      progressDeadlineSeconds: Math.ceil(settings.startSeconds) + DRAIN_DELAY_SECONDS,
       revisionHistoryLimit: 1,
       // One that comes is ready before one goes.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
@@ -159,8 +159,8 @@ function podOf(name: string, bootstrap: string, settings: RouterSettings): objec
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...(settings.pullSecret !== null && { imagePullSecrets: [{ name: settings.pullSecret }] }),
-      terminationGracePeriodSeconds: settings.graceSeconds + 2 * SETTLING_SECONDS,
-      securityContext: nobody,
+      terminationGracePeriodSeconds: settings.graceSeconds + 2 * DRAIN_DELAY_SECONDS,
+      securityContext: unprivileged,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       containers: [envoyContainer(bootstrap, settings)],
       volumes: [{ name: "files", configMap: { name, items } }],
@@ -193,7 +193,7 @@ function envoyContainer(bootstrap: string, { image, graceSeconds }: RouterSettin
     readinessProbe: probe({ periodSeconds: 2, failureThreshold: 2 }),
     livenessProbe: probe({ periodSeconds: 15, failureThreshold: 3 }),
     // Envoy ends at once where it is told to; until then nobody finds it any more, and it answers what it has.
-    lifecycle: { preStop: { exec: { command: ["sleep", String(graceSeconds + SETTLING_SECONDS)] } } },
+    lifecycle: { preStop: { exec: { command: ["sleep", String(graceSeconds + DRAIN_DELAY_SECONDS)] } } },
     securityContext: confined,
     volumeMounts: [{ name: "files", mountPath: FILES_FOLDER, readOnly: true }],
   };

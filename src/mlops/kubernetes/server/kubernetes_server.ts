@@ -20,7 +20,7 @@ import { ClusterServers } from "./cluster_servers.ts";
 import type { ServerView } from "./observed_objects.ts";
 import { assertServedId } from "../../server_names.ts";
 import { PREDICTIONS_CONTAINER, type ServerSettings } from "./server_pod.ts";
-import { SettledStop } from "./settled_stop.ts";
+import { DelayedStop } from "./delayed_stop.ts";
 import { ServerStarts } from "./server_starts.ts";
 
 /** Images that serve bentos. */
@@ -53,7 +53,7 @@ export class KubernetesServer implements ModelServer, SamplePredictions {
   readonly #awaited: AwaitedPods;
   readonly #images: ServedImages;
   readonly #starts: ServerStarts;
-  readonly #stops: SettledStop;
+  readonly #stops: DelayedStop;
 
   constructor({ client, namespace, settings, images, freshMs, ...options }: KubernetesServerOptions) {
     this.#servers = new ClusterServers(client, namespace, settings, freshMs);
@@ -65,7 +65,7 @@ export class KubernetesServer implements ModelServer, SamplePredictions {
     });
     this.#images = images;
     const { now = Date.now } = options;
-    this.#stops = new SettledStop(this.#servers, settings.settleSeconds, now);
+    this.#stops = new DelayedStop(this.#servers, settings.drainDelaySeconds, now);
     this.#starts = new ServerStarts(this.#servers, this.#awaited, settings);
   }
 
@@ -99,7 +99,7 @@ export class KubernetesServer implements ModelServer, SamplePredictions {
       const own = await this.#servers.ofDeployment(deploymentId, signal);
       const present = own.findLast((server) => server.installed);
       const ended = only_former
-        ? own.filter((server) => present !== undefined && server.turn < present.turn)
+        ? own.filter((server) => present !== undefined && server.ordinal < present.ordinal)
         : own;
       await Promise.all(ended.map((server) => this.#stops.end(server, signal)));
     });

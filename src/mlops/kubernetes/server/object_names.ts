@@ -24,7 +24,7 @@ export const MARKS = {
   process: "model-deployer/process",
   bentoTag: "model-deployer/bento-tag",
   image: "model-deployer/image",
-  turn: "model-deployer/turn",
+  ordinal: "model-deployer/turn",
   /** On the server that the deployment has now; one that is started beside it gets it when it is ready. */
   installed: "model-deployer/installed",
   /** When a server was told to end; it answers on until its routers send it nothing for sure. */
@@ -56,8 +56,8 @@ export function ownerLabel(deploymentId: string): string {
   return hashOf(deploymentId).slice(0, 32);
 }
 
-export function processName(deploymentId: string, turn: number): string {
-  return turn === 1 ? deploymentId : `${deploymentId}.${turn}`;
+export function processName(deploymentId: string, ordinal: number): string {
+  return ordinal === 1 ? deploymentId : `${deploymentId}.${ordinal}`;
 }
 
 export function hashOf(text: string): string {

@@ -81,7 +81,7 @@ export interface ServerView {
   process: string;
   bento_tag: string;
   image: string;
-  turn: number;
+  ordinal: number;
   installed: boolean;
   /** When it was told to end; null while it is to serve. */
   ending_since: string | null;
@@ -93,7 +93,7 @@ const marksSchema = z.object({
   [MARKS.process]: z.string(),
   [MARKS.bentoTag]: z.string(),
   [MARKS.image]: z.string(),
-  [MARKS.turn]: z.coerce.number().int().min(1),
+  [MARKS.ordinal]: z.coerce.number().int().min(1),
   [MARKS.installed]: z.literal("true").optional(),
   [MARKS.endingSince]: z.iso.datetime().optional(),
 });
@@ -107,7 +107,7 @@ export function serverViewOf(deployment: ObservedDeployment): ServerView | null 
     process: marks.data[MARKS.process],
     bento_tag: marks.data[MARKS.bentoTag],
     image: marks.data[MARKS.image],
-    turn: marks.data[MARKS.turn],
+    ordinal: marks.data[MARKS.ordinal],
     installed: marks.data[MARKS.installed] === "true",
     ending_since: marks.data[MARKS.endingSince] ?? null,
     deployment,

@@ -5,7 +5,7 @@ import {
   commonLabels,
   podTemplate,
   SERVED_PORT,
-  SETTLING_SECONDS,
+  DRAIN_DELAY_SECONDS,
   type ServerSettings,
   type WantedServer,
 } from "./server_pod.ts";
@@ -22,7 +22,7 @@ export function deploymentObject(
   server: WantedServer,
   settings: ServerSettings,
 ): KubernetesObject & { spec: { replicas: number } } {
-  const process = processName(server.deployment_id, server.turn);
+  const process = processName(server.deployment_id, server.ordinal);
   const name = objectName(settings.installation, process);
   const spec = deploymentSpec(name, process, server, settings);
   return {
@@ -39,7 +39,7 @@ export function deploymentObject(
         [MARKS.process]: process,
         [MARKS.bentoTag]: server.bento_tag,
         [MARKS.image]: server.image,
-        [MARKS.turn]: String(server.turn),
+        [MARKS.ordinal]: String(server.ordinal),
         [MARKS.specification]: specificationOf({ spec }),
         ...(server.installed && { [MARKS.installed]: "true" }),
       },
@@ -151,7 +151,7 @@ function deploymentSpec(
   return {
     replicas: firstReplicas(server),
     selector: { matchLabels: { [MARKS.server]: name } },
-    progressDeadlineSeconds: Math.ceil(settings.startSeconds) + SETTLING_SECONDS,
+    progressDeadlineSeconds: Math.ceil(settings.startSeconds) + DRAIN_DELAY_SECONDS,
     revisionHistoryLimit: 0,
     template: podTemplate(name, process, server, settings),
   };

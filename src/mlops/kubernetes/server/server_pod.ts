@@ -15,7 +15,7 @@ export const PREDICTIONS_CONTAINER = "predictions";
 /** Any user that is not root; nothing in the image belongs to it. */
 const USER = 10_001;
 /** From the end of a pod's readiness until every router has stopped sending to it. */
-export const SETTLING_SECONDS = 5;
+export const DRAIN_DELAY_SECONDS = 5;
 
 export interface ServerSettings {
   installation: string;
@@ -24,7 +24,7 @@ export interface ServerSettings {
   /** Seconds that requests under way have when a server is stopped. */
   graceSeconds: number;
   /** Seconds that a server answers on after it was told to end, since its routers do not tell when they have heard. */
-  settleSeconds: number;
+  drainDelaySeconds: number;
   /** Addresses of the control plane, which asks pods who they are; null where the network lets it in anyway. */
   controlPlane: string | null;
   /** The namespace of a gateway's proxies, which are let in; null where the deployer's own routers are in front. */
@@ -38,7 +38,7 @@ export interface ServerSettings {
 export interface WantedServer {
   deployment_id: string;
   /** Which of the deployment's servers this is, counted from 1. */
-  turn: number;
+  ordinal: number;
   bento_tag: string;
   /** By its digest. */
   image: string;
@@ -75,8 +75,8 @@ export function podTemplate(
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...(settings.pullSecret !== null && { imagePullSecrets: [{ name: settings.pullSecret }] }),
-      terminationGracePeriodSeconds: settings.graceSeconds + 2 * SETTLING_SECONDS,
-      securityContext: nobody,
+      terminationGracePeriodSeconds: settings.graceSeconds + 2 * DRAIN_DELAY_SECONDS,
+      securityContext: unprivileged,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       containers: [servingContainer(process, server, settings), predictionsContainer(server.image)],
       volumes: [
@@ -87,7 +87,7 @@ export function podTemplate(
   };
 }
 
-export const nobody = {
+export const unprivileged = {
   runAsNonRoot: true,
   runAsUser: USER,
   runAsGroup: USER,
@@ -133,7 +133,7 @@ function servingContainer(process: string, { image, resources }: WantedServer, s
     }),
     readinessProbe: probe("/readyz", { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 2 }),
     livenessProbe: probe("/livez", { periodSeconds: 15, timeoutSeconds: 10, failureThreshold: 2 }),
-    lifecycle: { preStop: { exec: { command: ["sleep", String(SETTLING_SECONDS)] } } },
+    lifecycle: { preStop: { exec: { command: ["sleep", String(DRAIN_DELAY_SECONDS)] } } },
     securityContext: confined,
     volumeMounts: [
       { name: "scratch", mountPath: IMAGE_PATHS.scratch },

@@ -34,8 +34,8 @@ export class ServerStarts {
 
   async startNew({ input, image, own }: AskedStart, signal: AbortSignal): Promise<Address> {
     for (const left of own) await this.#servers.remove(left, signal);
-    const turn = await this.#freeTurn(input.deployment_id, 1, signal);
-    return this.#begin({ input, image, turn, installed: true }, signal);
+    const ordinal = await this.#freeOrdinal(input.deployment_id, 1, signal);
+    return this.#begin({ input, image, ordinal, installed: true }, signal);
   }
 
   /** The new one is the deployment's own as soon as it is ready; one that a killed start left is carried on. */
@@ -44,12 +44,12 @@ export class ServerStarts {
     signal: AbortSignal,
   ): Promise<Address> {
     const begun = own.find((server) => !server.installed);
-    const turn = begun?.turn ?? (await this.#freeTurn(input.deployment_id, present.turn + 1, signal));
-    const address = await this.#begin({ input, image, turn, installed: false }, signal);
+    const ordinal = begun?.ordinal ?? (await this.#freeOrdinal(input.deployment_id, present.ordinal + 1, signal));
+    const address = await this.#begin({ input, image, ordinal, installed: false }, signal);
     for (;;) {
       this.#servers.forget();
       const next = (await this.#servers.ofDeployment(input.deployment_id, signal)).find(
-        (server) => server.turn === turn,
+        (server) => server.ordinal === ordinal,
       );
       if (next === undefined) throw cannotServe(input, "somebody deleted its Deployment");
       if (next.installed || (await this.#servers.mark(next, { installed: true }, signal))) return address;
@@ -65,11 +65,11 @@ export class ServerStarts {
   }
 
   /** A deployment whose first server was handed over has its next one under another name. */
-  async #freeTurn(deploymentId: string, first: number, signal: AbortSignal): Promise<number> {
-    for (let turn = first; ; turn += 1) {
-      const name = objectName(this.#settings.installation, processName(deploymentId, turn));
+  async #freeOrdinal(deploymentId: string, first: number, signal: AbortSignal): Promise<number> {
+    for (let ordinal = first; ; ordinal += 1) {
+      const name = objectName(this.#settings.installation, processName(deploymentId, ordinal));
       const present = await this.#servers.named(name, signal);
-      if (present === null || present.view.deployment_id === deploymentId) return turn;
+      if (present === null || present.view.deployment_id === deploymentId) return ordinal;
     }
   }
 
@@ -77,15 +77,15 @@ export class ServerStarts {
     {
       input,
       image,
-      turn,
+      ordinal,
       installed,
-    }: { input: StartServer; image: string; turn: number; installed: boolean },
+    }: { input: StartServer; image: string; ordinal: number; installed: boolean },
     signal: AbortSignal,
   ): Promise<Address> {
     const { deployment_id, bento_tag, resources } = input;
     const alike = await this.#podsOf(input.sized_by ?? deployment_id, signal);
     const object = deploymentObject(
-      { deployment_id, turn, bento_tag, image, resources, alike, installed },
+      { deployment_id, ordinal, bento_tag, image, resources, alike, installed },
       this.#settings,
     );
     await this.#servers.make(object, signal);

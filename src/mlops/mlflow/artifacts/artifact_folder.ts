@@ -22,8 +22,8 @@ export async function digestOfFolder(folder: string): Promise<string> {
 }
 
 /**
- * A folder that `settle` turns into a content-addressed one; whoever made it removes it on failure, or leaves in it what
- * the next one under the same name goes on with. Holds nothing that is not among `wanted`.
+ * A folder that `moveIntoPlace` turns into a content-addressed one; whoever made it removes it on failure, or leaves
+ * in it what the next one under the same name goes on with. Holds nothing that is not among `wanted`.
  */
 export async function openIncomingFolder(
   directory: string,
@@ -53,7 +53,7 @@ export async function digestIfWhole(file: string, size: number | null): Promise<
  * Moves a filled folder to `<directory>/<digest>` in one step. An equal folder that is there already is kept; one whose
  * files no longer have that digest is replaced, and so is a link or a file in its place.
  */
-export async function settleFolder(directory: string, incoming: string, digest: string): Promise<string> {
+export async function moveIntoPlace(directory: string, incoming: string, digest: string): Promise<string> {
   const target = join(directory, digest);
   for (;;) {
     try {
@@ -77,15 +77,15 @@ export async function settleFolder(directory: string, incoming: string, digest: 
 
 const settledSchema = z.strictObject({ digest: z.string(), at: z.number() });
 
-/** Records under the name which folder was settled, for those who waited for it. */
-export async function noteSettled(directory: string, name: string, digest: string): Promise<void> {
+/** Records under the name which folder was filled, for those who waited for it. */
+export async function notePlaced(directory: string, name: string, digest: string): Promise<void> {
   const notes = join(directory, NOTES);
   await mkdir(notes, { recursive: true });
   await writeFile(join(notes, name), JSON.stringify({ digest, at: Date.now() }));
 }
 
-/** The folder that another process has settled under the name meanwhile, if its files still have their digest. */
-export async function settledSince(
+/** The folder that another process has filled under the name meanwhile, if its files still have their digest. */
+export async function placedSince(
   directory: string,
   name: string,
   since: number,

@@ -12,10 +12,10 @@ import { withSharedWork } from "../../../platform/work/shared_work.ts";
 import { digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
 import {
   digestIfWhole,
-  noteSettled,
+  notePlaced,
   openIncomingFolder,
-  settledSince,
-  settleFolder,
+  placedSince,
+  moveIntoPlace,
 } from "./artifact_folder.ts";
 import {
   type AskedArtifact,
@@ -79,7 +79,7 @@ export class ArtifactStore {
     const shared = { directory: this.#directory, name, what, ...limit };
     return await onDisk(this.#directory, () =>
       withSharedWork(shared, options, async (tell) => {
-        const others = await settledSince(this.#directory, name, askedAt);
+        const others = await placedSince(this.#directory, name, askedAt);
         return others ?? this.#fetchAlone({ uri, root, files, name, tell }, signal);
       }),
     );
@@ -94,8 +94,8 @@ export class ArtifactStore {
       const job = { ...asked, incoming, bytes: 0, whole: 0 };
       const hashed = await this.#downloadAll(job, AbortSignal.any([signal, over]));
       const digest = digestOfFiles(hashed);
-      const path = await settleFolder(this.#directory, incoming, digest);
-      await noteSettled(this.#directory, asked.name, digest);
+      const path = await moveIntoPlace(this.#directory, incoming, digest);
+      await notePlaced(this.#directory, asked.name, digest);
       return { path, digest };
     } catch (error) {
       if (over.aborted && !signal.aborted) throw tooLong(asked.uri, this.#limitSeconds, error);

@@ -24,7 +24,7 @@ export function installEnvironment(): Record<string, string> {
 
 const alike = { UV_NO_PROGRESS: "1", UV_PYTHON_DOWNLOADS: "never", NO_COLOR: "1" };
 
-/** Where packages are, how they are reached, and nothing that opens a door. */
+/** Where packages are and how they are reached; none of these variables may hold a password. */
 const openVariables =
   /^(UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|FIND_LINKS|HTTP_TIMEOUT|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|OFFLINE|EXCLUDE_NEWER)|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY)$/i;
 

@@ -6,7 +6,7 @@ import {
   NotAuthenticatedError,
   NotFoundError,
 } from "../../../agents/model_deployer/errors.ts";
-import { claim } from "./database_acts.ts";
+import { claim } from "./database_setup.ts";
 import { planOf } from "./fixtures.ts";
 import type { DatabaseHarness, OpenDatabase } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
-import { apply, claim, openEndpointWith } from "./database_acts.ts";
+import { apply, claim, openEndpointWith } from "./database_setup.ts";
 import { deploymentOf, NOW, planOf, setStatus, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 

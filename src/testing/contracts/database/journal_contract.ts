@@ -5,7 +5,7 @@ import {
   IdempotencyKeyReusedError,
   NotFoundError,
 } from "../../../agents/model_deployer/errors.ts";
-import { apply, claim, openEndpointWith } from "./database_acts.ts";
+import { apply, claim, openEndpointWith } from "./database_setup.ts";
 import { planOf, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 

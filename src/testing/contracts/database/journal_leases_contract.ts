@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConflictError } from "../../../agents/model_deployer/errors.ts";
-import { claim, openEndpointWith } from "./database_acts.ts";
+import { claim, openEndpointWith } from "./database_setup.ts";
 import { planOf, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
-import { apply, promoteToProduction, registerVersions } from "./database_acts.ts";
+import { apply, promoteToProduction, registerVersions } from "./database_setup.ts";
 import { move, versionOf } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 

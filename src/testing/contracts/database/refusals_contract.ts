@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Change } from "../../../agents/model_deployer/domain/changes.ts";
-import { apply, claim, openEndpointWith, registerVersions } from "./database_acts.ts";
+import { apply, claim, openEndpointWith, registerVersions } from "./database_setup.ts";
 import { deploymentOf, experiment, move, rolloutOf, versionOf, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { InvalidApprovalError } from "../../../agents/model_deployer/errors.ts";
-import { apply, claim, openEndpointWith } from "./database_acts.ts";
+import { apply, claim, openEndpointWith } from "./database_setup.ts";
 import { observe, planOf, want } from "./fixtures.ts";
 import type { DatabaseHarness, OpenDatabase } from "./harness.ts";
 

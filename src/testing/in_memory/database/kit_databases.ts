@@ -71,7 +71,7 @@ function databasesOf(server: SharedServer, held: HeldDatabase): (holder: string)
 }
 
 function poolTo(server: SharedServer, held: HeldDatabase): pg.Pool {
-  const stream = () => new VirtualConnection(server.seatOf(held));
+  const stream = () => new VirtualConnection(server.accessOf(held));
   const pool = new pg.Pool({ stream, idleTimeoutMillis: 0, types });
   // The failed query raises the same error; without a listener the process would end.
   pool.on("error", () => undefined);

@@ -1,5 +1,5 @@
 import { countPlans, meantFor, messagesIn, planMessage, statementOf } from "./postgres_messages.ts";
-import type { Seat } from "./virtual_connection.ts";
+import type { ServerAccess } from "./virtual_connection.ts";
 
 /** After a change of tables a plan may return other columns. */
 const CHANGES_TABLES = /\b(alter|create|drop)\b/i;
@@ -9,14 +9,14 @@ const CHANGES_TABLES = /\b(alter|create|drop)\b/i;
  * statement than on carrying it out. Clients give their statements no names, and hear nothing of those given here.
  */
 export class KnownPlans {
-  readonly #server: Pick<Seat, "send">;
+  readonly #server: Pick<ServerAccess, "send">;
   /** The names of plans by their statements. */
   #names = new Map<string, string>();
   #given = 0;
   /** How often tables may have been changed. */
   changes = 0;
 
-  constructor(server: Pick<Seat, "send">) {
+  constructor(server: Pick<ServerAccess, "send">) {
     this.#server = server;
   }
 

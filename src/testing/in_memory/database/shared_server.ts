@@ -2,7 +2,7 @@ import type { TestClock } from "../../clock.ts";
 import { KnownPlans } from "./known_plans.ts";
 import { execution, firstValue, preparation, queryMessage } from "./postgres_messages.ts";
 import { type Contents, TableRows } from "./table_rows.ts";
-import type { Seat } from "./virtual_connection.ts";
+import type { ServerAccess } from "./virtual_connection.ts";
 
 /** A database that waits while others use the server. */
 export interface HeldDatabase {
@@ -18,68 +18,68 @@ const READ_CLOCK = "read_clock";
  * its own tables takes two hundred times as long as exchanging their rows.
  */
 export class SharedServer {
-  readonly #server: Pick<Seat, "send">;
+  readonly #server: Pick<ServerAccess, "send">;
   readonly #plans: KnownPlans;
   readonly #rows: TableRows;
-  #lastTurn: Promise<void> = Promise.resolve();
+  #lastUse: Promise<void> = Promise.resolve();
   /** Weak, so that the rows of a database that nobody can ask any more are dropped instead of kept. */
   #current: WeakRef<HeldDatabase> | null = null;
   /** Whether the current database was asked since its rows were read. */
   #isAsked = true;
-  /** The server's clock at the end of the last turn. */
+  /** The server's clock when it was last released. */
   #instant = 0;
 
-  private constructor(server: Pick<Seat, "send">, plans: KnownPlans, rows: TableRows) {
+  private constructor(server: Pick<ServerAccess, "send">, plans: KnownPlans, rows: TableRows) {
     this.#server = server;
     this.#plans = plans;
     this.#rows = rows;
   }
 
-  static async over(server: Pick<Seat, "send">): Promise<SharedServer> {
+  static async over(server: Pick<ServerAccess, "send">): Promise<SharedServer> {
     firstValue(await server.send(preparation(READ_CLOCK, "select last_value from deployer.instants")));
     const plans = new KnownPlans(server);
     return new SharedServer(server, plans, await TableRows.over(plans));
   }
 
-  seatOf(database: HeldDatabase): Seat {
+  accessOf(database: HeldDatabase): ServerAccess {
     return {
       send: (messages) => {
         this.#isAsked = true;
         return this.#plans.send(messages);
       },
-      take: async () => {
-        const endTurn = await this.#nextTurn();
+      acquire: async () => {
+        const release = await this.#lock();
         try {
-          await this.#turnTo(database);
+          await this.#switchTo(database);
         } catch (error) {
-          endTurn();
+          release();
           throw error;
         }
-        return () => this.#readClock(database.clock).finally(endTurn);
+        return () => this.#readClock(database.clock).finally(release);
       },
     };
   }
 
   /** The database's present content. */
   async contentsOf(database: HeldDatabase): Promise<Contents> {
-    const endTurn = await this.#nextTurn();
+    const release = await this.#lock();
     try {
       if (this.#current?.deref() === database) await this.#read();
       return database.contents;
     } finally {
-      endTurn();
+      release();
     }
   }
 
-  async #nextTurn(): Promise<() => void> {
-    const before = this.#lastTurn;
+  async #lock(): Promise<() => void> {
+    const before = this.#lastUse;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#lastTurn = promise;
+    this.#lastUse = promise;
     await before;
     return resolve;
   }
 
-  async #turnTo(database: HeldDatabase): Promise<void> {
+  async #switchTo(database: HeldDatabase): Promise<void> {
     if (this.#current?.deref() !== database) {
       await this.#read();
       this.#current = null;

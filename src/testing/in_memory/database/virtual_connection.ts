@@ -2,9 +2,9 @@ import { Duplex } from "node:stream";
 import { kindOf, leavesIdle, queryMessage, WELCOME } from "./postgres_messages.ts";
 
 /** A database's access to a server that works for one connection at a time. */
-export interface Seat {
-  /** Waits for its turn. @returns what ends it */
-  take(): Promise<() => Promise<void>>;
+export interface ServerAccess {
+  /** Waits until no other connection uses the server. @returns how it is released */
+  acquire(): Promise<() => Promise<void>>;
   /** Whole messages to the server; its answer to them. */
   send(messages: Buffer): Promise<Buffer>;
 }
@@ -14,13 +14,13 @@ export interface Seat {
  * its first statement to its last, and other connections' statements wait.
  */
 export class VirtualConnection extends Duplex {
-  readonly #seat: Seat;
+  readonly #access: ServerAccess;
   #batch: Buffer[] = [];
-  #endTurn: (() => Promise<void>) | null = null;
+  #release: (() => Promise<void>) | null = null;
 
-  constructor(seat: Seat) {
+  constructor(access: ServerAccess) {
     super();
-    this.#seat = seat;
+    this.#access = access;
   }
 
   connect(): void {
@@ -74,26 +74,26 @@ export class VirtualConnection extends Duplex {
   }
 
   async #answer(messages: Buffer): Promise<void> {
-    this.#endTurn ??= await this.#seat.take();
+    this.#release ??= await this.#access.acquire();
     if (this.destroyed) return this.#rollBack();
-    const answer = await this.#seat.send(messages);
+    const answer = await this.#access.send(messages);
     if (leavesIdle(answer)) await this.#leave();
     this.push(answer);
   }
 
   /** As a server does when a connection ends in the middle of a transaction. */
   async #rollBack(): Promise<void> {
-    if (this.#endTurn === null) return;
+    if (this.#release === null) return;
     try {
-      await this.#seat.send(queryMessage("rollback"));
+      await this.#access.send(queryMessage("rollback"));
     } finally {
       await this.#leave();
     }
   }
 
   async #leave(): Promise<void> {
-    const endTurn = this.#endTurn;
-    this.#endTurn = null;
-    await endTurn?.();
+    const release = this.#release;
+    this.#release = null;
+    await release?.();
   }
 }

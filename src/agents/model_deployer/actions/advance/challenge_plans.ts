@@ -15,7 +15,7 @@ export function challenge(look: Look, begun: JudgeState): Decision {
   const { rollout } = look.facts;
   const { deployment_id: candidate, baseline_deployment_id: baseline } = rollout;
   const share = 100 - CHALLENGED_WEIGHT;
-  return reshare(look, begun, {
+  return shiftWeights(look, begun, {
     weights: split(baseline, candidate, CHALLENGED_WEIGHT),
     summary: `${share} % back to ${baseline} for a comparison`,
     why: `${candidate} looks worse than ${baseline} did before, and ${share} % go back to it so that both are compared`,
@@ -25,7 +25,7 @@ export function challenge(look: Look, begun: JudgeState): Decision {
 /** Gives the candidate all traffic again after a challenge that it has passed. */
 export function endOfChallenge(look: Look, ended: JudgeState, why: string): Decision {
   const { deployment_id: candidate } = look.facts.rollout;
-  return reshare(look, ended, {
+  return shiftWeights(look, ended, {
     weights: allTo(candidate),
     summary: `all traffic to ${candidate} again`,
     why: `the comparison with ${look.facts.rollout.baseline_deployment_id} is over: ${why}`,
@@ -33,7 +33,7 @@ export function endOfChallenge(look: Look, ended: JudgeState, why: string): Deci
 }
 
 /** Moves traffic between both sides without taking a step. */
-function reshare(
+function shiftWeights(
   look: Look,
   judge_state: JudgeState,
   to: { weights: WeightSet; summary: string; why: string },

@@ -45,7 +45,7 @@ export function rollBack({ facts, context, state, verdict, kept }: Look, how: st
   }
   const { previous_server: server, figures } = facts;
   const live = { figures };
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
-  const decision = planRollback(turn, `${how}: ${verdict.reason}`, context, { state, verdict, kept });
+  const reversal = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
+  const decision = planRollback(reversal, `${how}: ${verdict.reason}`, context, { state, verdict, kept });
   return { advance: "move", decision, verdict, problem: null };
 }

@@ -119,8 +119,8 @@ function abort(
     );
   }
   const { previous_server: server, live } = facts;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
-  return planRollback(turn, reason, context, judgedNow(rollout, endpoint, live), "aborted");
+  const reversal = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
+  return planRollback(reversal, reason, context, judgedNow(rollout, endpoint, live), "aborted");
 }
 
 function promoteNow(

@@ -9,7 +9,7 @@ export interface WarmServer {
   id: string;
   /** Predictions wait in its queue, or have been under way for too long, or one of its servers does not answer. */
   is_behind: boolean;
-  /** A start brings it to another number of servers; else its engine looks after that. */
+  /** Whether a start corrects its number of servers; otherwise its engine does. */
   is_counted: boolean;
 }
 

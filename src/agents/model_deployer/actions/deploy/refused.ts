@@ -4,7 +4,7 @@ import type { ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
-import { isHalfBack } from "../../domain/traffic/weights.ts";
+import { isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { count } from "../../planning/wording/count.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask } from "../../planning/onward/next_steps.ts";
@@ -56,16 +56,16 @@ export function refuseFlapping(
 }
 
 /**
- * Refuses what would take a rollback over that was cut off between its route and its end: the version that it brings back
- * has traffic already and does not count as serving yet, so that a rollout beside it could never end.
+ * Refuses a deployment on an endpoint whose last rollback was cut off between its route and its end. The version that
+ * it brings back has traffic already and does not count as serving yet, so a rollout beside it could never end.
  */
-export function refuseUnderReturn(
+export function refuseDuringUnfinishedRollback(
   { target_stage, model_version_id }: DeployRequest,
   { deployments, endpoint }: DeployFacts,
 ): Decision | null {
   if (target_stage !== "production" || endpoint === null) return null;
   const { endpoint_name, weights } = endpoint;
-  const back = deployments.find((one) => isHalfBack(one, weights));
+  const back = deployments.find((one) => isRollbackUnfinished(one, weights));
   if (back === undefined) return null;
   const { deployment_id, status } = back;
   const isBad = status === "rolled_back";

@@ -5,7 +5,7 @@ import type { DeployFacts } from "./facts.ts";
 import { setStatus } from "../../planning/route_switch.ts";
 
 interface PlannedTakeOver extends TakeOver {
-  /** Makes the server of an ended one due to be drained: the takeover claims it as draining would. */
+  /** Marks the ended deployment's server as due for draining, since a takeover claims a server as draining does. */
   intent: Change[];
   notes: string[];
 }
@@ -33,7 +33,7 @@ function warmServer(wanted: Deployment, { deployments, still_warm }: DeployFacts
   return usable.find((one) => isOver(one) && isServedAlike(one, wanted, still_warm)) ?? null;
 }
 
-/** The shadow of the version that goes to production, where it is not behind with what is mirrored to it. */
+/** The shadow of the version that goes to production, unless mirrored requests queue at it. */
 function ownShadow(
   wanted: Deployment,
   { deployments, endpoint, still_warm }: DeployFacts,
@@ -44,7 +44,9 @@ function ownShadow(
   return shadow !== undefined && isServedAlike(shadow, wanted, still_warm) ? shadow : null;
 }
 
-/** Each server of the one would do for the other; where a start brings them to their number, that may differ. */
+/**
+ * Whether the servers of one deployment can serve the other one. Their number may differ where a start corrects it.
+ */
 function isServedAlike(one: Deployment, other: Deployment, warm: DeployFacts["still_warm"]): boolean {
   const isCounted = warm.some(({ id, is_counted }) => id === one.deployment_id && is_counted);
   const server = (deployment: Deployment) => {

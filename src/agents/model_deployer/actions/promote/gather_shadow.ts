@@ -13,7 +13,7 @@ interface Gathered {
 }
 
 /** Criteria that newer evidence could meet; that there is a shadow, and for how long, is known without it. */
-const SHOWN_BY_EVIDENCE = [
+const CRITERIA_OF_EVIDENCE = [
   "shadow_requests",
   "shadow_bound",
   "shadow_worse_by",
@@ -31,7 +31,7 @@ const SHOWN_BY_EVIDENCE = [
 export function requireEvidence(decision: Decision, failure: AgentError | null): void {
   if (failure === null || decision.decision === "plan") return;
   const { code, unmet } = decision.refusal;
-  const mightBeMet = unmet.every(({ criterion }) => SHOWN_BY_EVIDENCE.includes(criterion));
+  const mightBeMet = unmet.every(({ criterion }) => CRITERIA_OF_EVIDENCE.includes(criterion));
   if (code === "production_criteria_not_met" && mightBeMet) throw failure;
 }
 

@@ -23,9 +23,9 @@ export function supersedeRollout(
   if (!isKnown || previousVersion === null || candidateVersion === null) return null;
   const currentVersion: ModelVersion = { ...candidateVersion, stage: "archived" };
   const { previous_server: server, live } = facts;
-  const turn = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
+  const reversal = { current, currentVersion, endpoint, previous, previousVersion, rollout, server, live };
   const reason = `superseded by ${by.model_version_id}`;
-  const decision = planRollback(turn, reason, context, judgedNow(rollout, endpoint, live), "aborted");
+  const decision = planRollback(reversal, reason, context, judgedNow(rollout, endpoint, live), "aborted");
   if (decision.decision === "refusal") return null;
   const { intent, steps, on_success, on_failure, names } = decision.plan;
   const note = `${rollout.rollout_id} of ${current.bento_tag} ends, and ${previous.bento_tag} serves until the newer version is deployed.`;

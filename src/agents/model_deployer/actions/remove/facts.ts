@@ -5,7 +5,7 @@ export interface RemovalFacts {
   deployment: Deployment | null;
   /** As the database has it; null until the deployment's endpoint was opened. */
   endpoint: Endpoint | null;
-  /** A mirror that the endpoint has beside the deployment, and that answers. */
+  /** Another deployment that the endpoint mirrors to and that answers; null without one. */
   other_mirror: string | null;
   open_rollout: Rollout | null;
   /** The deployments that a rollback of what serves production here would bring back. */

@@ -11,13 +11,13 @@ import { isWarm } from "../../planning/onward/way_back.ts";
 
 /** An aborted rollout does not count as experience of the model family; a rollback does. */
 export function announceRollback(
-  turn: Reversal,
+  reversal: Reversal,
   reason: string,
   context: DecisionContext,
   judged: Judged | null,
   ending: Ending,
 ): Change[] {
-  const { current, previous, currentVersion, previousVersion } = turn;
+  const { current, previous, currentVersion, previousVersion } = reversal;
   const done = ending === "aborted" ? "Aborted the rollout and took" : "Rolled";
   return [
     projectStage(context.operation_id, currentVersion.model_version_id),
@@ -40,7 +40,7 @@ export function announceRollback(
       name: ending === "aborted" ? "abort" : "rollback",
       type: "error_recovery",
       trigger: `${ending === "aborted" ? "abort" : "rollback"}:${currentVersion.model_name}`,
-      sequence: isWarm(turn)
+      sequence: isWarm(reversal)
         ? ["want_route", "apply_route"]
         : ["package_model", "start_server", "want_route", "apply_route"],
       succeeded: true,

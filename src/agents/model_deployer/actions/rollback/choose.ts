@@ -1,8 +1,8 @@
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { Deployment } from "../../domain/entities.ts";
-import { halfBack, isCondemned, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
-import { isBegun, isHalfBack, serving } from "../../domain/traffic/weights.ts";
+import { unfinishedRollback, isCondemned, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import { isBegun, isRollbackUnfinished, serving } from "../../domain/traffic/weights.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask } from "../../planning/onward/next_steps.ts";
@@ -10,16 +10,16 @@ import { find, type Named, refuseCondemned, refuseNamed } from "./named.ts";
 import { refuseNotServing } from "./not_serving.ts";
 
 export interface Chosen {
-  /** Is left; null where nothing serves. */
+  /** The one that loses its traffic; null where nothing serves. */
   current: ServedBefore | null;
-  /** Is brought back; null for what served before the current one. */
+  /** The one that is brought back; null stands for the one that served before the current one. */
   target: ServedBefore | null;
 }
 
-/** For so long after a rollback an endpoint's name may still mean what was rolled back. */
+/** How long after a rollback a request that names only the endpoint may still mean what was rolled back. */
 const JUST_NOW_SECONDS = 300;
 
-/** The meaning, at this moment, of a request that names an endpoint or what is to come back. */
+/** Finds the deployments that a request means which names only an endpoint, or only what is to come back. */
 export function choose(
   request: RollbackRequest,
   ways: WaysBack,
@@ -33,16 +33,21 @@ export function choose(
       : (refuseNamed(request, request.rollback_to, ways, named) ?? refuseNotServing(request, current, ways));
   if (refusal?.decision === "refusal") return refusal.refusal;
   if (request.rollback_to !== undefined) return chosenByName(current, find(request.rollback_to, ways));
-  return { current, target: halfBack(ways) ?? (current === null ? servedLast(ways) : null) };
+  return { current, target: unfinishedRollback(ways) ?? (current === null ? servedLast(ways) : null) };
 }
 
-/** A rollback that has not ended is called off by whoever names what it takes out: nothing else is left for that. */
+/**
+ * Naming the version that an unfinished rollback takes out calls that rollback off; there is no other way to do so.
+ */
 function chosenByName(current: ServedBefore | null, target: ServedBefore | null): Chosen {
   const isSame = current?.deployment.deployment_id === target?.deployment.deployment_id;
   return { current: isSame ? null : current, target };
 }
 
-/** The candidate of an open rollout or what was cut off after its first traffic, else what has most of the traffic. */
+/**
+ * The candidate of an open rollout, or a deployment that was cut off after its first traffic; otherwise the one with
+ * the most traffic.
+ */
 function currentOf(
   request: RollbackRequest,
   { endpoint, open_rollout: open, served }: WaysBack,
@@ -54,11 +59,11 @@ function currentOf(
   if (asked !== null && (weights[asked.deployment.deployment_id] ?? 0) > 0) return asked;
   if (open !== null) return byId(open.deployment_id);
   const serves = served.find(({ deployment }) => isBegun(deployment, weights)) ?? byId(serving(weights)[0]);
-  if (serves === null || !isHalfBack(serves.deployment, weights)) return serves;
+  if (serves === null || !isRollbackUnfinished(serves.deployment, weights)) return serves;
   return served.find(({ deployment }) => deployment.status === "active") ?? null;
 }
 
-/** One that was never condemned comes first. */
+/** What served last; one that was never condemned takes precedence. */
 function servedLast({ served }: WaysBack): ServedBefore | null {
   return served.find((one) => !isCondemned(one)) ?? served[0] ?? null;
 }
@@ -76,7 +81,7 @@ function refuseUnnamed(
       `No previous production deployment found: nothing has served ${name} yet.`,
     );
   }
-  if (halfBack(ways) !== null) return null;
+  if (unfinishedRollback(ways) !== null) return null;
   const target = current ?? servedLast(ways);
   if (current === null) {
     const bad = target !== null && isCondemned(target) && request.condemned_because === undefined;
@@ -85,7 +90,10 @@ function refuseUnnamed(
   return request.current_deployment_id === undefined ? refuseJustBack(request, ways, current, now) : null;
 }
 
-/** Whoever names the endpoint only may not know of the rollback that has just been made. */
+/**
+ * Refuses a request that names only the endpoint right after a rollback: its caller may not know of that one, and
+ * would undo it.
+ */
 function refuseJustBack(
   request: RollbackRequest,
   ways: WaysBack,

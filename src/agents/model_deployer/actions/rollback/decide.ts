@@ -14,13 +14,13 @@ import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import { announceRollback } from "./announcements.ts";
-import { endRollout, type Ending, goOn, holdStill } from "./ended_rollout.ts";
+import { endRollout, type Ending, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, letServerGo, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
-import { allTo, isBegun, isHalfBack } from "../../domain/traffic/weights.ts";
+import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
+import { allTo, isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import type { RollbackFacts, Reversal } from "./facts.ts";
 
 /** How long the bad version's server stays, so that somebody can look at it. */
@@ -47,7 +47,7 @@ export function decideRollback(
     );
   }
   const { previous_server: server, live } = facts;
-  const turn: Reversal = {
+  const reversal: Reversal = {
     current,
     currentVersion,
     endpoint,
@@ -57,7 +57,7 @@ export function decideRollback(
     server,
     live,
   };
-  return planRollback(turn, request.rollback_reason, context, judgedNow(rollout, endpoint, live));
+  return planRollback(reversal, request.rollback_reason, context, judgedNow(rollout, endpoint, live));
 }
 
 /** A deployment that was cut off after its first traffic has no rollout yet, and is rolled back all the same. */
@@ -75,7 +75,7 @@ function obstacleTo(
     return refuse("rollback_failed", sentence, { next: [ask(remove, `takes the server of ${id} away`)] });
   }
   if (current.status !== "active" && !isCandidate) {
-    if (isHalfBack(current, endpoint?.weights ?? {})) return refuseHalfBack(current, rollback_reason);
+    if (isRollbackUnfinished(current, endpoint?.weights ?? {})) return refuseUnfinishedReturn(current, rollback_reason);
     return refuse(
       "rollback_failed",
       `${id} is ${current.status} and serves nothing that could be taken back.`,
@@ -95,8 +95,8 @@ function obstacleTo(
   return null;
 }
 
-/** It serves, and that it may is written down in a moment. */
-function refuseHalfBack({ deployment_id: id, endpoint_name }: Deployment, rollback_reason: string): Decision {
+/** It has its traffic back already; only the end of the rollback that returned it is not recorded yet. */
+function refuseUnfinishedReturn({ deployment_id: id, endpoint_name }: Deployment, rollback_reason: string): Decision {
   const end = { deployment_action: "rollback", endpoint_name, rollback_reason };
   const sentence = `${id} is being brought back at this moment, by a rollback that has not ended; once it has, ${id} can be rolled back too.`;
   return refuseForNow(sentence, { next: [ask(end, "brings that rollback to its end")] });
@@ -104,54 +104,54 @@ function refuseHalfBack({ deployment_id: id, endpoint_name }: Deployment, rollba
 
 /** @param judged figures of the rollout that goes back; null where none does, or they are not known */
 export function planRollback(
-  turn: Reversal,
+  reversal: Reversal,
   reason: string,
   context: DecisionContext,
   judged: Judged | null,
   ending: Ending = "rolled_back",
 ): Decision {
-  const { current, previous, endpoint, rollout } = turn;
+  const { current, previous, endpoint, rollout } = reversal;
   const verdict = judged?.verdict ?? rollout?.verdict ?? null;
   const sides = { candidate_id: current.deployment_id, baseline_id: previous.deployment_id };
-  const moment = momentOf(turn.live, sides, verdict);
+  const moment = momentOf(reversal.live, sides, verdict);
   return propose({
-    summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${isWarm(turn) ? "" : ", served again from its bento first"}.`,
+    summary: `${ending === "aborted" ? "Abort the rollout and take" : "Roll"} ${endpoint.endpoint_name} back from ${current.bento_tag} to ${previous.bento_tag}${isWarm(reversal) ? "" : ", served again from its bento first"}.`,
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: [...holdStill(rollout, judged), ...keepServer(turn)],
-    steps: rollbackSteps(turn, reason, verdict, moment),
+    intent: [...suspendRollout(rollout, judged), ...keepServer(reversal)],
+    steps: rollbackSteps(reversal, reason, verdict, moment),
     on_success: [
       setStatus(current.deployment_id, ["active", "deploying"], "rolled_back", {
         keepWarmSeconds: KEEP_BAD_SECONDS,
         rollbackReason: reason,
       }),
       ...(previous.status === "active" ? [] : [setStatus(previous.deployment_id, ["draining"], "active")]),
-      ...stageMoves(turn, reason).map((move) =>
+      ...stageMoves(reversal, reason).map((move) =>
         setStage(move, context.requested_by, { verdict, ...moment.evidence }),
       ),
       ...endRollout(rollout, judged, ending, { reason, ...moment }),
-      ...announceRollback(turn, reason, context, judged, ending),
+      ...announceRollback(reversal, reason, context, judged, ending),
     ],
-    on_failure: [...goOn(rollout, judged, context.now), ...letServerGo(turn)],
-    draft: rollbackAnswer(turn),
+    on_failure: [...resumeAfterFailedRollback(rollout, judged, context.now), ...releaseServer(reversal)],
+    draft: rollbackAnswer(reversal),
     generation: endpoint.generation,
     names: namesOf({
       deployments: [current, previous],
-      versions: [turn.currentVersion, turn.previousVersion],
+      versions: [reversal.currentVersion, reversal.previousVersion],
       rollouts: [rollout],
     }),
   });
 }
 
-function rollbackAnswer(turn: Reversal): Answer {
-  const { previous, live } = turn;
+function rollbackAnswer(reversal: Reversal): Answer {
+  const { previous, live } = reversal;
   return {
     ...emptyAnswer,
     model_version_id: previous.model_version_id,
     rollback_successful: true,
     active_deployment_id: previous.deployment_id,
-    deployment_manifest: restoredManifest(turn),
-    notes: [...serverNotes(turn), ...missingNotes(live)],
+    deployment_manifest: restoredManifest(reversal),
+    notes: [...serverNotes(reversal), ...missingNotes(live)],
   };
 }
 
@@ -172,14 +172,14 @@ function mirrorAfter(endpoint: Endpoint, current: Deployment): string | null {
 }
 
 function rollbackSteps(
-  turn: Reversal,
+  reversal: Reversal,
   reason: string,
   verdict: Verdict | null,
   moment: Moment,
 ): PlannedStep[] {
-  const { endpoint, current, previous } = turn;
+  const { endpoint, current, previous } = reversal;
   return [
-    ...serveAgain(turn),
+    ...serveAgain(reversal),
     ...switchRoute({
       endpoint_name: endpoint.endpoint_name,
       before: endpoint,

@@ -7,15 +7,15 @@ import { moved } from "../../planning/rollout_move.ts";
 export type Ending = "rolled_back" | "aborted";
 
 /** The status that an open rollout has while it is rolled back; a completed one stays so. */
-const stillStatus = (rollout: Rollout): Rollout["status"] =>
+const suspendedStatus = (rollout: Rollout): Rollout["status"] =>
   rollout.status === "completed" ? "completed" : "paused";
 
 /** Keeps the rollout from steps and looks while it is rolled back. */
-export function holdStill(rollout: Rollout | null, judged: Judged | null): Change[] {
+export function suspendRollout(rollout: Rollout | null, judged: Judged | null): Change[] {
   if (rollout === null) return [];
   const expected: Rollout["status"][] =
     rollout.status === "completed" ? ["completed"] : ["running", "paused"];
-  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: stillStatus(rollout) })];
+  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: suspendedStatus(rollout) })];
 }
 
 export function endRollout(
@@ -26,7 +26,7 @@ export function endRollout(
 ): Change[] {
   if (rollout === null) return [];
   const event = { kind: `rollout_${ending}` as const, ...why };
-  const expected_status = [stillStatus(rollout)];
+  const expected_status = [suspendedStatus(rollout)];
   return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
 }
 
@@ -35,12 +35,12 @@ export function endRollout(
  * had paused stays paused and is watched again; one that nobody had paused was held by an interrupted rollback, and
  * runs again.
  */
-export function goOn(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
+export function resumeAfterFailedRollback(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
   if (rollout === null) return [];
   const wasHeldStill = rollout.status === "paused" && rollout.pause === null;
   const status = wasHeldStill ? "running" : rollout.status;
   const next_tick_at = rollout.next_tick_at ?? now;
-  const expected_status = [stillStatus(rollout)];
+  const expected_status = [suspendedStatus(rollout)];
   return [moveRolloutTo(rollout, judged, { expected_status, unless_ended: true, status, next_tick_at })];
 }
 

@@ -4,7 +4,7 @@ import type { LiveFigures } from "../../judge/counts/live_figures.ts";
 import type { ServedBefore, StoredRollbackFacts, WaysBack } from "../../domain/traffic/ways_back.ts";
 import type { ServerPresence } from "../../planning/onward/way_back.ts";
 
-/** Of a deployment that nobody knows there is nothing. */
+/** All null for a deployment that does not exist. */
 export interface RollbackFacts extends Omit<
   StoredRollbackFacts,
   "current" | "previous_restarts" | "previous_is_stopping"
@@ -14,16 +14,16 @@ export interface RollbackFacts extends Omit<
   live: LiveFigures;
 }
 
-/** Of a way back that is no step to the one before: by name, or where nothing serves. */
+/** For a rollback by name, or on an endpoint where nothing serves. */
 export interface ReturnFacts {
   ways: WaysBack;
-  /** Is left; null where nothing serves. */
+  /** The one that loses its traffic; null where nothing serves. */
   current: ServedBefore | null;
   target: ServedBefore;
   server: ServerPresence;
-  /** Its bento lies in the store. */
+  /** Whether its bento is in the store. */
   is_packaged: boolean;
-  /** The current one's own, which had given it all traffic. */
+  /** The completed rollout that had given the current deployment all traffic. */
   completed_rollout: Rollout | null;
   live: LiveFigures;
   /** How long a baseline that is passed over stays warm. */

@@ -64,7 +64,9 @@ class AskedRollback {
     return this.#fromWhatServes(serves, request, context);
   }
 
-  /** To the one before; where there is none, the refusal names what can come back all the same. */
+  /**
+   * Facts for a rollback to the deployment before; where there is none, the refusal names what can come back by name.
+   */
   async #fromWhatServes(id: string, request: RollbackRequest, context: DecisionContext): Promise<Decision> {
     const { database } = this.#parts;
     const facts = await gatherRollback(database, this.#endpoints, id, this.#options);

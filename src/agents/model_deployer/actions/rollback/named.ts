@@ -4,7 +4,7 @@ import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import { isBeingLeft, needsWords, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
-import { isBegun, isHalfBack } from "../../domain/traffic/weights.ts";
+import { isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { missing, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { endpointName } from "../../domain/values/names.ts";
 import { ask, listing } from "../../planning/onward/next_steps.ts";
@@ -39,7 +39,7 @@ export function refuseNamed(
   if (target === null) return refuseStranger(request, to, ways, named);
   const { deployment_id: id, bento_tag } = target.deployment;
   const share = endpoint.weights[id] ?? 0;
-  if (share === 100 && !isHalfBack(target.deployment, endpoint.weights)) {
+  if (share === 100 && !isRollbackUnfinished(target.deployment, endpoint.weights)) {
     return refuse(
       "conflict",
       `${id} (${bento_tag}) serves all traffic of ${endpoint.endpoint_name} already. Nothing was changed.`,
@@ -69,7 +69,7 @@ export function refuseNamed(
   return open?.deployment_id === id ? refuseCandidate(request, open, ways) : null;
 }
 
-/** Its rollout is ended by somebody who is not done; by its name it comes back after that. */
+/** Refuses the candidate of a rollout that somebody is just ending; by its name it can come back after that. */
 function refuseCandidate(
   { rollback_reason }: RollbackRequest,
   open: Rollout,

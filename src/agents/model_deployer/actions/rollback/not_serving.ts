@@ -4,7 +4,10 @@ import type { ServedBefore, WaysBack } from "../../domain/traffic/ways_back.ts";
 import { refuse } from "../../planning/decisions.ts";
 import { ask } from "../../planning/onward/next_steps.ts";
 
-/** Whoever takes a deployment for the bad one has not seen what serves in its place, which may be a good one. */
+/**
+ * Refuses to roll back a deployment that serves no longer: its caller has not seen what serves in its place, which
+ * may be good.
+ */
 export function refuseNotServing(
   { current_deployment_id: id, rollback_to, condemned_because, rollback_reason }: RollbackRequest,
   current: ServedBefore | null,

@@ -12,23 +12,23 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, letServerGo, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
+import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
 import { announceReturn } from "./announcements.ts";
-import { endRollout, goOn, holdStill } from "./ended_rollout.ts";
+import { endRollout, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
 import type { ReturnFacts } from "./facts.ts";
 import { otherWays, whyItLeft } from "./other_ways.ts";
 
 /** How long the bad version's server stays, so that somebody can look at it. */
 const KEEP_BAD_SECONDS = 300;
 
-/** Brings one back by name, or what served last where nothing serves; waits for nobody. */
+/** Plans a rollback by name, or to what served last on an endpoint where nothing serves. It needs no approval. */
 export function planReturn(request: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
   return withSignature(plan(request, facts, context), facts.target.version, facts.current?.version ?? null);
 }
 
 function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
   const { ways, current, target, live } = facts;
-  // Words about what nobody has condemned would make it look condemned.
+  // The reason is dropped where nobody has condemned the version: in the history it would read as if somebody had.
   const request = needsWords(target, facts.ways) ? asked : { ...asked, condemned_because: undefined };
   const { endpoint, open_rollout } = ways;
   const { rollback_reason: reason } = request;
@@ -47,7 +47,7 @@ function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionConte
     summary: summaryOf(facts),
     lease_name: endpoint.endpoint_name,
     preempts: true,
-    intent: [...holdStill(rollout, judged), ...keepServer(wayOf(facts))],
+    intent: [...suspendRollout(rollout, judged), ...keepServer(wayOf(facts))],
     steps: returnSteps(facts, { reason, verdict, moment }),
     on_success: [
       ...statusChanges(facts, reason),
@@ -55,8 +55,8 @@ function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionConte
       ...endRollout(rollout, judged, "rolled_back", { reason, ...moment }),
       ...announceReturn(facts, request, context, moves, verdict),
     ],
-    on_failure: [...goOn(rollout, judged, context.now), ...letServerGo(wayOf(facts))],
-    // Where nothing served there are no figures that could be missed.
+    on_failure: [...resumeAfterFailedRollback(rollout, judged, context.now), ...releaseServer(wayOf(facts))],
+    // Where nothing served, figures that are missing need no note.
     draft: answerOf(facts, current === null ? notes : [...notes, ...missingNotes(live)]),
     generation: endpoint.generation,
     notes,
@@ -69,7 +69,7 @@ function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionConte
   });
 }
 
-/** The open one, or the completed one of what is left. */
+/** The open rollout, or the completed one of the deployment that loses its traffic. */
 function rolloutOf({ ways, completed_rollout }: ReturnFacts) {
   return ways.open_rollout ?? completed_rollout;
 }
@@ -125,7 +125,7 @@ function mirrorAfter({ ways, current, target }: ReturnFacts): string | null {
   return ends.includes(mirror ?? "") ? null : mirror;
 }
 
-/** Whichever has a share beside the one that is left, a rollout's baseline, or would have one if a move had not been cut off. */
+/** The other deployments that lose their share: a rollout's baseline, or one whose move of traffic was cut off. */
 function othersOf({ ways, current, target }: ReturnFacts): Deployment[] {
   const known = [current?.deployment.deployment_id, target.deployment.deployment_id];
   return ways.served

@@ -25,7 +25,7 @@ export const acknowledgedWeightsSchema = trafficChangeSchema.extend({
 export type AcknowledgedWeights = z.infer<typeof acknowledgedWeightsSchema>;
 
 /** The judge's verdict at one look at a rollout. */
-export const saidAtLookSchema = z.strictObject({
+export const lookVerdictSchema = z.strictObject({
   looked_at: instantSchema,
   status: rolloutStatusSchema,
   step_index: z.int(),
@@ -35,4 +35,4 @@ export const saidAtLookSchema = z.strictObject({
   challenged: z.boolean(),
   verdict: verdictSchema,
 });
-export type SaidAtLook = z.infer<typeof saidAtLookSchema>;
+export type LookVerdict = z.infer<typeof lookVerdictSchema>;

@@ -11,7 +11,7 @@ import {
 import type { Restarts } from "../servers/server_restarts.ts";
 import { verdictSchema } from "../evidence/judgement.ts";
 import { type Rollout, rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
-import { isHalfBack } from "./weights.ts";
+import { isRollbackUnfinished } from "./weights.ts";
 
 /** Why a version left production the last time, and who said so. */
 export const departureSchema = z.strictObject({
@@ -53,22 +53,22 @@ export function isCondemned({ deployment, rollout_status }: ServedBefore): boole
   return deployment.status === "rolled_back" && rollout_status !== "aborted";
 }
 
-/** Has all traffic from a rollback that has set the route and has not ended yet. */
-export function halfBack({ endpoint, served, open_rollout: open }: WaysBack): ServedBefore | null {
+/** The deployment that an unfinished rollback brings back: its route is set, and its end is not recorded yet. */
+export function unfinishedRollback({ endpoint, served, open_rollout: open }: WaysBack): ServedBefore | null {
   if (open !== null) return null;
-  return served.find(({ deployment }) => isHalfBack(deployment, endpoint.weights)) ?? null;
+  return served.find(({ deployment }) => isRollbackUnfinished(deployment, endpoint.weights)) ?? null;
 }
 
-/** A rollback that has not ended yet takes this one out. */
+/** Whether an unfinished rollback takes the traffic from this one. */
 export function isBeingLeft({ deployment }: ServedBefore, ways: WaysBack): boolean {
   const { endpoint, open_rollout: open } = ways;
   if ((endpoint.weights[deployment.deployment_id] ?? 0) > 0) return false;
   if (open?.deployment_id === deployment.deployment_id)
     return open.status === "paused" && open.pause === null;
-  return deployment.status === "active" && halfBack(ways) !== null;
+  return deployment.status === "active" && unfinishedRollback(ways) !== null;
 }
 
-/** Serves again only with words that say why. */
+/** Whether the request that brings it back has to say why it may serve again. */
 export const needsWords = (one: ServedBefore, ways: WaysBack): boolean =>
   isCondemned(one) || isBeingLeft(one, ways);
 

@@ -25,13 +25,16 @@ export function serving(weights: WeightSet): string[] {
     .map(([deploymentId]) => deploymentId);
 }
 
-/** The deployment is not finished and has traffic already: without a rollout, it was cut off in between. */
+/** Whether a deployment that is not finished has traffic already; without an open rollout, it was cut off there. */
 export function isBegun({ status, deployment_id }: Deployment, weights: WeightSet): boolean {
   return status === "deploying" && (weights[deployment_id] ?? 0) > 0;
 }
 
-/** It has ended and has traffic all the same: a rollback that brings it back has set the route and has not ended yet. */
-export function isHalfBack({ status, deployment_id }: Deployment, weights: WeightSet): boolean {
+/**
+ * Whether a deployment that has ended has traffic: a rollback that brings it back has set the route and is not
+ * finished.
+ */
+export function isRollbackUnfinished({ status, deployment_id }: Deployment, weights: WeightSet): boolean {
   return (status === "rolled_back" || status === "draining") && (weights[deployment_id] ?? 0) > 0;
 }
 

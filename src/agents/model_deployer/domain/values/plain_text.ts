@@ -21,7 +21,7 @@ export function isPlainName(name: string): boolean {
 const HIDDEN = new RegExp(UNSEEN, "gu");
 
 /** With each unseen character as `\u....`, which is the same text in JSON. */
-export function shown(text: string): string {
+export function escaped(text: string): string {
   return text.replace(HIDDEN, (found) =>
     Array.from({ length: found.length }, (_, index) => {
       const unit = found.charCodeAt(index).toString(16).padStart(4, "0");

@@ -12,7 +12,7 @@ const BATCH = 100;
 /** The limit for one delivery. */
 const SEND_MS = 10_000;
 /** After so many failures in a row the other sinks are told of one. */
-const TOLD_AFTER = 3;
+const FAILURES_BEFORE_NOTICE = 3;
 /** Some four minutes by their delays; then a notice waits for somebody, and those that follow it are sent. */
 const REFUSALS_ALLOWED = 8;
 
@@ -41,7 +41,7 @@ export class NotificationDelivery {
     const due = await this.#notifications.claim(BATCH, { except_sinks: [...this.#busy.keys()] });
     const bySink = Map.groupBy(due, ({ sink }) => sink.sink_name);
     for (const [name, entries] of bySink) {
-      const under = this.#sendInTurn(entries).finally(() => this.#busy.delete(name));
+      const under = this.#sendInOrder(entries).finally(() => this.#busy.delete(name));
       this.#busy.set(name, under);
     }
     return due.length > 0;
@@ -53,7 +53,7 @@ export class NotificationDelivery {
   }
 
   /** Never rejects: what cannot even be noted as failed is due again after its claim. */
-  async #sendInTurn(entries: readonly DueNotice[]): Promise<void> {
+  async #sendInOrder(entries: readonly DueNotice[]): Promise<void> {
     let outage: string | null = null;
     for (const entry of entries) {
       try {
@@ -103,7 +103,7 @@ export class NotificationDelivery {
         },
         { except_sink: sink_name },
       );
-    if (failures >= TOLD_AFTER) {
+    if (failures >= FAILURES_BEFORE_NOTICE) {
       await tell(
         `sink_down:${sink_name}:${failing_since}`,
         `${sink_name} does not take what it is sent, since ${failing_since}; it is kept and sent later.`,

@@ -38,11 +38,11 @@ export class OutboxDelivery {
   async deliver(limit: number, options: CallOptions): Promise<string[]> {
     const entries = await this.#parts.database.outbox.claim(limit);
     const byTopic = Object.values(Object.groupBy(entries, ({ topic }) => topic));
-    return (await Promise.all(byTopic.map((list) => this.#deliverInTurn(list, options)))).flat();
+    return (await Promise.all(byTopic.map((list) => this.#deliverInOrder(list, options)))).flat();
   }
 
   /** Entries of one topic may concern one another: two versions' aliases, say. */
-  async #deliverInTurn(entries: readonly OutboxEntry[], options: CallOptions): Promise<string[]> {
+  async #deliverInOrder(entries: readonly OutboxEntry[], options: CallOptions): Promise<string[]> {
     const { outbox } = this.#parts.database;
     const degraded = new Set<string>();
     for (const entry of entries) {

@@ -64,8 +64,8 @@ function restored(
 }
 
 /**
- * The same error as the end of its operation, with these ways out where it names none itself. The caller's own key keeps
- * that end: the same request gets it again.
+ * The error as the end of its operation, with these ways out where it names none. Under a key of the caller's, the
+ * same request gets the same end again.
  */
 export function asEnd(error: AgentError, next: readonly NextStep[], isKeyed: boolean): AgentError {
   const { code, message, details, cause, not_before, retryable } = error;

@@ -8,7 +8,7 @@ export interface NoticeContext {
   requested_by: string;
 }
 
-type Told = Pick<NewNotice, "kind" | "severity" | "title"> &
+type NoticeDraft = Pick<NewNotice, "kind" | "severity" | "title"> &
   Partial<Pick<NewNotice, "reason" | "numbers" | "command" | "rollout_id">>;
 
 /** The notices of a plan that has been carried out; none of a mere look at a rollout. */
@@ -31,11 +31,14 @@ export function noticesOf(plan: Plan, context: NoticeContext): ChangeOf<"notify"
     .map((one) => notify(noticeOf(one, plan, context)));
 }
 
-/** Of a plan that waits: its event is told once, however often it is planned anew at the same state of the endpoint. */
+/**
+ * The notice of a plan that waits for approvals, sent once however often it is planned anew at the same state of the
+ * endpoint.
+ */
 export function approvalNotice(plan: Plan, context: NoticeContext): ChangeOf<"notify"> {
   const { operation_id } = context;
   const title = `${plan.summary} It waits for ${plan.approvals_needed} approval by somebody other than ${context.requested_by}.`;
-  const told: Told = {
+  const told: NoticeDraft = {
     kind: "approval_waits",
     severity: "act",
     title,
@@ -52,7 +55,7 @@ export function failureNotice(
   context: NoticeContext,
 ): ChangeOf<"notify"> {
   const title = `${plan.summary} It failed (${failure.code}).`;
-  const told: Told = { kind: "operation_failed", severity: "warning", title, reason: failure.message };
+  const told: NoticeDraft = { kind: "operation_failed", severity: "warning", title, reason: failure.message };
   return notify(noticeOf(told, plan, context));
 }
 
@@ -65,7 +68,7 @@ interface Seen {
   moved: ChangeOf<"move_rollout"> | undefined;
 }
 
-function rolledBack({ plan, changes, route, moved }: Seen): Told[] {
+function rolledBack({ plan, changes, route, moved }: Seen): NoticeDraft[] {
   const event = moved?.event;
   const isEnded = event?.kind === "rollout_rolled_back" || event?.kind === "rollout_aborted";
   const stage = changes.find((one) => one.change === "set_stage" && one.kind === "rollback");
@@ -81,7 +84,7 @@ function rolledBack({ plan, changes, route, moved }: Seen): Told[] {
   ];
 }
 
-function started({ plan, changes }: Seen): Told[] {
+function started({ plan, changes }: Seen): NoticeDraft[] {
   const start = oneOf(changes, "start_rollout");
   if (start === undefined) return [];
   const { rollout_id } = start.rollout;
@@ -98,7 +101,7 @@ function started({ plan, changes }: Seen): Told[] {
   ];
 }
 
-function stepTaken({ plan, moved, route }: Seen): Told[] {
+function stepTaken({ plan, moved, route }: Seen): NoticeDraft[] {
   if (moved === undefined || moved.step_index <= moved.expected_step_index) return [];
   const reason = moved.verdict?.reason ?? route?.reason ?? "";
   const numbers = route?.metrics ?? {};
@@ -108,14 +111,14 @@ function stepTaken({ plan, moved, route }: Seen): Told[] {
 }
 
 /** Traffic moves between both sides without a step: a comparison begins or ends. */
-function challenged({ plan, moved, route }: Seen): Told[] {
+function challenged({ plan, moved, route }: Seen): NoticeDraft[] {
   if (moved === undefined || route === undefined || moved.event !== undefined) return [];
   if (moved.step_index !== moved.expected_step_index) return [];
   const { reason, metrics: numbers = {} } = route;
   return [{ kind: "challenge", severity: "info", title: plan.summary, reason, numbers, ...ofRollout(moved) }];
 }
 
-function judged({ plan, moved }: Seen): Told[] {
+function judged({ plan, moved }: Seen): NoticeDraft[] {
   const event = moved?.event;
   if (event === undefined) return [];
   const isPaused = event.kind === "rollout_paused" && moved?.pause?.by === JUDGE;
@@ -131,7 +134,7 @@ function judged({ plan, moved }: Seen): Told[] {
 }
 
 /** A person pauses it, lets it go on, or gives the candidate all traffic. */
-function controlled({ plan, moved }: Seen): Told[] {
+function controlled({ plan, moved }: Seen): NoticeDraft[] {
   const event = moved?.event;
   if (event === undefined || !CONTROLS.includes(event.kind) || moved?.pause?.by === JUDGE) return [];
   const { reason, metrics: numbers = {} } = event;
@@ -140,7 +143,7 @@ function controlled({ plan, moved }: Seen): Told[] {
   ];
 }
 
-function promoted({ plan, changes }: Seen): Told[] {
+function promoted({ plan, changes }: Seen): NoticeDraft[] {
   const moves = changes.filter((one) => one.change === "set_stage");
   const up = moves.find((one) => one.to === "production" && one.kind !== "rollback");
   if (up === undefined) return [];
@@ -159,7 +162,7 @@ const ofRollout = (moved: ChangeOf<"move_rollout"> | undefined) =>
   moved === undefined ? {} : { rollout_id: moved.rollout_id };
 
 /** The endpoint is known by the plan's lease, the experiment by the endpoint or the operation when the notice is written down. */
-function noticeOf(told: Told, plan: Plan, { operation_id, requested_by }: NoticeContext): NewNotice {
+function noticeOf(told: NoticeDraft, plan: Plan, { operation_id, requested_by }: NoticeContext): NewNotice {
   return {
     event_id: `${operation_id}:${told.kind}`,
     experiment_id: null,

@@ -62,7 +62,7 @@ const rolloutSchema = z.object({
   verdict: z.object({ outcome: z.string(), reason: z.string(), e_value: z.number().nullable() }).nullable(),
 });
 
-const SHOWN_FEATURES = 3;
+const MOST_FEATURES = 3;
 
 /** Four significant digits: what is beyond them decides nothing. */
 const decimal = (value: number): string => String(Number(value.toPrecision(4)));
@@ -202,8 +202,8 @@ function featureRows(shift: Evidence["feature_shift"]): DecisionRow[] {
       group: "features",
       what: `most important, ${percent(shift.agreement)} alike`,
       required: null,
-      candidate: shift.top_features.slice(0, SHOWN_FEATURES).join(", "),
-      production: shift.production_top_features.slice(0, SHOWN_FEATURES).join(", "),
+      candidate: shift.top_features.slice(0, MOST_FEATURES).join(", "),
+      production: shift.production_top_features.slice(0, MOST_FEATURES).join(", "),
       met: null,
     },
   ];

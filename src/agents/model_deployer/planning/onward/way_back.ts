@@ -37,29 +37,29 @@ export function serveAgain(way: WayBack): PlannedStep[] {
   return [
     ...(server === "stopping" ? [planned({ step: "drain_server", deployment_id })] : []),
     planned({ ...packageOf(previousVersion), bento_tag: previous.bento_tag }),
-    planned(start, { undo: endAgain(previous, server) }),
+    planned(start, { undo: stopAgain(previous, server) }),
   ];
 }
 
-/** Nobody stops the server from the moment that the way back begins: what was seen of it holds until it serves. */
+/** Keeps draining from stopping the server while the rollback to it is under way. */
 export function keepServer({ previous, server }: Pick<WayBack, "previous" | "server">): Change[] {
   const { deployment_id, status, drained_at } = previous;
   if (status === "active" || server === "stopping") return [];
   return [{ change: "call_off_drain", deployment_id, was_drained: drained_at !== null }];
 }
 
-/** After a way back that failed. */
-export function letServerGo({ previous, server }: Pick<WayBack, "previous" | "server">): Change[] {
+/** Lets draining stop the server after a rollback to it has failed. */
+export function releaseServer({ previous, server }: Pick<WayBack, "previous" | "server">): Change[] {
   const { deployment_id, status, drain_due_at } = previous;
   if (status === "active" || server === "stopping") return [];
   return [{ change: "resume_drain", deployment_id, due_at: drain_due_at }];
 }
 
 /**
- * The undo of a start: a server that had been ended ends again if its route is refused; another one may still have
- * requests and stays.
+ * The undo of a start, if the route is refused: stops a server that had been stopped before. One that was still
+ * running stays, since it may have requests.
  */
-function endAgain({ deployment_id, drained_at }: Deployment, server: ServerPresence): Step[] {
+function stopAgain({ deployment_id, drained_at }: Deployment, server: ServerPresence): Step[] {
   return drained_at === null && server !== "stopping" ? [] : [{ step: "stop_server", deployment_id }];
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KeptLook } from "../../../../agents/model_deployer/domain/evidence/kept_look.ts";
-import { apply, openEndpointWith } from "../database_acts.ts";
+import { apply, openEndpointWith } from "../database_setup.ts";
 import { rolloutOf } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 import { moveOf } from "./rollouts_and_outbox_contract.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { KeptAnswer } from "../../../../agents/model_deployer/ports/outcome_ports.ts";
 import type { OutcomeSettings } from "../../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
-import { openEndpointWith } from "../database_acts.ts";
+import { openEndpointWith } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 const ENDPOINT = "e2i_exp";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConflictError } from "../../../../agents/model_deployer/errors.ts";
 import type { Stage } from "../../../../agents/model_deployer/domain/entities.ts";
-import { apply, openEndpointWith } from "../database_acts.ts";
+import { apply, openEndpointWith } from "../database_setup.ts";
 import { observe, rolloutOf, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 

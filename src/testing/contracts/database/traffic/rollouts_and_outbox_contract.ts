@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
-import { apply, claim, openEndpointWith } from "../database_acts.ts";
+import { apply, claim, openEndpointWith } from "../database_setup.ts";
 import { NOW, planOf, rolloutOf } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 

@@ -4,7 +4,7 @@ import type {
   LogPositions,
 } from "../../../../agents/model_deployer/ports/shadow_ports.ts";
 import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
-import { openEndpointWith } from "../database_acts.ts";
+import { openEndpointWith } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 type Line = CollectedPredictions["predictions"][number];

@@ -4,7 +4,7 @@ import {
   InvalidRequestError,
   NotFoundError,
 } from "../../../../agents/model_deployer/errors.ts";
-import { apply, openEndpointWith } from "../database_acts.ts";
+import { apply, openEndpointWith } from "../database_setup.ts";
 import { observe, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 
