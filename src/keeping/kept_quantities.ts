@@ -4,7 +4,7 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 const BYTES: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /** `90s`, `30m`, `12h`, `30d`, `4w`, in seconds. @throws InvalidRequestError */
-export function secondsOf(text: string, option: string): number {
+export function durationOption(text: string, option: string): number {
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
   const seconds = Number(number) * (SECONDS[unit] ?? Number.NaN);
   if (seconds >= 0 && seconds <= 3650 * 86_400) return seconds;
@@ -12,7 +12,7 @@ export function secondsOf(text: string, option: string): number {
 }
 
 /** `500MB`, `20GB`, `1.5TB`, in bytes. @throws InvalidRequestError */
-export function bytesOf(text: string, option: string): number {
+export function sizeOption(text: string, option: string): number {
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s?(MB|GB|TB)$/i.exec(text) ?? [];
   const bytes = Number(number) * (BYTES[unit.toUpperCase()] ?? Number.NaN);
   if (Number.isFinite(bytes)) return bytes;

@@ -11,7 +11,7 @@ export interface Migration {
 }
 
 /** Runs one statement, or several without parameters, in the transaction of whoever migrates; resolves to its rows. */
-export type Statement = (sql: string, parameters?: unknown[]) => Promise<unknown>;
+export type RunStatement = (sql: string, parameters?: unknown[]) => Promise<unknown>;
 
 const recordedSchema = z.array(z.strictObject({ name: z.string(), checksum: z.string() }));
 
@@ -39,7 +39,7 @@ export async function readMigrations(folder: URL): Promise<Migration[]> {
  * @throws ConfigurationError when one that was run has been altered since, or the table names one that is not given
  */
 export async function applyMissing(
-  run: Statement,
+  run: RunStatement,
   records: string,
   migrations: Migration[],
 ): Promise<string[]> {

@@ -22,7 +22,7 @@ export interface BegunHome {
    * Ends the servers among those that were woken to which the database gives no traffic. To be called before any router is
    * opened: until then nobody reaches them.
    */
-  settle(endpoints: Pick<Database["endpoints"], "list">): Promise<void>;
+  stopUnrouted(endpoints: Pick<Database["endpoints"], "list">): Promise<void>;
 }
 
 interface BeginOptions {
@@ -44,7 +44,7 @@ export function beginHome(configuration: Configuration, options: BeginOptions): 
   return {
     addresses,
     awake: woken,
-    settle: async (endpoints) => {
+    stopUnrouted: async (endpoints) => {
       const names = await woken;
       const wanted = names.length === 0 ? [] : (await endpoints.list()).flatMap(withTraffic);
       const others = names.filter((name) => !wanted.includes(name));

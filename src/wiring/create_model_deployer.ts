@@ -43,7 +43,7 @@ export async function createModelDeployer(
   const makeRoom = () => reserve.release();
   const database = openDatabase(configuration, addresses, makeRoom);
   const secrets = await preparedSecrets(configuration, database, options);
-  await options.begun?.settle(database.endpoints);
+  await options.begun?.stopUnrouted(database.endpoints);
   const { degraded } = await database.rights();
   if (degraded !== null) options.onProgress?.(degraded);
   const memory = await createMemories(configuration, addresses, options);
@@ -59,12 +59,12 @@ export async function createModelDeployer(
   const settings = settingsOf(configuration, await requester(configuration, database, options.via));
   const capabilities = createCapabilities(parts, settings);
   const graph = createModelDeployerGraph(capabilities, checkpointing(options));
-  const care = watchesOf(configuration, reserve, database);
+  const watches = watchesOf(configuration, reserve, database);
   const upkeep = upkeepOf(configuration, database, parts.ingress ?? null);
   return {
     agent: new ModelDeployerAgent(graph),
     graph,
-    worker: new Worker(capabilities, graph, database.workers, ...care, upkeep),
+    worker: new Worker(capabilities, graph, database.workers, ...watches, upkeep),
     reconcile: (callOptions) => capabilities.reconciler.reconcile(callOptions),
     resume: (operationId, callOptions) => resumeOperation(capabilities, operationId, callOptions),
     recordOutcomes: outcomeRecorder(database, settings),

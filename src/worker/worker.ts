@@ -49,7 +49,7 @@ export class Worker {
   readonly #looks: RolloutLooks;
   readonly #beside = new Map<string, Promise<void>>();
   /** Work beside the looks, by name; of each name one at a time. */
-  readonly #chores: ReadonlyMap<string, () => Promise<void>>;
+  readonly #tasks: ReadonlyMap<string, () => Promise<void>>;
   #rounds = 0;
   readonly #unfinished: UnfinishedOperations;
   readonly #throttle = new ProblemThrottle();
@@ -74,13 +74,13 @@ export class Worker {
   ) {
     this.#capabilities = capabilities;
     const attempt = (what: string, work: () => Promise<unknown>) => this.#attempt(what, work);
-    const chores = new BackgroundTasks(capabilities, { room, attempt, report: () => this.#report });
+    const tasks = new BackgroundTasks(capabilities, { room, attempt, report: () => this.#report });
     this.#notices = new NoticeRounds(capabilities, certificates, (problem) =>
       this.#report.problems.push(problem),
     );
-    this.#chores = new Map([
-      ["chores", () => chores.doAll()],
-      ["room on the disk", () => chores.keepDiskRoom()],
+    this.#tasks = new Map([
+      ["background tasks", () => tasks.doAll()],
+      ["room on the disk", () => tasks.keepDiskRoom()],
       ["notices", () => this.#notices.begin()],
       ...upkeep.map((one) => this.#due(one, capabilities.now)),
     ]);
@@ -115,7 +115,7 @@ export class Worker {
       while (!signal.aborted) {
         const isMoreDue = await this.#lookAtRollouts(PATIENCE_MS);
         await this.#unfinished.start({ patience: signal, until: overdue });
-        for (const [name, work] of this.#chores) void this.#startBeside(name, work);
+        for (const [name, work] of this.#tasks) void this.#startBeside(name, work);
         void this.#startReconciling(overdue);
         onTick?.(this.#takeReport());
         await delay(isMoreDue ? 0 : idleMs, undefined, { signal }).catch(ignoreAbort);
@@ -134,7 +134,7 @@ export class Worker {
     await this.#lookAtRollouts(0);
     await this.#looks.settled();
     await this.#unfinished.start({ oneByOne: true });
-    for (const [name, work] of this.#chores) await this.#startBeside(name, work);
+    for (const [name, work] of this.#tasks) await this.#startBeside(name, work);
     await this.#startReconciling();
     await this.#notices.settled();
     return this.#takeReport();

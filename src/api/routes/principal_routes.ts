@@ -8,7 +8,7 @@ import {
   principalReportSchema,
   principalsReportSchema,
   removalReportSchema,
-  removalRequestSchema,
+  principalRemovalRequestSchema,
 } from "../../service/people/principal_schemas.ts";
 import { type ApiRoute, apiRoute, type Caller } from "../api_route.ts";
 
@@ -103,7 +103,7 @@ const remove = apiRoute(
     ...changing,
     path: "/v1/principals/{principal}/removals",
     summary: "Ends all that a principal has: tokens, roles, and approvals that are not used yet",
-    body: removalRequestSchema,
+    body: principalRemovalRequestSchema,
     answer: removalReportSchema,
   },
   ({ database }, { params, body, caller }) =>

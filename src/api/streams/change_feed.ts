@@ -17,7 +17,7 @@ export type FeedEvent =
   /** The deployer's database does not answer, or answers again. */
   | { event: "feed"; data: { is_current: boolean; reason: string | null } };
 
-export type Listener = (events: readonly FeedEvent[]) => void;
+export type FeedListener = (events: readonly FeedEvent[]) => void;
 
 const MOST_OPEN = 200;
 
@@ -29,7 +29,7 @@ export class ChangeFeed {
   readonly #database: DeployerDatabase;
   readonly #vitalsOf: (endpointName: string) => Vitals;
   readonly #everyMs: number;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<FeedListener>();
   readonly #vitals = new Map<string, Vitals>();
   #marks: Marks | null = null;
   #failure: string | null = null;
@@ -45,7 +45,7 @@ export class ChangeFeed {
   }
 
   /** Until the signal is aborted. The listener is called with all that is there before any change. */
-  async join(listener: Listener, signal: AbortSignal): Promise<void> {
+  async join(listener: FeedListener, signal: AbortSignal): Promise<void> {
     const snapshot = await this.#snapshot();
     if (signal.aborted) return;
     listener(snapshot);

@@ -17,7 +17,7 @@ import type {
   principalReportSchema,
   PrincipalsReport,
   removalReportSchema,
-  removalRequestSchema,
+  principalRemovalRequestSchema,
 } from "../../service/people/principal_schemas.ts";
 
 /** The changes of principals, made here or through the API. */
@@ -33,7 +33,7 @@ export interface PrincipalBackend {
   revoke(principal: string, request: z.infer<typeof grantRequestSchema>): Promise<PrincipalsReport>;
   remove(
     principal: string,
-    request: z.infer<typeof removalRequestSchema>,
+    request: z.infer<typeof principalRemovalRequestSchema>,
   ): Promise<z.infer<typeof removalReportSchema>>;
   link(principal: string, request: z.infer<typeof loginSchema>): Promise<PrincipalsReport>;
   unlink(request: z.infer<typeof loginSchema>): Promise<PrincipalsReport>;

@@ -154,14 +154,14 @@ export async function requireNoneIsStopping(tx: Queries, endpointName: string): 
   const stopping = await tx.query(
     idRow,
     `select d.deployment_id as id from ml_deployments d join ml_endpoints e using (endpoint_name)
-     where e.endpoint_name = $1 and d.stopping_until > clock_timestamp() and ${isRouted("d", "e")}`,
+     where e.endpoint_name = $1 and d.stopping_until > clock_timestamp() and ${isRoutedSql("d", "e")}`,
     [endpointName],
   );
   if (stopping.length > 0) throw isStopping(stopping.map(({ id }) => id).join(", "));
 }
 
 /** SQL for whether the endpoint's route gives the deployment traffic, mirrored or not. */
-export function isRouted(deployment: string, endpoint: string): string {
+export function isRoutedSql(deployment: string, endpoint: string): string {
   return `(coalesce((${endpoint}.weights ->> ${deployment}.deployment_id)::numeric, 0) > 0
     or ${endpoint}.mirror_deployment_id is not distinct from ${deployment}.deployment_id)`;
 }

@@ -12,7 +12,7 @@ import { notAsked, outOfTime, Silence } from "./out_of_time.ts";
 import { settingsStatement } from "./preceded_query.ts";
 import { type Queries, runOn, Session, type Transaction, TransactionRun } from "./transaction.ts";
 import { types } from "../value_types.ts";
-import { isDiskFull, isRepeatable, toAgentError } from "./sqlstate.ts";
+import { isServerDiskFull, isRepeatable, toAgentError } from "./sqlstate.ts";
 
 export interface PoolOptions {
   maximumConnections?: number;
@@ -111,7 +111,7 @@ export class SqlDatabase implements Queries {
           oneByOne = true;
           continue;
         }
-        if (attempt >= ATTEMPTS || !(isRepeatable(cause) || (isDiskFull(cause) && this.#makeRoom())))
+        if (attempt >= ATTEMPTS || !(isRepeatable(cause) || (isServerDiskFull(cause) && this.#makeRoom())))
           throw error;
         await pause(Math.random() * RETRY_BASE_MS * 2 ** attempt);
       }
@@ -127,7 +127,7 @@ export class SqlDatabase implements Queries {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof Error && isDiskFull(error.cause) && this.#makeRoom())) throw error;
+        if (!(error instanceof Error && isServerDiskFull(error.cause) && this.#makeRoom())) throw error;
       }
     }
   }

@@ -25,7 +25,7 @@ const UNAVAILABLE = /^(08|53|57|58|XX)/;
 
 const DISK_FULL = "53100";
 
-export function isDiskFull(error: unknown): boolean {
+export function isServerDiskFull(error: unknown): boolean {
   return sqlState(error) === DISK_FULL;
 }
 

@@ -4,7 +4,7 @@ import {
   type Deployment,
 } from "../../agents/model_deployer/domain/entities.ts";
 import type { Deployments } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
-import { isRouted, markDrained } from "../changes/deployment_changes.ts";
+import { isRoutedSql, markDrained } from "../changes/deployment_changes.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 import { anyRow } from "../connection/transaction.ts";
 import { deploymentColumns } from "../rows.ts";
@@ -78,7 +78,7 @@ export class MLDeploymentRepository implements Deployments {
            select d.deployment_id from ml_deployments d
            where ${DUE_TO_DRAIN} and d.status = any ($3::deployment_status_enum[])
              and ($4::text is null or d.deployment_id = $4) and not exists (
-             select from ml_endpoints e where e.endpoint_name = d.endpoint_name and ${isRouted("d", "e")}
+             select from ml_endpoints e where e.endpoint_name = d.endpoint_name and ${isRoutedSql("d", "e")}
            )
            order by d.drain_due_at, d.deployment_id limit $1 for update skip locked
          )

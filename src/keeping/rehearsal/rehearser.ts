@@ -15,7 +15,7 @@ export interface Rehearsal {
 }
 
 /** Where a rehearsal starts its servers: no router sends to them, and each is stopped again. */
-export interface Stage {
+export interface RehearsalPlace {
   /** Why the bento cannot be started as it is; null where nothing has to be made or fetched. */
   lacks(bentoTag: string): Promise<string | null>;
   start(server: StartServer, signal: AbortSignal): Promise<void>;
@@ -27,7 +27,7 @@ export interface RehearserParts {
   endpoints: () => Promise<Endpoint[]>;
   /** The deployment that a rollback of this one would bring back. */
   wayBackOf: (deploymentId: string) => Promise<{ current: Deployment | null; previous: Deployment | null }>;
-  stage: Stage;
+  stage: RehearsalPlace;
   keep: (rehearsal: Rehearsal) => Promise<void>;
   /** Milliseconds that only go forward. */
   now: () => number;

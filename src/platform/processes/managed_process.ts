@@ -110,7 +110,7 @@ export async function listProcesses(runDirectory: string): Promise<ManagedProces
   return found.filter((entry) => entry !== null);
 }
 
-export interface StopOptions {
+export interface StopProcessOptions {
   /** Milliseconds from the first signal to SIGKILL. */
   graceMs: number;
   /** Sent to the process alone instead of SIGTERM to all, for servers that end their workers themselves. */
@@ -123,7 +123,7 @@ export interface StopOptions {
  *
  * @throws ServiceUnavailableError when something survives SIGKILL; ServiceRefusedError without the right to signal.
  */
-export async function stopProcess(runDirectory: string, name: string, options: StopOptions): Promise<void> {
+export async function stopProcess(runDirectory: string, name: string, options: StopProcessOptions): Promise<void> {
   assertName(name);
   const record = await readRecord(resolve(runDirectory), name);
   if (record !== null) await endMembers(name, record, options.graceMs, options.leaderSignal);

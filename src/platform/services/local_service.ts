@@ -11,14 +11,14 @@ import {
   startProcess,
   stopProcess,
   type ProcessSpec,
-  type StopOptions,
+  type StopProcessOptions,
 } from "../processes/managed_process.ts";
 
 /** One server that runs under a home when no address of one is configured. */
 export interface LocalService {
   name: "postgres" | "redis" | "mlflow";
   readyDeadlineMs: number;
-  stopOptions: StopOptions;
+  stopOptions: StopProcessOptions;
   /**
    * Makes the service's folders and files, under the lock and before a start, and returns how to run it on this port.
    */

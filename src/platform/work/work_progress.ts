@@ -6,7 +6,7 @@ import { readProcess } from "../processes/process_table.ts";
 const suffix = ".progress.json";
 
 /** Progress of one long work as its process writes it into `<name>.progress.json`; times in seconds. */
-export const progressSchema = z.strictObject({
+export const workProgressSchema = z.strictObject({
   /** `cut`: it reached its own limit. */
   state: z.enum(["running", "done", "failed", "cut"]),
   /** For people: `the environment of 123 packages`. */
@@ -21,7 +21,7 @@ export const progressSchema = z.strictObject({
   /** The last lines of its programs' output. */
   last_lines: z.array(z.string()),
 });
-export type WorkProgress = z.infer<typeof progressSchema>;
+export type WorkProgress = z.infer<typeof workProgressSchema>;
 
 export function progressPath(directory: string, name: string): string {
   return join(directory, `${name}${suffix}`);
@@ -31,7 +31,7 @@ export function progressPath(directory: string, name: string): string {
 export async function readProgress(directory: string, name: string): Promise<WorkProgress | null> {
   const text = await readFile(progressPath(directory, name), "utf8").catch(() => "");
   try {
-    return progressSchema.parse(JSON.parse(text));
+    return workProgressSchema.parse(JSON.parse(text));
   } catch {
     return null;
   }

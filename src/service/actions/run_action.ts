@@ -29,7 +29,7 @@ export type ActionOutcome = z.infer<typeof outcomeSchema>;
 /** Above the patience of every action. */
 const LONGEST_MS = 600_000;
 
-export interface RunOptions {
+export interface ActionRunOptions {
   effects: "live" | "dry-run";
   signal: AbortSignal;
   /** Called with a sentence for each thing that begins. */
@@ -44,7 +44,7 @@ export interface RunOptions {
 export async function runAction(
   { graph }: { graph: ModelDeployerGraph },
   request: ModelDeployerRequest,
-  { effects, signal, tell }: RunOptions,
+  { effects, signal, tell }: ActionRunOptions,
 ): Promise<ActionOutcome> {
   validateRequest({ ...request });
   let [state, operation]: [unknown, string | null] = [{}, null];

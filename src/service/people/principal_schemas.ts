@@ -35,7 +35,7 @@ export type EnrolmentRequest = z.infer<typeof enrolmentSchema>;
 
 export const newTokenSchema = z.strictObject({ label: z.string().min(1).max(200), expires_in_days });
 export const grantRequestSchema = z.strictObject({ role: roleSchema, experiment_id });
-export const removalRequestSchema = z.strictObject({ reason });
+export const principalRemovalRequestSchema = z.strictObject({ reason });
 export const loginSchema = z.strictObject({
   /** `os`, or the address of an identity provider's issuer. */
   provider: z.string().min(1).max(500),

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ConflictError, InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
-import { rehearse, type Rehearsal, type Stage } from "../../keeping/rehearsal/rehearser.ts";
+import { rehearse, type Rehearsal, type RehearsalPlace } from "../../keeping/rehearsal/rehearser.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 import { hasBentoEnvironment } from "../../mlops/bentoml/packaging/bento_environment.ts";
 import { BentoStore } from "../../mlops/bentoml/packaging/bento_store.ts";
@@ -67,7 +67,7 @@ function serverIn(
   });
 }
 
-function stageOf({ home, cache }: Configuration, server: BentoMLServer): Stage {
+function stageOf({ home, cache }: Configuration, server: BentoMLServer): RehearsalPlace {
   const store = new BentoStore(join(home, "bentoml"));
   return {
     lacks: async (bentoTag) => {

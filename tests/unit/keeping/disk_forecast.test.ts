@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { daysLeft } from "../../../src/keeping/disk_forecast.ts";
-import { bytesOf, secondsOf, sizeText } from "../../../src/keeping/kept_quantities.ts";
+import { sizeOption, durationOption, sizeText } from "../../../src/keeping/kept_quantities.ts";
 
 const at = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour)).toISOString();
 const samples = (...sizes: number[]) =>
@@ -18,14 +18,14 @@ test("a home that does not grow, or of which little is known, fills no disk", ()
 });
 
 test("ages and sizes are read in their units, and what is none is refused with an example", () => {
-  expect([secondsOf("30d", "--x"), secondsOf("1.5h", "--x"), bytesOf("20GB", "--x")]).toEqual([
+  expect([durationOption("30d", "--x"), durationOption("1.5h", "--x"), sizeOption("20GB", "--x")]).toEqual([
     2_592_000, 5400, 20e9,
   ]);
   for (const wrong of ["", "30", "d", "-1d", "1e9d", "30 d", "9999w"]) {
-    expect(() => secondsOf(wrong, "--older-than")).toThrow(/--older-than .*as in 30d/);
+    expect(() => durationOption(wrong, "--older-than")).toThrow(/--older-than .*as in 30d/);
   }
   for (const wrong of ["", "20", "GB", "-1GB", "1e999GB"]) {
-    expect(() => bytesOf(wrong, "--keep-under")).toThrow(/as in 20GB/);
+    expect(() => sizeOption(wrong, "--keep-under")).toThrow(/as in 20GB/);
   }
   expect([sizeText(0), sizeText(1.25e9), sizeText(123e6)]).toEqual(["0.0 MB", "1.3 GB", "123 MB"]);
 });

@@ -4,14 +4,14 @@ import {
   rehearse,
   type Rehearsal,
   type RehearserParts,
-  type Stage,
+  type RehearsalPlace,
 } from "../../../src/keeping/rehearsal/rehearser.ts";
 import { deploymentOf } from "../../../src/testing/contracts/database/fixtures.ts";
 
 const signal = new AbortController().signal;
 
 /** One production endpoint that d2 serves, whose way back is d1. */
-function given(stage: Partial<Stage> = {}, more: Partial<RehearserParts> = {}) {
+function given(stage: Partial<RehearsalPlace> = {}, more: Partial<RehearserParts> = {}) {
   const calls: string[] = [];
   const kept: Rehearsal[] = [];
   let clock = 0;

@@ -39,7 +39,7 @@ export function refusePromotionPath(versionId: string, from: Stage, to: Stage): 
 }
 
 /** A version's stage and aliases, as a registry shows or should show them. */
-export interface ShownVersion {
+export interface VersionProjection {
   stage: string | null;
   aliases: string[];
 }

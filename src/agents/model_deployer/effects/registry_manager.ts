@@ -1,4 +1,4 @@
-import type { ShownVersion } from "../domain/lifecycle.ts";
+import type { VersionProjection } from "../domain/lifecycle.ts";
 import type { ModelVersion, Stage } from "../domain/entities.ts";
 import type { LoadingReport } from "../domain/models/loading_report.ts";
 import type { ModelSignature } from "../domain/models/model_signature.ts";
@@ -82,7 +82,7 @@ export class RegistryManager {
   async compare(
     version: ModelVersion,
     options: CallOptions,
-  ): Promise<{ wanted: ShownVersion; seen: ShownVersion }> {
+  ): Promise<{ wanted: VersionProjection; seen: VersionProjection }> {
     const [wanted, seen] = await Promise.all([
       this.#wanted(version),
       this.#registry.describeVersion(version.model_name, version.version, options),

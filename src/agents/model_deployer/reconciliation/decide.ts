@@ -30,7 +30,8 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
   const replaced = facts.servers.filter(({ state }) => state?.state === "ready" && state.replaced === true);
   const partial = facts.servers.filter((server) => !dead.includes(server) && replicaDrift(server) !== null);
   const heavy = facts.servers.filter((server) => overMemory(server) !== null);
-  const drifts = driftsOf(facts, { dead, partial, heavy, late, replaced });
+  const kinds = { dead, partial, heavy, late, replaced };
+  const drifts = driftsOf(facts, kinds);
   const recovered = facts.servers
     .filter((server) => server.restarts !== null && server.state?.state === "ready" && !isDead(server))
     .filter((server) => !partial.includes(server))
@@ -41,6 +42,13 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
     const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
     return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], recovered: [] };
   }
+  return { drifts, steps: repairSteps(facts, kinds), recovered };
+}
+
+type Kinds = Record<"dead" | "partial" | "heavy" | "late" | "replaced", WantedServer[]>;
+
+/** Servers with traffic first, then the route, and servers that are only kept warm last. */
+function repairSteps(facts: EndpointFacts, { dead, partial, heavy, late, replaced }: Kinds): PlannedStep[] {
   const isOurs = (server: WantedServer) => !isRolledBack(server, facts) && waitsFor(server.restarts) === null;
   const silent = late.filter(({ life }) => life?.life === "silent").filter(isOurs);
   const started = [...dead.filter(isOurs), ...silent];
@@ -73,10 +81,8 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
     ...routeSteps(facts, [...onRoute, ...replaced, ...mended, ...relieved, ...scaled]),
     ...again(warm),
   ];
-  return { drifts, steps: [...steps, ...[...former].map(stopFormer)], recovered };
+  return [...steps, ...[...former].map(stopFormer)];
 }
-
-type Kinds = Record<"dead" | "partial" | "heavy" | "late" | "replaced", WantedServer[]>;
 
 function driftsOf(facts: EndpointFacts, { dead, partial, heavy, late, replaced }: Kinds): Drift[] {
   return [

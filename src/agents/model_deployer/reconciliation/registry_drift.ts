@@ -1,4 +1,4 @@
-import type { ShownVersion } from "../domain/lifecycle.ts";
+import type { VersionProjection } from "../domain/lifecycle.ts";
 import type { Drift } from "./decide.ts";
 
 /** Null where the registry shows what the database wants. Pure. */
@@ -9,11 +9,11 @@ export function decideVersion(modelVersionId: string, { wanted, seen }: Compared
 }
 
 interface Compared {
-  wanted: ShownVersion;
-  seen: ShownVersion;
+  wanted: VersionProjection;
+  seen: VersionProjection;
 }
 
-function shownText({ stage, aliases }: ShownVersion): string {
+function shownText({ stage, aliases }: VersionProjection): string {
   const named = aliases.length === 0 ? "no alias" : `alias ${[...aliases].sort().join(", ")}`;
   return `stage ${stage ?? "not shown"}, ${named}`;
 }

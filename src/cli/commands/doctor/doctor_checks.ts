@@ -18,7 +18,7 @@ import { checkEngine } from "./doctor_cluster.ts";
 import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
-import { adviceFor, check, CHECK_MS, down, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
+import { adviceFor, check, CHECK_MS, down, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 
@@ -59,14 +59,14 @@ export async function checkAll(
 
 const NODE = { major: 22, minor: 19 };
 
-function checkNode(): Finding {
+function checkNode(): DoctorFinding {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const isNew = major > NODE.major || (major === NODE.major && minor >= NODE.minor);
   const found = `Node ${process.versions.node}`;
   return isNew ? fine(found) : down(found, `use Node ${NODE.major}.${NODE.minor} or newer`);
 }
 
-async function checkHome(home: string): Promise<Finding> {
+async function checkHome(home: string): Promise<DoctorFinding> {
   const canWrite = (path: string) =>
     access(path, constants.W_OK).then(
       () => true,
@@ -82,7 +82,7 @@ async function checkHome(home: string): Promise<Finding> {
   return down(`${home} cannot be made`, "set MODEL_DEPLOYER_HOME to a folder that can");
 }
 
-async function checkIsolation({ containment, home }: Configuration): Promise<Finding> {
+async function checkIsolation({ containment, home }: Configuration): Promise<DoctorFinding> {
   const { isolation, network } = containment;
   const available = await availableIsolation();
   const processes = new ServedProcesses(join(home, "run"));
@@ -107,7 +107,7 @@ async function checkIsolation({ containment, home }: Configuration): Promise<Fin
   );
 }
 
-async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configuration): Promise<Finding> {
+async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configuration): Promise<DoctorFinding> {
   const rooms = await roomOf([home, cache]);
   const kept = await stat(new DiskReserve(home, reserveBytes).path).then(
     ({ size }) => size,
@@ -119,12 +119,12 @@ async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configurat
   return fine(`${found}; ${megabytes(kept)} MB are kept for rollbacks`);
 }
 
-async function checkPython(): Promise<Finding> {
+async function checkPython(): Promise<DoctorFinding> {
   const { executable } = await inspectPython(AbortSignal.timeout(CHECK_MS));
   return fine(executable);
 }
 
-async function checkTools({ cache }: Configuration): Promise<Finding> {
+async function checkTools({ cache }: Configuration): Promise<DoctorFinding> {
   const tools = await findToolsEnvironment({ cacheDirectory: cache, signal: AbortSignal.timeout(CHECK_MS) });
   if (tools === null) {
     return weak(
@@ -139,7 +139,7 @@ async function checkTools({ cache }: Configuration): Promise<Finding> {
 
 type Local = Awaited<ReturnType<typeof findLocalServices>>;
 
-async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): Promise<Finding> {
+async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): Promise<DoctorFinding> {
   const url = redisUrl ?? local.redisUrl;
   if (url === undefined) return notStarted("Redis");
   const client = new Redis(url, {
@@ -158,7 +158,7 @@ async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): P
   }
 }
 
-async function checkMlflow({ mlflowUrl }: Configuration, local: Partial<Local>): Promise<Finding> {
+async function checkMlflow({ mlflowUrl }: Configuration, local: Partial<Local>): Promise<DoctorFinding> {
   const url = mlflowUrl ?? local.mlflowUrl;
   if (url === undefined) return notStarted("MLflow");
   const answer = await request(new URL("health", url.endsWith("/") ? url : `${url}/`), {
@@ -169,7 +169,7 @@ async function checkMlflow({ mlflowUrl }: Configuration, local: Partial<Local>):
   return down(`answers ${answer.statusCode}`, adviceFor("mlflow"));
 }
 
-async function checkSupabase({ supabaseUrl, supabaseKey }: Configuration): Promise<Finding> {
+async function checkSupabase({ supabaseUrl, supabaseKey }: Configuration): Promise<DoctorFinding> {
   if (supabaseUrl === null) return fine("the deployer's own Postgres");
   const answer = await request(
     new URL("rest/v1/", supabaseUrl.endsWith("/") ? supabaseUrl : `${supabaseUrl}/`),

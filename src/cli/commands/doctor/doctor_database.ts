@@ -14,7 +14,7 @@ import type { findLocalServices } from "../../../platform/services/local_service
 import { BentoMLServer } from "../../../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../../mlops/envoy/envoy_router.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
-import { check, fine, type Finding, notStarted, weak } from "./doctor_finding.ts";
+import { check, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 
 const SEEN_SECONDS = 30;
@@ -28,7 +28,7 @@ export function checkDatabase(
   const url = configuration.databaseUrl ?? local.databaseUrl;
   if (url === undefined) return [check("postgres", () => Promise.resolve(notStarted("Postgres")))];
   const server = check("postgres", () => checkServer(url));
-  const looked = (look: (database: DeployerDatabase) => Promise<Finding>) => async () => {
+  const looked = (look: (database: DeployerDatabase) => Promise<DoctorFinding>) => async () => {
     if ((await server).state === "down") return weak("not looked at", "see postgres");
     const pool = { maximumConnections: 1, connectionTimeoutMs: 4000, statementTimeoutMs: 4000 };
     const database = createDatabase({ url, holder: `doctor:${randomUUID()}`, pool });
@@ -67,7 +67,7 @@ async function asked<T>(url: string, ask: (client: pg.Client) => Promise<T>): Pr
   }
 }
 
-function checkServer(url: string): Promise<Finding> {
+function checkServer(url: string): Promise<DoctorFinding> {
   return asked(url, async (client) => {
     const { rows } = await client.query(
       `select current_setting('server_version') as version, current_user as role, rolsuper
@@ -87,7 +87,7 @@ function checkServer(url: string): Promise<Finding> {
 const tableRow = z.object({ has_table: z.boolean() });
 
 /** Checks the database in which a worker keeps its steps as threads. */
-export async function checkCheckpoints({ checkpointsUrl: url }: Configuration): Promise<Finding> {
+export async function checkCheckpoints({ checkpointsUrl: url }: Configuration): Promise<DoctorFinding> {
   if (url === null) return fine("MODEL_DEPLOYER_CHECKPOINTS_URL is not set: a worker keeps no threads");
   const { rows } = await asked(url, (client) =>
     client.query("select to_regclass('public.checkpoints') is not null as has_table"),
@@ -96,7 +96,7 @@ export async function checkCheckpoints({ checkpointsUrl: url }: Configuration): 
   return weak("answers, but holds no threads yet", "run a worker with it: model-deployer worker");
 }
 
-async function checkRights(database: DeployerDatabase): Promise<Finding> {
+async function checkRights(database: DeployerDatabase): Promise<DoctorFinding> {
   const { role, degraded, way_up } = await database.rights();
   if (degraded === null && way_up !== null)
     return weak(`statements run as ${role}, which their login can leave`, way_up);
@@ -104,7 +104,7 @@ async function checkRights(database: DeployerDatabase): Promise<Finding> {
   return weak(`statements run as ${role}, which may do more than they need`, degraded);
 }
 
-async function checkWorker({ overview }: DeployerDatabase): Promise<Finding> {
+async function checkWorker({ overview }: DeployerDatabase): Promise<DoctorFinding> {
   const workers = await overview.workers();
   const seen = workers.filter((one) => one.seconds_ago < SEEN_SECONDS);
   if (seen.length > 0) return fine(`${seen.length} seen within ${SEEN_SECONDS} s`);
@@ -113,7 +113,7 @@ async function checkWorker({ overview }: DeployerDatabase): Promise<Finding> {
   return weak(found, "run one: model-deployer worker; until then rollouts stand still");
 }
 
-async function checkOperations({ overview }: DeployerDatabase): Promise<Finding> {
+async function checkOperations({ overview }: DeployerDatabase): Promise<DoctorFinding> {
   const open = await overview.openOperations();
   const waiting = open.filter((one) => one.status === "awaiting_approval");
   const held = new Set((await overview.leases()).map((lease) => lease.name));
@@ -125,7 +125,7 @@ async function checkOperations({ overview }: DeployerDatabase): Promise<Finding>
 }
 
 /** Whether a cold rollback was tried, and what came of it. */
-async function checkWaysBack({ rehearsals }: DeployerDatabase): Promise<Finding> {
+async function checkWaysBack({ rehearsals }: DeployerDatabase): Promise<DoctorFinding> {
   const kept = await rehearsals.newest();
   const bad = kept.find(({ outcome }) => outcome === "fails" || outcome === "unready");
   if (bad !== undefined) {
@@ -142,7 +142,7 @@ async function checkWaysBack({ rehearsals }: DeployerDatabase): Promise<Finding>
   );
 }
 
-async function checkOutbox({ overview, clock }: DeployerDatabase): Promise<Finding> {
+async function checkOutbox({ overview, clock }: DeployerDatabase): Promise<DoctorFinding> {
   const [{ waiting, oldest, last_error: error }, now] = await Promise.all([overview.outbox(), clock.now()]);
   if (oldest === null) return fine("everything is delivered");
   const seconds = (Date.parse(now) - Date.parse(oldest)) / 1000;
@@ -158,7 +158,7 @@ const PAGE = 50;
 async function checkDrift(
   { reconciliation, clock }: DeployerDatabase,
   configuration: Configuration,
-): Promise<Finding> {
+): Promise<DoctorFinding> {
   const parts = { ...lookedAt(configuration), clock, liveness: new Liveness(configuration.liveness) };
   const options = { signal: AbortSignal.timeout(DRIFT_MS) };
   const [drifts, unchecked]: [Drift[], string[]] = [[], []];

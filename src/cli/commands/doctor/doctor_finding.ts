@@ -1,17 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Check } from "../../../service/report_schemas.ts";
 
-export type Finding = Omit<Check, "part">;
+export type DoctorFinding = Omit<Check, "part">;
 
 /** The limit of one check; all run side by side. */
 export const CHECK_MS = 8000;
 
-export const fine = (found: string): Finding => ({ state: "ok", found, advice: null });
-export const weak = (found: string, advice: string): Finding => ({ state: "degraded", found, advice });
-export const down = (found: string, advice: string): Finding => ({ state: "down", found, advice });
+export const fine = (found: string): DoctorFinding => ({ state: "ok", found, advice: null });
+export const weak = (found: string, advice: string): DoctorFinding => ({ state: "degraded", found, advice });
+export const down = (found: string, advice: string): DoctorFinding => ({ state: "down", found, advice });
 
 /** A check that raises or takes too long reports its part as down. */
-export async function check(part: string, look: () => Promise<Finding>): Promise<Check> {
+export async function check(part: string, look: () => Promise<DoctorFinding>): Promise<Check> {
   const ended = new AbortController();
   const late = delay(CHECK_MS, undefined, { signal: ended.signal }).then(() =>
     down(`no answer within ${CHECK_MS / 1000} s`, "see whether it hangs, and restart it"),
@@ -39,6 +39,6 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 export const adviceFor = (part: string): string => ADVICE[part] ?? "see the message";
 
-export function notStarted(name: string): Finding {
+export function notStarted(name: string): DoctorFinding {
   return weak(`the embedded ${name} does not run`, "the next command that needs it starts it");
 }

@@ -2,7 +2,7 @@ import { lstat, opendir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { isMissing } from "../../../platform/system_errors.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
-import { fine, type Finding, weak } from "./doctor_finding.ts";
+import { fine, type DoctorFinding, weak } from "./doctor_finding.ts";
 
 /** Files that hold a secret. */
 const SECRET = /password|secret|token|redis\.conf$|\.key$|^\.env$/;
@@ -14,7 +14,7 @@ const MOST_ENTRIES = 5000;
 const SHOWN = 3;
 
 /** Whether anybody but its owner may read a secret of the home, or change what lies in it. */
-export async function checkRights(home: string): Promise<Finding> {
+export async function checkRights(home: string): Promise<DoctorFinding> {
   const open: string[] = [];
   let seen = 0;
   for await (const { path, name, mode, isFile } of entriesOf(home, DEPTH)) {

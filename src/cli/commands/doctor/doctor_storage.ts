@@ -5,7 +5,7 @@ import { usageOfPaths } from "../../../platform/disk/disk_usage.ts";
 import { roomOf } from "../../../platform/disk/disk_room.ts";
 import { SizeHistory } from "../../../platform/disk/size_history.ts";
 import type { Configuration } from "../../../wiring/settings/configuration.ts";
-import { fine, type Finding, weak } from "./doctor_finding.ts";
+import { fine, type DoctorFinding, weak } from "./doctor_finding.ts";
 
 const SOON_DAYS = 14;
 /** The parts of a home, each with its folder. */
@@ -19,7 +19,7 @@ const PARTS: readonly (readonly [name: string, folder: string])[] = [
 ];
 
 /** The sizes of what is kept, and how long the disk lasts if the home grows on as it did. */
-export async function checkStorage({ home, keeping }: Configuration): Promise<Finding> {
+export async function checkStorage({ home, keeping }: Configuration): Promise<DoctorFinding> {
   // One after the other with one memory, so that what bento and artifact share is counted once.
   const seen = new Set<string>();
   const sizes: string[] = [];

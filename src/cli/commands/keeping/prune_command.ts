@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
 import type { PrunePlan, PrunePolicy } from "../../../keeping/decide_prune.ts";
 import type { Pruned, Pruner } from "../../../keeping/pruner.ts";
-import { bytesOf, secondsOf } from "../../../keeping/kept_quantities.ts";
+import { sizeOption, durationOption } from "../../../keeping/kept_quantities.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import {
   PRUNED_KINDS,
@@ -104,8 +104,8 @@ async function policyOf(invocation: Invocation, { olderThan, keepUnder }: Option
   const { pruneDays, pruneBytes } = (await invocation.configuration()).keeping;
   return {
     older_than_seconds:
-      olderThan === undefined ? (pruneDays ?? 30) * 86_400 : secondsOf(olderThan, "--older-than"),
-    keep_under_bytes: keepUnder === undefined ? pruneBytes : bytesOf(keepUnder, "--keep-under"),
+      olderThan === undefined ? (pruneDays ?? 30) * 86_400 : durationOption(olderThan, "--older-than"),
+    keep_under_bytes: keepUnder === undefined ? pruneBytes : sizeOption(keepUnder, "--keep-under"),
   };
 }
 

@@ -13,7 +13,7 @@ const NEEDS = { right: "act", extent: ALL, subject: "rehearsals of the ways back
 export function addRehearse(program: CommandUnknownOpts, execute: Execute): void {
   program
     .command("rehearse [endpoint]")
-    .description("bring the way back of each production endpoint up once, off the road and without network")
+    .description("start the way back of each production endpoint once, without traffic and without network")
     .action((endpoint) => execute("rehearse", (invocation) => rehearsed(invocation, endpoint ?? null)));
 }
 

@@ -14,7 +14,7 @@ import type {
   StoredEndpointFacts,
 } from "../../../agents/model_deployer/ports/stores/entity_stores.ts";
 import { applyChanges } from "../../apply_changes.ts";
-import { isRouted } from "../../changes/deployment_changes.ts";
+import { isRoutedSql } from "../../changes/deployment_changes.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { deploymentColumns, endpointColumns, fromJsonb, modelVersionColumns } from "../../rows.ts";
 import { requireNewest } from "../journal/leases.ts";
@@ -60,7 +60,7 @@ const SERVED = `select coalesce(jsonb_agg(jsonb_build_object('deployment', to_js
   ), 'restarts', ${restartsOf("one.deployment_id")}) order by one.deployment_id), '[]')
   from (
     select ${deploymentColumns} from ml_deployments d where d.endpoint_name = e.endpoint_name and (
-      ${isRouted("d", "e")} or (
+      ${isRoutedSql("d", "e")} or (
         d.target_stage = 'production' and d.status = 'draining' and d.drained_at is null
         and d.drain_due_at > clock_timestamp() and d.stopping_until is null
       )

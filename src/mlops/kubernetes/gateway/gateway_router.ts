@@ -22,7 +22,7 @@ import {
   readNotes,
 } from "./pod_figures.ts";
 import { acceptanceOf } from "./route_acceptance.ts";
-import { RouteSwitch } from "./http_route_switch.ts";
+import { HttpRouteSwitch } from "./http_route_switch.ts";
 import { givenUpAsTyped } from "../../given_up_call.ts";
 
 export interface GatewayRouterOptions extends EndpointRoutesOptions, PodFiguresOptions, FallbackServerOptions {
@@ -41,7 +41,7 @@ const standardAcknowledgement = { deadlineMs: 60_000, pollMs: 500 };
 export class GatewayRouter implements TrafficRouter {
   readonly #routes: EndpointRoutes;
   readonly #figures: PodFigures;
-  readonly #switch: RouteSwitch;
+  readonly #switch: HttpRouteSwitch;
   readonly #fallback: FallbackServer;
   readonly #acknowledgement: { deadlineMs: number; pollMs: number };
 
@@ -50,7 +50,7 @@ export class GatewayRouter implements TrafficRouter {
     this.#figures = new PodFigures(options);
     this.#acknowledgement = options.acknowledgement ?? standardAcknowledgement;
     this.#fallback = new FallbackServer(options);
-    this.#switch = new RouteSwitch({
+    this.#switch = new HttpRouteSwitch({
       ...options,
       routes: this.#routes,
       figures: this.#figures,

@@ -34,7 +34,7 @@ const featuresMs = 60_000;
  * Brings an endpoint's HTTPRoute to a checked route. Each write names the version that was seen, and the newest
  * generation stands beside the rule, so that the API server is the fence.
  */
-export class RouteSwitch {
+export class HttpRouteSwitch {
   readonly #options: RouteSwitchOptions;
   #features: { at: number; listed: string[] | null } | null = null;
 

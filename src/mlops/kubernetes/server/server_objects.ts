@@ -7,7 +7,7 @@ import {
   SERVED_PORT,
   DRAIN_DELAY_SECONDS,
   type ServerSettings,
-  type WantedServer,
+  type ServerSpec,
 } from "./server_pod.ts";
 
 export interface KubernetesObject {
@@ -19,7 +19,7 @@ export interface KubernetesObject {
 
 /** The Deployment of one server. It is made once and never written again, so that scaling stays with who scales. */
 export function deploymentObject(
-  server: WantedServer,
+  server: ServerSpec,
   settings: ServerSettings,
 ): KubernetesObject & { spec: { replicas: number } } {
   const process = processName(server.deployment_id, server.ordinal);
@@ -145,7 +145,7 @@ function autoscaler(metadata: KubernetesObject["metadata"], { autoscaling }: Res
 function deploymentSpec(
   name: string,
   process: string,
-  server: WantedServer,
+  server: ServerSpec,
   settings: ServerSettings,
 ): { replicas: number } & Record<string, unknown> {
   return {
@@ -158,7 +158,7 @@ function deploymentSpec(
 }
 
 /** The server beside it has as many pods as the load needs; the autoscaler goes on from there. */
-export function firstReplicas({ resources, alike }: Pick<WantedServer, "resources" | "alike">): number {
+export function firstReplicas({ resources, alike }: Pick<ServerSpec, "resources" | "alike">): number {
   const { min, max } = resources.autoscaling;
   if (!isScaled(resources)) return resources.replicas;
   return Math.min(max, Math.max(min, resources.replicas, alike));

@@ -35,7 +35,7 @@ export interface ServerSettings {
   environment: Record<string, string>;
 }
 
-export interface WantedServer {
+export interface ServerSpec {
   deployment_id: string;
   /** Which of the deployment's servers this is, counted from 1. */
   ordinal: number;
@@ -57,7 +57,7 @@ export function commonLabels(installation: string, name: string): Record<string,
 export function podTemplate(
   name: string,
   process: string,
-  server: WantedServer,
+  server: ServerSpec,
   settings: ServerSettings,
 ): object {
   const spread = (topologyKey: string) => ({
@@ -102,7 +102,7 @@ export const confined = {
 };
 const predictionLog = `${IMAGE_PATHS.scratch}/predictions.jsonl`;
 
-function servingContainer(process: string, { image, resources }: WantedServer, settings: ServerSettings) {
+function servingContainer(process: string, { image, resources }: ServerSpec, settings: ServerSettings) {
   const room = { cpu: resources.cpu_limit, memory: resources.memory_limit };
   const environment = {
     PYTHONPATH: IMAGE_PATHS.environment,

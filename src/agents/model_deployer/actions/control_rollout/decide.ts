@@ -5,7 +5,7 @@ import { rolloutEvidence } from "../../planning/rollout_evidence.ts";
 import { planRollback } from "../rollback/decide.ts";
 import type { Answer } from "../../domain/answer.ts";
 import type { Change } from "../../domain/changes.ts";
-import type { GatePolicy } from "../../domain/entities.ts";
+import type { Deployment, GatePolicy } from "../../domain/entities.ts";
 import { judgedNow, missingNotes, momentOfRollout } from "../../judge/counts/live_figures.ts";
 import type { Decision } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
@@ -132,25 +132,11 @@ function promoteNow(
   const { rollout, candidate, endpoint } = standing;
   const hasAll = endpoint.weights[candidate.deployment_id] === 100;
   if (rollout.status === "completed" && hasAll) return nothingToDo(standing, "It has all traffic.");
-  const abortion = controlOf(rollout, "abort", reason, "takes all traffic back to the baseline at once");
   if (!isRolloutOpen(rollout)) return hasEnded(standing, "promoted", reason);
-  if (!facts.candidate_is_ready) {
-    return refuseForNow(
-      `The server of ${candidate.deployment_id} does not answer; it gets no more traffic.`,
-      {
-        next: [abortion],
-      },
-    );
-  }
   const verdict = judgedNow(rollout, endpoint, facts.live)?.verdict ?? rollout.verdict;
-  if (verdict?.outcome === "fail") {
-    return refuse(
-      "conflict",
-      `${candidate.deployment_id} is bad and gets no more traffic: ${verdict.reason} It is rolled back at the next look, or at once by an abort.`,
-      { next: [abortion] },
-    );
-  }
   const judged = { ...rollout, verdict };
+  const refused = refuseMoreTraffic(judged, candidate, facts, reason);
+  if (refused !== null) return refused;
   const needed = approvalsNeeded(facts.policy, context, "promote_now");
   const left = rollout.steps.length - 1 - rollout.step_index;
   return propose({
@@ -172,6 +158,24 @@ function promoteNow(
     evidence: { rollout: rolloutEvidence(judged), gate_policy: policyEvidence(facts.policy) },
     names: namesOf({ deployments: [candidate, facts.previous], rollouts: [rollout] }),
   });
+}
+
+function refuseMoreTraffic(
+  rollout: Rollout,
+  { deployment_id: id }: Deployment,
+  { candidate_is_ready }: RolloutControlFacts,
+  reason: string,
+): Decision | null {
+  const next = [controlOf(rollout, "abort", reason, "takes all traffic back to the baseline at once")];
+  if (!candidate_is_ready) {
+    return refuseForNow(`The server of ${id} does not answer; it gets no more traffic.`, { next });
+  }
+  if (rollout.verdict?.outcome !== "fail") return null;
+  return refuse(
+    "conflict",
+    `${id} is bad and gets no more traffic: ${rollout.verdict.reason} It is rolled back at the next look, or at once by an abort.`,
+    { next },
+  );
 }
 
 function controlOf(

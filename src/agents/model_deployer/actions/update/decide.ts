@@ -132,14 +132,14 @@ function stepsOf(
   const route = isOnRoute
     ? [{ step: "apply_route", endpoint_name, generation: endpoint.generation } as const]
     : [];
-  const settle = { step: "stop_server", deployment_id, only_former: true } as const;
+  const stopFormer = { step: "stop_server", deployment_id, only_former: true } as const;
   return [
     planned({ ...packageOf(version), bento_tag }),
     planned(startAgainOf({ ...deployment, ...wanted }), {
-      undo: [startAgainOf(deployment), ...route, settle],
+      undo: [startAgainOf(deployment), ...route, stopFormer],
     }),
     ...route.map((step) => planned(step)),
-    planned(settle),
+    planned(stopFormer),
   ];
 }
 

@@ -30,16 +30,10 @@ export async function undoSteps(
   const givenUp = { index: GIVE_UP_INDEX, step: "give_up" as const, result: { code, message, details } };
   await parts.database.journal.record(operationId, givenUp, [], lease);
   const done = new Set((await parts.database.operations.steps(operationId)).map((step) => step.index));
-  const begun = plan.steps.flatMap((planned, index) => {
-    const started = done.has(index) || done.has(index - 1) || index === 0;
-    return started
-      ? [{ index, undo: done.has(index) ? planned.undo : planned.undo.filter(isHarmlessUnlessDone) }]
-      : [];
-  });
   const failures: string[] = [];
   let routeIsStuck = false;
   const signal = AbortSignal.timeout(UNDO_DEADLINE_MS);
-  for (const { index, undo } of begun.reverse()) {
+  for (const { index, undo } of undosOf(plan, done)) {
     for (const [offset, step] of undo.entries()) {
       const undoIndex = UNDO_INDEX + index * 10 + offset;
       if (done.has(undoIndex)) continue;
@@ -63,6 +57,16 @@ export async function undoSteps(
     }
   }
   return failures;
+}
+
+/** The undo of each step that was begun, the last step first. */
+function undosOf(plan: Plan, done: ReadonlySet<number>): { index: number; undo: Step[] }[] {
+  const begun = plan.steps.flatMap(({ undo }, index) => {
+    if (done.has(index)) return [{ index, undo }];
+    const isBegun = done.has(index - 1) || index === 0;
+    return isBegun ? [{ index, undo: undo.filter(isHarmlessUnlessDone) }] : [];
+  });
+  return begun.reverse();
 }
 
 const failureSchema = z.strictObject({
