@@ -27,10 +27,7 @@ const baseSchema = z.object({
 });
 type Base = z.infer<typeof baseSchema>;
 
-/**
- * Where the counts begin: for the runs that stayed when another one went, what each had counted by then. By run and
- * deployment.
- */
+/** Where the counts begin, by run and deployment: what each run that stayed had counted when another one went. */
 export const noteSchema = z.object({
   /** Names the counts' life; another one begins where a run goes. */
   life: z.string(),
@@ -70,7 +67,7 @@ export function nextNote(kept: FiguresNote | null, present: readonly CountsOfRun
   };
 }
 
-/** A note by which all that these runs have counted until now belongs to others. */
+/** A note that leaves out all that these runs have counted until now. */
 export function noteFrom(present: readonly CountsOfRun[], named: string): FiguresNote {
   const runs = present.map(({ run }) => run).sort();
   return { life: lifeOf(named, runs), runs, gone: [], bases: basesOf(present) };

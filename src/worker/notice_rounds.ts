@@ -14,7 +14,9 @@ const MOST_PENDING = 1000;
 /** Sentences about certificates that end soon. */
 export type CertificateWatch = (signal: AbortSignal) => Promise<string[]>;
 
-/** Makes the notices that come of no change of the database, and sends all. */
+/**
+ * Writes down notices about what a worker sees, which come of no change of the database, and sends all that are due.
+ */
 export class NoticeRounds {
   readonly #capabilities: Capabilities;
   readonly #delivery: NotificationDelivery | null;
@@ -37,7 +39,7 @@ export class NoticeRounds {
         : new NotificationDelivery(database.notifications, notificationSender, onProblem);
   }
 
-  /** Takes from a round what is to be told; it is written down in the next one. */
+  /** Takes the notices of a round; they are written down in the next one. */
   note({ told, shortages, reconciliation }: Pick<TickReport, "told" | "shortages" | "reconciliation">): void {
     if (this.#delivery === null) return;
     const seen = [

@@ -11,7 +11,7 @@ interface Told {
   lines: number;
   nextLineAt: number;
   lastSeenAt: number;
-  /** It was told as one that lasts. */
+  /** It was reported as one that lasts. */
   isLasting: boolean;
 }
 
@@ -23,7 +23,9 @@ export interface ThrottledProblems {
   recovered: string[];
 }
 
-/** Tells a problem that lasts once, then counted and less often, and once more when it is gone. */
+/**
+ * Reports a problem at once, less and less often and with its count while it lasts, and once more when it is gone.
+ */
 export class ProblemThrottle {
   readonly #told = new Map<string, Told>();
 

@@ -1,7 +1,7 @@
 import { isInterrupted } from "@langchain/langgraph";
 import { type AgentRun, BaseAgent } from "../base/base_agent.ts";
 import { ApprovalRequiredError } from "./errors.ts";
-import { approval } from "./planning/onward/next_steps.ts";
+import { approval } from "./planning/ways_out/next_steps.ts";
 import type { ModelDeployerGraph } from "./graph.ts";
 import { pickRequest } from "./nodes/validate_node.ts";
 import { readable, validateRequest } from "./nodes/validate_request.ts";

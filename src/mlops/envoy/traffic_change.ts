@@ -14,7 +14,9 @@ import type { GenerationFence, Superseded } from "./generation_fence.ts";
 import { toRouteFile } from "./route_config.ts";
 import { hostsOf, withoutIdle, withServers } from "./clusters/wanted_clusters.ts";
 
-/** How one Envoy, or several that serve one endpoint, are told what to do, and what they say of it. */
+/**
+ * Carries clusters and routes to one Envoy, or to several that serve one endpoint, and reads what they say of them.
+ */
 export interface TrafficCarrier {
   endpoint_name: string;
   /** Seconds that the router waits for a server's answer. */

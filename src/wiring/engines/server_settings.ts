@@ -4,7 +4,9 @@ import type { ServerSettings } from "../../mlops/kubernetes/server/server_pod.ts
 import type { Configuration } from "../settings/configuration.ts";
 import type { KubernetesSettings } from "../settings/engine_settings.ts";
 
-/** A gateway tells when it has accepted a route, and not when its proxies have it. */
+/**
+ * A gateway tells when it has accepted a route, and not when its proxies have it: servers answer on for this long.
+ */
 const GATEWAY_DRAIN_DELAY_SECONDS = 30;
 
 /** How the servers of a cluster are made and ended. */

@@ -4,7 +4,7 @@ import {
   serveAgain,
   serverNotes,
   type ServerPresence,
-} from "../../../src/agents/model_deployer/planning/onward/way_back.ts";
+} from "../../../src/agents/model_deployer/planning/ways_out/way_back.ts";
 import { aDeployment, anEndpoint, aVersion } from "../../support/given/given_facts.ts";
 
 const previous = aDeployment(1, { status: "draining" });

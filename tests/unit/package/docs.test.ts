@@ -79,6 +79,19 @@ async function foldersIn(folder: string): Promise<string[]> {
   return entries.filter((one) => one.isDirectory()).map(({ name }) => join(folder, name));
 }
 
+test("every file that the architecture names is there", async () => {
+  const text = await readFile("docs/architecture.md", "utf8");
+  const [, prose = ""] = /## The way of one promotion\n(.*)/s.exec(text) ?? [];
+  const named = Array.from(prose.matchAll(/`([\w./]+(?:\.(?:ts|sql)|\/))`/g), ([, name = ""]) => name);
+  const files = (await Promise.all(["src", "tests"].map(filesIn))).flat();
+  const isThere = (name: string) => files.some((file) => `/${file}/`.includes(`/${name.replace(/\/$/, "")}/`));
+  expect(named.filter((name) => !isThere(name))).toEqual([]);
+});
+
+async function filesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).map((name) => join(folder, name));
+}
+
 const PAGES = ["README.md", "CLAUDE.md", "docs", "docs/decisions"];
 
 test("every link between pages leads to a page, and to a decision by its number", async () => {

@@ -1,6 +1,6 @@
 import type { Deployment, Endpoint } from "../domain/entities.ts";
 import type { Life } from "../domain/servers/liveness.ts";
-import type { ServerPresence } from "../planning/onward/way_back.ts";
+import type { ServerPresence } from "../planning/ways_out/way_back.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import type { ModelServer, ReadyServers, ServerObservation } from "../ports/model_server_port.ts";
 import type { Liveness } from "./remembered_misses.ts";

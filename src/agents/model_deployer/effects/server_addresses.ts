@@ -4,7 +4,8 @@ import type { ServerObservation } from "../ports/model_server_port.ts";
 import type { ServerAddress } from "../ports/traffic_router_port.ts";
 
 /**
- * Where the router reaches a deployment under the wanted traffic; nowhere where it is away and gets no more than before.
+ * The addresses at which the router reaches a deployment under the wanted traffic; none where its server is away and
+ * its share does not grow.
  * @param present the traffic in force; null where all servers are ready, or nothing is routed
  * @throws ServiceUnavailableError | ServerNotReadyError where its share would grow and it does not answer
  */
@@ -22,7 +23,7 @@ export function addressesOf(
   return [];
 }
 
-/** Of all its servers that are ready; of the only one whatever it is. */
+/** The addresses of all its servers that are ready; that of a single one in any state. */
 function replicasOf(
   deployment_id: string,
   observed: Extract<ServerObservation, { host: string }>,

@@ -8,8 +8,8 @@ import type { ModelServer } from "../ports/model_server_port.ts";
 
 const CLAIM_SECONDS = 45;
 /**
- * Shorter than the claim, so that no other process begins while this one may still act; longer than a server answers on
- * whose routers do not tell when they have heard.
+ * Shorter than the claim, so that no other process begins while this one may still act; longer than the drain delay
+ * of servers whose routers acknowledge no change.
  */
 const STOP_MS = 40_000;
 const STOP_RETRY_SECONDS = 5;

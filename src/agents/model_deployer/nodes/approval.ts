@@ -1,6 +1,6 @@
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
-import { approval } from "../planning/onward/next_steps.ts";
+import { approval } from "../planning/ways_out/next_steps.ts";
 import { approvalNotice } from "../planning/announcements/new_notices.ts";
 import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";

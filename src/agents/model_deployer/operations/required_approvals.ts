@@ -1,4 +1,4 @@
-import { approval } from "../planning/onward/next_steps.ts";
+import { approval } from "../planning/ways_out/next_steps.ts";
 import type { Plan } from "../domain/plan.ts";
 import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";

@@ -13,7 +13,10 @@ export interface DueNotice {
 
 export interface FailedDelivery {
   reason: string;
-  /** The sink does not answer, so that nothing is sent to it for a while; else it refused this one. */
+  /**
+   * True where the sink does not answer, so that nothing is sent to it for a while; false where it refused this
+   * notice.
+   */
   is_away: boolean;
   /** After so many refusals the notice is set aside. */
   refusals_allowed: number;

@@ -17,7 +17,7 @@ import {
 import { AwaitedStart, cannotBeServed, throwIfAborted } from "./awaited_start.ts";
 import { BentoStore } from "../packaging/bento_store.ts";
 import { parseBentoTag } from "../bento_tag.ts";
-import { BegunServers } from "./begun_servers.ts";
+import { ServerLauncher } from "./server_launcher.ts";
 import { ServedProcesses } from "./served_process.ts";
 import { ServerProbe } from "./server_probe.ts";
 import type { BentoMLServerOptions } from "./server_options.ts";
@@ -37,7 +37,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
   readonly #processes: ServedProcesses;
   readonly #records: ServerRecords;
   readonly #probe = new ServerProbe();
-  readonly #begun: BegunServers;
+  readonly #launcher: ServerLauncher;
   readonly #awaited: AwaitedStart;
   readonly #replacement: ServerReplacement;
 
@@ -49,7 +49,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
     });
     this.#records = new ServerRecords(join(options.runDirectory, "servers"));
     const parts = { store: this.#store, processes: this.#processes, records: this.#records };
-    this.#begun = new BegunServers(parts, options);
+    this.#launcher = new ServerLauncher(parts, options);
     this.#replacement = new ServerReplacement(this.#records, this.#processes);
     this.#awaited = new AwaitedStart(this.#processes, this.#probe, options.startTimeoutMs ?? 90_000);
   }
@@ -79,7 +79,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
     }
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal, input.deployment_id);
-      const { record, adopted } = await this.#begun.startOrAdopt(input, bento, signal);
+      const { record, adopted } = await this.#launcher.startOrAdopt(input, bento, signal);
       const outcome = await this.#awaited.untilReady(record, input.served_before === true, signal);
       if (outcome.state === "ready") {
         return { host, port: record.port, isolation: await this.#processes.isolationOf(record.process) };
@@ -93,9 +93,9 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
     }
   }
 
-  /** As `BegunServers.wake`. */
+  /** As `ServerLauncher.wake`. */
   async wake(deploymentId: string, { signal }: CallOptions): Promise<boolean> {
-    return this.#begun.wake(deploymentId, signal);
+    return this.#launcher.wake(deploymentId, signal);
   }
 
   async stop(deploymentId: string, { signal, only_former = false }: StopOptions): Promise<void> {

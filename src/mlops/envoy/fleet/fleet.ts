@@ -18,7 +18,7 @@ export interface FleetEnvoy {
   complaint(signal: AbortSignal): Promise<string>;
 }
 
-/** The way in which all Envoys of an endpoint are told. */
+/** The files that carry clusters and routes to all Envoys of an endpoint. */
 export interface KeptFiles {
   /** Changes with each write. */
   version: string;
@@ -26,7 +26,7 @@ export interface KeptFiles {
   claimed: number;
   clusters: string;
   routes: string;
-  /** The memory beside the files; empty before the first time. */
+  /** What is remembered beside the files; empty before the first time. */
   note: string;
 }
 

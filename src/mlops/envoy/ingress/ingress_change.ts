@@ -12,7 +12,7 @@ export type IngressFile = "filters" | "certificate" | "listener";
 /** Callers are held to the new policy before the listener changes, so that nobody gets in between the two. */
 const order: readonly IngressFile[] = ["filters", "certificate", "listener"];
 
-/** How an endpoint's Envoy is told whom to let in, and what it says of it. */
+/** Carries an endpoint's policy to its Envoy, and reads what Envoy says of it. */
 export interface IngressCarrier {
   admin: Pick<EnvoyReadings, "ingress">;
   fence: Pick<GenerationFence, "claim"> & {

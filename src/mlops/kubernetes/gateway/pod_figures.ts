@@ -102,7 +102,7 @@ export function nextNotes(kept: Notes, present: Present): Notes | null {
   return changed.length === 0 ? null : { ...kept, ...Object.fromEntries(changed) };
 }
 
-/** Notes by which what these have counted until now belongs to others. */
+/** Notes that leave out all that these have counted until now. */
 export function notesFrom(present: Present, named: string): Notes {
   return Object.fromEntries(
     Object.entries(present).map(([id, runs]) => [id, noteFrom(runs, `${named}/${id}`)]),

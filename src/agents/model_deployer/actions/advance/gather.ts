@@ -1,7 +1,7 @@
 import type { Advance } from "./outcomes.ts";
 import { decideAdvance } from "./decide.ts";
 import { missing, propose } from "../../planning/decisions.ts";
-import { listing } from "../../planning/onward/next_steps.ts";
+import { listing } from "../../planning/ways_out/next_steps.ts";
 import type { Deployment } from "../../domain/entities.ts";
 import { answeredSince } from "../../judge/counts/live_figures.ts";
 import type { Life } from "../../domain/servers/liveness.ts";

@@ -1,5 +1,5 @@
 import { type Answer, emptyAnswer } from "../../domain/answer.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
 import { missing, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
 import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";

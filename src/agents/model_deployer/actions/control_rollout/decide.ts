@@ -1,5 +1,5 @@
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
 import { propose, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { rolloutEvidence } from "../../planning/rollout_evidence.ts";
 import { planRollback } from "../rollback/decide.ts";

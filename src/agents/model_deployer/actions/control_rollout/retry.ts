@@ -1,12 +1,12 @@
 import { approvalNotes, approvalsNeeded, forRequester } from "../../planning/approval/approvals_needed.ts";
 import type { Change } from "../../domain/changes.ts";
 import { planDeployment } from "../deploy/decide.ts";
-import { refuseFlapping } from "../deploy/refused.ts";
+import { refuseFlapping } from "../deploy/refusals.ts";
 import { noRollout } from "./controlled.ts";
 import { refuse } from "../../planning/decisions.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
-import { stepsOnward } from "../../planning/onward/steps_onward.ts";
-import { refuseUnderRollout } from "../../planning/onward/under_way.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
+import { stepsToNextStage } from "../../planning/ways_out/stage_steps.ts";
+import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { projectStage } from "../../planning/announcements/outbox_entries.ts";
@@ -32,15 +32,15 @@ export function decideRetry(request: RetryRequest, facts: RetryFacts, context: D
   if (rollout === null || candidate === null || version === null || experiment === null)
     return noRollout(request);
   const { rollout_reason: reason } = request;
-  if (isRolloutOpen(rollout)) return refuseUnderRollout(rollout, `retry ${rollout.rollout_id}`, reason);
+  if (isRolloutOpen(rollout)) return refuseWhileRollingOut(rollout, `retry ${rollout.rollout_id}`, reason);
   if (facts.open_rollout !== null) {
-    return refuseUnderRollout(facts.open_rollout, `retry ${rollout.rollout_id}`, reason);
+    return refuseWhileRollingOut(facts.open_rollout, `retry ${rollout.rollout_id}`, reason);
   }
   const obstacle = obstacleTo(rollout, candidate, facts, reason);
   if (obstacle !== null) return obstacle;
   if (version.stage !== "archived" && version.stage !== "production") {
     const sentence = `${version.model_version_id} is at ${version.stage}; promote it to production first.`;
-    return refuse("conflict", sentence, { next: stepsOnward(version, reason) });
+    return refuse("conflict", sentence, { next: stepsToNextStage(version, reason) });
   }
   const { policy, shadow, production } = facts;
   const gate = { version, experiment, policy, shadow, production };

@@ -1,7 +1,7 @@
 import { emptyAnswer } from "../../domain/answer.ts";
 import type { Change } from "../../domain/changes.ts";
 import { missing, propose } from "../../planning/decisions.ts";
-import { refuseUnderRollout } from "../../planning/onward/under_way.ts";
+import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { type Moment, momentOf } from "../../judge/counts/live_figures.ts";
 import { deploymentId, rolloutId } from "../../domain/values/names.ts";
@@ -11,7 +11,7 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
-import { refuseFlapping, refuseSettings, refuseStage, refuseDuringUnfinishedRollback } from "./refused.ts";
+import { refuseFlapping, refuseSettings, refuseStage, refuseDuringUnfinishedRollback } from "./refusals.ts";
 import { planTraffic } from "./plan_traffic.ts";
 import { type PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
 import { expectationNotes, expectationOf } from "./expectation.ts";
@@ -19,7 +19,7 @@ import { type DeployFacts } from "./facts.ts";
 import { serving } from "../../domain/traffic/weights.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { noRoute, setStatus } from "../../planning/route_switch.ts";
-import { listing } from "../../planning/onward/next_steps.ts";
+import { listing } from "../../planning/ways_out/next_steps.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { startRollout } from "./started_rollout.ts";
 import { takeOver } from "./warm_server.ts";
@@ -30,7 +30,7 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
     return missing("Model version", request.model_version_id, "register it first", [listing.versions]);
   if (version.stage !== request.target_stage) return refuseStage(request, version, facts);
   if (request.target_stage === "production" && facts.open_rollout !== null) {
-    return refuseUnderRollout(facts.open_rollout, `deploy ${version.model_version_id}`, "a newer version");
+    return refuseWhileRollingOut(facts.open_rollout, `deploy ${version.model_version_id}`, "a newer version");
   }
   const flapping = refuseFlapping(request, facts, context);
   return flapping ?? planDeployment(request, facts, version, context);

@@ -1,8 +1,8 @@
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
 import { missing, propose, refuse } from "../../planning/decisions.ts";
-import { ask, creation, listing } from "../../planning/onward/next_steps.ts";
-import { stepsOnward } from "../../planning/onward/steps_onward.ts";
-import { refuseUnderRollout } from "../../planning/onward/under_way.ts";
+import { ask, creation, listing } from "../../planning/ways_out/next_steps.ts";
+import { stepsToNextStage } from "../../planning/ways_out/stage_steps.ts";
+import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 import { refuseUnmet } from "./refused_gate.ts";
 import { decideArchive } from "./archive.ts";
@@ -53,7 +53,7 @@ export function decidePromote(
     const next =
       version.stage === "archived"
         ? waysOfEnded(version, facts.ended, request.promotion_reason)
-        : stepsOnward(version, request.promotion_reason);
+        : stepsToNextStage(version, request.promotion_reason);
     return { decision: "refusal", refusal: { ...pathRefusal, next } };
   }
   const duringRollout = refuseDuringRollout(request, facts, version, context);
@@ -95,7 +95,7 @@ function refuseDuringRollout(
   if (open === null || !changesProduction) return null;
   const supersedes = request.target_stage === "production" && facts.policy.during_rollout === "supersede";
   if (supersedes && endingOf(facts, version, context) !== null) return null;
-  return refuseUnderRollout(
+  return refuseWhileRollingOut(
     open,
     `move ${version.model_version_id} to ${request.target_stage}`,
     request.promotion_reason,

@@ -1,7 +1,7 @@
 import type { NextStep } from "../../../base/next_step.ts";
 import type { Decision, UnmetCriterion } from "../../domain/plan.ts";
 import { refuse } from "../../planning/decisions.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
 import { type GateFacts, NOT_MEASURED, unmetProductionCriteria } from "./production_gate.ts";
 

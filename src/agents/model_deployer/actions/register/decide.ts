@@ -6,7 +6,7 @@ import { unmetSuccessCriteria } from "../promote/success_criteria.ts";
 import { featureShift, featureShiftNotes } from "../../planning/comparisons/feature_shift.ts";
 import { experimentName, modelVersionId } from "../../domain/values/names.ts";
 import { projectStage, remember } from "../../planning/announcements/outbox_entries.ts";
-import { creation } from "../../planning/onward/next_steps.ts";
+import { creation } from "../../planning/ways_out/next_steps.ts";
 import type { ModelSignature } from "../../domain/models/model_signature.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import type { Decision } from "../../domain/plan.ts";

@@ -1,7 +1,7 @@
 import { emptyAnswer } from "../../domain/answer.ts";
 import { missing, planned, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
-import { endingsOf } from "../../planning/onward/under_way.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
+import { endingsOf } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, Endpoint, WeightSet } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";

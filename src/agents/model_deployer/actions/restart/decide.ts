@@ -1,6 +1,6 @@
 import { emptyAnswer } from "../../domain/answer.ts";
 import { missing, planned, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
 import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";

@@ -7,7 +7,7 @@ import type { Reversal } from "./facts.ts";
 import { projectStage, recordProcedure, remember } from "../../planning/announcements/outbox_entries.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
 import type { Ending } from "./ended_rollout.ts";
-import { isWarm } from "../../planning/onward/way_back.ts";
+import { isWarm } from "../../planning/ways_out/way_back.ts";
 
 /** An aborted rollout does not count as experience of the model family; a rollback does. */
 export function announceRollback(

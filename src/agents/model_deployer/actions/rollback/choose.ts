@@ -5,8 +5,8 @@ import { unfinishedRollback, isCondemned, type ServedBefore, type WaysBack } fro
 import { isBegun, isRollbackUnfinished, serving } from "../../domain/traffic/weights.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
-import { find, type Named, refuseCondemned, refuseNamed } from "./named.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
+import { find, type Named, refuseCondemned, refuseNamed } from "./named_target.ts";
 import { refuseNotServing } from "./not_serving.ts";
 
 export interface Chosen {

@@ -7,7 +7,7 @@ import {
   momentOf,
 } from "../../judge/counts/live_figures.ts";
 import { missing, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
 import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
 import type { Decision, PlannedStep } from "../../domain/plan.ts";
@@ -19,7 +19,7 @@ import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
+import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/ways_out/way_back.ts";
 import { allTo, isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import type { RollbackFacts, Reversal } from "./facts.ts";
 

@@ -1,7 +1,7 @@
 import type { NextStep } from "../../../base/next_step.ts";
 import type { ModelVersion } from "../../domain/entities.ts";
 import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
 import type { WaysBack } from "../../domain/traffic/ways_back.ts";
 import { backTo } from "./other_ways.ts";
 

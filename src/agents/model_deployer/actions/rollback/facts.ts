@@ -2,7 +2,7 @@ import type { Deployment, ModelVersion, Endpoint } from "../../domain/entities.t
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { LiveFigures } from "../../judge/counts/live_figures.ts";
 import type { ServedBefore, StoredRollbackFacts, WaysBack } from "../../domain/traffic/ways_back.ts";
-import type { ServerPresence } from "../../planning/onward/way_back.ts";
+import type { ServerPresence } from "../../planning/ways_out/way_back.ts";
 
 /** All null for a deployment that does not exist. */
 export interface RollbackFacts extends Omit<

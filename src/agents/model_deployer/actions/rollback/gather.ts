@@ -1,13 +1,13 @@
 import { decideRollback } from "./decide.ts";
 import type { ReturnFacts, RollbackFacts } from "./facts.ts";
 import { choose, type Chosen } from "./choose.ts";
-import { type Named, refuseWithoutEndpoint } from "./named.ts";
+import { type Named, refuseWithoutEndpoint } from "./named_target.ts";
 import { otherWays } from "./other_ways.ts";
-import { planReturn } from "./return.ts";
-import { withWhatWasNotNeeded } from "./not_needed.ts";
+import { planReturn } from "./return_plan.ts";
+import { withIgnoredFields } from "./ignored_fields.ts";
 import { missing } from "../../planning/decisions.ts";
-import type { ServerPresence } from "../../planning/onward/way_back.ts";
-import { listing } from "../../planning/onward/next_steps.ts";
+import type { ServerPresence } from "../../planning/ways_out/way_back.ts";
+import { listing } from "../../planning/ways_out/next_steps.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
@@ -58,7 +58,7 @@ class AskedRollback {
     if ("code" in chosen) return { decision: "refusal", refusal: chosen };
     if (chosen.target !== null) {
       const decision = planReturn(request, await this.#facts(ways, chosen, chosen.target), context);
-      return withWhatWasNotNeeded(decision, request, ways.endpoint.endpoint_name, { ...chosen, ways });
+      return withIgnoredFields(decision, request, ways.endpoint.endpoint_name, { ...chosen, ways });
     }
     const serves = chosen.current?.deployment.deployment_id ?? "";
     return this.#fromWhatServes(serves, request, context);
@@ -74,7 +74,7 @@ class AskedRollback {
     const decision = decideRollback(asked, facts, context);
     if (facts.current === null) return decision;
     if (decision.decision === "plan")
-      return withWhatWasNotNeeded(decision, request, facts.current.endpoint_name, null);
+      return withIgnoredFields(decision, request, facts.current.endpoint_name, null);
     const ways = await database.rollbackFacts.waysBack(facts.current.endpoint_name);
     if (ways === null || decision.refusal.next.length > 0) return decision;
     return { ...decision, refusal: { ...decision.refusal, next: otherWays(request, ways) } };

@@ -2,7 +2,7 @@ import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { ServedBefore, WaysBack } from "../../domain/traffic/ways_back.ts";
 import { refuse } from "../../planning/decisions.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
 
 /**
  * Refuses to roll back a deployment that serves no longer: its caller has not seen what serves in its place, which

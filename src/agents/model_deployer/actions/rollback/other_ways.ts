@@ -2,11 +2,11 @@ import type { NextStep } from "../../../base/next_step.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import {
   type Departure,
-  needsWords,
+  needsReason,
   type ServedBefore,
   type WaysBack,
 } from "../../domain/traffic/ways_back.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
 
 /** More than these nobody reads. */
 const MOST_WAYS = 5;
@@ -26,7 +26,7 @@ export function otherWays(
     return isFirst && !serves && !except.includes(deployment.deployment_id);
   });
   return others
-    .toSorted((a, b) => Number(needsWords(a, ways)) - Number(needsWords(b, ways)))
+    .toSorted((a, b) => Number(needsReason(a, ways)) - Number(needsReason(b, ways)))
     .slice(0, MOST_WAYS)
     .map((one) => backTo(one, request, ways));
 }
@@ -39,7 +39,7 @@ export function backTo(
 ): NextStep {
   const { deployment_id, bento_tag } = one.deployment;
   const { endpoint } = ways;
-  const isBad = needsWords(one, ways);
+  const isBad = needsReason(one, ways);
   const request = {
     ...{ deployment_action: "rollback", endpoint_name: endpoint.endpoint_name, rollback_to: deployment_id },
     ...(isBad ? { condemned_because: "..." } : {}),

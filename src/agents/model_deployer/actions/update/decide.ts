@@ -7,7 +7,7 @@ import type { DecisionContext, UpdateRequest } from "../../domain/requests.ts";
 import { isRouted } from "../../domain/traffic/weights.ts";
 import { missing, planned, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { manifestOf } from "../../planning/manifest.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { packageOf, resourcesOf, startAgainOf } from "../../planning/planned_deployment.ts";

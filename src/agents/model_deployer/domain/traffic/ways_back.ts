@@ -69,7 +69,7 @@ export function isBeingLeft({ deployment }: ServedBefore, ways: WaysBack): boole
 }
 
 /** Whether the request that brings it back has to say why it may serve again. */
-export const needsWords = (one: ServedBefore, ways: WaysBack): boolean =>
+export const needsReason = (one: ServedBefore, ways: WaysBack): boolean =>
   isCondemned(one) || isBeingLeft(one, ways);
 
 /** The database's facts on the way back from one deployment, seen at one moment. */

@@ -17,7 +17,7 @@ interface Parts {
 }
 
 /** Starts servers' processes, and waits for none to be ready. */
-export class BegunServers {
+export class ServerLauncher {
   readonly #store: BentoStore;
   readonly #processes: ServedProcesses;
   readonly #records: ServerRecords;

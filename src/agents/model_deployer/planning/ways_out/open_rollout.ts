@@ -5,10 +5,10 @@ import { refuse, refuseForNow } from "../decisions.ts";
 import { ask } from "./next_steps.ts";
 
 /**
- * Refuses what may not happen under an open rollout. One that runs comes to its end by itself, and one that is going back;
- * one that somebody has paused waits for somebody.
+ * Refuses what may not happen during an open rollout. A rollout that runs or goes back comes to its end by itself, so
+ * that the request may be repeated; one that somebody has paused does not.
  */
-export function refuseUnderRollout(open: Rollout, wanted: string, reason: string): Decision {
+export function refuseWhileRollingOut(open: Rollout, wanted: string, reason: string): Decision {
   const { rollout_id: id, deployment_id, endpoint_name, status, pause } = open;
   const paused = pause === null ? "" : ` by ${pause.by}`;
   const sentence = `Rollout ${id} of ${deployment_id} is ${status}${paused} on ${endpoint_name}; wait for its end or roll ${deployment_id} back, then ${wanted}.`;
@@ -17,7 +17,7 @@ export function refuseUnderRollout(open: Rollout, wanted: string, reason: string
   return refuseForNow(sentence, { next });
 }
 
-/** How an open rollout comes to its end by somebody's hand. */
+/** The requests by which somebody ends an open rollout. */
 export function endingsOf(
   { rollout_id, deployment_id, endpoint_name, status, pause }: Rollout,
   reason: string,

@@ -1,6 +1,6 @@
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
-import { needsWords, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import { needsReason, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import type { Chosen } from "./choose.ts";
 
 /** Null where the rollback is to the deployment before, which nobody has condemned. */
@@ -10,7 +10,7 @@ type Needed = (Chosen & { ways: WaysBack }) | null;
  * The decision, with a note on each field of the request that was ignored: a state may still hold fields of an earlier run,
  * and no way back is refused for that.
  */
-export function withWhatWasNotNeeded(
+export function withIgnoredFields(
   decision: Decision,
   request: RollbackRequest,
   endpointName: string,
@@ -41,7 +41,7 @@ function namedBeside(
 
 function wordsBeside({ condemned_because: words }: RollbackRequest, chosen: Needed): string[] {
   const target = chosen?.target ?? null;
-  if (words === undefined || (chosen !== null && target !== null && needsWords(target, chosen.ways)))
+  if (words === undefined || (chosen !== null && target !== null && needsReason(target, chosen.ways)))
     return [];
   const what = target === null ? "what served before" : target.deployment.deployment_id;
   return [

@@ -7,8 +7,8 @@ import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_p
 import { isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { count } from "../../planning/wording/count.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
-import { ask } from "../../planning/onward/next_steps.ts";
-import { stepsTowards } from "../../planning/onward/steps_onward.ts";
+import { ask } from "../../planning/ways_out/next_steps.ts";
+import { stepsTowardsStage } from "../../planning/ways_out/stage_steps.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 
 /** The version is not at the stage that it is to be served at. */
@@ -25,7 +25,7 @@ export function refuseStage(
     "stage_mismatch",
     `${id} is at ${stage} and cannot be served at ${target_stage}; ${wayOut}.`,
     {
-      next: isEnded ? waysOfEnded(version, facts.ended, why) : stepsTowards(version, target_stage, why),
+      next: isEnded ? waysOfEnded(version, facts.ended, why) : stepsTowardsStage(version, target_stage, why),
     },
   );
 }

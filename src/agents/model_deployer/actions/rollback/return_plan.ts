@@ -3,7 +3,7 @@ import type { Change } from "../../domain/changes.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
-import { needsWords, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import { needsReason, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import { allTo, serving } from "../../domain/traffic/weights.ts";
 import { judgedNow, missingNotes, momentOf } from "../../judge/counts/live_figures.ts";
 import { planned, propose } from "../../planning/decisions.ts";
@@ -12,7 +12,7 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/onward/way_back.ts";
+import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/ways_out/way_back.ts";
 import { announceReturn } from "./announcements.ts";
 import { endRollout, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
 import type { ReturnFacts } from "./facts.ts";
@@ -29,7 +29,7 @@ export function planReturn(request: RollbackRequest, facts: ReturnFacts, context
 function plan(asked: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
   const { ways, current, target, live } = facts;
   // The reason is dropped where nobody has condemned the version: in the history it would read as if somebody had.
-  const request = needsWords(target, facts.ways) ? asked : { ...asked, condemned_because: undefined };
+  const request = needsReason(target, facts.ways) ? asked : { ...asked, condemned_because: undefined };
   const { endpoint, open_rollout } = ways;
   const { rollback_reason: reason } = request;
   const rollout = rolloutOf(facts);

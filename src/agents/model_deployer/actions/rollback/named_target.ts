@@ -3,12 +3,12 @@ import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
-import { isBeingLeft, needsWords, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import { isBeingLeft, needsReason, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import { isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { missing, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { endpointName } from "../../domain/values/names.ts";
-import { ask, listing } from "../../planning/onward/next_steps.ts";
-import { stepsOnward } from "../../planning/onward/steps_onward.ts";
+import { ask, listing } from "../../planning/ways_out/next_steps.ts";
+import { stepsToNextStage } from "../../planning/ways_out/stage_steps.ts";
 import { notEnded, waysOfEnded } from "./ended_version.ts";
 import { backTo, otherWays } from "./other_ways.ts";
 
@@ -64,7 +64,7 @@ export function refuseNamed(
       { next: [ask(asked, `takes ${id} back`, "person")] },
     );
   }
-  if (needsWords(target, ways) && request.condemned_because === undefined)
+  if (needsReason(target, ways) && request.condemned_because === undefined)
     return refuseCondemned(request, target, ways);
   return open?.deployment_id === id ? refuseCandidate(request, open, ways) : null;
 }
@@ -120,7 +120,7 @@ function refuseStranger(
     "rollback_failed",
     `${to} has never served production on ${name}, so there is no way back to it${forward(version)}.`,
     {
-      next: [...onward(version, ways, request.rollback_reason), ...next],
+      next: [...stagesTowardsProduction(version, ways, request.rollback_reason), ...next],
     },
   );
 }
@@ -139,14 +139,14 @@ export function refuseWithoutEndpoint(
     next:
       version.stage === "archived"
         ? waysOfEnded(version, notEnded, rollback_reason)
-        : stepsOnward(version, rollback_reason),
+        : stepsToNextStage(version, rollback_reason),
   });
 }
 
-function onward(version: ModelVersion | null, ways: WaysBack, reason: string): NextStep[] {
+function stagesTowardsProduction(version: ModelVersion | null, ways: WaysBack, reason: string): NextStep[] {
   if (version === null) return [];
   if (version.stage === "archived") return waysOfEnded(version, { ways, last_rollout: null }, reason);
-  return stepsOnward(version, reason);
+  return stepsToNextStage(version, reason);
 }
 
 function forward(version: ModelVersion | null): string {

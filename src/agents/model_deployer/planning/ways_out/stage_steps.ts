@@ -12,7 +12,7 @@ const FOLLOWING: Readonly<Record<Stage, Stage | null>> = {
 const ORDER: readonly Stage[] = ["development", "staging", "shadow", "production", "archived"];
 
 /** The next stage of a version; at production, where it may be served. */
-export function stepsOnward(version: ModelVersion, reason: string): NextStep[] {
+export function stepsToNextStage(version: ModelVersion, reason: string): NextStep[] {
   const { model_version_id, stage } = version;
   const following = FOLLOWING[stage];
   if (following === null) return served(version);
@@ -21,9 +21,9 @@ export function stepsOnward(version: ModelVersion, reason: string): NextStep[] {
 }
 
 /** Where a version is to be served at a stage that it is not at: the next stage on the way, or its own. */
-export function stepsTowards(version: ModelVersion, stage: Stage, reason: string): NextStep[] {
+export function stepsTowardsStage(version: ModelVersion, stage: Stage, reason: string): NextStep[] {
   const isBefore = ORDER.indexOf(version.stage) < ORDER.indexOf(stage);
-  return isBefore ? stepsOnward(version, reason) : served(version);
+  return isBefore ? stepsToNextStage(version, reason) : served(version);
 }
 
 function served({ model_version_id, stage }: ModelVersion): NextStep[] {
