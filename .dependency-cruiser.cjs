@@ -119,9 +119,10 @@ module.exports = {
     },
     {
       name: "adapters-do-not-know-each-other",
+      comment: "What several of them share, such as how one server becomes several, belongs to none.",
       severity: "error",
       from: { path: "^src/mlops/([^/]+)/" },
-      to: { path: "^src/mlops/([^/]+)/", pathNot: "^src/mlops/$1/" },
+      to: { path: "^src/mlops/([^/]+)/", pathNot: ["^src/mlops/$1/", "^src/mlops/replicas/"] },
     },
     {
       name: "only-entries-know-the-wiring",

@@ -14,7 +14,7 @@ import {
   type StartServer,
   type StopOptions,
 } from "../../agents/model_deployer/ports/model_server_port.ts";
-import { assertServedId } from "../server_names.ts";
+import { assertServedId } from "../replicas/server_names.ts";
 import { type Address, addressOf } from "./cloud_address.ts";
 import { BENTOCLOUD, type CloudClient } from "./cloud_client.ts";
 import type { CloudServer, SeenServer } from "./cloud_objects.ts";

@@ -14,7 +14,7 @@ import type {
 } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
 import { ServerNotReadyError } from "../../agents/model_deployer/errors.ts";
-import { ReplicatedServer } from "../replicated_server.ts";
+import { ReplicatedServer } from "../replicas/replicated_server.ts";
 import { configureKeptRows } from "./servers/kept_rows_file.ts";
 import type { BentoMLServerOptions } from "./servers/server_options.ts";
 import { ServerProbe } from "./servers/server_probe.ts";

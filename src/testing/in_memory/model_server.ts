@@ -14,7 +14,7 @@ import type {
   RowAnswer,
 } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
-import { ReplicatedServer } from "../../mlops/replicated_server.ts";
+import { ReplicatedServer } from "../../mlops/replicas/replicated_server.ts";
 import { InMemorySingleServers } from "./single_servers_in_memory.ts";
 
 /**

@@ -18,8 +18,8 @@ import type {
 import { cannotServe, host, observationOf, type ServerEntry as Server } from "./server_entry.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 import { assertDeploymentId } from "../../mlops/bentoml/servers/server_record.ts";
-import type { SingleServers } from "../../mlops/replicated_server.ts";
-import { deploymentOf, formerOf, replicaNumber } from "../../mlops/server_names.ts";
+import type { SingleServers } from "../../mlops/replicas/replicated_server.ts";
+import { deploymentOf, formerOf, replicaNumber } from "../../mlops/replicas/server_names.ts";
 
 /** Servers that only exist as entries, one for each name. */
 export class InMemorySingleServers implements SingleServers, SamplePredictions {

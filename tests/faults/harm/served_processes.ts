@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { deploymentOf } from "../../../src/mlops/server_names.ts";
+import { deploymentOf } from "../../../src/mlops/replicas/server_names.ts";
 import { processesMarked } from "../processes/marked_processes.ts";
 
 /** One start of a server: all of its processes. */

@@ -1,7 +1,7 @@
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
 import { withRoom } from "../../../agents/model_deployer/file_errors.ts";
 import type { StartServer } from "../../../agents/model_deployer/ports/model_server_port.ts";
-import { isPresent } from "../../server_names.ts";
+import { isPresent } from "../../replicas/server_names.ts";
 import { parseBentoTag } from "../bento_tag.ts";
 import type { BentoStore, StoredBento } from "../packaging/bento_store.ts";
 import { assertBuiltFiles } from "../packaging/built_files.ts";

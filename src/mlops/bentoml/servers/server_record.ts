@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { EndpointCreationError, ServiceRefusedError } from "../../../agents/model_deployer/errors.ts";
 import { hasCode, isMissing } from "../../../platform/system_errors.ts";
-import { deploymentOf } from "../../server_names.ts";
+import { deploymentOf } from "../../replicas/server_names.ts";
 
 const recordSchema = z.strictObject({
   deployment_id: z.string(),

@@ -1,7 +1,7 @@
 import type { ServedProcesses } from "./served_process.ts";
 import type { ServerRecord, ServerRecords } from "./server_record.ts";
 
-import { formerOf, nextOf } from "../../server_names.ts";
+import { formerOf, nextOf } from "../../replicas/server_names.ts";
 
 /**
  * Replaces a deployment's server by another one. Cut off at any point, the deployment's own record still names a whole

@@ -1,5 +1,5 @@
 import type { ReplicaUsage } from "../../../agents/model_deployer/ports/model_server_port.ts";
-import { isPresent, replicaNumber } from "../../server_names.ts";
+import { isPresent, replicaNumber } from "../../replicas/server_names.ts";
 import type { ServedProcesses } from "./served_process.ts";
 import type { ServerRecords } from "./server_record.ts";
 

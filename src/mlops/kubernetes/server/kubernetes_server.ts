@@ -18,7 +18,7 @@ import { SERVICE } from "../api/cluster_errors.ts";
 import { AwaitedPods, type ProbedServers } from "./awaited_pods.ts";
 import { ClusterServers } from "./cluster_servers.ts";
 import type { ServerView } from "./observed_objects.ts";
-import { assertServedId } from "../../server_names.ts";
+import { assertServedId } from "../../replicas/server_names.ts";
 import { PREDICTIONS_CONTAINER, type ServerSettings } from "./server_pod.ts";
 import { DelayedStop } from "./delayed_stop.ts";
 import { ServerStarts } from "./server_starts.ts";

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
-import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
-import type { Isolation } from "../agents/model_deployer/domain/entities.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { Isolation } from "../../agents/model_deployer/domain/entities.ts";
 import {
   type ModelServer,
   type ObserveOptions,
@@ -9,7 +9,7 @@ import {
   type StartServer,
   type StopOptions,
   weakest,
-} from "../agents/model_deployer/ports/model_server_port.ts";
+} from "../../agents/model_deployer/ports/model_server_port.ts";
 import { combined } from "./combined_observation.ts";
 import { deploymentOf, isPresent, presentOf, replicaNumber, replicaOf } from "./server_names.ts";
 

@@ -1,4 +1,4 @@
-import { EndpointCreationError } from "../agents/model_deployer/errors.ts";
+import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
 
 /** The name of one of a deployment's servers, counted from 1; the first is named as its deployment. */
 export const replicaOf = (deploymentId: string, replica: number): string =>

@@ -2,7 +2,7 @@ import type {
   PredictionLoad,
   ReplicaObservation,
   ServerObservation,
-} from "../agents/model_deployer/ports/model_server_port.ts";
+} from "../../agents/model_deployer/ports/model_server_port.ts";
 
 export interface SeenReplica {
   replica: number;
