@@ -45,7 +45,7 @@ async function fill({
   for (let index = 0; index < DEPLOYMENTS; index += 1) {
     const wanted = {
       deployment_id: `dep_${index}`,
-      turn: 1,
+      ordinal: 1,
       bento_tag: tag,
       image,
       resources,

@@ -148,14 +148,14 @@ export class Worker {
     return isMoreDue;
   }
 
-  #takeReport(): TickReport {
+  #replaceReport(): TickReport {
     const report = this.#report;
     this.#report = emptyReport();
     return report;
   }
 
   #takeReport(): TickReport {
-    const report = this.#takeReport();
+    const report = this.#replaceReport();
     const told = this.#throttle.tell(report.problems, this.#capabilities.now());
     this.#notices.note({ ...report, told });
     return { ...report, told };

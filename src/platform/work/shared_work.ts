@@ -38,7 +38,7 @@ export async function withSharedWork<T>(
   work: (tell: (doing: string) => void) => Promise<T>,
 ): Promise<T> {
   const { directory, name, what, limitSeconds, setting } = shared;
-  const said = new ThrottledProgress(what, waiting);
+  const throttled = new ThrottledProgress(what, waiting);
   const look = setInterval(() => void readProgress(directory, name).then((one) => throttled.say(one)), 1000);
   const over = AbortSignal.timeout(limitSeconds * 1000);
   const lock = { signal: AbortSignal.any([waiting.signal, over]) };

@@ -76,7 +76,7 @@ const routed = (weights: Record<string, number>) => ({ list: async () => [anEndp
 
 it("a woken server to which the database gives traffic goes on to answer", async () => {
   const begun = await givenRestart();
-  await begun.settle(routed({ [ID]: 10, other: 90 }));
+  await begun.stopUnrouted(routed({ [ID]: 10, other: 90 }));
   await becomesReady();
 });
 
@@ -86,6 +86,6 @@ it.each([
   ["a share of nothing", { [ID]: 0, other: 100 }],
 ])("a woken server is ended again where the database gives the traffic to %s", async (_, weights) => {
   const begun = await givenRestart();
-  await begun.settle(routed(weights));
+  await begun.stopUnrouted(routed(weights));
   expect(await workshop.processesOf(ID)).toEqual([]);
 });

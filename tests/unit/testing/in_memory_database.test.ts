@@ -132,7 +132,7 @@ test("a connection that ends within a transaction has it rolled back, and ends i
   const sent: string[] = [];
   let turns = 0;
   const connection = new VirtualConnection({
-    take: async () => {
+    acquire: async () => {
       turns += 1;
       return async () => {
         turns -= 1;

@@ -41,8 +41,8 @@ export class TableRows {
   }
 
   static async over(plans: KnownPlans): Promise<TableRows> {
-    const take = async () => async () => undefined;
-    const stream = () => new VirtualConnection({ take, send: (messages) => plans.send(messages) });
+    const acquire = async () => async () => undefined;
+    const stream = () => new VirtualConnection({ acquire, send: (messages) => plans.send(messages) });
     const client = new pg.Client({ stream });
     await client.connect();
     return new TableRows(client, plans);
