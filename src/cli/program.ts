@@ -29,7 +29,8 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
     .configureOutput({
       writeOut: (text) => host.streams.stdout.write(text),
       // Its error repeats the words that it was given; with `--json` the document has them instead.
-      writeErr: (text) => asksForJson() || host.streams.stderr.write(text.split("\n").map(escaped).join("\n")),
+      writeErr: (text) =>
+        asksForJson() || host.streams.stderr.write(text.split("\n").map(escaped).join("\n")),
     })
     .showHelpAfterError("see --help")
     .exitOverride();

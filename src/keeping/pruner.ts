@@ -1,6 +1,14 @@
 import { ConflictError } from "../agents/model_deployer/errors.ts";
 import { decidePrune, keyOf, namesIn, type PrunePlan, type PrunePolicy } from "./decide_prune.ts";
-import type { KeepingFacts, OldRows, PrunableRows, SetAside, PrunableStore, PrunableKind, StoredItem } from "./prunable_store.ts";
+import type {
+  KeepingFacts,
+  OldRows,
+  PrunableRows,
+  SetAside,
+  PrunableStore,
+  PrunableKind,
+  StoredItem,
+} from "./prunable_store.ts";
 
 export interface Pruned {
   removed: StoredItem[];

@@ -1,7 +1,13 @@
 import type { Capabilities } from "../agents/model_deployer/capabilities.ts";
 import type { NewNotice } from "../agents/model_deployer/domain/notices/notices.ts";
 import { NotificationDelivery } from "../agents/model_deployer/operations/delivery/notification_delivery.ts";
-import { certificateNotice, driftNotice, waitingNotices, problemNotice, shortageNotice } from "./problem_notices.ts";
+import {
+  certificateNotice,
+  driftNotice,
+  waitingNotices,
+  problemNotice,
+  shortageNotice,
+} from "./problem_notices.ts";
 import type { TickReport } from "./tick_report.ts";
 
 const WATCH_MS = 10_000;

@@ -1,5 +1,9 @@
 import { z } from "zod";
-import { addPrincipalToken, enrolPrincipal, principalsReport } from "../../service/people/principal_enrolment.ts";
+import {
+  addPrincipalToken,
+  enrolPrincipal,
+  principalsReport,
+} from "../../service/people/principal_enrolment.ts";
 import {
   enrolmentSchema,
   grantRequestSchema,

@@ -123,7 +123,11 @@ export interface StopProcessOptions {
  *
  * @throws ServiceUnavailableError when something survives SIGKILL; ServiceRefusedError without the right to signal.
  */
-export async function stopProcess(runDirectory: string, name: string, options: StopProcessOptions): Promise<void> {
+export async function stopProcess(
+  runDirectory: string,
+  name: string,
+  options: StopProcessOptions,
+): Promise<void> {
   assertName(name);
   const record = await readRecord(resolve(runDirectory), name);
   if (record !== null) await endMembers(name, record, options.graceMs, options.leaderSignal);

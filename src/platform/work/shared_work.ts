@@ -58,9 +58,13 @@ export async function withSharedWork<T>(
       throw new ServiceUnavailableError("lock", message, { cause: error });
     }
     if (error !== waiting.signal.reason) throw error;
-    throw new ServiceUnavailableError("lock", `${what} is being made by another process: ${throttled.last}.`, {
-      cause: error,
-    });
+    throw new ServiceUnavailableError(
+      "lock",
+      `${what} is being made by another process: ${throttled.last}.`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     clearInterval(look);
   }

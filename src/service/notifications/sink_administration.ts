@@ -57,7 +57,10 @@ export async function setSink(
   return { sink, secret: made };
 }
 
-async function requireExperiments(ids: readonly string[], { overview }: SinkParts["database"]): Promise<void> {
+async function requireExperiments(
+  ids: readonly string[],
+  { overview }: SinkParts["database"],
+): Promise<void> {
   if (ids.length === 0) return;
   const known = new Set((await overview.experiments()).map(({ experiment_id }) => experiment_id));
   const unknown = ids.filter((id) => !known.has(id));

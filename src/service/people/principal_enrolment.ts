@@ -61,6 +61,9 @@ export async function principalsReport(
 
 const randomToken = (): string => randomBytes(24).toString("base64url");
 
-async function expiry({ clock }: Pick<PrincipalStores, "clock">, days: number | null): Promise<string | null> {
+async function expiry(
+  { clock }: Pick<PrincipalStores, "clock">,
+  days: number | null,
+): Promise<string | null> {
   return days === null ? null : new Date(Date.parse(await clock.now()) + days * DAY_MS).toISOString();
 }

@@ -190,7 +190,8 @@ async function serverView(
     replicas: observed === null ? [] : replicasOf(observed, replicas),
     note: observed === null ? null : noteOn(observed),
     sample_failure: sample?.sample === "failed" ? sample.reason : null,
-    restart: waiting === null ? null : (waitsFor(waiting) ?? `${hasExhaustedTries(waiting)}; it is tried again`),
+    restart:
+      waiting === null ? null : (waitsFor(waiting) ?? `${hasExhaustedTries(waiting)}; it is tried again`),
     warm_until: drain_due_at,
   };
 }

@@ -3,7 +3,7 @@ import { approvalsByMove } from "../../../src/agents/model_deployer/planning/app
 import { decideDeploy } from "../../../src/agents/model_deployer/actions/deploy/decide.ts";
 import { decidePromote } from "../../../src/agents/model_deployer/actions/promote/decide.ts";
 import { decideRetry } from "../../../src/agents/model_deployer/actions/control_rollout/retry.ts";
-import { decidePromoteNow } from "../../../src/agents/model_deployer/actions/control_rollout/decide.ts";
+import { decidePromoteNow } from "../../../src/agents/model_deployer/actions/control_rollout/promote_now.ts";
 import {
   type ApprovedMove,
   gatePolicySchema,

@@ -75,7 +75,9 @@ test("removes nothing where the database cannot say what is needed", async () =>
       return [];
     },
   };
-  await expect(pruner(new PrunableArtifacts(directory), silent).prune(policy)).rejects.toThrow(/did not answer/);
+  await expect(pruner(new PrunableArtifacts(directory), silent).prune(policy)).rejects.toThrow(
+    /did not answer/,
+  );
   expect(await there()).toEqual([OLD, OLDER]);
 });
 

@@ -84,7 +84,8 @@ test("every file that the architecture names is there", async () => {
   const [, prose = ""] = /## The way of one promotion\n(.*)/s.exec(text) ?? [];
   const named = Array.from(prose.matchAll(/`([\w./]+(?:\.(?:ts|sql)|\/))`/g), ([, name = ""]) => name);
   const files = (await Promise.all(["src", "tests"].map(filesIn))).flat();
-  const isThere = (name: string) => files.some((file) => `/${file}/`.includes(`/${name.replace(/\/$/, "")}/`));
+  const isThere = (name: string) =>
+    files.some((file) => `/${file}/`.includes(`/${name.replace(/\/$/, "")}/`));
   expect(named.filter((name) => !isThere(name))).toEqual([]);
 });
 
@@ -99,11 +100,14 @@ test("every link between pages leads to a page, and to a decision by its number"
   const wrong = await Promise.all(
     pages.flat().map(async (page) => {
       const text = await readFile(page, "utf8");
-      return Array.from(text.matchAll(/\[([^\]]*)\]\(([^)#:]+)(#[^)]*)?\)/g), ([link, label = "", to = ""]) => {
-        const number = /(?:^|\/)0*(\d+)-[^/]*\.md$/.exec(to)?.[1];
-        const isRight = number === undefined || label === `ADR ${number}`;
-        return isRight && existsSync(join(dirname(page), to)) ? [] : [`${page}: ${link}`];
-      });
+      return Array.from(
+        text.matchAll(/\[([^\]]*)\]\(([^)#:]+)(#[^)]*)?\)/g),
+        ([link, label = "", to = ""]) => {
+          const number = /(?:^|\/)0*(\d+)-[^/]*\.md$/.exec(to)?.[1];
+          const isRight = number === undefined || label === `ADR ${number}`;
+          return isRight && existsSync(join(dirname(page), to)) ? [] : [`${page}: ${link}`];
+        },
+      );
     }),
   );
   expect(wrong.flat(2)).toEqual([]);

@@ -18,7 +18,9 @@ export class CheckedState<Fields extends StateSchemaFields> extends StateSchema<
   /** @throws InvalidRequestError with the field, its value and what was expected */
   override async validateInput<T>(data: T): Promise<T> {
     if (typeof data !== "object" || Array.isArray(data)) {
-      throw new InvalidRequestError(`The state is ${valueText(data)}; hand over an object of plain JSON values.`);
+      throw new InvalidRequestError(
+        `The state is ${valueText(data)}; hand over an object of plain JSON values.`,
+      );
     }
     try {
       const checked = await super.validateInput(data);

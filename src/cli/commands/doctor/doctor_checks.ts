@@ -18,7 +18,16 @@ import { checkEngine } from "./doctor_cluster.ts";
 import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
-import { adviceFor, check, CHECK_MS, down, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
+import {
+  adviceFor,
+  check,
+  CHECK_MS,
+  down,
+  fine,
+  type DoctorFinding,
+  notStarted,
+  weak,
+} from "./doctor_finding.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 

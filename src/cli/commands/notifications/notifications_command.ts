@@ -50,7 +50,9 @@ export function addNotifications(program: CommandUnknownOpts, execute: Execute):
     .description("tell it no more; what waits for it is dropped")
     .action((sink) =>
       ask("remove", async (backend) =>
-        report(removedSinkSchema, await backend.remove(sink), (data) => [`${data.sink_name} is told no more`]),
+        report(removedSinkSchema, await backend.remove(sink), (data) => [
+          `${data.sink_name} is told no more`,
+        ]),
       ),
     );
 }

@@ -8,7 +8,10 @@ import type { Invocation } from "../../invocation/invocation.ts";
 const NEEDS = { right: "configure", extent: ALL, subject: "notifications" } as const;
 
 /** Opens the backend that the environment names. @throws NotAuthenticatedError | NotPermittedError */
-export async function withSinkBackend<T>(invocation: Invocation, work: (backend: SinkBackend) => Promise<T>): Promise<T> {
+export async function withSinkBackend<T>(
+  invocation: Invocation,
+  work: (backend: SinkBackend) => Promise<T>,
+): Promise<T> {
   const remote = await invocation.remote();
   if (remote !== null) return work(remoteSinkBackend(remote));
   return invocation.withObserver(async ({ database, secrets }) => {

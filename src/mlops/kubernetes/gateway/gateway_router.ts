@@ -25,7 +25,8 @@ import { acceptanceOf } from "./route_acceptance.ts";
 import { HttpRouteSwitch } from "./http_route_switch.ts";
 import { givenUpAsTyped } from "../../given_up_call.ts";
 
-export interface GatewayRouterOptions extends EndpointRoutesOptions, PodFiguresOptions, FallbackServerOptions {
+export interface GatewayRouterOptions
+  extends EndpointRoutesOptions, PodFiguresOptions, FallbackServerOptions {
   /** Seconds that the gateway waits for a server's answer, where it can be told. */
   answerSeconds: number;
   /** How long a gateway's controller may take to accept a route, and how often it is asked. */

@@ -136,7 +136,11 @@ function wholeMirrorOf({ type, requestMirror }: Filter): string | null {
 export function rulesWith(
   seen: readonly Rule[],
   { weights, mirror }: Pick<RouteState, "weights" | "mirror">,
-  { fallback, services, timeout }: { fallback: string; services: RouteState["services"]; timeout: string | null },
+  {
+    fallback,
+    services,
+    timeout,
+  }: { fallback: string; services: RouteState["services"]; timeout: string | null },
 ): Rule[] {
   const present = seen.find(({ name }) => name === OWN_RULE);
   const own = new Set(Object.values(services));

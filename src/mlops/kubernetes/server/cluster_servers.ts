@@ -40,7 +40,9 @@ export class ClusterServers {
   /** The servers of this deployment, oldest first: former ones, the present one, and one that is not installed yet. */
   async ofDeployment(deploymentId: string, signal: AbortSignal): Promise<ServerView[]> {
     const { servers } = await this.snapshot(signal);
-    return servers.filter((server) => server.deployment_id === deploymentId).sort((a, b) => a.ordinal - b.ordinal);
+    return servers
+      .filter((server) => server.deployment_id === deploymentId)
+      .sort((a, b) => a.ordinal - b.ordinal);
   }
 
   /** Makes the server's Deployment, unless one of this name is there, whoever made it. */

@@ -44,7 +44,8 @@ export class ServerStarts {
     signal: AbortSignal,
   ): Promise<Address> {
     const begun = own.find((server) => !server.installed);
-    const ordinal = begun?.ordinal ?? (await this.#freeOrdinal(input.deployment_id, present.ordinal + 1, signal));
+    const ordinal =
+      begun?.ordinal ?? (await this.#freeOrdinal(input.deployment_id, present.ordinal + 1, signal));
     const address = await this.#begin({ input, image, ordinal, installed: false }, signal);
     for (;;) {
       this.#servers.forget();

@@ -106,3 +106,13 @@ export function announceControl(
     occurred_at: context.now,
   });
 }
+
+/** Another control of the same rollout, as a way out. */
+export function controlOf(
+  { rollout_id }: Rollout,
+  action: "abort" | "promote_now",
+  rollout_reason: string,
+  why: string,
+) {
+  return ask({ deployment_action: action, rollout_id, rollout_reason }, why);
+}

@@ -1,6 +1,7 @@
 import { decideRetry } from "./retry.ts";
 import type { RetryFacts, RolloutControlFacts } from "./facts.ts";
-import { decideAbort, decidePause, decidePromoteNow, decideResume } from "./decide.ts";
+import { decideAbort, decidePause, decideResume } from "./decide.ts";
+import { decidePromoteNow } from "./promote_now.ts";
 import type { Deployment } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, RolloutControlRequest } from "../../domain/requests.ts";

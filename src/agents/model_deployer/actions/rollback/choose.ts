@@ -1,7 +1,12 @@
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { Deployment } from "../../domain/entities.ts";
-import { unfinishedRollback, isCondemned, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import {
+  unfinishedRollback,
+  isCondemned,
+  type ServedBefore,
+  type WaysBack,
+} from "../../domain/traffic/ways_back.ts";
 import { isBegun, isRollbackUnfinished, serving } from "../../domain/traffic/weights.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";

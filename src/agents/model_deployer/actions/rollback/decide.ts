@@ -19,7 +19,13 @@ import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/ways_out/way_back.ts";
+import {
+  isWarm,
+  keepServer,
+  releaseServer,
+  serveAgain,
+  serverNotes,
+} from "../../planning/ways_out/way_back.ts";
 import { allTo, isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import type { RollbackFacts, Reversal } from "./facts.ts";
 
@@ -75,7 +81,8 @@ function obstacleTo(
     return refuse("rollback_failed", sentence, { next: [ask(remove, `takes the server of ${id} away`)] });
   }
   if (current.status !== "active" && !isCandidate) {
-    if (isRollbackUnfinished(current, endpoint?.weights ?? {})) return refuseUnfinishedReturn(current, rollback_reason);
+    if (isRollbackUnfinished(current, endpoint?.weights ?? {}))
+      return refuseUnfinishedReturn(current, rollback_reason);
     return refuse(
       "rollback_failed",
       `${id} is ${current.status} and serves nothing that could be taken back.`,
@@ -96,7 +103,10 @@ function obstacleTo(
 }
 
 /** It has its traffic back already; only the end of the rollback that returned it is not recorded yet. */
-function refuseUnfinishedReturn({ deployment_id: id, endpoint_name }: Deployment, rollback_reason: string): Decision {
+function refuseUnfinishedReturn(
+  { deployment_id: id, endpoint_name }: Deployment,
+  rollback_reason: string,
+): Decision {
   const end = { deployment_action: "rollback", endpoint_name, rollback_reason };
   const sentence = `${id} is being brought back at this moment, by a rollback that has not ended; once it has, ${id} can be rolled back too.`;
   return refuseForNow(sentence, { next: [ask(end, "brings that rollback to its end")] });

@@ -35,7 +35,11 @@ export function endRollout(
  * had paused stays paused and is watched again; one that nobody had paused was held by an interrupted rollback, and
  * runs again.
  */
-export function resumeAfterFailedRollback(rollout: Rollout | null, judged: Judged | null, now: string): Change[] {
+export function resumeAfterFailedRollback(
+  rollout: Rollout | null,
+  judged: Judged | null,
+  now: string,
+): Change[] {
   if (rollout === null) return [];
   const wasHeldStill = rollout.status === "paused" && rollout.pause === null;
   const status = wasHeldStill ? "running" : rollout.status;

@@ -3,7 +3,12 @@ import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
-import { isBeingLeft, needsReason, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import {
+  isBeingLeft,
+  needsReason,
+  type ServedBefore,
+  type WaysBack,
+} from "../../domain/traffic/ways_back.ts";
 import { isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { missing, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { endpointName } from "../../domain/values/names.ts";

@@ -12,7 +12,13 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
-import { isWarm, keepServer, releaseServer, serveAgain, serverNotes } from "../../planning/ways_out/way_back.ts";
+import {
+  isWarm,
+  keepServer,
+  releaseServer,
+  serveAgain,
+  serverNotes,
+} from "../../planning/ways_out/way_back.ts";
 import { announceReturn } from "./announcements.ts";
 import { endRollout, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
 import type { ReturnFacts } from "./facts.ts";
