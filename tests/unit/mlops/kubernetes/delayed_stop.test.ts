@@ -62,9 +62,10 @@ test("one that is started again before it has ended is kept", async () => {
   const stopping = here
     .another({ settings: { ...settings, drainDelaySeconds: 0.5 } })
     .stop("dep_one", { signal });
+  const refused = expect(stopping).rejects.toThrow(ConflictError);
   await marked();
   await server().start(input, { signal });
-  await expect(stopping).rejects.toThrow(ConflictError);
+  await refused;
   expect(there()).toBe(1);
   expect(isMarked()).toBe(false);
 });
