@@ -113,6 +113,17 @@ test("every link between pages leads to a page, and to a decision by its number"
   expect(wrong.flat(2)).toEqual([]);
 });
 
+test("no page breaks a paragraph into lines", async () => {
+  const pages = (await Promise.all(PAGES.map(pagesIn))).flat();
+  const broken = await Promise.all(
+    pages.map(async (page) => {
+      const prose = (await readFile(page, "utf8")).replaceAll(/^\s*```.*?^\s*```/gms, "");
+      return /^[^\n#|>]*\w[^\n]*[^\\\n]\n[ \t]*[a-z(`][^\n]*/m.exec(prose)?.[0] ?? [];
+    }),
+  );
+  expect(broken.flat()).toEqual([]);
+});
+
 async function pagesIn(place: string): Promise<string[]> {
   if (place.endsWith(".md")) return [place];
   return (await readdir(place)).filter((name) => name.endsWith(".md")).map((name) => join(place, name));
