@@ -26,6 +26,7 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
     approvals_for_unknown: policy.approvals_for_unknown ?? STANDARD_GATE_POLICY.approvals_for_unknown,
     judge: policy.judge ?? {},
     kept_rows: policy.kept_rows ?? null,
+    formats: policy.formats ?? null,
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
   const problems = problemsOf(stored);

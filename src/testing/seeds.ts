@@ -46,6 +46,7 @@ export async function seedVersion(
     metrics,
     shap_evidence: null,
     signature: null,
+    loading: null,
     earlier_version_id: null,
     stage: "development",
     stage_revision: 0,

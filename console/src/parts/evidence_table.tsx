@@ -1,4 +1,4 @@
-import type { DecisionRow } from "../../../src/agents/model_deployer/planning/approval/decision_table.ts";
+import type { DecisionRow } from "../../../src/agents/model_deployer/planning/approval/decision_row.ts";
 
 const SIGNS = { true: ["✓", "met"], false: ["✗", "not met"] } as const;
 

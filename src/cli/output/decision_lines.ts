@@ -1,4 +1,4 @@
-import type { DecisionRow } from "../../agents/model_deployer/planning/approval/decision_table.ts";
+import type { DecisionRow } from "../../agents/model_deployer/planning/approval/decision_row.ts";
 import { table } from "./terminal/table.ts";
 import type { Paint } from "./terminal/terminal.ts";
 

@@ -12,6 +12,7 @@ import { newGatePolicy } from "../gate_policy.ts";
 import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
+import { json } from "../rows.ts";
 import { changedBy } from "./people/acting_as.ts";
 
 const { criteria, ...ownColumns } = experimentSchema.shape;
@@ -108,8 +109,8 @@ export class MLExperimentRepository implements Experiments {
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
          maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement,
          maximum_shadow_age_days, approvals_for_production,
-         approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+         approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown, formats)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
       [
         experimentId,
         stored.policy_id,
@@ -128,6 +129,7 @@ export class MLExperimentRepository implements Experiments {
         stored.reason,
         setBy,
         stored.approvals_for_unknown,
+        json(stored.formats),
       ],
     );
     return stored;

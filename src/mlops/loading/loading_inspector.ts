@@ -2,8 +2,6 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { parse } from "yaml";
-import { z } from "zod";
 import {
   type Format,
   type LoadingReport,
@@ -11,17 +9,12 @@ import {
 } from "../../agents/model_deployer/domain/models/loading_report.ts";
 import { ArtifactRejectedError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { availableIsolation, contained } from "../../platform/containment/containment.ts";
+import { describedFormats } from "./described_formats.ts";
 import { childEnvironment, scriptPython } from "../../platform/processes/child_environment.ts";
 
 const script = fileURLToPath(new URL("./read_imports.py", import.meta.url));
 const limitMs = 300_000;
 const picklesSchema = loadingReportSchema.pick({ pickles: true });
-const text = z.string().nullish().catch(null);
-const describedSchema = z.object({
-  flavors: z.record(z.string(), z.record(z.string(), z.unknown()).catch({})).nullish().catch(null),
-});
-/** Libraries whose types hold data and run nothing of their own when they are made. */
-const KNOWN = /^(sklearn|numpy|scipy|pandas|xgboost|lightgbm|catboost|collections|builtins|datetime)\./;
 
 /**
  * The effects of loading the files of a model: its formats by its description and by what lies in it, and the names that its
@@ -66,46 +59,4 @@ async function readPickles(folder: string, signal: AbortSignal): Promise<Loading
     throw new ServiceUnavailableError("model files", `reading what ${folder} imports was cut off`, { cause });
   });
   return picklesSchema.parse(JSON.parse(answer.stdout)).pickles;
-}
-
-/** The formats that an `MLmodel` file names; whatever it does not say clearly counts as code. */
-function describedFormats(description: string): { formats: Set<Format>; trusted_types: string[] } {
-  const flavors = flavorsIn(description);
-  const python = flavors["python_function"];
-  const formats = new Set<Format>();
-  if (python === undefined) return { formats, trusted_types: [] };
-  if ((python["code"] ?? null) !== null) formats.add("code");
-  const loader = text.parse(python["loader_module"]) ?? "";
-  const flavor = flavors[loader.replace(/^mlflow\./, "")] ?? {};
-  const trusted_types = z.array(z.string()).catch([]).parse(flavor["skops_trusted_types"]);
-  formats.add(formatOf(loader, flavor, trusted_types));
-  return { formats, trusted_types };
-}
-
-function formatOf(loader: string, flavor: Record<string, unknown>, trusted: readonly string[]): Format {
-  const ownClass = text.parse(flavor["model_class"]);
-  switch (loader) {
-    case "mlflow.sklearn":
-      if (text.parse(flavor["serialization_format"]) !== "skops") return "pickle";
-      return trusted.every((name) => KNOWN.test(name)) ? "skops" : "skops_types";
-    case "mlflow.xgboost":
-      return ownClass?.startsWith("xgboost.") === false ? "pyfunc" : "xgboost";
-    case "mlflow.lightgbm":
-      return ownClass?.startsWith("lightgbm.") === false ? "pyfunc" : "lightgbm";
-    case "mlflow.catboost":
-      return "catboost";
-    case "mlflow.onnx":
-      return "onnx";
-    default:
-      return "pyfunc";
-  }
-}
-
-function flavorsIn(description: string): Record<string, Record<string, unknown>> {
-  try {
-    return describedSchema.parse(parse(description)).flavors ?? {};
-  } catch {
-    // Whoever reads its signature says what is wrong with it.
-    return {};
-  }
 }

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ModelSignature } from "../../agents/model_deployer/domain/models/model_signature.ts";
+import type { LoadingReport } from "../../agents/model_deployer/domain/models/loading_report.ts";
+import { describedFormats } from "../../mlops/loading/described_formats.ts";
 import { digestOfFiles } from "../../mlops/artifact_digest.ts";
 import { DESCRIPTION_FILE, signatureOf } from "../../mlops/mlflow/model_description.ts";
 import type { Files } from "./run_seed.ts";
@@ -10,6 +12,8 @@ interface ArtifactFile {
   path: string;
   text: string;
 }
+
+const PICKLE = /\.(pkl|pickle|joblib|pt|dill)$/;
 
 /** The files of all artifacts, by path under the artifact root, laid out as MLflow does. */
 export class ArtifactFiles {
@@ -44,6 +48,21 @@ export class ArtifactFiles {
   signatureOf(root: string, uri: string): ModelSignature | null {
     const description = this.#files.get(`${root}/${DESCRIPTION_FILE}`);
     return description === undefined ? null : signatureOf(description, uri);
+  }
+
+  /** By the description and the names of the files, which are text here: their imports are not read. */
+  loadingOf(root: string): LoadingReport {
+    const { formats, trusted_types } = describedFormats(this.#files.get(`${root}/${DESCRIPTION_FILE}`) ?? "");
+    const paths = this.ofArtifact(root).map(({ path }) => path);
+    const pickles = paths.filter((path) => PICKLE.test(path));
+    if (pickles.length > 0) formats.add("pickle");
+    if (paths.some((path) => path.endsWith(".safetensors"))) formats.add("safetensors");
+    const problem = "files in memory are not read";
+    return {
+      formats: [...formats].sort(),
+      pickles: pickles.map((path) => ({ path, imports: [], problem })),
+      trusted_types,
+    };
   }
 
   #under(root: string): [string, string][] {

@@ -142,7 +142,12 @@ export class InMemoryModelRegistry implements ModelRegistry {
     const digest = digestOf(files);
     const folder = join(this.#directory ?? "/in-memory-artifacts", digest);
     if (this.#directory !== null) await writeInto(folder, files);
-    return { path: folder, digest, signature: this.#files.signatureOf(root, artifactUri) };
+    return {
+      path: folder,
+      digest,
+      signature: this.#files.signatureOf(root, artifactUri),
+      loading: this.#files.loadingOf(root),
+    };
   }
 
   async projectStage(projection: StageProjection, { signal }: CallOptions): Promise<void> {

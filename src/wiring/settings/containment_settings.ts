@@ -2,7 +2,7 @@ import { z } from "zod";
 import {
   type Format,
   formatSchema,
-  SAFE_FORMATS,
+  spelledFormats,
 } from "../../agents/model_deployer/domain/models/loading_report.ts";
 import type { ContainmentPolicy } from "../../platform/containment/containment.ts";
 import type { DirectReferences } from "../../platform/python/requirements/requirement_lines.ts";
@@ -41,11 +41,9 @@ export function containmentOf(values: {
 /** `any`, `safe`, or formats by name: `safe,pickle`. */
 function formats() {
   const said = `any, safe, or names of ${formatSchema.options.join(", ")} as in safe,pickle`;
-  const named = (name: string): string[] =>
-    name === "any" ? formatSchema.options : name === "safe" ? [...SAFE_FORMATS] : [name];
   return z
     .string()
-    .transform((text) => text.split(",").flatMap((name) => named(name.trim())))
+    .transform(spelledFormats)
     .pipe(z.array(z.enum(formatSchema.options, said)))
     .default([...formatSchema.options]);
 }

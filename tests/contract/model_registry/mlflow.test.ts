@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, inject } from "vitest";
 import { stageSchema } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { inspectLoading } from "../../../src/mlops/loading/loading_inspector.ts";
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
@@ -22,7 +23,11 @@ describeModelRegistry("MLflow", async () => {
   );
   const seed = new MLflowSeed(inject("mlflowUrl"));
   return {
-    registry: new MLflowRegistry({ client, artifactDirectory }),
+    registry: new MLflowRegistry({
+      client,
+      artifactDirectory,
+      inspect: (folder, _where, signal) => inspectLoading(folder, signal),
+    }),
     seedRun: (run) => seed.addRun(run),
     projectionOf: async (modelName, version) => {
       const seen = await client.getModelVersion(modelName, version, AbortSignal.timeout(120_000));

@@ -190,6 +190,10 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   expect((await limit("--shadow-disagreement", "0.05")).out).toMatch(/maximum_shadow_disagreement +0.05/);
   expect((await limit()).out).toMatch(/maximum_shadow_disagreement +0.05/);
   expect((await limit("--shadow-disagreement", "any")).out).toMatch(/maximum_shadow_disagreement +null/);
+  expect((await limit("--formats", "onnx,pickle")).out).toMatch(/formats +onnx, pickle/);
+  expect((await limit("--formats", "onnx,marshal")).err).toMatch(/name any, safe, or some of skops, /);
+  expect((await limit()).out).toMatch(/formats +onnx, pickle/);
+  expect((await limit("--formats", "any")).out).toMatch(/formats +as the installation allows/);
   const { out } = await cli(given, ["principals", "enrol", "eva", "--json"]);
   const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
   expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });

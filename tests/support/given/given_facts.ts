@@ -52,6 +52,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     during_rollout: "refuse",
     judge: {},
     kept_rows: null,
+    formats: null,
     reason: "the standard policy",
     ...overrides,
   };
@@ -71,6 +72,7 @@ export function aVersion(number: number, overrides: Partial<ModelVersion> = {}):
     metrics: { test_auc: 0.9, test_precision_at_k: 0.6, test_fpr: 0.05 },
     shap_evidence: null,
     signature: null,
+    loading: null,
     earlier_version_id: null,
     stage: "production",
     stage_revision: 3,

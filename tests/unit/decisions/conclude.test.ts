@@ -118,7 +118,7 @@ test("a registration gets its number and digest from its steps, in the row and i
     algorithm: null,
     signature: null,
   };
-  const nothing = { registered_before: null, given_version: null, production: null };
+  const nothing = { policy: aPolicy(), registered_before: null, given_version: null, production: null };
   const facts = { experiment: anExperiment(), run, ...nothing };
   const steps = [
     { step: "pin_artifact", result: { artifact: "model", digest: "abc" } },
@@ -145,7 +145,7 @@ test("a run that was registered before keeps the date of that day", () => {
     preprocessing_artifact_uri: null,
     shap_evidence: null,
   };
-  const nothing = { run: null, given_version: null, production: null };
+  const nothing = { policy: aPolicy(), run: null, given_version: null, production: null };
   const facts = { experiment: anExperiment(), registered_before, ...nothing };
   const { answer } = conclude(planOf(decideRegister(request, facts, context)), [], finishedAfter(1));
   expect(answer.version_record?.promoted_at).toBe(later(-86_400));

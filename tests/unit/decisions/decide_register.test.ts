@@ -3,7 +3,7 @@ import { decideRegister } from "../../../src/agents/model_deployer/actions/regis
 import { type RegisterFacts } from "../../../src/agents/model_deployer/actions/register/facts.ts";
 import type { RegisterRequest } from "../../../src/agents/model_deployer/domain/requests.ts";
 import { changesOf, planOf, refusalOf, stepsOf } from "../../support/decisions/decided.ts";
-import { anExperiment, aVersion, context } from "../../support/given/given_facts.ts";
+import { anExperiment, aPolicy, aVersion, context } from "../../support/given/given_facts.ts";
 
 const request: RegisterRequest = {
   action: "register",
@@ -26,7 +26,7 @@ const finished = {
 };
 
 function decide(facts: Partial<RegisterFacts> = {}, given: Partial<RegisterRequest> = {}) {
-  const nothing = { registered_before: null, given_version: null, production: null };
+  const nothing = { policy: aPolicy(), registered_before: null, given_version: null, production: null };
   const known = { experiment: anExperiment(), run: finished, ...nothing };
   return decideRegister({ ...request, ...given }, { ...known, ...facts }, context);
 }
@@ -82,7 +82,7 @@ test("a version of another run is refused by name", () => {
 
 test("the answer names whoever asked as who registered it", () => {
   const asked = { ...context, requested_by: "ana" };
-  const nothing = { registered_before: null, given_version: null, production: null };
+  const nothing = { policy: aPolicy(), registered_before: null, given_version: null, production: null };
   const facts = { experiment: anExperiment(), run: finished, ...nothing };
   expect(planOf(decideRegister(request, facts, asked)).draft.version_record).toMatchObject({
     promoted_by: "ana",
@@ -135,4 +135,15 @@ test("features that are far from those at production are named, and stop nothing
   expect(plan.draft.notes).toEqual(plan.notes);
   expect(planOf(decide({ production }, { shap_evidence: evidence("age", "dose", "sex") })).notes).toEqual([]);
   expect(planOf(decide({ production })).notes).toEqual([]);
+});
+
+test("both artifacts are pinned in formats that the policy names, and in any where it names none", () => {
+  const given = { preprocessing_artifact_uri: "runs:/run1/preprocessing" };
+  const allowed = (policy: RegisterFacts["policy"]) =>
+    planOf(decide({ policy }, given)).steps.flatMap(({ do: step }) =>
+      step.step === "pin_artifact" ? [step.allowed] : [],
+    );
+  const named = { experiment_id: "remission", formats: ["onnx"] };
+  expect(allowed(aPolicy({ formats: ["onnx"] }))).toEqual([named, named]);
+  expect(allowed(aPolicy())).toEqual([undefined, undefined]);
 });

@@ -78,3 +78,53 @@ test("the verdict on a rollout that the move ends is a line, and what an earlier
     { group: "rollout", candidate: "running; fail: the candidate fails more often", met: false },
   ]);
 });
+
+const loaded = {
+  formats: ["onnx"],
+  pickles: [],
+  modules: [],
+  reaching: [],
+  by_value: [],
+  trusted_types: [],
+  unread: [],
+  left_out: 0,
+};
+
+test("what loading would import stands beside what the policy allows and what production loads", () => {
+  const candidate = {
+    ...loaded,
+    formats: ["onnx", "pickle"],
+    modules: ["numpy", "os"],
+    reaching: ["os.system"],
+    unread: ["model/a.pkl: it cannot be read to its end: ValueError"],
+    left_out: 3,
+  };
+  const loading = { candidate, production: loaded };
+  const allowing = { ...policy, formats: ["onnx" as const] };
+  const table = (gate_policy: typeof evidence.gate_policy) =>
+    decisionTable({ evidence: { gate_policy, loading }, on_success: [] }).map(
+      ({ group, what, candidate: found, required, production, met }) => [
+        group,
+        what,
+        found,
+        required,
+        production,
+        met,
+      ],
+    );
+  expect(table(policyEvidence(allowing))).toEqual([
+    ["loading", "formats of its files", "onnx, pickle", "onnx", "onnx", false],
+    ["loading", "pickles import from", "numpy, os", null, "none", null],
+    ["loading", "imports that can do anything", "os.system", null, "none", null],
+    ["loading", "not all is known of", "model/a.pkl: it cannot be read to its end: ValueError", null, "none", null],
+    ["loading", "entries not kept", "3", null, "none", null],
+  ]);
+  expect(table(policyEvidence(policy))[0]?.slice(3)).toEqual([null, "onnx", null]);
+});
+
+test("an approver is told where an earlier release read nothing", () => {
+  const loading = { candidate: null, production: null };
+  expect(decisionTable({ evidence: { loading }, on_success: [] })).toMatchObject([
+    { what: "formats of its files", candidate: "not read: it was registered by an earlier release" },
+  ]);
+});

@@ -4,6 +4,7 @@ import { noticesOf } from "../planning/announcements/new_notices.ts";
 import { completeRegistration } from "./register/decide.ts";
 import { type Isolation, isolationSchema } from "../domain/entities.ts";
 import { loadingNotes, loadingReportSchema } from "../domain/models/loading_report.ts";
+import { type LoadingSummary, summaryOf } from "../domain/models/loading_summary.ts";
 import type { Plan } from "../domain/plan.ts";
 import {
   type ModelSignature,
@@ -85,6 +86,7 @@ interface Found {
   preprocessing_digest: string | null;
   signature: ModelSignature | null | undefined;
   loading_notes: string[];
+  loading: LoadingSummary | null;
   endpoint_url: string | null;
   limits_enforced: boolean | null;
   limits_note: string | null;
@@ -108,10 +110,7 @@ function readResults(steps: DoneStep[]): Found {
     digest: digestOf("model"),
     preprocessing_digest: digestOf("preprocessing"),
     signature: pinnedSignature(pinned("model"), pinned("preprocessing")),
-    loading_notes: [
-      ...notesOn("model", pinned("model")),
-      ...notesOn("preprocessing", pinned("preprocessing")),
-    ],
+    ...loadingIn(pinned),
     endpoint_url: typeof url === "string" ? url : null,
     limits_enforced: typeof limits_enforced === "boolean" ? limits_enforced : null,
     limits_note: typeof limits_note === "string" ? limits_note : null,
@@ -119,9 +118,17 @@ function readResults(steps: DoneStep[]): Found {
   };
 }
 
-function notesOn(what: string, pinned: DoneStep["result"] | undefined): string[] {
-  const report = loadingReportSchema.safeParse(pinned?.["loading"]).data;
-  return report === undefined ? [] : loadingNotes(report, what);
+function loadingIn(
+  pinned: (artifact: string) => DoneStep["result"] | undefined,
+): Pick<Found, "loading" | "loading_notes"> {
+  const reports = ["model", "preprocessing"].flatMap((artifact) => {
+    const report = loadingReportSchema.safeParse(pinned(artifact)?.["loading"]).data;
+    return report === undefined ? [] : [{ artifact, report }];
+  });
+  return {
+    loading: reports.some(({ artifact }) => artifact === "model") ? summaryOf(reports) : null,
+    loading_notes: reports.flatMap(({ artifact, report }) => loadingNotes(report, artifact)),
+  };
 }
 
 /** Undefined where nothing was pinned. */

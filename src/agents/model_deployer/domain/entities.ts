@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { formatSchema } from "./models/loading_report.ts";
+import { loadingSummarySchema } from "./models/loading_summary.ts";
 import { modelSignatureSchema } from "./models/model_signature.ts";
 import { keptRowSettingsSchema } from "./evidence/kept_rows.ts";
 import { askedJudgeSettingsSchema } from "./evidence/judgement.ts";
@@ -119,6 +121,8 @@ export const gatePolicySchema = z.strictObject({
   judge: askedJudgeSettingsSchema.default({}),
   /** Whether a sample of requests is kept with what each side answered; null keeps none. */
   kept_rows: keptRowSettingsSchema.nullable().default(null),
+  /** Formats in which models may be saved, those that run code by name; null allows each that the installation does. */
+  formats: z.array(formatSchema).min(1).nullable().default(null),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
@@ -141,6 +145,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   during_rollout: "refuse",
   judge: {},
   kept_rows: null,
+  formats: null,
   reason: "The standard policy: no other was set.",
 };
 
@@ -161,6 +166,8 @@ export const modelVersionSchema = z.strictObject({
   shap_evidence: shapEvidenceSchema.nullable(),
   /** The columns that its callers send and get, read from the files at registration; null where they do not tell. */
   signature: modelSignatureSchema.nullable().default(null),
+  /** The effects of loading its files, read from them at registration; null where they were not read. */
+  loading: loadingSummarySchema.nullable().default(null),
   /** The version of the same run that was at its end when this one was registered; null for the first. */
   earlier_version_id: z.string().nullable().default(null),
   stage: stageSchema,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { nextStepSchema } from "../../base/next_step.ts";
 import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
+import { allowedFormatsSchema } from "./models/allowed_formats.ts";
 import { signatureComparisonSchema } from "./models/model_signature.ts";
 import { rolloutExpectationSchema } from "./traffic/rollout_expectation.ts";
 import { metricsSchema, resourcesSchema, weightSetSchema } from "./entities.ts";
@@ -28,6 +29,8 @@ const pinArtifact = z.strictObject({
   step: z.literal("pin_artifact"),
   artifact: z.enum(["model", "preprocessing"]),
   artifact_uri: z.string(),
+  /** Files in other formats are refused; left out where each is allowed. */
+  allowed: allowedFormatsSchema.optional(),
 });
 
 const packageModel = z.strictObject({
@@ -40,6 +43,8 @@ const packageModel = z.strictObject({
   preprocessing_artifact_uri: z.string().nullable(),
   artifact_digest: z.string(),
   preprocessing_digest: z.string().nullable(),
+  /** For a version whose formats were not read at registration: files in other ones are refused. */
+  allowed: allowedFormatsSchema.optional(),
 });
 
 const startServer = z.strictObject({
@@ -199,6 +204,7 @@ export const refusalSchema = z.strictObject({
     "not_found",
     "invalid_request",
     "invalid_approval",
+    "artifact_rejected",
   ]),
   sentence: z.string(),
   /** Whether the same request, unchanged, can be granted later. */

@@ -1,5 +1,6 @@
 import type { StepOf } from "../domain/plan.ts";
 import { serving } from "../domain/traffic/weights.ts";
+import { assertAllowed } from "./assert_allowed.ts";
 import { ArtifactRejectedError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
@@ -45,17 +46,18 @@ export class DeploymentOrchestrator {
 
   /**
    * Packages exactly the files that were pinned at registration.
-   * @throws ArtifactRejectedError when the artifact is no longer those files
+   * @throws ArtifactRejectedError when the artifact is no longer those files, or is in a format that is not allowed
    */
   async package(step: StepOf<"package_model">, options: LongCallOptions): Promise<{ bento_tag: string }> {
     const present = await this.#packager.findPackage(step.bento_tag);
-    if (present !== null && present.artifact_digest === step.artifact_digest)
-      return { bento_tag: present.bento_tag };
-    const model = await this.#fetchPinned(step, step.model_artifact_uri, step.artifact_digest, options);
+    const isPackaged = present !== null && present.artifact_digest === step.artifact_digest;
+    if (isPackaged && step.allowed === undefined) return { bento_tag: present.bento_tag };
+    const model = await this.#fetchPinned(step, "model", options);
     const preprocessing =
       step.preprocessing_artifact_uri === null
         ? null
-        : await this.#fetchPinned(step, step.preprocessing_artifact_uri, step.preprocessing_digest, options);
+        : await this.#fetchPinned(step, "preprocessing", options);
+    if (isPackaged) return { bento_tag: present.bento_tag };
     const packaged = await this.#packager.packageModel(
       {
         bento_tag: step.bento_tag,
@@ -72,12 +74,17 @@ export class DeploymentOrchestrator {
 
   async #fetchPinned(
     step: StepOf<"package_model">,
-    uri: string,
-    pinned: string | null,
+    artifact: "model" | "preprocessing",
     options: LongCallOptions,
   ): Promise<FetchedArtifact> {
+    const isModel = artifact === "model";
+    const uri = (isModel ? null : step.preprocessing_artifact_uri) ?? step.model_artifact_uri;
+    const pinned = isModel ? step.artifact_digest : step.preprocessing_digest;
     const fetched = await this.#registry.fetchArtifact(uri, options);
-    if (fetched.digest === pinned) return fetched;
+    if (fetched.digest === pinned) {
+      assertAllowed(step.allowed, fetched.loading, { artifact, uri });
+      return fetched;
+    }
     throw new ArtifactRejectedError(
       `${uri} has changed since ${step.model_version_id} was registered: its digest is ${fetched.digest} and was ` +
         `${pinned}. Register the new files as a new version.`,

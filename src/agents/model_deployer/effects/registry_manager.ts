@@ -3,6 +3,7 @@ import type { ModelVersion, Stage } from "../domain/entities.ts";
 import type { LoadingReport } from "../domain/models/loading_report.ts";
 import type { ModelSignature } from "../domain/models/model_signature.ts";
 import type { StepOf } from "../domain/plan.ts";
+import { assertAllowed } from "./assert_allowed.ts";
 import { ConflictError, NotFoundError } from "../errors.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
 import type { ModelRegistry, StageProjection } from "../ports/model_registry_port.ts";
@@ -54,6 +55,7 @@ export class RegistryManager {
     return { version: registered.version };
   }
 
+  /** @throws ArtifactRejectedError also for files in a format that the step does not allow */
   async pin(
     step: StepOf<"pin_artifact">,
     options: LongCallOptions,
@@ -64,6 +66,7 @@ export class RegistryManager {
     loading: LoadingReport | null;
   }> {
     const { digest, signature, loading } = await this.#registry.fetchArtifact(step.artifact_uri, options);
+    assertAllowed(step.allowed, loading, { artifact: step.artifact, uri: step.artifact_uri });
     return { artifact: step.artifact, digest, signature, loading: loading ?? null };
   }
 

@@ -1,7 +1,8 @@
 import type { DeploymentManifest } from "../domain/answer.ts";
 import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
-import type { Deployment, ModelVersion, Resources } from "../domain/entities.ts";
+import type { Deployment, GatePolicy, ModelVersion, Resources } from "../domain/entities.ts";
+import { allowedFormats } from "../domain/models/allowed_formats.ts";
 import type { Moment } from "../judge/counts/live_figures.ts";
 import { bentoTag, deploymentId, endpointName, rolloutId } from "../domain/values/names.ts";
 import type { PlannedStep, StepOf } from "../domain/plan.ts";
@@ -78,6 +79,7 @@ export function deploymentSteps(
   moment: Moment,
   served: TakeOver & { sizedBy: string | null },
   rows: StepOf<"replay_rows"> | null = null,
+  policy: Pick<GatePolicy, "formats"> = { formats: null },
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
   // Before the route's own undo, which mirrors to the shadow again.
@@ -90,7 +92,7 @@ export function deploymentSteps(
       { step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
       { then: [setStatus(id, ["pending"], "deploying")] },
     ),
-    planned(packageOf(version)),
+    planned(allowedPackageOf(version, policy)),
     planned(
       { ...startOf(deployment, served), ...(served.sizedBy !== null && { sized_by: served.sizedBy }) },
       { undo: [...givenBack, { step: "stop_server", deployment_id: id }] },
@@ -129,6 +131,15 @@ export function startAgainOf(deployment: Deployment): StepOf<"start_server"> {
 /** For a server that has a process and does not answer. */
 export function startBesideOf(deployment: Deployment): StepOf<"start_server"> {
   return { ...startAgainOf(deployment), beside: true };
+}
+
+/** A version from before its formats were read has them looked at when it is packaged. */
+function allowedPackageOf(
+  version: ModelVersion,
+  policy: Pick<GatePolicy, "formats">,
+): StepOf<"package_model"> {
+  const allowed = version.loading === null ? allowedFormats(version.experiment_id, policy) : undefined;
+  return { ...packageOf(version), ...(allowed && { allowed }) };
 }
 
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {

@@ -13,6 +13,7 @@ import { endpointName } from "../../../agents/model_deployer/domain/values/names
 import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { actorOf } from "../../invocation/requester.ts";
+import { formatsOf } from "./formats_option.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
 import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
@@ -37,6 +38,7 @@ interface Options {
   approvalsFor?: string[] | undefined;
   approvalsForUnknown?: number | undefined;
   duringRollout?: string | undefined;
+  formats?: string | undefined;
   rows?: string | undefined;
   hide?: string | undefined;
   hash?: string | undefined;
@@ -56,6 +58,10 @@ const FLAGS = {
   approvalsFor: [
     "--approvals-for <move=count...>",
     `approvals that single moves need: ${APPROVED_MOVES.join(", ")}`,
+  ],
+  formats: [
+    "--formats <names>",
+    "formats in which models may be saved: any, safe, or by name, as in safe,pickle",
   ],
   rows: [
     "--rows <sample>",
@@ -87,6 +93,7 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
       aNumber,
     )
     .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
+    .option(...FLAGS.formats)
     .option(...FLAGS.rows)
     .option(
       "--hide <fields>",
@@ -179,6 +186,7 @@ function changed(before: NewGatePolicy, options: Options, installation: "standar
     approvals_by_move: { ...before.approvals_by_move, ...(options.approvalsFor ?? []).reduce(named, {}) },
     approvals_for_unknown: options.approvalsForUnknown ?? before.approvals_for_unknown,
     judge: { ...before.judge, ...judgeSettingsOf(options) },
+    formats: options.formats === undefined ? (before.formats ?? null) : formatsOf(options.formats),
     kept_rows: keptRowsOf(before.kept_rows ?? null, options),
     ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
     reason: options.reason,

@@ -21,16 +21,18 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     approvals_by_move: _moves,
     judge,
     kept_rows,
+    formats,
     ...rules
   } = policy;
   const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
+  const allowed = formats === null ? "as the installation allows" : formats.join(", ");
   const judged = Object.entries({ ...defaultJudgeSettings, ...judge }).map(([name, value]) => [
     `judge: ${name}`,
     typeof value === "object" ? JSON.stringify(value) : value,
   ]);
   return [
     `  gate policy ${policy_id}${kind === "demo" ? paint.yellow(" (demo)") : ""}: ${reason}`,
-    ...[...Object.entries(rules), ["kept_rows", JSON.stringify(kept_rows)], ...approvals, ...judged].map(
+    ...[...Object.entries(rules), ["formats", allowed], ["kept_rows", JSON.stringify(kept_rows)], ...approvals, ...judged].map(
       ([name, value]) => `  ${String(name).padEnd(32)} ${value}`,
     ),
   ];

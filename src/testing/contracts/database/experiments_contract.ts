@@ -74,6 +74,21 @@ export function describeExperiments(open: OpenDatabase): void {
     expect((await db.experiments.getGatePolicy("exp")).approvals_by_move).toEqual({});
   });
 
+  test("a policy names the formats of models, and one with a format that there is not is refused", async () => {
+    const { db } = await open("demo");
+    const stored = await db.experiments.setGatePolicy("exp", { ...demo, formats: ["skops", "pickle"] }, "tester");
+    expect(stored.formats).toEqual(["skops", "pickle"]);
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
+    const unknown = JSON.parse('{ "formats": ["skops", "marshal"] }');
+    for (const given of [unknown, { formats: [] }]) {
+      const setting = db.experiments.setGatePolicy("exp", { ...demo, ...given }, "tester");
+      await expect(setting).rejects.toThrow(/The gate policy is not valid: formats/);
+    }
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
+    await db.experiments.setGatePolicy("exp", demo, "tester");
+    expect((await db.experiments.getGatePolicy("exp")).formats).toBeNull();
+  });
+
   test("a demo policy is refused in a standard database", async () => {
     const { db } = await open("standard");
     await expect(db.experiments.setGatePolicy("exp", demo, "tester")).rejects.toThrow(InvalidRequestError);

@@ -35,6 +35,7 @@ export function describeArtifacts(prepare: () => Promise<ModelRegistryHarness>):
         expect(fetched.path.endsWith(`/${fetched.digest}`), uri).toBe(true);
         expect(await filesIn(fetched.path), uri).toEqual(MODEL_FILES);
         expect(fetched.signature, uri).toEqual(SIGNATURE);
+        expect(fetched.loading?.formats, uri).toEqual(["pickle"]);
       }
     });
 

@@ -11,7 +11,13 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
-import { refuseFlapping, refuseSettings, refuseStage, refuseDuringUnfinishedRollback } from "./refusals.ts";
+import {
+  refuseDuringUnfinishedRollback,
+  refuseFlapping,
+  refuseFormats,
+  refuseSettings,
+  refuseStage,
+} from "./refusals.ts";
 import { planTraffic } from "./plan_traffic.ts";
 import { type PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
 import { expectationNotes, expectationOf } from "./expectation.ts";
@@ -38,7 +44,10 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
 
 /** Serves the version and gives it its traffic, whatever its stage. */
 export function planDeployment(...[request, facts, version, context]: Parameters<typeof plan>): Decision {
-  const refused = refuseSettings(request, facts) ?? refuseDuringUnfinishedRollback(request, facts);
+  const refused =
+    refuseFormats(version, facts) ??
+    refuseSettings(request, facts) ??
+    refuseDuringUnfinishedRollback(request, facts);
   if (refused !== null) return refused;
   return withSignature(plan(request, facts, version, context), version, facts.serves_now);
 }
@@ -71,6 +80,7 @@ function plan(
       moment,
       { ...warm, sizedBy: sizedBy(request, facts) },
       rowsFirst(deployment, traffic, facts),
+      facts.policy,
     ),
     on_success: [
       ...outcome(deployment, traffic, facts, context, moment),

@@ -2,6 +2,7 @@ import type { ModelVersion } from "../../domain/entities.ts";
 import type { Plan } from "../../domain/plan.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import type { PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
+import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
 import type { DeployFacts } from "./facts.ts";
 
@@ -12,15 +13,19 @@ const LARGEST_FIRST_STEP = 50;
 export function askedAtOnce(
   traffic: PlannedTraffic,
   firstShare: number,
-  { metrics }: ModelVersion,
-  { policy }: DeployFacts,
+  version: ModelVersion,
+  { policy, serves_now }: DeployFacts,
   context: DecisionContext,
 ): Pick<Plan, "approvals_needed" | "evidence" | "notes"> {
   const isAtOnce = traffic.baseline !== null && firstShare > LARGEST_FIRST_STEP;
   if (!isAtOnce) return { approvals_needed: 0, evidence: {}, notes: [] };
   return {
     approvals_needed: approvalsNeeded(policy, context, "immediate_deployment"),
-    evidence: { metrics, weights: traffic.weights },
+    evidence: {
+      metrics: version.metrics,
+      weights: traffic.weights,
+      ...loadingEvidence(version, serves_now),
+    },
     notes: approvalNotes(policy, "immediate_deployment"),
   };
 }

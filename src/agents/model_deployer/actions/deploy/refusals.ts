@@ -1,6 +1,7 @@
 import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { DeployFacts } from "./facts.ts";
 import type { ModelVersion } from "../../domain/entities.ts";
+import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
@@ -88,6 +89,14 @@ export function refuseDuringUnfinishedRollback(
       ],
     },
   );
+}
+
+/** The version was registered before the policy named its formats; what serves already goes on, and comes back. */
+export function refuseFormats(version: ModelVersion, { policy }: Pick<DeployFacts, "policy">): Decision | null {
+  const allowed = allowedFormats(version.experiment_id, policy);
+  if (allowed === undefined || version.loading === null) return null;
+  const found = refusedFormats(version.loading, allowed, version.model_version_id);
+  return found === null ? null : refuse("artifact_rejected", found.sentence, { next: found.next });
 }
 
 /** The judge's settings, of the request and the experiment's policy together, contradict each other or cannot be asked for. */

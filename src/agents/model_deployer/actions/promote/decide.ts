@@ -16,6 +16,7 @@ import { refusePromotionPath } from "../../domain/lifecycle.ts";
 import { endpointName } from "../../domain/values/names.ts";
 import type { Decision, Plan } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
+import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "../../domain/requests.ts";
 import { rolloutEvidence } from "../../planning/rollout_evidence.ts";
@@ -175,6 +176,7 @@ function productionEvidence(
   const ended = wayBack?.open_rollout ?? null;
   return {
     ...gate,
+    ...loadingEvidence(version, production),
     feature_shift: shift === null ? null : { ...shift },
     ...(ended === null ? {} : { ended_rollout: rolloutEvidence(ended) }),
   };

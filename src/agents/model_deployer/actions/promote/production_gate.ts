@@ -1,5 +1,6 @@
 import { policyEvidence } from "../../planning/approval/policy_evidence.ts";
 import type { Experiment, GatePolicy, ModelVersion, ShadowEvidence } from "../../domain/entities.ts";
+import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
 import type { Plan, UnmetCriterion } from "../../domain/plan.ts";
 import { describeComparison, disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 import { defaultJudgeSettings, settingsOver } from "../../domain/traffic/rollout_plan.ts";
@@ -152,9 +153,19 @@ function disagreementCriterion(policy: GatePolicy, shadow: ShadowEvidence): Unme
   );
 }
 
+function formatsCriterion({ version, policy }: GateFacts): UnmetCriterion | null {
+  const allowed = allowedFormats(version.experiment_id, policy);
+  if (allowed === undefined || version.loading === null) return null;
+  const found = refusedFormats(version.loading, allowed, version.model_version_id);
+  if (found === null) return null;
+  return unmet("formats", `only ${allowed.formats.join(", ")}`, found.refused.join(", "), found.sentence);
+}
+
 /** All criteria for production that the version does not meet, never only the first. */
 export function unmetProductionCriteria(facts: GateFacts): UnmetCriterion[] {
-  return [...unmetSuccessCriteria(facts.experiment, facts.version.metrics), ...shadowCriteria(facts)].filter(
-    (criterion) => criterion !== null,
-  );
+  return [
+    ...unmetSuccessCriteria(facts.experiment, facts.version.metrics),
+    formatsCriterion(facts),
+    ...shadowCriteria(facts),
+  ].filter((criterion) => criterion !== null);
 }

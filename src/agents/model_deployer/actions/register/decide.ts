@@ -4,12 +4,14 @@ import { missing, planned, propose, refuse, refuseForNow } from "../../planning/
 import type { Experiment, ModelVersion } from "../../domain/entities.ts";
 import { unmetSuccessCriteria } from "../promote/success_criteria.ts";
 import { featureShift, featureShiftNotes } from "../../planning/comparisons/feature_shift.ts";
+import { allowedFormats } from "../../domain/models/allowed_formats.ts";
+import type { LoadingSummary } from "../../domain/models/loading_summary.ts";
 import { experimentName, modelVersionId } from "../../domain/values/names.ts";
 import { projectStage, remember } from "../../planning/announcements/outbox_entries.ts";
 import { creation } from "../../planning/ways_out/next_steps.ts";
 import type { ModelSignature } from "../../domain/models/model_signature.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
-import type { Decision } from "../../domain/plan.ts";
+import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import type { DecisionContext, RegisterRequest } from "../../domain/requests.ts";
 import type { RegisterFacts, Run } from "./facts.ts";
 import { filesToRegister } from "./files.ts";
@@ -96,6 +98,7 @@ function newVersion(
     metrics: run.metrics,
     shap_evidence: request.shap_evidence,
     signature: run.signature,
+    loading: null,
     stage: "development",
     stage_revision: 0,
     registered_at: context.now,
@@ -127,10 +130,7 @@ function planRegistration(
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
     lease_name: oneRegistration,
     steps: [
-      planned({ step: "pin_artifact", artifact: "model", artifact_uri: model_artifact_uri }),
-      ...(version.preprocessing_artifact_uri === null
-        ? []
-        : [pinPreprocessing(version.preprocessing_artifact_uri)]),
+      ...pinned(version, facts),
       ...(given === null || before !== null ? [register] : []),
     ],
     on_success: [
@@ -200,8 +200,17 @@ function earlierNotes(before: ModelVersion | null): string[] {
   ];
 }
 
-function pinPreprocessing(artifactUri: string) {
-  return planned({ step: "pin_artifact", artifact: "preprocessing", artifact_uri: artifactUri });
+function pinned(
+  { experiment_id, model_artifact_uri, preprocessing_artifact_uri }: ModelVersion,
+  { policy }: RegisterFacts,
+): PlannedStep[] {
+  const allowed = allowedFormats(experiment_id, policy);
+  const pin = (artifact: "model" | "preprocessing", artifact_uri: string) =>
+    planned({ step: "pin_artifact", artifact, artifact_uri, ...(allowed && { allowed }) });
+  return [
+    pin("model", model_artifact_uri),
+    ...(preprocessing_artifact_uri === null ? [] : [pin("preprocessing", preprocessing_artifact_uri)]),
+  ];
 }
 
 /** Puts the values that the steps found into the row and the answer. */
@@ -216,6 +225,8 @@ export function completeRegistration(
     signature: ModelSignature | null | undefined;
     /** The effects of loading the pinned files, in sentences. */
     loading_notes: string[];
+    /** The same as data; null where nobody read it. */
+    loading: LoadingSummary | null;
   },
 ): { insert: ChangeOf<"insert_model_version">; answer: Answer } {
   const version = found.version ?? insert.model_version.version;
@@ -224,6 +235,7 @@ export function completeRegistration(
     version,
     artifact_digest: found.digest ?? insert.model_version.artifact_digest,
     preprocessing_digest: found.preprocessing_digest,
+    loading: found.loading,
     signature: found.signature === undefined ? insert.model_version.signature : found.signature,
   };
   const record = draft.version_record;

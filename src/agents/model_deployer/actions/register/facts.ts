@@ -1,8 +1,9 @@
 import type { ModelSignature } from "../../domain/models/model_signature.ts";
-import type { Experiment, Metrics, ModelVersion } from "../../domain/entities.ts";
+import type { Experiment, GatePolicy, Metrics, ModelVersion } from "../../domain/entities.ts";
 
 export interface RegisterFacts {
   experiment: Experiment | null;
+  policy: GatePolicy;
   /** Null when it was not read, because the other facts decide already. */
   run: Run | null;
   /** The last version that this run was registered as before. */

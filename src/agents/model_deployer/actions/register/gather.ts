@@ -17,18 +17,19 @@ export function registerPlanner(parts: Parts): Planner {
 async function gather(parts: Parts, request: RegisterRequest, options: CallOptions): Promise<RegisterFacts> {
   const { database, registry } = parts;
   const { experiment_id, mlflow_run_id, mlflow_model_name: name, mlflow_model_version: version } = request;
-  const [experiment, registered_before, production] = await Promise.all([
+  const [experiment, policy, registered_before, production] = await Promise.all([
     database.experiments.get(experiment_id),
+    database.experiments.getGatePolicy(experiment_id),
     database.modelVersions.getByRun(experiment_id, mlflow_run_id),
     database.modelVersions.getProduction(experiment_id),
   ]);
   const isRegistered = registered_before !== null && registered_before.stage !== "archived";
   if (experiment === null || isRegistered) {
-    return { experiment, registered_before, run: null, given_version: null, production };
+    return { experiment, policy, registered_before, run: null, given_version: null, production };
   }
   const given_version =
     name === null || version === null ? null : await registry.describeVersion(name, version, options);
   const files = filesToRegister(request, { registered_before, given_version });
   const run = await registry.describeRun(mlflow_run_id, { ...options, files });
-  return { experiment, registered_before, run, given_version, production };
+  return { experiment, policy, registered_before, run, given_version, production };
 }

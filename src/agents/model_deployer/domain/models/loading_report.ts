@@ -32,6 +32,14 @@ const BY_VALUE = /^(cloudpickle|dill|types\.(CodeType|FunctionType)|marshal)(\.|
 const SHOWN = 6;
 
 export const reachesOut = (name: string): boolean => REACHING.test(name);
+export const bringsCode = (name: string): boolean => BY_VALUE.test(name);
+
+/** `safe` stands for all of those, `any` for each there is; the others are names, as in `safe,pickle`. */
+export function spelledFormats(text: string): string[] {
+  const named = (name: string): string[] =>
+    name === "any" ? formatSchema.options : name === "safe" ? [...SAFE_FORMATS] : [name];
+  return [...new Set(text.split(",").flatMap((name) => named(name.trim())))];
+}
 
 /** Notes for whoever registers or approves, before anything loads the files. */
 export function loadingNotes(report: LoadingReport, what: string): string[] {
@@ -47,10 +55,10 @@ export function loadingNotes(report: LoadingReport, what: string): string[] {
 
 function pickleNotes({ path, imports, problem }: LoadingReport["pickles"][number]): string[] {
   const reaching = imports.filter(reachesOut);
-  const byValue = imports.filter((name) => BY_VALUE.test(name));
+  const byValue = imports.filter(bringsCode);
   const modules = [...new Set(imports.map((name) => name.split(".")[0] ?? name))];
   return [
-    `${path} imports ${imports.length} names of ${shown(modules)}.`,
+    ...(imports.length === 0 ? [] : [`${path} imports ${imports.length} names of ${shown(modules)}.`]),
     ...(byValue.length === 0 ? [] : [`${path} brings functions of its own as code (${shown(byValue)}).`]),
     ...(reaching.length === 0
       ? []

@@ -1,7 +1,8 @@
 import type { Change, ChangeOf } from "../../domain/changes.ts";
 import type { NewNotice } from "../../domain/notices/notices.ts";
 import type { Plan, StepOf } from "../../domain/plan.ts";
-import { type DecisionRow, decisionTable } from "../approval/decision_table.ts";
+import type { DecisionRow } from "../approval/decision_row.ts";
+import { decisionTable } from "../approval/decision_table.ts";
 
 export interface NoticeContext {
   operation_id: string;

@@ -7,24 +7,10 @@ import {
   shadowEvidenceSchema,
 } from "../../domain/entities.ts";
 import type { Plan } from "../../domain/plan.ts";
+import type { DecisionRow } from "./decision_row.ts";
+import { loadingEvidenceSchema, loadingRows } from "./loading_rows.ts";
 import { percent } from "../../judge/sentences.ts";
 import { disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
-
-export const decisionRowSchema = z.strictObject({
-  group: z.enum(["success criteria", "shadow", "other metrics", "features", "rollout"]),
-  /** The compared figure, in words. */
-  what: z.string(),
-  /** The bound that the policy or the experiment sets; null where none is set. */
-  required: z.string().nullable(),
-  /** The version that the approval is for. */
-  candidate: z.string(),
-  /** The version in production that it would replace; null without one, or where nothing is known of it. */
-  production: z.string().nullable(),
-  /** Null where there is no bound. */
-  met: z.boolean().nullable(),
-});
-/** One line of what an approver decides by. */
-export type DecisionRow = z.infer<typeof decisionRowSchema>;
 
 const bound = z.number().nullable().default(null);
 const evidenceSchema = z.object({
@@ -52,6 +38,7 @@ const evidenceSchema = z.object({
     })
     .nullish()
     .catch(undefined),
+  loading: loadingEvidenceSchema.optional().catch(undefined),
   rollout: z.unknown().optional(),
   ended_rollout: z.unknown().optional(),
 });
@@ -92,6 +79,7 @@ export function decisionTable(plan: Pick<Plan, "evidence" | "on_success">): Deci
     ...metricRows(metrics, replaced?.metrics ?? null, evidence.success_criteria),
     ...shadowRows(evidence),
     ...featureRows(evidence.feature_shift),
+    ...loadingRows(evidence.loading, evidence.gate_policy?.formats),
     ...rolloutRows("this rollout", evidence.rollout),
     ...rolloutRows("a rollout that it ends", evidence.ended_rollout),
   ];
