@@ -94,7 +94,12 @@ test("what serves when a policy is tightened goes on, and comes back by a rollba
   const next = await readyForProduction(given, "run2");
   await allow(given, ["onnx"]);
   await promoteWithApproval(given, next);
-  const rollout = { steps: [{ weight: 10, bake_seconds: 60 }, { weight: 100, bake_seconds: 0 }] };
+  const rollout = {
+    steps: [
+      { weight: 10, bake_seconds: 60 },
+      { weight: 100, bake_seconds: 0 },
+    ],
+  };
   const candidate = await deploy(given, next, "production", { rollout });
   expect(candidate).toMatchObject({ rollout: { status: "running" } });
   await act(given, "rollback", { endpoint_name: ENDPOINT, rollback_reason: "callers get nonsense" });

@@ -116,7 +116,14 @@ test("what loading would import stands beside what the policy allows and what pr
     ["loading", "formats of its files", "onnx, pickle", "onnx", "onnx", false],
     ["loading", "pickles import from", "numpy, os", null, "none", null],
     ["loading", "imports that can do anything", "os.system", null, "none", null],
-    ["loading", "not all is known of", "model/a.pkl: it cannot be read to its end: ValueError", null, "none", null],
+    [
+      "loading",
+      "not all is known of",
+      "model/a.pkl: it cannot be read to its end: ValueError",
+      null,
+      "none",
+      null,
+    ],
     ["loading", "entries not kept", "3", null, "none", null],
   ]);
   expect(table(policyEvidence(policy))[0]?.slice(3)).toEqual([null, "onnx", null]);

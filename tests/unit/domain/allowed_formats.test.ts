@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { formatsOf } from "../../../src/cli/commands/settings/formats_option.ts";
-import { allowedFormats, refusedFormats } from "../../../src/agents/model_deployer/domain/models/allowed_formats.ts";
+import {
+  allowedFormats,
+  refusedFormats,
+} from "../../../src/agents/model_deployer/domain/models/allowed_formats.ts";
 import type { LoadingReport } from "../../../src/agents/model_deployer/domain/models/loading_report.ts";
 import { summaryOf } from "../../../src/agents/model_deployer/domain/models/loading_summary.ts";
 

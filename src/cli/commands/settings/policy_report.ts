@@ -32,8 +32,12 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
   ]);
   return [
     `  gate policy ${policy_id}${kind === "demo" ? paint.yellow(" (demo)") : ""}: ${reason}`,
-    ...[...Object.entries(rules), ["formats", allowed], ["kept_rows", JSON.stringify(kept_rows)], ...approvals, ...judged].map(
-      ([name, value]) => `  ${String(name).padEnd(32)} ${value}`,
-    ),
+    ...[
+      ...Object.entries(rules),
+      ["formats", allowed],
+      ["kept_rows", JSON.stringify(kept_rows)],
+      ...approvals,
+      ...judged,
+    ].map(([name, value]) => `  ${String(name).padEnd(32)} ${value}`),
   ];
 }

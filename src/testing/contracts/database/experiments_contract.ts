@@ -74,9 +74,29 @@ export function describeExperiments(open: OpenDatabase): void {
     expect((await db.experiments.getGatePolicy("exp")).approvals_by_move).toEqual({});
   });
 
-  test("a policy names the formats of models, and one with a format that there is not is refused", async () => {
+  test("a policy names the formats of models, and one that would allow none is refused", async () => {
     const { db } = await open("demo");
-    const stored = await db.experiments.setGatePolicy("exp", { ...demo, formats: ["skops", "pickle"] }, "tester");
+    const stored = await db.experiments.setGatePolicy(
+      "exp",
+      { ...demo, formats: ["skops", "pickle"] },
+      "tester",
+    );
+    expect(stored.formats).toEqual(["skops", "pickle"]);
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
+    const none = db.experiments.setGatePolicy("exp", { ...demo, formats: [] }, "tester");
+    await expect(none).rejects.toThrow(/The gate policy is not valid: formats/);
+    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
+    await db.experiments.setGatePolicy("exp", demo, "tester");
+    expect((await db.experiments.getGatePolicy("exp")).approvals_by_move).toEqual({});
+  });
+
+  test("a policy names the formats of models, and one that would allow none is refused", async () => {
+    const { db } = await open("demo");
+    const stored = await db.experiments.setGatePolicy(
+      "exp",
+      { ...demo, formats: ["skops", "pickle"] },
+      "tester",
+    );
     expect(stored.formats).toEqual(["skops", "pickle"]);
     expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
     const unknown = JSON.parse('{ "formats": ["skops", "marshal"] }');

@@ -92,7 +92,10 @@ export function refuseDuringUnfinishedRollback(
 }
 
 /** The version was registered before the policy named its formats; what serves already goes on, and comes back. */
-export function refuseFormats(version: ModelVersion, { policy }: Pick<DeployFacts, "policy">): Decision | null {
+export function refuseFormats(
+  version: ModelVersion,
+  { policy }: Pick<DeployFacts, "policy">,
+): Decision | null {
   const allowed = allowedFormats(version.experiment_id, policy);
   if (allowed === undefined || version.loading === null) return null;
   const found = refusedFormats(version.loading, allowed, version.model_version_id);

@@ -129,10 +129,7 @@ function planRegistration(
   return propose({
     summary: `Register run ${run.run_id} as a version of ${model_name}, pinned to the digest of its files.`,
     lease_name: oneRegistration,
-    steps: [
-      ...pinned(version, facts),
-      ...(given === null || before !== null ? [register] : []),
-    ],
+    steps: [...pinned(version, facts), ...(given === null || before !== null ? [register] : [])],
     on_success: [
       { change: "insert_model_version", model_version: version, algorithm: run.algorithm },
       projectStage(context.operation_id, version.model_version_id),

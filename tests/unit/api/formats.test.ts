@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import {
+  operationReportSchema,
+  operationsReportSchema,
+} from "../../../src/service/operations/operation_schemas.ts";
+import { policyReportSchema } from "../../../src/service/report_schemas.ts";
+import {
+  EXPERIMENT,
+  promoteState,
+  readyForProduction,
+  type RunSeed,
+} from "../../../src/testing/index.ts";
+import { givenApi } from "../../support/given/given_api.ts";
+
+const path = `/v1/experiments/${EXPERIMENT}/policy`;
+const { policy_id: _, ...standard } = STANDARD_GATE_POLICY;
+const EVA = "eva-has-a-long-secret";
+const set = (formats: unknown) => ({ method: "PUT", token: EVA, body: { ...standard, formats } });
+
+test("a policy's formats are set and shown, and one with a format that there is not changes nothing", async () => {
+  const { deployer, get, problem } = await givenApi();
+  await deployer.database.principals.enrol("eva", EVA, { roles: ["administrator"] });
+  const { gate_policy } = await get(policyReportSchema, path, set(["onnx", "pickle"]));
+  expect(gate_policy.formats).toEqual(["onnx", "pickle"]);
+  for (const wrong of [["onnx", "marshal"], [], "onnx"]) {
+    expect(await problem(path, set(wrong))).toMatchObject({ status: 400, code: "invalid_request" });
+  }
+  expect(await get(policyReportSchema, path)).toEqual({ experiment_id: EXPERIMENT, gate_policy });
+});
+
+test("what waits for an approval shows what loading it would import", async () => {
+  const { deployer, get, problem } = await givenApi();
+  const MLmodel = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n";
+  const run: RunSeed = {
+    run_id: "pickled",
+    metrics: { test_auc: 0.9 },
+    models: { model: { MLmodel, "model.pkl": "bytes" } },
+  };
+  deployer.registry.addRun(run);
+  const model_version_id = await readyForProduction(deployer, "pickled");
+  const asked = promoteState({ model_version_id, target_stage: "production" });
+  expect(await problem("/v1/actions", { body: asked })).toMatchObject({ code: "approval_required" });
+  const { operations } = await get(operationsReportSchema, "/v1/operations?state=waiting");
+  const { decision } = await get(operationReportSchema, `/v1/operations/${operations[0]?.operation_id}`);
+  expect(decision.filter(({ group }) => group === "loading")).toMatchObject([
+    { what: "formats of its files", candidate: "pickle", required: null, production: null },
+    { what: "not all is known of", candidate: "model/model.pkl: files in memory are not read" },
+  ]);
+});
