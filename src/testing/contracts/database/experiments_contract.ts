@@ -76,34 +76,12 @@ export function describeExperiments(open: OpenDatabase): void {
 
   test("a policy names the formats of models, and one that would allow none is refused", async () => {
     const { db } = await open("demo");
-    const stored = await db.experiments.setGatePolicy(
-      "exp",
-      { ...demo, formats: ["skops", "pickle"] },
-      "tester",
-    );
+    const policy = { ...demo, formats: ["skops" as const, "pickle" as const] };
+    const stored = await db.experiments.setGatePolicy("exp", policy, "tester");
     expect(stored.formats).toEqual(["skops", "pickle"]);
     expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
     const none = db.experiments.setGatePolicy("exp", { ...demo, formats: [] }, "tester");
     await expect(none).rejects.toThrow(/The gate policy is not valid: formats/);
-    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
-    await db.experiments.setGatePolicy("exp", demo, "tester");
-    expect((await db.experiments.getGatePolicy("exp")).approvals_by_move).toEqual({});
-  });
-
-  test("a policy names the formats of models, and one that would allow none is refused", async () => {
-    const { db } = await open("demo");
-    const stored = await db.experiments.setGatePolicy(
-      "exp",
-      { ...demo, formats: ["skops", "pickle"] },
-      "tester",
-    );
-    expect(stored.formats).toEqual(["skops", "pickle"]);
-    expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
-    const unknown = JSON.parse('{ "formats": ["skops", "marshal"] }');
-    for (const given of [unknown, { formats: [] }]) {
-      const setting = db.experiments.setGatePolicy("exp", { ...demo, ...given }, "tester");
-      await expect(setting).rejects.toThrow(/The gate policy is not valid: formats/);
-    }
     expect(await db.experiments.getGatePolicy("exp")).toEqual(stored);
     await db.experiments.setGatePolicy("exp", demo, "tester");
     expect((await db.experiments.getGatePolicy("exp")).formats).toBeNull();
