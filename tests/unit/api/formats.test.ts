@@ -5,12 +5,7 @@ import {
   operationsReportSchema,
 } from "../../../src/service/operations/operation_schemas.ts";
 import { policyReportSchema } from "../../../src/service/report_schemas.ts";
-import {
-  EXPERIMENT,
-  promoteState,
-  readyForProduction,
-  type RunSeed,
-} from "../../../src/testing/index.ts";
+import { EXPERIMENT, promoteState, readyForProduction, type RunSeed } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 
 const path = `/v1/experiments/${EXPERIMENT}/policy`;
