@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { OutcomeEvidence } from "../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 import { defaultJudgeSettings } from "../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { logOutcomeEvidence, meanLoss } from "../../agents/model_deployer/judge/evidence/outcome_evidence.ts";
-import { outcomesSaid } from "../../agents/model_deployer/judge/outcome_verdict.ts";
+import { outcomesSentence } from "../../agents/model_deployer/judge/outcome_verdict.ts";
 import { eValue } from "../../agents/model_deployer/judge/signals.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { ComparedOutcomes, outcomesReportSchema } from "./outcome_schemas.ts";
@@ -35,7 +35,7 @@ async function ofLastRollout(database: DeployerDatabase, endpoint: string): Prom
         rollout.rollout_id,
         evidence,
         asked.measure,
-        outcomesSaid(evidence, asked, rollout.judge.alpha),
+        outcomesSentence(evidence, asked, rollout.judge.alpha),
       );
 }
 
@@ -50,7 +50,7 @@ async function ofShadow(
   const evidence = asked === null ? null : await database.outcomes.read(shadow);
   return asked === null || evidence === null
     ? null
-    : compared(shadow, evidence, asked.measure, outcomesSaid(evidence, asked, alpha));
+    : compared(shadow, evidence, asked.measure, outcomesSentence(evidence, asked, alpha));
 }
 
 function compared(

@@ -11,7 +11,7 @@ import type { Database } from "../ports/parts.ts";
 /** More are told by several calls. */
 export const MOST_OUTCOMES_AT_ONCE = 10_000;
 
-export interface OutcomesTold {
+export interface RecordOptions {
   /** The principal who tells them. */
   by: string;
   /** Where they are told from. */
@@ -28,7 +28,7 @@ export interface OutcomesTold {
 export async function recordOutcomes(
   { outcomes: store, endpoints }: Pick<Database, "outcomes" | "endpoints">,
   outcomes: readonly ToldOutcome[],
-  { by, origin = null, endpoint_name }: OutcomesTold,
+  { by, origin = null, endpoint_name }: RecordOptions,
 ): Promise<RecordedOutcomes> {
   const checked = checkedOutcomes(outcomes);
   if (endpoint_name !== undefined && (await endpoints.get(endpoint_name)) === null) {

@@ -81,7 +81,7 @@ export const signalsOfMetrics = (state: Known, settings: Asked): JudgedSignal[] 
         ],
   );
 
-export const saidOfMetrics = (state: Known, settings: Asked): string[] =>
+export const sentencesOfMetrics = (state: Known, settings: Asked): string[] =>
   metricsOf(state, settings).flatMap(({ name, evidence, settings: asked }) => {
     if (evidence.last === null) return [];
     const { candidate, baseline } = metricNumbers(evidence, asked);

@@ -26,11 +26,11 @@ export function areOutcomesWorse(
   return logOutcomeEvidence(outcomes) >= evidence && isWorseByOutcomes(outcomes, asked);
 }
 
-export function saidOfOutcomes(
+export function sentencesOfOutcomes(
   { outcomes }: JudgeState,
   { outcomes: asked, alpha }: JudgeSettings,
 ): string[] {
-  return outcomes === null || asked === null ? [] : [outcomesSaid(outcomes, asked, alpha)];
+  return outcomes === null || asked === null ? [] : [outcomesSentence(outcomes, asked, alpha)];
 }
 
 export function signalOfOutcomes({ outcomes }: JudgeState): JudgedSignal[] {
@@ -64,25 +64,25 @@ export function isWorseByOutcomes(
   });
 }
 
-const SAID: Record<Measure, (loss: number) => string> = {
+const LOSS_TEXT: Record<Measure, (loss: number) => string> = {
   accuracy: (loss) => `${(100 * (1 - loss)).toFixed(2)} % right`,
   brier: (loss) => `a Brier loss of ${loss.toFixed(4)}`,
   log_loss: (loss) => `a log loss of ${loss.toFixed(4)}`,
   absolute_error: (loss) => `a mean error of ${Number(loss.toPrecision(4))}`,
 };
 
-const worseSaid = (bound: number, measure: Measure): string =>
+const boundText = (bound: number, measure: Measure): string =>
   measure === "accuracy" ? `${(100 * bound).toFixed(1)} % of the answers` : String(bound);
 
 /** The numbers of both sides, as a person reads them. */
-export function outcomesSaid(
+export function outcomesSentence(
   evidence: OutcomeEvidence,
   { measure }: Pick<OutcomeSettings, "measure">,
   alpha: number,
 ): string {
   const of = (side: Losses) => {
     const mean = meanLoss(side);
-    return mean === null ? "no outcomes" : `${SAID[measure](mean)} by ${side.outcomes} outcomes`;
+    return mean === null ? "no outcomes" : `${LOSS_TEXT[measure](mean)} by ${side.outcomes} outcomes`;
   };
   const { wrong_type, without_control } = evidence;
   const left = [
@@ -91,7 +91,7 @@ export function outcomesSaid(
   ];
   const shown = eValue(logOutcomeEvidence(evidence)).toPrecision(3);
   const bound = lossWorseByAtMost(evidence.excluded, alpha);
-  const most = bound === null ? "" : `, worse by at most ${worseSaid(bound, measure)}`;
+  const most = bound === null ? "" : `, worse by at most ${boundText(bound, measure)}`;
   const said = `${of(evidence.candidate)} against ${of(evidence.baseline)}${most}, e-value ${shown}`;
   return left.length === 0 ? said : `${said}, and ${left.join(" and ")} left out`;
 }

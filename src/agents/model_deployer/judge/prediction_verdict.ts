@@ -26,7 +26,7 @@ export function signalOfPredictions({ predictions }: Pick<JudgeState, "predictio
   return [{ signal: "predictions", unit: "share", candidate, baseline, e_value }];
 }
 
-export function saidOfPredictions({ predictions }: JudgeState, { predictions: asked }: Asked): string[] {
+export function sentencesOfPredictions({ predictions }: JudgeState, { predictions: asked }: Asked): string[] {
   if (asked === null) return [];
   if (predictions === null || predictions.bins === null) return ["no predictions are logged to be compared"];
   const shift = shiftOf(predictions);

@@ -21,12 +21,17 @@ import {
 import {
   failingMetric,
   missingMetric,
-  saidOfMetrics,
+  sentencesOfMetrics,
   signalsOfMetrics,
   speakingMetric,
 } from "./metric_verdict.ts";
-import { areOutcomesWorse, missingOutcomes, saidOfOutcomes, signalOfOutcomes } from "./outcome_verdict.ts";
-import { arePredictionsShifted, saidOfPredictions, signalOfPredictions } from "./prediction_verdict.ts";
+import {
+  areOutcomesWorse,
+  missingOutcomes,
+  sentencesOfOutcomes,
+  signalOfOutcomes,
+} from "./outcome_verdict.ts";
+import { arePredictionsShifted, sentencesOfPredictions, signalOfPredictions } from "./prediction_verdict.ts";
 import { logWealth } from "./statistics/experts.ts";
 import { numbersOf, percent } from "./sentences.ts";
 import { isSuspicious } from "./challenge/suspicion.ts";
@@ -100,7 +105,7 @@ function verdictOf(
   const excluded = worseByAtMost(state.excluded.bets, settings.alpha);
   return {
     outcome,
-    reason: `${why}: ${[numbersOf(state, evidence, excluded), ...saidOfOutcomes(state, settings), ...saidOfPredictions(state, settings), ...saidOfMetrics(state, settings)].join(", ")}.`,
+    reason: `${why}: ${[numbersOf(state, evidence, excluded), ...sentencesOfOutcomes(state, settings), ...sentencesOfPredictions(state, settings), ...sentencesOfMetrics(state, settings)].join(", ")}.`,
     lacks,
     candidate: countsOf(state.candidate),
     baseline: countsOf(state.baseline),
@@ -115,7 +120,7 @@ function verdictOf(
   };
 }
 
-const SAID: Record<Exclude<Signal, "latency">, string> = {
+const FAILURE_TEXT: Record<Exclude<Signal, "latency">, string> = {
   errors: "the candidate fails more often",
   client_errors: "the candidate refuses more of what callers send (4xx)",
 };
@@ -127,8 +132,8 @@ export function failedBy(state: JudgeState, settings: JudgeSettings): string | n
     evidence[signal] >= -Math.log(settings.alpha * sharesOf(settings)[signal]) &&
     differs(state, settings, signal);
   const beyondDoubt = `beyond doubt at ${settings.alpha}`;
-  if (isBeyondDoubt("errors")) return `${SAID.errors}, ${beyondDoubt}`;
-  if (isBeyondDoubt("client_errors")) return `${SAID.client_errors}, ${beyondDoubt}`;
+  if (isBeyondDoubt("errors")) return `${FAILURE_TEXT.errors}, ${beyondDoubt}`;
+  if (isBeyondDoubt("client_errors")) return `${FAILURE_TEXT.client_errors}, ${beyondDoubt}`;
   if (areOutcomesWorse(state, settings, -Math.log(settings.alpha * OUTCOMES_SHARE)))
     return `the candidate is less often right, ${beyondDoubt}`;
   if (arePredictionsShifted(state, settings, -Math.log(settings.alpha * PREDICTIONS_SHARE)))

@@ -4,7 +4,7 @@ import { openMargin } from "../../judge/evidence/outcome_bound.ts";
 import { defaultJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
 import type { UnmetCriterion } from "../../domain/plan.ts";
 import { logOutcomeEvidence } from "../../judge/evidence/outcome_evidence.ts";
-import { isWorseByOutcomes, outcomesSaid } from "../../judge/outcome_verdict.ts";
+import { isWorseByOutcomes, outcomesSentence } from "../../judge/outcome_verdict.ts";
 
 /** Whether enough outcomes have come for the shadow's pairs, and whether they speak against it. */
 export function outcomeCriteria(
@@ -15,7 +15,7 @@ export function outcomeCriteria(
   if (asked === null) return [];
   const evidence = shadow.outcomes ?? noOutcomes;
   const pairs = evidence.candidate.outcomes;
-  const said = outcomesSaid(evidence, asked, alpha);
+  const said = outcomesSentence(evidence, asked, alpha);
   const open = openMargin(evidence, asked, alpha);
   const few: UnmetCriterion = {
     criterion: "shadow_outcomes",
