@@ -5,7 +5,7 @@ import type { Decision } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { LOOK_SECONDS, secondsAfter } from "../../planning/planned_deployment.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
-import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";
+import { isRolloutOpen } from "../../domain/traffic/rollout.ts";
 import {
   answer,
   controlled,
