@@ -30,7 +30,6 @@ import { VitalsWatch } from "./streams/vitals_watch.ts";
 export interface ApiOptions {
   deployer: ServedDeployer;
   statusSource: StatusSource;
-  /** The package's version. */
   version: string;
   /** Receives errors that are none of ours. */
   onUnexpected: (error: unknown) => void;
@@ -47,9 +46,8 @@ export interface ApiOptions {
 
 export interface Api {
   fetch: Hono["fetch"];
-  /** Event streams that are open. */
+  /** How many event streams are open. */
   streams(): number;
-  /** Ends all event streams. */
   end(): void;
 }
 

@@ -20,7 +20,6 @@ export const USUAL_LIMITS: StreamLimits = {
   recheckMs: 30_000,
 };
 
-/** Whoever reads a stream. */
 export interface StreamReader {
   /** The same list where all of it is theirs to see. */
   filter(events: readonly FeedEvent[]): readonly FeedEvent[];

@@ -28,7 +28,6 @@ export interface Openers {
   beginHome?(configuration: Configuration, options: HomeCallbacks): Promise<BegunHome>;
 }
 
-/** One command that is run. */
 export class Invocation {
   readonly terminal: Terminal;
   /** Aborted by Ctrl-C and SIGTERM. */

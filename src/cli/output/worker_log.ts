@@ -1,6 +1,5 @@
 import type { TickReport } from "../../worker/tick_report.ts";
 
-/** One event of a worker. */
 export interface WorkerEvent {
   level: "info" | "warn";
   event:

@@ -16,7 +16,6 @@ import type { RemoteApi } from "./remote_api.ts";
 
 const at = (...parts: string[]): string => `/v1/${parts.map(encodeURIComponent).join("/")}`;
 
-/** Principals through the API. */
 export function remotePrincipalBackend(api: RemoteApi): PrincipalBackend {
   const changed = (path: string, body: unknown) => api.ask(principalsReportSchema, path, { body });
   return {

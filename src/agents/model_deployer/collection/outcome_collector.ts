@@ -141,7 +141,7 @@ function answersOf(
   );
 }
 
-/** The same for each server that answers the request. */
+/** Whether a request is in the sample; every server that answers it comes to the same result. */
 function isSampled(requestId: string, sample: number): boolean {
   if (sample >= 1) return true;
   return createHash("sha256").update(requestId).digest().readUInt32BE(0) < sample * 2 ** 32;

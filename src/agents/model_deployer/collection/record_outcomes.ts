@@ -8,7 +8,7 @@ import type { Origin } from "../domain/roles.ts";
 import { InvalidRequestError, NotFoundError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 
-/** More are told by several calls. */
+/** The most outcomes of one call. */
 export const MOST_OUTCOMES_AT_ONCE = 10_000;
 
 export interface RecordOptions {

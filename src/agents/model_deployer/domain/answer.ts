@@ -40,7 +40,6 @@ export const deploymentManifestSchema = z.strictObject({
   deployment_duration_seconds: z.number(),
   status: deploymentStatusSchema,
   traffic: z.strictObject({
-    /** The generation that the router acknowledged. */
     generation: z.int(),
     weights: z.array(z.strictObject({ deployment_id: z.string(), weight: z.int() })),
     mirror_deployment_id: z.string().nullable(),

@@ -130,7 +130,6 @@ export const rolloutEventSchema = z.enum([
   "rollout_rolled_back",
   "rollout_aborted",
 ]);
-/** The kind of an event in a rollout's history. */
 export type RolloutEvent = z.infer<typeof rolloutEventSchema>;
 
 const moveRollout = z.strictObject({

@@ -17,7 +17,6 @@ const STOP_RETRY_SECONDS = 5;
 const LOOK_MS = 200;
 
 export interface DrainReport {
-  /** Deployments whose server was stopped. */
   drained: string[];
   /** A sentence for each that could not be stopped, which is tried again. */
   problems: string[];

@@ -6,7 +6,6 @@ import { InvalidDeploymentActionError, InvalidRequestError } from "../errors.ts"
 import { type ParsedRequestState, requestStateSchema, withoutNeighbours } from "../state/state.ts";
 import { valueText } from "../state/value_text.ts";
 
-/** The request of a validated state. */
 export interface ValidatedRequest {
   action_request: ActionRequest;
   /** Null where the caller named neither a request nor a session and query. */

@@ -1,7 +1,7 @@
 /** Who somebody is, as their provider says it and as it was verified. */
 export interface VerifiedIdentity {
   issuer: string;
-  /** The same for good, whatever they are called. */
+  /** The identifier that stays the same when the name changes. */
   subject: string;
   kind: "person" | "machine";
   /** The person's or machine's name; null where the provider does not say. */

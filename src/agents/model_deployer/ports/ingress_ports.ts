@@ -7,7 +7,7 @@ import type { CallOptions } from "./call_options.ts";
 export interface IngressPolicies {
   /** At this moment, for a router to enforce. */
   wanted(endpointName: string): Promise<Ingress>;
-  /** As the tables' owner, as the others below. */
+  /** Runs as the tables' owner, as do the methods below. */
   set(
     endpoint: { endpoint_name: string; experiment_id: string },
     policy: IngressPolicy,

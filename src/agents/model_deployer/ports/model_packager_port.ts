@@ -14,7 +14,6 @@ export interface PackageInput {
 export interface Package {
   bento_tag: string;
   path: string;
-  /** The digest of the artifact that it was built from. */
   artifact_digest: string;
   /** Of a found package. */
   other_python?: OtherPython;

@@ -15,7 +15,6 @@ export { type Progress, progressSchema } from "../domain/progress.ts";
 export const planViewSchema = z.strictObject({
   summary: z.string(),
   steps: z.array(z.string()),
-  /** The plan's differences. */
   differences: z.array(planDifferenceSchema),
   approvals_needed: z.int(),
   generation: z.int(),

@@ -173,7 +173,7 @@ function stateAfter(facts: AdvanceFacts, sharing: Sharing): JudgeState {
 const needsBound = ({ status, step_index, steps }: Rollout): boolean =>
   status !== "completed" && step_index === steps.length - 2;
 
-/** Answers a second, by those of the step so far. */
+/** The answers per second in this step so far. */
 function paceOf({ step_started_at }: Rollout, state: JudgeState, { now }: DecisionContext): string {
   const seconds = Math.max(1, (Date.parse(now) - Date.parse(step_started_at)) / 1000);
   const { step_samples: samples } = state;

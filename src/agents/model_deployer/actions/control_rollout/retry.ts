@@ -177,7 +177,7 @@ function returnToProduction(
   return [{ version: production, to: "archived", kind: "supersession", reason: by }, back];
 }
 
-/** For whoever approves that it returns. */
+/** A note on what was at production since the rollout ended, for whoever approves its return. */
 function sinceThen(since: RetryFacts["since"]): string[] {
   if (since.length === 0) return [];
   const shown = since.map(({ model_version_id, occurred_at }) => `${model_version_id} from ${occurred_at}`);

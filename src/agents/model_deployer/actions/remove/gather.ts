@@ -7,7 +7,6 @@ import { type Planner, plannerFor } from "../planner.ts";
 import type { Database, Parts } from "../../ports/parts.ts";
 import type { CallOptions } from "../../ports/call_options.ts";
 
-/** Removes a server that nobody needs. */
 export function removalPlanner({ database }: Parts, endpoints: EndpointManager): Planner {
   return plannerFor("remove", async (request, context, options) =>
     decideRemoval(request, await gather(database, endpoints, request, options), context),

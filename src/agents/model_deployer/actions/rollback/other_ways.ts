@@ -8,7 +8,7 @@ import {
 } from "../../domain/traffic/ways_back.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 
-/** More than these nobody reads. */
+/** How many ways a refusal names at most. */
 const MOST_WAYS = 5;
 
 /** Each version that could come back by name, the last one first; what a judge or a person condemned comes last. */

@@ -27,7 +27,7 @@ export type LoadingReport = z.infer<typeof loadingReportSchema>;
 /** Names by which a pickle reaches beyond its own data. */
 const REACHING =
   /^(os|posix|nt|subprocess|sys|socket|ssl|shutil|pty|runpy|importlib|imp|ctypes|code|codeop|commands|multiprocessing|pickle|_pickle|webbrowser|urllib|http|httplib|requests|aiohttp|asyncio|signal|threading|tempfile|pathlib|pip|pkgutil|zipimport|timeit|bdb|pdb|builtins\.(exec|eval|compile|open|__import__|getattr|setattr|globals|breakpoint)|__builtin__\.(exec|eval|compile|open|__import__|getattr|execfile)|operator\.(attrgetter|methodcaller)|functools\.reduce|torch\.hub|torch\.load|numpy\.testing|numpy\.load|joblib\.load|pandas\.read_pickle|\?)(\.|$)/;
-/** How a function travels by value: as code. */
+/** Modules by which a pickle carries functions as code. */
 const BY_VALUE = /^(cloudpickle|dill|types\.(CodeType|FunctionType)|marshal)(\.|$)/;
 const SHOWN = 6;
 

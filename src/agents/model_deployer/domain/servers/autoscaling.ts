@@ -8,7 +8,7 @@
 const TOLERANCE = 0.1;
 /** Fewer servers only when nothing more was recommended for as long. */
 export const DOWN_WINDOW_SECONDS = 300;
-/** At once to at most twice as many, or so many more. */
+/** One step goes up to at most twice as many servers, or by `UP_STEP` more. */
 const UP_FACTOR = 2;
 const UP_STEP = 4;
 

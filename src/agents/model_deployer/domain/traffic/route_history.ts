@@ -24,7 +24,6 @@ export const acknowledgedWeightsSchema = trafficChangeSchema.extend({
 });
 export type AcknowledgedWeights = z.infer<typeof acknowledgedWeightsSchema>;
 
-/** The judge's verdict at one look at a rollout. */
 export const lookVerdictSchema = z.strictObject({
   looked_at: instantSchema,
   status: rolloutStatusSchema,

@@ -1,7 +1,6 @@
 import type { Deployment, WeightSet } from "../entities.ts";
 import type { Route } from "./rollout.ts";
 
-/** All traffic to one deployment. */
 export function allTo(deploymentId: string): WeightSet {
   return { [deploymentId]: 100 };
 }

@@ -78,7 +78,6 @@ export function asEnd(error: AgentError, next: readonly NextStep[], isKeyed: boo
   return new errors.ConflictError(isKept ? wayOut : message, { ...options, retryable: retryable && !isKept });
 }
 
-/** The error of a refusal. */
 export function refusalError(refusal: Refusal, operationId: string | null): errors.ModelDeployerError {
   const { code, sentence: message, unmet, next, not_before, passes: retryable } = refusal;
   const details = { unmet, operation_id: operationId };

@@ -1,7 +1,7 @@
 import { ALL, type Extent, type Right, rolesWith } from "../../domain/roles.ts";
 import type { NextStep } from "../../../base/next_step.ts";
 
-/** As a shell reads it as one word. */
+/** The text as one word of a shell. */
 const quoted = (name: string): string =>
   /^[\w.@-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
 

@@ -34,7 +34,7 @@ export interface Enrolment {
   /** ISO 8601; the token does not expire unless given. */
   expires_at?: string | null;
   label?: string;
-  /** Leaves tokens that the principal has in force. */
+  /** True leaves the principal's other tokens in force. */
   beside?: boolean;
   by?: Actor;
 }

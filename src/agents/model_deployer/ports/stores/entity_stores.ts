@@ -11,7 +11,6 @@ export interface ModelVersions {
   get(modelVersionId: string): Promise<ModelVersion | null>;
   /** The last one that was registered from the run. */
   getByRun(experimentId: string, mlflowRunId: string): Promise<ModelVersion | null>;
-  /** The one version at production, if any. */
   getProduction(experimentId: string): Promise<ModelVersion | null>;
   list(experimentId: string): Promise<ModelVersion[]>;
 }
