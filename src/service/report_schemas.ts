@@ -10,6 +10,7 @@ import {
   modelVersionSchema,
   stageSchema,
 } from "../agents/model_deployer/domain/entities.ts";
+import { formatSchema } from "../agents/model_deployer/domain/models/loading_report.ts";
 import { signatureComparisonSchema } from "../agents/model_deployer/domain/models/model_signature.ts";
 import { rolloutExpectationSchema } from "../agents/model_deployer/domain/traffic/rollout_expectation.ts";
 import { planDifferenceSchema } from "../agents/model_deployer/planning/plan_difference.ts";
@@ -203,6 +204,16 @@ export const experimentsReportSchema = z.strictObject({ experiments: z.array(exp
 export const policyReportSchema = z.strictObject({
   experiment_id: z.string(),
   gate_policy: gatePolicySchema,
+  /** Versions that are not archived, in formats that the policy does not allow; null for formats that were not read. */
+  versions_in_other_formats: z
+    .array(
+      z.strictObject({
+        model_version_id: z.string(),
+        stage: stageSchema,
+        formats: z.array(formatSchema).nullable(),
+      }),
+    )
+    .default([]),
 });
 export const versionsReportSchema = z.strictObject({ versions: z.array(modelVersionSchema) });
 export const deploymentsReportSchema = z.strictObject({ deployments: z.array(deploymentSchema) });

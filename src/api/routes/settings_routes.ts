@@ -14,6 +14,7 @@ import {
   MOST_OUTCOMES_AT_ONCE,
   recordOutcomes,
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
+import { policyReportOf } from "../../service/policy_report.ts";
 import { experimentReportSchema, policyReportSchema } from "../../service/report_schemas.ts";
 import { unknownExperiment } from "../../service/unknown_name.ts";
 import type { ApiParts } from "../api_parts.ts";
@@ -75,7 +76,7 @@ const policy = apiRoute(
   },
   async ({ database }, { params: { experiment: experiment_id } }) => {
     const { gate_policy } = await reportOf(database, experiment_id);
-    return { experiment_id, gate_policy };
+    return policyReportOf(database, experiment_id, gate_policy);
   },
 );
 
@@ -94,7 +95,7 @@ const setPolicy = apiRoute(
     await reportOf(database, experiment_id);
     const { principal, origin } = caller;
     const gate_policy = await database.experiments.setGatePolicy(experiment_id, body, principal, origin);
-    return { experiment_id, gate_policy };
+    return policyReportOf(database, experiment_id, gate_policy);
   },
 );
 

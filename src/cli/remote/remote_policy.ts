@@ -1,12 +1,13 @@
-import type { GatePolicy, NewGatePolicy } from "../../agents/model_deployer/domain/entities.ts";
+import type { NewGatePolicy } from "../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
+import type { PolicyReport } from "../../service/policy_report.ts";
 import { policyReportSchema } from "../../service/report_schemas.ts";
 import type { RemoteApi } from "./remote_api.ts";
 
 const at = (experiment: string) => `/v1/experiments/${encodeURIComponent(experiment)}/policy`;
 
-export async function remotePolicy(api: RemoteApi, experiment: string): Promise<GatePolicy> {
-  return (await api.ask(policyReportSchema, at(experiment))).gate_policy;
+export async function remotePolicy(api: RemoteApi, experiment: string): Promise<PolicyReport> {
+  return api.ask(policyReportSchema, at(experiment));
 }
 
 /** The database refuses a demo policy where it is no demo. @throws InvalidRequestError */
@@ -14,10 +15,10 @@ export async function setRemotePolicy(
   api: RemoteApi,
   experiment: string,
   change: (before: NewGatePolicy) => NewGatePolicy,
-): Promise<GatePolicy> {
-  const { policy_id: _, ...before } = await remotePolicy(api, experiment);
+): Promise<PolicyReport> {
+  const { policy_id: _, ...before } = (await remotePolicy(api, experiment)).gate_policy;
   const body = change(before);
-  return (await api.ask(policyReportSchema, at(experiment), { method: "PUT", body })).gate_policy;
+  return api.ask(policyReportSchema, at(experiment), { method: "PUT", body });
 }
 
 /** Whether a query is taken is looked at where the deployer runs. @throws InvalidRequestError */

@@ -19,6 +19,7 @@ import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
+import { policyReportOf } from "../../../service/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
@@ -110,12 +111,13 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
 
 async function show(invocation: Invocation, experiment: string): Promise<Report> {
   const remote = await invocation.remote();
-  if (remote !== null) return policyReport(experiment, await remotePolicy(remote, experiment));
+  if (remote !== null) return policyReport(await remotePolicy(remote, experiment));
   return invocation.withObserver(async ({ database }) => {
     if ((await database.experiments.get(experiment)) === null) {
       throw await unknownExperiment(experiment, database);
     }
-    return policyReport(experiment, await database.experiments.getGatePolicy(experiment));
+    const policy = await database.experiments.getGatePolicy(experiment);
+    return policyReport(await policyReportOf(database, experiment, policy));
   });
 }
 
@@ -125,7 +127,7 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     refuseRemoteMetrics(judgeOptionsIn(options).metrics);
     const change = (before: NewGatePolicy) =>
       changed(before, options, options.demo === true ? "demo" : before.kind);
-    return policyReport(experiment, await setRemotePolicy(remote, experiment, change));
+    return policyReport(await setRemotePolicy(remote, experiment, change));
   }
   return invocation.withObserver(async ({ database, teamMetrics }) => {
     if ((await database.experiments.get(experiment)) === null) {
@@ -139,10 +141,8 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const wanted = changed(before, options, installation);
     if (judgeOptionsIn(options).metrics !== undefined)
       await checkMetricsOf(experiment, wanted, { database, teamMetrics });
-    return policyReport(
-      experiment,
-      await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin),
-    );
+    const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
+    return policyReport(await policyReportOf(database, experiment, policy));
   });
 }
 

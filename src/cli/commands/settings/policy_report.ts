@@ -2,14 +2,26 @@ import { approvalsByMove } from "../../../agents/model_deployer/planning/approva
 import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { policyReportSchema } from "../../../service/report_schemas.ts";
+import type { PolicyReport } from "../../../service/policy_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 
-export function policyReport(experiment_id: string, gate_policy: GatePolicy): Report {
-  return report(policyReportSchema, { experiment_id, gate_policy }, (data, paint) => [
+export function policyReport(found: PolicyReport): Report {
+  return report(policyReportSchema, found, (data, paint) => [
     paint.bold(data.experiment_id),
     ...policyLines(data.gate_policy, paint),
+    ...data.versions_in_other_formats.map((one) => paint.yellow(`  ${otherFormats(one)}`)),
   ]);
+}
+
+function otherFormats({
+  model_version_id,
+  stage,
+  formats,
+}: PolicyReport["versions_in_other_formats"][number]): string {
+  if (formats === null)
+    return `${model_version_id} (${stage}): its formats were not read; they are before it is deployed anew.`;
+  return `${model_version_id} (${stage}) is saved as ${formats.join(", ")}: it is not deployed anew; where it serves, it goes on and comes back.`;
 }
 
 export function policyLines(policy: GatePolicy, paint: Paint): string[] {
