@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { createTransport } from "nodemailer";
+import { z } from "zod";
+import type { AgentError } from "../agents/base/agent_error.ts";
 import {
   ConfigurationError,
   ServiceRefusedError,
@@ -11,20 +13,23 @@ import { silenceOf } from "./silence.ts";
 import { factsOf, linkOf, subjectOf } from "./notice_text.ts";
 
 export interface MailSettings {
-  /** `smtp://` or `smtps://`, with user and password where the server asks for them; null: no mail is sent. */
+  /** `smtp://` or `smtps://`, with a user, and perhaps the password, where the server asks for them; null: no mail is sent. */
   smtpUrl: string | null;
+  /** Asked for with each mail; null: none, or that of the address. @throws ConfigurationError where it is not to be had */
+  password: () => Promise<string | null>;
   from: string;
 }
 
 const SERVICE = "mail";
 const PATIENCE_MS = 8000;
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 /**
  * Sends a notice as one mail to all; mails about one endpoint are one thread.
- * @throws ConfigurationError without a server, ServiceUnavailableError | ServiceRefusedError
+ * @throws ConfigurationError without a server, or where it does not take the user, ServiceUnavailableError | ServiceRefusedError
  */
 export async function sendMail(
-  { smtpUrl, from }: MailSettings,
+  { smtpUrl, from, password }: MailSettings,
   to: readonly string[],
   { notice, consoleUrl }: { notice: Notice; consoleUrl: string | null },
   { signal }: CallOptions,
@@ -34,23 +39,46 @@ export async function sendMail(
       "MODEL_DEPLOYER_SMTP_URL is not set: name the server that takes mails, as in smtps://user:password@mail.example.org.",
     );
   }
-  const transport = createTransport({
-    url: smtpUrl,
+  const server = new URL(smtpUrl);
+  const transport = transportOf(server, await password());
+  const cut = () => transport.close();
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    await transport.sendMail({ from, to: [...to], ...mailOf(notice, consoleUrl) });
+  } catch (error) {
+    throw typed(server.host, error);
+  } finally {
+    signal.removeEventListener("abort", cut);
+    transport.close();
+  }
+}
+
+/** @param password of the user in the address; null: the one that stands there, or none */
+function transportOf({ href }: URL, password: string | null) {
+  const server = new URL(href);
+  const user = decoded(server.username);
+  const pass = password ?? decoded(server.password);
+  [server.username, server.password] = ["", ""];
+  return createTransport({
+    url: server.href,
+    ...(user !== "" && { auth: { user, pass } }),
+    // A server that offers no TLS would be sent the password for all to read.
+    requireTLS: user !== "" && !LOOPBACK.includes(server.hostname),
     connectionTimeout: PATIENCE_MS,
     greetingTimeout: PATIENCE_MS,
     socketTimeout: PATIENCE_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const cut = () => transport.close();
-  signal.addEventListener("abort", cut, { once: true });
+}
+
+/** A part of an address; one with a percent sign that stands for itself is taken as it is. */
+function decoded(part: string): string {
   try {
-    await transport.sendMail({ from, to: [...to], ...mailOf(notice, consoleUrl) });
+    return decodeURIComponent(part);
   } catch (error) {
-    throw typed(new URL(smtpUrl).host, error);
-  } finally {
-    signal.removeEventListener("abort", cut);
-    transport.close();
+    if (error instanceof URIError) return part;
+    throw error;
   }
 }
 
@@ -82,6 +110,11 @@ function mailOf(notice: Notice, consoleUrl: string | null) {
   };
 }
 
+const errorSchema = z.object({
+  code: z.string().optional().catch(undefined),
+  responseCode: z.number().optional().catch(undefined),
+});
+
 /** The same for the same event, so that a mailbox that gets it twice can tell. */
 const messageId = (id: string): string =>
   `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@model-deployer>`;
@@ -95,9 +128,21 @@ const ENTITIES: Record<string, string> = {
 };
 const html = (text: string): string => text.replaceAll(/[&<>"']/g, (found) => ENTITIES[found] ?? found);
 
-function typed(host: string, error: unknown): ServiceRefusedError | ServiceUnavailableError {
-  const status = error instanceof Error && "responseCode" in error ? error.responseCode : undefined;
-  if (typeof status === "number" && status >= 500) {
+function typed(host: string, error: unknown): AgentError {
+  const { code, responseCode: status } = errorSchema.parse(error);
+  if (code === "EAUTH") {
+    return new ConfigurationError(
+      `${host} does not take the user and password of MODEL_DEPLOYER_SMTP_URL and MODEL_DEPLOYER_SMTP_PASSWORD.`,
+      { cause: error, details: { host } },
+    );
+  }
+  if (code === "ETLS") {
+    return new ConfigurationError(
+      `${host} offers no TLS that can be trusted, and no password goes over the network without; name a server that does, as in smtps://user@mail.example.org.`,
+      { cause: error, details: { host } },
+    );
+  }
+  if (status !== undefined && status >= 500) {
     return new ServiceRefusedError(SERVICE, `${host} does not take the mail: it answers with ${status}.`, {
       cause: error,
       details: { host, status },

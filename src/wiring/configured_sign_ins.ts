@@ -1,9 +1,8 @@
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import { OpenIdProvider } from "../identity/openid_provider.ts";
 import type { SignIns } from "../service/people/opened_session.ts";
+import { referredSecret } from "./referred_secret.ts";
 import type { Configuration } from "./settings/configuration.ts";
-
-const isReference = (text: string): boolean => /^(env|file):/.test(text);
 
 /** Null where no provider is set; one that is set is asked when somebody signs in. */
 export function signInsOf({ oidc }: Pick<Configuration, "oidc">, secrets: SecretKeeper): SignIns | null {
@@ -11,10 +10,7 @@ export function signInsOf({ oidc }: Pick<Configuration, "oidc">, secrets: Secret
   const { clientSecret, roles, sessionHours, ...settings } = oidc;
   const provider = new OpenIdProvider({
     ...settings,
-    clientSecret: async () =>
-      clientSecret !== null && isReference(clientSecret)
-        ? secrets.open(clientSecret, "the secret of the provider's client")
-        : clientSecret,
+    clientSecret: referredSecret(clientSecret, "The secret of the provider's client", secrets),
   });
   return { provider, roles, sessionHours };
 }

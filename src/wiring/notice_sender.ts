@@ -1,6 +1,7 @@
 import type { NotificationSender, SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import { Sender } from "../notifications/notification_sender.ts";
 import { servedAddress } from "../platform/services/served_address.ts";
+import { referredSecret } from "./referred_secret.ts";
 import type { Configuration } from "./settings/configuration.ts";
 
 /** Its links lead to the address that is set, else to where this home's API is served. */
@@ -9,5 +10,10 @@ export function noticeSender(
   secrets: SecretKeeper,
 ): NotificationSender {
   const { consoleUrl, mail } = notifications;
-  return new Sender({ consoleUrl: async () => consoleUrl ?? servedAddress(home), mail, secrets });
+  const password = referredSecret(mail.password, "The password of the mail server", secrets);
+  return new Sender({
+    consoleUrl: async () => consoleUrl ?? servedAddress(home),
+    mail: { ...mail, password },
+    secrets,
+  });
 }

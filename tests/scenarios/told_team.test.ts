@@ -19,7 +19,7 @@ const ANA = { who: "ana", origin: null };
 const STEPS = [10, 50, 100].map((weight) => ({ weight, bake_seconds: weight === 100 ? 0 : 60 }));
 
 async function givenDeployer(): Promise<TestDeployer> {
-  const mail = { smtpUrl: null, from: "deployer@example.org" };
+  const mail = { smtpUrl: null, password: async () => null, from: "deployer@example.org" };
   const notificationSender = new Sender({
     consoleUrl: async () => "https://models.example.org/",
     mail,

@@ -64,7 +64,7 @@ export const settings = z.object({
 
 const environmentSchema = settings.superRefine((values, context) => {
   checkEngine(values, context);
-  const problem = oidcProblem(values) ?? mlflowProblem(values);
+  const problem = oidcProblem(values) ?? mlflowProblem(values) ?? notifications.mailProblem(values);
   if (problem !== null) context.addIssue({ code: "custom", path: [problem.name], message: problem.message });
 });
 

@@ -5,7 +5,7 @@ import { unreadable } from "./plain_values.ts";
 type Environment = Record<string, string | undefined>;
 
 /** Variables whose values may hold a secret. */
-const HIDDEN = /TOKEN|KEY|PASSWORD|USERNAME|URL|URI|ENDPOINT/;
+const HIDDEN = /TOKEN|KEY|PASSWORD|SECRET|USERNAME|URL|URI|ENDPOINT/;
 const LONGEST_VALUE = 40;
 
 /** The refusal of what a schema found wrong in it; no value of a secret is shown. */

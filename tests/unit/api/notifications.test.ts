@@ -16,7 +16,7 @@ const asEva = { token: EVA };
 const PATH = "/v1/notifications/pager";
 
 async function given() {
-  const mail = { smtpUrl: null, from: "deployer@example.org" };
+  const mail = { smtpUrl: null, password: async () => null, from: "deployer@example.org" };
   const notificationSender = new Sender({ consoleUrl: async () => null, mail, secrets: givenSecrets() });
   const api = await givenApi({ parts: { notificationSender } });
   await api.deployer.database.principals.enrol("eva", EVA, { roles: ["administrator"] });

@@ -17,11 +17,21 @@ const planted = {
   MODEL_DEPLOYER_TOKEN: SECRET,
   MODEL_DEPLOYER_CHECKPOINTS_URL: inUrl("postgres"),
   OTEL_EXPORTER_OTLP_ENDPOINT: inUrl("https"),
+  MODEL_DEPLOYER_SMTP_URL: "smtps://deployer@mail.example:465",
+  MODEL_DEPLOYER_SMTP_PASSWORD: SECRET,
+  MODEL_DEPLOYER_OIDC_ISSUER: "https://id.example",
+  MODEL_DEPLOYER_OIDC_CLIENT_ID: "console",
+  MODEL_DEPLOYER_OIDC_CLIENT_SECRET: SECRET,
+  MODEL_DEPLOYER_PROMETHEUS_URL: inUrl("https"),
+  MODEL_DEPLOYER_PROMETHEUS_TOKEN: SECRET,
+  MODEL_DEPLOYER_ENDPOINT_KEY: SECRET,
+  MODEL_DEPLOYER_SECRETS_KEY: "5a".repeat(32),
 };
 
 test("what is in force is shown without any secret, wherever it stands", () => {
   const shown = maskedConfiguration(readConfiguration(planted));
   expect(JSON.stringify(shown)).not.toContain(SECRET);
+  expect(JSON.stringify(shown)).not.toContain("5a5a");
   expect(shown).toMatchObject({
     databaseUrl: "postgresql://deployer:***@collector.example:1/base?sslpassword=***",
     supabaseKey: "set, not shown",

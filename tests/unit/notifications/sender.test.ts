@@ -27,8 +27,12 @@ const notice: Notice = {
   command: null,
 };
 
-function sender(smtpUrl: string | null = null, consoleUrl: string | null = CONSOLE): Sender {
-  const mail = { smtpUrl, from: "deployer@example.org" };
+function sender(
+  smtpUrl: string | null = null,
+  consoleUrl: string | null = CONSOLE,
+  password: string | null = null,
+): Sender {
+  const mail = { smtpUrl, from: "deployer@example.org", password: async () => password };
   return new Sender({ consoleUrl: async () => consoleUrl, mail, secrets: givenSecrets() });
 }
 
@@ -89,12 +93,21 @@ interface Mail {
   source: string;
 }
 
-/** A mail server on 127.0.0.1; `refuse` answers 550 to each recipient. */
-async function givenMailServer({ refuse = false } = {}) {
+/**
+ * A mail server on this machine, without TLS; `refuse` answers 550 to each recipient, and `password` is asked of everybody.
+ * What it was told before a mail is in `logins`.
+ */
+async function givenMailServer({ refuse = false, password = "", host = "127.0.0.1" } = {}) {
   const mails: Mail[] = [];
+  const logins: string[] = [];
   const server = new SMTPServer({
-    authOptional: true,
+    ...{ authOptional: password === "", allowInsecureAuth: true },
     disabledCommands: ["STARTTLS"],
+    onAuth: (given, _session, done) => {
+      logins.push(`${String(given.username)}:${String(given.password)}`);
+      if (given.password === password) return done(null, { user: given.username });
+      done(Object.assign(new Error("no such password"), { responseCode: 535 }));
+    },
     onRcptTo: (_address, _session, done) =>
       done(refuse ? Object.assign(new Error("no such mailbox"), { responseCode: 550 }) : null),
     onData: (stream, session, done) => {
@@ -106,13 +119,51 @@ async function givenMailServer({ refuse = false } = {}) {
       });
     },
   });
-  const listening = server.listen(0, "127.0.0.1");
+  const listening = server.listen(0, host);
   await once(listening, "listening");
   onTestFinished(() => new Promise<void>((resolve) => server.close(resolve)));
   const address = listening.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  return { mails, url: `smtp://127.0.0.1:${port}` };
+  return {
+    mails,
+    logins,
+    url: `smtp://${host}:${port}`,
+    urlAs: (user: string) => `smtp://${user}@${host}:${port}`,
+  };
 }
+
+test("the mail server's password stands beside its address or in it, and is looked up for each mail", async () => {
+  const { mails, logins, urlAs } = await givenMailServer({ password: "p@ss/w:rd" });
+  const passwords = ["p@ss/w:rd", "p@ss/w:rd"];
+  const mail = {
+    ...{ smtpUrl: urlAs("deployer%40example.org"), from: "deployer@example.org" },
+    password: async () => passwords.shift() ?? "changed",
+  };
+  const changing = new Sender({ consoleUrl: async () => CONSOLE, mail, secrets: givenSecrets() });
+  const target = mailTo("ana@example.org");
+  await changing.send(target, notice, { signal });
+  await changing.send(target, notice, { signal });
+  await sender(urlAs("deployer%40example.org:p%40ss%2Fw%3Ard")).send(target, notice, { signal });
+  await sender(urlAs("50%off"), CONSOLE, "p@ss/w:rd").send(target, notice, { signal });
+  expect(logins.pop()).toBe("50%off:p@ss/w:rd");
+  expect(mails.length).toBe(4);
+  expect(new Set(logins)).toEqual(new Set(["deployer@example.org:p@ss/w:rd"]));
+  const error = await errorOf(changing.send(target, notice, { signal }));
+  // The sink is at fault and no notice: all are kept until the password is right.
+  expect(error).toMatchObject({ code: "configuration" });
+  expect(error.message).toContain("MODEL_DEPLOYER_SMTP_PASSWORD");
+  expect(error.message).not.toContain("changed");
+});
+
+test("no password goes over a network to a mail server that offers no TLS", async () => {
+  const { mails, logins, urlAs } = await givenMailServer({ password: "secret", host: "127.0.0.2" });
+  const error = await errorOf(
+    sender(urlAs("deployer"), CONSOLE, "secret").send(mailTo("ana@example.org"), notice, { signal }),
+  );
+  expect(error).toMatchObject({ code: "configuration" });
+  expect(error.message).toContain("offers no TLS");
+  expect({ mails, logins }).toEqual({ mails: [], logins: [] });
+});
 
 test("a mail goes to all mailboxes with the figures, has an id that stays the same, and reads markup as text", async () => {
   const { mails, url } = await givenMailServer();

@@ -81,3 +81,14 @@ test("what a server keeps to has values of its own, and takes others", () => {
   const patient = readConfiguration({ MODEL_DEPLOYER_PREDICTION_SECONDS: "20.5" });
   expect(patient.serving.predictionSeconds).toBe(20.5);
 });
+
+test.each([
+  [{}, /SMTP_URL: names no user/],
+  [{ MODEL_DEPLOYER_SMTP_URL: "smtps://mail.example.org" }, /SMTP_URL: names no user/],
+  [{ MODEL_DEPLOYER_SMTP_URL: "smtps://ana:planted@mail.example.org" }, /SMTP_PASSWORD: is given in/],
+  [{ MODEL_DEPLOYER_SMTP_URL: "mail.example.org" }, /SMTP_URL: an address/],
+])("a password of the mail server without its user, or beside another: %j", (given, says) => {
+  const read = () => readConfiguration({ ...given, MODEL_DEPLOYER_SMTP_PASSWORD: "env:MAIL" });
+  expect(read).toThrow(says);
+  expect(read).not.toThrow(/planted/);
+});

@@ -12,7 +12,7 @@ function maskedLines(name: string, value: unknown): [string, string][] {
   return Object.entries(value).flatMap(([inner, one]) => maskedLines(`${name}.${inner}`, one));
 }
 
-const SECRET = /token|key|password|auth/i;
+const SECRET = /token|key|password|secret|auth/i;
 
 function shown(name: string, value: unknown): string {
   if (value === null || value === undefined) return "not set";
