@@ -3,12 +3,19 @@ import { secureHeaders } from "hono/secure-headers";
 import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
 import type { DoctorReport } from "../service/report_schemas.ts";
+import { checkSession } from "../service/people/checked_session.ts";
 import type { SignIns } from "../service/people/opened_session.ts";
 import { sessionSchema } from "../service/people/sign_in_schemas.ts";
 import { actingDeployers } from "./access/acting_deployers.ts";
 import type { ApiParts, ServedDeployer } from "./api_parts.ts";
 import type { ApiRoute } from "./api_route.ts";
-import { authenticated, endSession, keepToken, refuseForeignOrigin } from "./access/authentication.ts";
+import {
+  authenticated,
+  type Credentials,
+  endSession,
+  keepToken,
+  refuseForeignOrigin,
+} from "./access/authentication.ts";
 import { addConsole, type ConsoleFiles } from "./console_files.ts";
 import { ChangeFeed } from "./streams/change_feed.ts";
 import { openApiDocument } from "./document.ts";
@@ -95,13 +102,14 @@ export function createApi(options: ApiOptions): Api {
   };
   const app = guarded(onUnexpected);
   const { signIns = null, publicUrl = null } = options;
-  addRoutes(app, { ...apiParts, publicUrl }, openApiDocument(ROUTES, version));
+  const credentials = credentialsOf(apiParts, signIns, onUnexpected);
+  addRoutes(app, { ...apiParts, publicUrl, credentials }, openApiDocument(ROUTES, version));
   addSignIn(app, { ...apiParts, signIns, publicUrl });
   addConsole(app, options.console ?? new Map());
   app.get("/v1/events", async (context) => {
-    const caller = await authenticated(context, database);
+    const caller = await authenticated(context, credentials);
     const signal = AbortSignal.any([context.req.raw.signal, ending.signal]);
-    return streams.stream(signal, await reader(database, caller));
+    return streams.stream(signal, await reader(credentials, caller));
   });
   return {
     fetch: app.fetch,
@@ -135,16 +143,34 @@ function guarded(onUnexpected: (error: unknown) => void): Hono {
   return app;
 }
 
-function addRoutes(app: Hono, parts: ApiParts & { publicUrl: string | null }, document: object): void {
-  const { database } = parts;
+function credentialsOf(
+  { database, secrets }: ApiParts,
+  signIns: SignIns | null,
+  onUnasked: (error: unknown) => void,
+): Credentials {
+  return {
+    database,
+    checkSession: async (asking) => {
+      if (signIns !== null) await checkSession({ database, secrets, onUnasked }, signIns, asking);
+    },
+  };
+}
+
+interface RouteParts extends ApiParts {
+  publicUrl: string | null;
+  credentials: Credentials;
+}
+
+function addRoutes(app: Hono, parts: RouteParts, document: object): void {
+  const { database, credentials } = parts;
   app.get("/v1/openapi.json", (context) => context.json(document));
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/v1/session", async (context) => {
-    const { principal, grants } = await authenticated(context, database);
+    const { principal, grants } = await authenticated(context, credentials);
     return context.json(sessionSchema.parse({ principal, grants }));
   });
   app.post("/v1/session", async (context) => {
-    const caller = await authenticated(context, database);
+    const caller = await authenticated(context, credentials);
     keepToken(context, caller.token, parts.publicUrl ?? context.req.url);
     return context.json(sessionSchema.parse({ principal: caller.principal, grants: caller.grants }));
   });
@@ -156,7 +182,7 @@ function addRoutes(app: Hono, parts: ApiParts & { publicUrl: string | null }, do
     const { definition } = route;
     const path = definition.path.replaceAll(/\{(\w+)\}/g, ":$1");
     app.on(definition.method.toUpperCase(), path, async (context) =>
-      route.respond(parts, context, await authenticated(context, database)),
+      route.respond(parts, context, await authenticated(context, credentials)),
     );
   }
 }

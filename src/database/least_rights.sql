@@ -72,7 +72,7 @@ begin
     foreach verb in array array['select', 'insert', 'update', 'delete'] loop
       continue when verb = 'insert' and one.relname in ('ml_installation', 'ml_notification_sinks');
       if verb <> 'select' and one.relname in ('ml_principals', 'ml_gate_policies', 'ml_experiment_criteria', 'ml_grants',
-          'ml_logins', 'ml_audit', 'ml_audit_head', 'ml_ingress_policies', 'ml_api_keys')
+          'ml_logins', 'ml_session_renewals', 'ml_audit', 'ml_audit_head', 'ml_ingress_policies', 'ml_api_keys')
         or verb = 'update' and one.relname = 'ml_experiments'
         or verb = 'insert' and one.relname in ('ml_approvals', 'ml_tokens') then
         -- Earlier versions granted it.

@@ -5,8 +5,11 @@ import { NotAuthenticatedError, ServiceUnavailableError } from "../agents/model_
 import type {
   IdentityProvider,
   ProviderDescription,
+  Renewal,
+  SignedIn,
   VerifiedIdentity,
 } from "../agents/model_deployer/ports/identity_provider.ts";
+import { consentFor } from "./consent.ts";
 import { discovered } from "./discovered.ts";
 import { providerProblem } from "./provider_problem.ts";
 import { type ClaimSettings, identityOf, verifiedToken } from "./verified_token.ts";
@@ -70,11 +73,12 @@ export class OpenIdProvider implements IdentityProvider {
       nonce: kept.nonce,
       code_challenge: await client.calculatePKCECodeChallenge(kept.verifier),
       code_challenge_method: "S256",
+      ...consentFor(this.#settings.scope),
     });
     return { url, kept: JSON.stringify(kept) };
   }
 
-  async complete({ url, kept }: { url: string; kept: string }): Promise<VerifiedIdentity> {
+  async complete({ url, kept }: { url: string; kept: string }): Promise<SignedIn> {
     const { state, nonce, verifier, begun_at } = keptSchema.parse(JSON.parse(kept));
     if (Date.now() - begun_at > LONGEST_MS) {
       throw new NotAuthenticatedError("The sign-in took longer than ten minutes; begin anew.");
@@ -89,7 +93,24 @@ export class OpenIdProvider implements IdentityProvider {
       });
       const claims = tokens.claims();
       if (claims === undefined) throw new NotAuthenticatedError("The provider gave no ID token.");
-      return identityOf(claims, this.#claims(issuer), claims.sub);
+      const identity = identityOf(claims, this.#claims(issuer), claims.sub);
+      return { identity, renewal: this.#renewal(this.#settings.clientId, tokens.refresh_token) };
+    } catch (error) {
+      throw providerProblem(error, this.#settings.issuer);
+    }
+  }
+
+  async renew({ client_id, refresh_token }: Renewal): Promise<SignedIn> {
+    const { configuration: console, issuer } = await this.#provider();
+    try {
+      const configuration =
+        client_id === this.#settings.clientId
+          ? console
+          : await discovered(this.#settings.issuer, client_id, null);
+      const tokens = await client.refreshTokenGrant(configuration, refresh_token);
+      const claims = await claimsOf(configuration, tokens, this.#settings.groupsClaim);
+      const identity = identityOf(claims, this.#claims(issuer), claims.sub);
+      return { identity, renewal: this.#renewal(client_id, tokens.refresh_token ?? refresh_token) };
     } catch (error) {
       throw providerProblem(error, this.#settings.issuer);
     }
@@ -102,6 +123,10 @@ export class OpenIdProvider implements IdentityProvider {
     } catch (error) {
       throw providerProblem(error, this.#settings.issuer);
     }
+  }
+
+  #renewal(client_id: string, refresh_token: string | undefined): Renewal | null {
+    return refresh_token === undefined ? null : { client_id, refresh_token };
   }
 
   #claims(issuer: string): ClaimSettings {
@@ -131,4 +156,20 @@ export class OpenIdProvider implements IdentityProvider {
     const keys = createRemoteJWKSet(new URL(jwks_uri), { timeoutDuration: 5000 });
     return { configuration, issuer: written, keys };
   }
+}
+
+/** By the ID token; by the provider's answer about the user too, where that token does not speak of groups. */
+async function claimsOf(
+  configuration: client.Configuration,
+  tokens: Awaited<ReturnType<typeof client.refreshTokenGrant>>,
+  groupsClaim: string,
+): Promise<Record<string, unknown> & { sub: string }> {
+  const inToken = tokens.claims();
+  const isWhole = inToken !== undefined && groupsClaim in inToken;
+  if (isWhole || configuration.serverMetadata().userinfo_endpoint === undefined) {
+    if (inToken !== undefined) return inToken;
+    throw new NotAuthenticatedError("The provider says no more who it is.");
+  }
+  const subject = inToken?.sub ?? client.skipSubjectCheck;
+  return { ...(await client.fetchUserInfo(configuration, tokens.access_token, subject)), ...inToken };
 }

@@ -4,18 +4,28 @@ import * as client from "openid-client";
 import { NotAuthenticatedError } from "../agents/model_deployer/errors.ts";
 import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
 import type { ProviderDescription } from "../agents/model_deployer/ports/identity_provider.ts";
+import { consentFor } from "./consent.ts";
 import { discovered } from "./discovered.ts";
 import { providerProblem } from "./provider_problem.ts";
+
+/** What a provider gave to a person at a terminal. */
+export interface TerminalTokens {
+  id_token: string;
+  /** By which it says later who they still are; null where it gave none. */
+  refresh_token: string | null;
+}
+
+type Given = Readonly<{ id_token?: string | undefined; refresh_token?: string | undefined }>;
 
 const DONE = "You have signed in; this page can be closed.\n";
 const FAILED = "The sign-in failed; the terminal says why.\n";
 
-/** A person's ID token by their browser, which comes back to a port of this machine. @throws NotAuthenticatedError */
+/** A person's tokens by their browser, which comes back to a port of this machine. @throws NotAuthenticatedError */
 export async function byBrowser(
   { issuer, client_id, scope }: ProviderDescription,
   show: (url: string) => void,
   { signal }: CallOptions,
-): Promise<string> {
+): Promise<TerminalTokens> {
   const configuration = await discovered(issuer, client_id, null);
   const returned = Promise.withResolvers<URL>();
   const server = createServer((request, response) => {
@@ -41,6 +51,7 @@ export async function byBrowser(
       code_challenge: await client.calculatePKCECodeChallenge(verifier),
       code_challenge_method: "S256",
       ...{ scope, state, nonce },
+      ...consentFor(scope),
     });
     show(href);
     const tokens = await client.authorizationCodeGrant(configuration, await returned.promise, {
@@ -49,7 +60,7 @@ export async function byBrowser(
       expectedNonce: nonce,
       idTokenExpected: true,
     });
-    return requireIdToken(tokens.id_token);
+    return terminalTokens(tokens);
   } catch (error) {
     if (signal.aborted) throw error;
     throw providerProblem(error, issuer);
@@ -63,12 +74,12 @@ export async function byBrowser(
 const portOf = (address: ReturnType<ReturnType<typeof createServer>["address"]>): number =>
   typeof address === "object" && address !== null ? address.port : 0;
 
-/** A person's ID token where there is no browser: they enter a code on any other machine. */
+/** A person's tokens where there is no browser: they enter a code on any other machine. */
 export async function byDevice(
   { issuer, client_id, scope }: ProviderDescription,
   show: (told: { url: string; code: string }) => void,
   { signal }: CallOptions,
-): Promise<string> {
+): Promise<TerminalTokens> {
   const configuration = await discovered(issuer, client_id, null);
   try {
     const started = await client.initiateDeviceAuthorization(configuration, { scope });
@@ -77,7 +88,7 @@ export async function byDevice(
       code: started.user_code,
     });
     const tokens = await client.pollDeviceAuthorizationGrant(configuration, started, undefined, { signal });
-    return requireIdToken(tokens.id_token);
+    return terminalTokens(tokens);
   } catch (error) {
     if (signal.aborted) throw error;
     throw providerProblem(error, issuer);
@@ -102,7 +113,7 @@ export async function asClient(
   }
 }
 
-function requireIdToken(token: string | undefined): string {
-  if (token !== undefined) return token;
+function terminalTokens({ id_token, refresh_token }: Given): TerminalTokens {
+  if (id_token !== undefined) return { id_token, refresh_token: refresh_token ?? null };
   throw new NotAuthenticatedError("The provider gave no ID token; its client needs the scope openid.");
 }

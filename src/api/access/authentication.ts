@@ -10,10 +10,16 @@ import type { Caller } from "../api_route.ts";
 /** Holds a browser's token: out of the reach of scripts, and sent with no request of another site. */
 const COOKIE = "model_deployer_session";
 
-/** @throws NotAuthenticatedError */
+export interface Credentials {
+  database: Pick<DeployerDatabase, "principals" | "access">;
+  /** Looks whether the provider still vouches for a session. @throws NotAuthenticatedError | NotPermittedError */
+  checkSession: (asking: Pick<Caller, "token" | "origin">) => Promise<void>;
+}
+
+/** @throws NotAuthenticatedError, and what a session is ended by */
 export async function authenticated(
   context: Context,
-  { principals, access }: Pick<DeployerDatabase, "principals" | "access">,
+  { database: { principals, access }, checkSession }: Credentials,
 ): Promise<Caller> {
   const token = bearerOf(context) ?? getCookie(context, COOKIE);
   if (token === undefined) {
@@ -22,8 +28,10 @@ export async function authenticated(
     );
   }
   const { principal } = await principals.authenticate(token);
+  const origin = originOf(context);
+  await checkSession({ token, origin });
   const grants = await access.grantsOf(principal);
-  return { principal, token, grants, origin: originOf(context) };
+  return { principal, token, grants, origin };
 }
 
 const bindingsSchema = z.object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) });

@@ -37,16 +37,19 @@ export function addSignIn(app: Hono, parts: SignInParts): void {
 }
 
 /** A token of the provider for a session here, which a command line or a machine goes on with. */
-async function exchange(context: Context, { database, signIns }: SignInParts): Promise<Response> {
-  const set = requireProvider(signIns);
+async function exchange(context: Context, parts: SignInParts): Promise<Response> {
+  const set = requireProvider(parts.signIns);
   const body = signInRequestSchema.safeParse(await jsonOf(context));
   if (!body.success) {
     throw new InvalidRequestError(
-      'A sign-in is {"token": "..."}: an ID token, or a machine\'s access token.',
+      'A sign-in is {"token": "..."}: an ID token, with the "refresh_token" that came with it, or a machine\'s access token.',
     );
   }
-  const identity = await set.provider.identify(body.data.token);
-  const opened = await openSession(database, set, identity, originOf(context));
+  const { token, refresh_token } = body.data;
+  const identity = await set.provider.identify(token);
+  const { client_id } = set.provider.describe();
+  const renewal = refresh_token === undefined ? null : { client_id, refresh_token };
+  const opened = await openSession(parts, set, { identity, renewal }, originOf(context));
   return context.json(openedSessionSchema.parse(opened), 201, { "cache-control": "no-store" });
 }
 
@@ -65,7 +68,7 @@ async function begin(context: Context, { signIns, secrets, publicUrl }: SignInPa
 
 /** A person's browser is on its way: what goes wrong is shown on the page, not as JSON. */
 async function complete(context: Context, parts: SignInParts): Promise<Response> {
-  const { database, signIns, publicUrl } = parts;
+  const { signIns, publicUrl } = parts;
   const set = requireProvider(signIns);
   const base = publicUrl ?? context.req.url;
   // Set first, since an answer takes over the headers that are set when it is made.
@@ -73,8 +76,8 @@ async function complete(context: Context, parts: SignInParts): Promise<Response>
   try {
     const kept = await keptIn(context, parts);
     const asked = new URL(`${CALLBACK}${new URL(context.req.url).search}`, base);
-    const identity = await set.provider.complete({ url: asked.href, kept });
-    const { token } = await openSession(database, set, identity, originOf(context));
+    const signedIn = await set.provider.complete({ url: asked.href, kept });
+    const { token } = await openSession(parts, set, signedIn, originOf(context));
     keepToken(context, token, base);
     return context.redirect("/");
   } catch (error) {

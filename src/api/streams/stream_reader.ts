@@ -1,10 +1,12 @@
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { ALL, experimentsWith } from "../../agents/model_deployer/domain/roles.ts";
-import type { DeployerDatabase } from "../../database/index.ts";
+import type { Credentials } from "../access/authentication.ts";
 import type { Caller } from "../api_route.ts";
 import type { FeedEvent } from "./change_feed.ts";
 import type { StreamReader } from "./event_streams.ts";
 import { refuseRight } from "../../agents/model_deployer/operations/required_rights.ts";
+
+const ENDED = ["not_authenticated", "not_permitted"];
 
 /**
  * A caller as the reader of a stream: gets what belongs to the experiments that are theirs to see, until the token or the
@@ -12,7 +14,7 @@ import { refuseRight } from "../../agents/model_deployer/operations/required_rig
  * @throws NotPermittedError for whoever may see nothing
  */
 export async function reader(
-  database: Pick<DeployerDatabase, "principals" | "access">,
+  { database, checkSession }: Credentials,
   { principal, token, grants, origin }: Caller,
 ): Promise<StreamReader> {
   const own = experimentsWith(grants, "look");
@@ -26,8 +28,9 @@ export async function reader(
     mayRead: async () => {
       try {
         await database.principals.authenticate(token);
+        await checkSession({ token, origin });
       } catch (error) {
-        if (error instanceof AgentError && error.code === "not_authenticated") return false;
+        if (error instanceof AgentError && ENDED.includes(error.code)) return false;
         throw error;
       }
       return JSON.stringify(await database.access.grantsOf(principal)) === before;

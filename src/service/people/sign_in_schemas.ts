@@ -13,8 +13,13 @@ export const providerSchema = z.strictObject({
 /** Who asks, and what they may do at this moment. */
 export const sessionSchema = z.strictObject({ principal: z.string(), grants: z.array(grantSchema) });
 
-/** A person's ID token, or a machine's access token. */
-export const signInRequestSchema = z.strictObject({ token: z.string().min(1).max(32_768) });
+const providersTokenSchema = z.string().min(1).max(32_768);
+
+/** A person's ID token, or a machine's access token; and what the provider is asked by for their groups of later. */
+export const signInRequestSchema = z.strictObject({
+  token: providersTokenSchema,
+  refresh_token: providersTokenSchema.optional(),
+});
 
 export const openedSessionSchema = z.strictObject({
   principal: z.string(),

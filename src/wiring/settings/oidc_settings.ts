@@ -40,6 +40,7 @@ export const oidcVariables = {
   MODEL_DEPLOYER_OIDC_GROUPS: z.string().default("groups"),
   MODEL_DEPLOYER_OIDC_ROLES: rolesSetting.default([]),
   MODEL_DEPLOYER_SESSION_HOURS: z.coerce.number().min(0.1).max(720).default(12),
+  MODEL_DEPLOYER_SESSION_CHECK_MINUTES: z.coerce.number().min(0).max(1440).default(15),
 };
 
 export interface OidcSettings {
@@ -54,6 +55,8 @@ export interface OidcSettings {
   groupsClaim: string;
   roles: readonly GroupRole[];
   sessionHours: number;
+  /** After so many minutes a session's groups are asked for anew, where the provider lets; 0: never. */
+  checkMinutes: number;
 }
 
 type Values = z.infer<z.ZodObject<typeof oidcVariables>>;
@@ -81,5 +84,6 @@ export function oidcOf(values: Values): OidcSettings | null {
     groupsClaim: values.MODEL_DEPLOYER_OIDC_GROUPS,
     roles: values.MODEL_DEPLOYER_OIDC_ROLES,
     sessionHours: values.MODEL_DEPLOYER_SESSION_HOURS,
+    checkMinutes: values.MODEL_DEPLOYER_SESSION_CHECK_MINUTES,
   };
 }

@@ -62,7 +62,12 @@ export async function signInAtProvider(): Promise<void> {
   const roles = [{ group: "ml-ops", role: "operator" as const, experiment_id: null }];
   let url = "";
   const found = await givenProvider(async (issuer) => {
-    ({ url } = await givenConsole({ provider: deployersSide(issuer), roles, sessionHours: 1 }));
+    ({ url } = await givenConsole({
+      provider: deployersSide(issuer),
+      roles,
+      sessionHours: 1,
+      checkMinutes: 15,
+    }));
     return `${url}/v1/oidc/callback`;
   });
   found.people["sub-eve"] = { name: "eve", groups: [] };

@@ -16,6 +16,10 @@ export type People = Record<string, { name: string; groups: string[] }>;
 export interface GivenProvider {
   issuer: string;
   people: People;
+  /** Subjects whose accounts the provider has closed. */
+  closed: Set<string>;
+  /** How often it was asked at its token endpoint. */
+  tokenRequests: () => number;
   /** The deployer's side of it. */
   provider: OpenIdProvider;
   /** A token as the provider signs it, or with another key. */
@@ -35,6 +39,7 @@ const grants = {
   code: "authorization_code",
   device: "urn:ietf:params:oauth:grant-type:device_code",
   client: "client_credentials",
+  refresh: "refresh_token",
 };
 
 /**
@@ -52,8 +57,14 @@ export async function givenProvider(
   const issuer = `http://127.0.0.1:${portOf(server)}`;
   const people: People = { "sub-ana": { name: "ana.lopez", groups: ["ml-ops"] } };
   const jwk = { ...(await exportJWK(keys.privateKey)), kid: "one", alg: "RS256", use: "sig" };
-  const answer = oidcProvider(issuer, people, { jwk, callback: await callbackFor(issuer) }).callback();
-  server.on("request", (request, response) => void answer(request, response));
+  const closed = new Set<string>();
+  const callback = await callbackFor(issuer);
+  const answer = oidcProvider(issuer, { people, closed }, { jwk, callback }).callback();
+  let asked = 0;
+  server.on("request", (request, response) => {
+    if (request.url === "/token") asked += 1;
+    void answer(request, response);
+  });
   const stop = async () => {
     if (!server.listening) return;
     server.closeAllConnections();
@@ -71,23 +82,25 @@ export async function givenProvider(
       .setExpirationTime(issuedAt + expiresIn)
       .sign(forged ? others.privateKey : keys.privateKey);
   };
-  return { issuer, people, provider: deployersSide(issuer), signed, stop };
+  const tokenRequests = () => asked;
+  return { issuer, people, closed, tokenRequests, provider: deployersSide(issuer), signed, stop };
 }
 
-export function deployersSide(issuer: string): OpenIdProvider {
+/** @param scope with `offline_access` the provider lets itself be asked again */
+export function deployersSide(issuer: string, scope = "openid profile"): OpenIdProvider {
   return new OpenIdProvider({
     ...{ issuer, clientId: "console", clientSecret: async () => CONSOLE_SECRET },
-    ...{ terminalClientId: "terminal", audience: AUDIENCE, scope: "openid profile" },
+    ...{ terminalClientId: "terminal", audience: AUDIENCE, scope },
     ...{ nameClaim: "preferred_username", groupsClaim: "groups" },
   });
 }
 
 function oidcProvider(
   issuer: string,
-  people: People,
+  { people, closed }: Pick<GivenProvider, "people" | "closed">,
   { jwk, callback }: { jwk: Record<string, unknown>; callback: string },
 ): Provider {
-  const web = { grant_types: [grants.code], response_types: ["code" as const] };
+  const web = { grant_types: [grants.code, grants.refresh], response_types: ["code" as const] };
   return new Provider(issuer, {
     jwks: { keys: [jwk] },
     clients: [
@@ -95,7 +108,7 @@ function oidcProvider(
       {
         ...{ client_id: "terminal", token_endpoint_auth_method: "none", application_type: "native" },
         ...{ redirect_uris: ["http://127.0.0.1/callback"], response_types: ["code"] },
-        grant_types: [grants.code, grants.device],
+        grant_types: [grants.code, grants.device, grants.refresh],
       },
       {
         ...{ client_id: "pipeline", client_secret: PIPELINE_SECRET },
@@ -116,14 +129,17 @@ function oidcProvider(
     claims: { openid: ["sub"], profile: ["preferred_username", "groups"] },
     conformIdTokenClaims: false,
     pkce: { required: () => true },
-    findAccount: (_, accountId) => ({
-      accountId,
-      claims: () => ({
-        sub: accountId,
-        preferred_username: people[accountId]?.name ?? accountId,
-        groups: people[accountId]?.groups ?? [],
-      }),
-    }),
+    findAccount: (_, accountId) =>
+      closed.has(accountId)
+        ? undefined
+        : {
+            accountId,
+            claims: () => ({
+              sub: accountId,
+              preferred_username: people[accountId]?.name ?? accountId,
+              groups: people[accountId]?.groups ?? [],
+            }),
+          },
     cookies: { keys: ["a key for the tests"] },
   });
 }

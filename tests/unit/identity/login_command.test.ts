@@ -9,10 +9,11 @@ import { runCli } from "../../../src/cli/program.ts";
 import { TestClock } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 import { BrowserOfPerson } from "../../support/identity/browser_of_person.ts";
-import { givenProvider, PIPELINE_SECRET } from "../../support/identity/given_provider.ts";
+import { deployersSide, givenProvider, PIPELINE_SECRET } from "../../support/identity/given_provider.ts";
 
-async function given() {
+async function given(scope?: string) {
   const found = await givenProvider();
+  const provider = deployersSide(found.issuer, scope);
   const roles = [
     { group: "ml-ops", role: "operator" as const, experiment_id: null },
     { group: "client:pipeline", role: "viewer" as const, experiment_id: null },
@@ -21,7 +22,7 @@ async function given() {
   const clock = new TestClock(new Date().toISOString());
   const { api, unexpected } = await givenApi({
     clock,
-    signIns: { provider: found.provider, roles, sessionHours: 1 },
+    signIns: { provider, roles, sessionHours: 1, checkMinutes: 15 },
   });
   const server = await listen(api, { host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {
@@ -31,7 +32,7 @@ async function given() {
   const { url } = server;
   const folder = await mkdtemp(join(tmpdir(), "md-login-"));
   const environment = { MODEL_DEPLOYER_URL: url, XDG_CONFIG_HOME: folder, MODEL_DEPLOYER_HOME: folder };
-  return { found, url, folder, environment };
+  return { found, url, folder, environment, turn: (minutes: number) => clock.turn({ minutes }) };
 }
 
 type Environment = Record<string, string>;
@@ -125,3 +126,24 @@ test("who says no at the provider, or whose API has none, is told so", async () 
   const none = await run(["login", "--json"], { ...environment, MODEL_DEPLOYER_URL: other.url });
   expect(JSON.parse(none.out)).toMatchObject({ error: { code: "not_found" } });
 });
+
+test.each([[["login"]], [["login", "--device"]]])(
+  "the groups of who signed in by `%s` are asked for anew, time and again",
+  async (words) => {
+    const { environment, found, turn } = await given("openid profile offline_access");
+    await run(words, environment, (line) => {
+      const address = addressIn(line);
+      if (address !== undefined) void new BrowserOfPerson("sub-ana").open(address);
+    });
+    const asked = found.tokenRequests();
+    for (const checks of [1, 2]) {
+      turn(16);
+      expect((await run(["experiments", "list"], environment)).code).toBe(0);
+      expect(found.tokenRequests() - asked).toBe(checks);
+    }
+    found.people["sub-ana"] = { name: "ana.lopez", groups: [] };
+    turn(16);
+    const out = await run(["experiments", "list", "--json"], environment);
+    expect(JSON.parse(out.out)).toMatchObject({ error: { code: "not_permitted" } });
+  },
+);

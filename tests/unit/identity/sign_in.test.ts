@@ -15,7 +15,7 @@ const ROLES = [
 
 async function given(provider?: GivenProvider) {
   const found = provider ?? (await givenProvider());
-  const signIns = { provider: found.provider, roles: ROLES, sessionHours: 1 };
+  const signIns = { provider: found.provider, roles: ROLES, sessionHours: 1, checkMinutes: 15 };
   const api = await givenApi({ signIns });
   await api.deployer.database.principals.enrol("eva", EVA, { roles: ["administrator"] });
   const browser = (login: string) =>

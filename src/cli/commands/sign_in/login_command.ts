@@ -4,7 +4,11 @@ import { grantSchema } from "../../../agents/model_deployer/domain/roles.ts";
 import { instantSchema } from "../../../agents/model_deployer/domain/entities.ts";
 import { ConfigurationError, InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { ProviderDescription } from "../../../agents/model_deployer/ports/identity_provider.ts";
-import { openedSessionSchema, providerSchema } from "../../../service/people/sign_in_schemas.ts";
+import {
+  openedSessionSchema,
+  providerSchema,
+  type signInRequestSchema,
+} from "../../../service/people/sign_in_schemas.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { forgetSession, keepSession, keptSession } from "../../remote/kept_session.ts";
 import { RemoteApi } from "../../remote/remote_api.ts";
@@ -51,8 +55,8 @@ async function login(invocation: Invocation, options: LoginOptions): Promise<Rep
   const url = addressOf(invocation);
   const api = new RemoteApi({ url, token: "nobody-yet", signal });
   const provider = await api.ask(providerSchema, "/v1/oidc");
-  const token = await tokenOf(invocation, provider, options);
-  const opened = await api.ask(openedSessionSchema, "/v1/sessions", { body: { token } });
+  const body = await tokensOf(invocation, provider, options);
+  const opened = await api.ask(openedSessionSchema, "/v1/sessions", { body });
   const { principal, grants, expires_at } = opened;
   await keepSession({ url, token: opened.token, expires_at }, environment);
   return report(loginReportSchema, { url, principal, grants, expires_at }, (data, paint) => [
@@ -62,29 +66,31 @@ async function login(invocation: Invocation, options: LoginOptions): Promise<Rep
   ]);
 }
 
-async function tokenOf(
+/** What a session is opened by. */
+async function tokensOf(
   invocation: Invocation,
   provider: ProviderDescription,
   { device, client }: LoginOptions,
-): Promise<string> {
+): Promise<z.infer<typeof signInRequestSchema>> {
   const { asClient, byBrowser, byDevice } = await import("../../../identity/terminal_sign_in.ts");
   const { signal, terminal, environment } = invocation;
   if (client !== undefined) {
     const secret = environment[SECRET];
     if (device !== true && secret !== undefined && secret !== "")
-      return asClient(provider, { clientId: client, secret });
+      return { token: await asClient(provider, { clientId: client, secret }) };
     throw new InvalidRequestError(`--client ${client} takes its secret from ${SECRET}, and no --device.`);
   }
-  if (device === true) {
-    return byDevice(
-      provider,
-      ({ url, code }) => terminal.err((paint) => [`open ${url} and enter ${paint.bold(code)}`]),
-      { signal },
-    );
-  }
-  return byBrowser(provider, (url) => terminal.err(() => ["open this address in your browser:", url]), {
-    signal,
-  });
+  const { id_token: token, refresh_token } =
+    device === true
+      ? await byDevice(
+          provider,
+          ({ url, code }) => terminal.err((paint) => [`open ${url} and enter ${paint.bold(code)}`]),
+          { signal },
+        )
+      : await byBrowser(provider, (url) => terminal.err(() => ["open this address in your browser:", url]), {
+          signal,
+        });
+  return { token, ...(refresh_token !== null && { refresh_token }) };
 }
 
 async function logout(invocation: Invocation): Promise<Report> {

@@ -10,17 +10,23 @@ import { requirePlainName } from "../../connection/plain_input.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow, type Transaction } from "../../connection/transaction.ts";
 import { actingAs, tellAudit } from "./acting_as.ts";
-import { addToken, grantRole, hashOf, OWN_NAMES } from "./principals.ts";
+import { addToken, authenticateWith, grantRole, hashOf, OWN_NAMES } from "./principals.ts";
 
-interface SignIn {
+interface CheckedSignIn {
   identity: VerifiedIdentity;
   /** The roles that its groups give. */
   grants: readonly Grant[];
   token: string;
-  expires_at: string;
+  /** What the provider is asked by the next time, sealed; null: it is not asked again. */
+  renewal: string | null;
   origin: Origin;
 }
 
+interface SignIn extends CheckedSignIn {
+  expires_at: string;
+}
+
+const dueRow = z.strictObject({ provider: z.string(), subject: z.string(), renewal: z.string() });
 const nameRow = z.strictObject({ principal: z.string() });
 const knownRow = nameRow.extend({ is_removed: z.boolean() });
 const heldRow = z.strictObject({
@@ -44,7 +50,14 @@ export class PostgresSignIns {
    * @throws NotAuthenticatedError for one who was removed, ConflictError where the name is somebody's already,
    * NotPermittedError where nothing gives a role
    */
-  async open({ identity, grants, token, expires_at, origin }: SignIn): Promise<{ principal: string }> {
+  async open({
+    identity,
+    grants,
+    token,
+    expires_at,
+    renewal,
+    origin,
+  }: SignIn): Promise<{ principal: string }> {
     const { issuer, subject } = identity;
     const signedIn = await this.#owner.transaction(async (tx) => {
       const linked = await linkedTo(tx, identity);
@@ -57,6 +70,7 @@ export class PostgresSignIns {
       if (!(await hasRole(tx, principal))) return null;
       const label = `signed in at ${issuer}`;
       await addToken(tx, { principal, kind: "session", token, label, expires_at, by });
+      await keepRenewal(tx, { identity, token, renewal });
       await tellAudit(tx, by, ["session", principal, "signed_in"], { issuer, subject });
       return { principal };
     });
@@ -66,13 +80,72 @@ export class PostgresSignIns {
 
   /** A token that an administrator made stays; the session of a sign-in ends. */
   async end(token: string): Promise<void> {
-    await this.#owner.query(
-      anyRow,
-      `update ml_tokens set revoked_at = clock_timestamp(), revoked_by = principal
-       where token_sha256 = $1 and kind = 'session' and revoked_at is null`,
-      [hashOf(token)],
-    );
+    await this.#owner.transaction((tx) => endSession(tx, token));
   }
+
+  /**
+   * What the provider of the token's session is asked by, where that was not done for so long; null for all others.
+   * Given to one caller for as long.
+   */
+  async dueCheck(token: string, seconds: number): Promise<z.infer<typeof dueRow> | null> {
+    const [due] = await this.#owner.query(
+      dueRow,
+      `update ml_session_renewals set asked_at = clock_timestamp()
+       where token_sha256 = $1 and $2 > 0 and asked_at < clock_timestamp() - make_interval(secs => $2)
+       returning provider, subject, renewal`,
+      [hashOf(token), seconds],
+    );
+    return due ?? null;
+  }
+
+  /**
+   * Matches the roles of a session's person with their groups of now.
+   * @throws NotPermittedError where nothing gives a role any more: the session has ended
+   */
+  async checked({ identity, grants, token, renewal, origin }: CheckedSignIn): Promise<void> {
+    const stays = await this.#owner.transaction(async (tx) => {
+      const { principal } = await authenticateWith(tx, token);
+      await actingAs(tx, { who: principal, origin });
+      await matchGrants(tx, principal, { grants, provider: identity.issuer, origin });
+      if (!(await hasRole(tx, principal))) {
+        await endSession(tx, token);
+        return false;
+      }
+      await keepRenewal(tx, { identity, token, renewal });
+      return true;
+    });
+    if (!stays) throw withoutRole(identity);
+  }
+}
+
+async function endSession(tx: Transaction, token: string): Promise<void> {
+  const sha256 = hashOf(token);
+  await tx.query(
+    anyRow,
+    `update ml_tokens set revoked_at = clock_timestamp(), revoked_by = principal
+     where token_sha256 = $1 and kind = 'session' and revoked_at is null`,
+    [sha256],
+  );
+  await tx.query(anyRow, "delete from ml_session_renewals where token_sha256 = $1", [sha256]);
+}
+
+/** Those of sessions that are over are gone with the next one that is kept. */
+async function keepRenewal(
+  tx: Transaction,
+  { identity: { issuer, subject }, token, renewal }: Pick<CheckedSignIn, "identity" | "token" | "renewal">,
+): Promise<void> {
+  await tx.query(
+    anyRow,
+    `delete from ml_session_renewals r using ml_tokens t where t.token_sha256 = r.token_sha256
+       and (t.token_sha256 = $1 or t.revoked_at is not null or t.expires_at <= clock_timestamp())`,
+    [hashOf(token)],
+  );
+  if (renewal === null) return;
+  await tx.query(
+    anyRow,
+    `insert into ml_session_renewals (token_sha256, provider, subject, renewal) values ($1, $2, $3, $4)`,
+    [hashOf(token), issuer, subject, renewal],
+  );
 }
 
 async function linkedTo(tx: Transaction, { issuer, subject }: VerifiedIdentity): Promise<string | null> {
