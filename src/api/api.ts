@@ -90,6 +90,7 @@ export function createApi(options: ApiOptions): Api {
   const apiParts: ApiParts = {
     database,
     episodicMemory: parts.episodicMemory,
+    proceduralMemory: parts.proceduralMemory,
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
     statusSource,

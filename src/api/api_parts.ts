@@ -29,6 +29,7 @@ export interface ActingDeployer {
 export interface ApiParts {
   database: DeployerDatabase;
   episodicMemory: Parts["episodicMemory"];
+  proceduralMemory: Parts["proceduralMemory"];
   predictionLogs: Parts["predictionLogs"];
   /** Undefined where nothing measures servers. */
   serverUsage: Parts["serverUsage"];

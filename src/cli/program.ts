@@ -2,9 +2,10 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import { escaped } from "../agents/model_deployer/domain/values/plain_text.ts";
 import { type ExitCode, exitCodes } from "./invocation/exit_codes.ts";
-import { commandsFor } from "./known_commands.ts";
+import { commandsFor, KNOWN_COMMANDS } from "./known_commands.ts";
 import { type Globals, Invocation, type Openers } from "./invocation/invocation.ts";
 import { runCommand } from "./invocation/runner.ts";
+import { commandsByNpx } from "./output/terminal/commands_by_npx.ts";
 import { ownVersion } from "./own_version.ts";
 import { type Streams, Terminal } from "./output/terminal/terminal.ts";
 import type { Execute } from "./invocation/execute.ts";
@@ -38,7 +39,7 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
   const asksForJson = () => program.opts().json === true;
   const execute: Execute = async (command, work) => {
     const globals: Globals = program.opts();
-    const terminal = new Terminal(host.streams, { json: asksForJson() });
+    const terminal = new Terminal(host.streams, { json: asksForJson(), ...typedCommands(host) });
     code = await runCommand(command, new Invocation({ ...host, terminal, globals, command }), work);
   };
   for (const add of await commandsFor(words)) add(program, execute);
@@ -54,3 +55,9 @@ export async function runCli(words: string[], host: Host): Promise<ExitCode> {
     return exitCodes.usage;
   }
 }
+
+/** npm says to what it runs by which of its commands that was; npx is its exec. */
+const typedCommands = ({ environment }: Host) =>
+  environment["npm_command"] === "exec"
+    ? { typed: commandsByNpx(KNOWN_COMMANDS.flatMap(({ words }) => words)) }
+    : {};

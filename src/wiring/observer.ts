@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { EpisodicMemory } from "../agents/model_deployer/ports/memory_ports.ts";
+import type { EpisodicMemory, ProceduralMemory } from "../agents/model_deployer/ports/memory_ports.ts";
 import type { ModelServer, SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
@@ -11,6 +11,7 @@ import type { TrafficRouter } from "../agents/model_deployer/ports/traffic_route
 import type { Configuration } from "./settings/configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { SupabaseEpisodicMemory } from "../memory/episodic_memory.ts";
+import { SupabaseProceduralMemory } from "../memory/procedural_memory.ts";
 import { createMemoryClient } from "../memory/supabase_client.ts";
 import { BentoMLServer } from "../mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
@@ -31,6 +32,7 @@ export interface Observer {
   /** Null where the router lets everybody in. */
   ingress: EndpointIngress | null;
   episodicMemory: Pick<EpisodicMemory, "recent">;
+  proceduralMemory: Pick<ProceduralMemory, "experience">;
   /** Null where the engine keeps no rows. */
   rowServers: RowServers | null;
   /** Null where no server of the team's metrics is configured. */
@@ -80,6 +82,7 @@ export async function openObserver(
     router,
     ingress,
     episodicMemory: new SupabaseEpisodicMemory(memory),
+    proceduralMemory: new SupabaseProceduralMemory(memory),
     rowServers,
     teamMetrics: configuration.prometheus && new PrometheusMetrics(configuration.prometheus),
     shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),

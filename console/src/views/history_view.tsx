@@ -40,12 +40,15 @@ export function HistoryView({ subject }: { subject: string }) {
   );
 }
 
-/** Memories of this model family, by which later rollouts are more careful. */
-function Memory({ history: { episodes, degraded } }: { history: HistoryReport }) {
-  if (episodes.length === 0 && degraded.length === 0) return null;
+/** Memories of this model family, and what they change of its next rollout. */
+function Memory({ history: { episodes, care, degraded } }: { history: HistoryReport }) {
+  if (episodes.length === 0 && care.length === 0 && degraded.length === 0) return null;
   return (
     <section class="panel" aria-labelledby="memory-title">
-      <h2 id="memory-title">What is remembered</h2>
+      <h2 id="memory-title">What is remembered, and what it changes</h2>
+      {care.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
       {degraded.map((sentence) => (
         <p key={sentence} class="problem">
           {sentence}

@@ -1,18 +1,16 @@
+const OWN = "npx model-deployer experiments create churn --name Churn --target churn --minimum-auc 0.8";
+
 const STEPS = [
+  ["npx model-deployer example", "trains a small model family; in a demo installation alone", OWN],
   [
-    "model-deployer example",
-    "trains a small model family; in a demo installation alone. With models of your own, say what production asks for:",
-  ],
-  ["model-deployer experiments create churn --name Churn --target churn --minimum-auc 0.8", ""],
-  [
-    "model-deployer release churn <run>",
+    "npx model-deployer release <experiment> <run>",
     "takes a run of your MLflow as far as it may go: registered, staged, shadowed",
   ],
   [
-    'model-deployer approve <operation> --reason "..."',
+    'npx model-deployer approve <operation> --reason "..."',
     "by somebody else, here or in a terminal; it waits on this page",
   ],
-  ["model-deployer release churn <run>", "the same again goes on: into production"],
+  ["npx model-deployer release <experiment> <run>", "the same again goes on: into production"],
 ] as const;
 
 /** The page of a first visit. */
@@ -22,10 +20,16 @@ export function StartView() {
       <h1 tabIndex={-1}>Nothing is served yet</h1>
       <p>From here a model is four commands away from production. This page follows along as they run.</p>
       <ol>
-        {STEPS.map(([command, why]) => (
-          <li key={command + why}>
+        {STEPS.map(([command, why, own]) => (
+          <li key={why}>
             <Command text={command} />
-            {why !== "" && <p class="quiet">{why}</p>}
+            <p class="quiet">{why}</p>
+            {own !== undefined && (
+              <>
+                <p class="quiet">With models of your own, say instead what production asks for:</p>
+                <Command text={own} />
+              </>
+            )}
           </li>
         ))}
       </ol>

@@ -19,6 +19,13 @@ export type FeedEvent =
 
 export type FeedListener = (events: readonly FeedEvent[]) => void;
 
+interface FeedOptions {
+  vitalsOf: (endpointName: string) => Vitals;
+  everyMs: number;
+  /** What tells of a change; the database's own unless given. */
+  readMarks?: () => Promise<Marks>;
+}
+
 const MOST_OPEN = 200;
 
 /**
@@ -29,6 +36,7 @@ export class ChangeFeed {
   readonly #database: DeployerDatabase;
   readonly #vitalsOf: (endpointName: string) => Vitals;
   readonly #everyMs: number;
+  readonly #readMarks: () => Promise<Marks>;
   readonly #listeners = new Set<FeedListener>();
   readonly #vitals = new Map<string, Vitals>();
   #marks: Marks | null = null;
@@ -37,21 +45,43 @@ export class ChangeFeed {
 
   constructor(
     database: DeployerDatabase,
-    { vitalsOf, everyMs }: { vitalsOf: (endpointName: string) => Vitals; everyMs: number },
+    { vitalsOf, everyMs, readMarks = () => database.marks.read() }: FeedOptions,
   ) {
     this.#database = database;
+    this.#readMarks = readMarks;
     this.#vitalsOf = vitalsOf;
     this.#everyMs = everyMs;
   }
 
   /** Until the signal is aborted. The listener is called with all that is there before any change. */
   async join(listener: FeedListener, signal: AbortSignal): Promise<void> {
-    const snapshot = await this.#snapshot();
-    if (signal.aborted) return;
-    listener(snapshot);
-    this.#listeners.add(listener);
-    signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
-    this.#looking ??= this.#look().finally(() => {
+    // What changes while all that is there is read is kept, and told after it.
+    const kept: FeedEvent[] = [];
+    let tell: FeedListener = (events) => kept.push(...events);
+    const own: FeedListener = (events) => {
+      tell(events);
+    };
+    this.#listeners.add(own);
+    signal.addEventListener("abort", () => this.#listeners.delete(own), { once: true });
+    try {
+      await this.#begin();
+      const snapshot = await this.#snapshot();
+      if (signal.aborted) return;
+      listener(snapshot);
+    } catch (error) {
+      this.#listeners.delete(own);
+      throw error;
+    }
+    if (kept.length > 0) listener(kept);
+    tell = listener;
+  }
+
+  /** Looks from now on, by marks that are older than whatever is read after this. */
+  async #begin(): Promise<void> {
+    const marks = await this.#readMarks();
+    if (this.#looking !== null) return;
+    this.#marks = marks;
+    this.#looking = this.#look().finally(() => {
       this.#looking = null;
     });
   }
@@ -68,7 +98,6 @@ export class ChangeFeed {
   }
 
   async #look(): Promise<void> {
-    this.#marks = null;
     while (this.#listeners.size > 0) {
       this.#tell(await this.#changes().catch((error: unknown) => this.#failed(error)));
       await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
@@ -89,7 +118,7 @@ export class ChangeFeed {
   }
 
   async #changes(): Promise<FeedEvent[]> {
-    const now = await this.#database.marks.read();
+    const now = await this.#readMarks();
     const before = this.#marks ?? now;
     const changed = differing(before.endpoints, now.endpoints);
     const operations = differing(before.operations, now.operations);

@@ -5,6 +5,8 @@ import { problemResponse } from "../problem.ts";
 export interface StreamLimits {
   /** Streams that may be open at once; one more is refused. */
   mostStreams: number;
+  /** Those of one principal, so that nobody takes all of them. */
+  mostOfOne: number;
   /** The most that a reader may leave unread; beyond it the stream is ended, and the reader begins anew. */
   mostUnreadBytes: number;
   /** How often a comment keeps a silent stream open. */
@@ -15,23 +17,24 @@ export interface StreamLimits {
 
 export const USUAL_LIMITS: StreamLimits = {
   mostStreams: 1000,
+  mostOfOne: 100,
   mostUnreadBytes: 4 * 1024 * 1024,
   beatMs: 15_000,
   recheckMs: 30_000,
 };
 
 export interface StreamReader {
+  principal: string;
   /** The same list where all of it is theirs to see. */
   filter(events: readonly FeedEvent[]): readonly FeedEvent[];
   mayRead(): Promise<boolean>;
 }
 
-const EVERYTHING: StreamReader = { filter: (events) => events, mayRead: async () => true };
-
 const encoder = new TextEncoder();
 const BEAT = encoder.encode(": here\n\n");
 
 interface Open {
+  principal: string;
   send(chunk: Uint8Array): void;
   end(): void;
 }
@@ -53,12 +56,8 @@ export class EventStreams {
   }
 
   /** @throws TooManyStreamsError */
-  stream(signal: AbortSignal, reader: StreamReader = EVERYTHING): Response {
-    if (this.#open.size >= this.#limits.mostStreams) {
-      throw new TooManyStreamsError(
-        `${this.#open.size} event streams are open, as many as may be; ask again, or read /v1/endpoints now and then.`,
-      );
-    }
+  stream(signal: AbortSignal, reader: StreamReader): Response {
+    this.#requireRoom(reader);
     const gone = new AbortController();
     const until = AbortSignal.any([signal, gone.signal]);
     const body = new ReadableStream<Uint8Array>(
@@ -85,6 +84,20 @@ export class EventStreams {
     for (const one of this.#open) one.end();
   }
 
+  #requireRoom({ principal }: StreamReader): void {
+    const { mostStreams, mostOfOne } = this.#limits;
+    const own = [...this.#open].filter((one) => one.principal === principal).length;
+    if (this.#open.size < mostStreams && own < mostOfOne) return;
+    const open =
+      own < mostOfOne
+        ? `${this.#open.size} event streams are open`
+        : `${principal} has ${own} event streams open`;
+    throw new TooManyStreamsError(
+      `${open}, as many as may be; ask again, or read /v1/endpoints now and then.`,
+      { details: { open: this.#open.size, own } },
+    );
+  }
+
   #begin(
     controller: ReadableStreamDefaultController<Uint8Array>,
     { gone, until, reader }: { gone: AbortController; until: AbortSignal; reader: StreamReader },
@@ -97,6 +110,7 @@ export class EventStreams {
       );
     }, this.#limits.recheckMs).unref();
     const stream: Open = {
+      principal: reader.principal,
       send: (chunk) => {
         if (until.aborted) return;
         controller.enqueue(chunk);

@@ -24,6 +24,7 @@ export async function reader(
   }
   const before = JSON.stringify(grants);
   return {
+    principal,
     filter: own === null ? (events) => events : filterFor(own),
     mayRead: async () => {
       try {

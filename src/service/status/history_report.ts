@@ -1,14 +1,16 @@
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
-import type { EpisodicMemory } from "../../agents/model_deployer/ports/memory_ports.ts";
+import type { EpisodicMemory, ProceduralMemory } from "../../agents/model_deployer/ports/memory_ports.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { HistoryReport } from "../report_schemas.ts";
 import { unknownSubject } from "../unknown_name.ts";
+import { rememberedCare } from "./remembered_care.ts";
 
 export interface HistorySource {
   database: DeployerDatabase;
   episodicMemory: Pick<EpisodicMemory, "recent">;
+  proceduralMemory: Pick<ProceduralMemory, "experience">;
 }
 
 export interface HistoryOptions {
@@ -40,6 +42,8 @@ export async function historyReport(
     database.modelVersions.list(experimentId),
     recall(source, endpoint === null ? { experiment_id: subject } : { endpoint_name: subject }, limit),
   ]);
+  const families = [...new Set(versions.map(({ model_name }) => model_name))];
+  const { care, degraded } = await careOf(source, families);
   const concerns = (name: string | null) => endpoint === null || name === null || name === subject;
   return {
     subject,
@@ -49,7 +53,7 @@ export async function historyReport(
       .filter((event) => concerns(event.endpoint_name))
       .slice(-limit)
       .map(({ experiment_id: _, ...event }) => event),
-    ...memory,
+    ...{ episodes: memory.episodes, care, degraded: [...memory.degraded, ...degraded] },
     versions: Object.fromEntries(
       versions.map((one) => [one.model_version_id, `${one.model_name} v${one.version}`]),
     ),
@@ -100,5 +104,18 @@ async function recall(
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     return { episodes: [], degraded: [`episodic memory does not answer: ${error.message}`] };
+  }
+}
+
+async function careOf(
+  { proceduralMemory }: HistorySource,
+  families: readonly string[],
+): Promise<Pick<HistoryReport, "care" | "degraded">> {
+  try {
+    const options = { signal: AbortSignal.timeout(MEMORY_MS) };
+    return { care: await rememberedCare(proceduralMemory, families, options), degraded: [] };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return { care: [], degraded: [`procedural memory does not answer: ${error.message}`] };
   }
 }

@@ -76,6 +76,9 @@ test("who may approve and what production asks for, the role may read and not wr
   expect(await app("insert into ml_logins (provider, subject, principal) values ('os', 'me', 'olga')")).toBe(
     REFUSED,
   );
+  const renewal = "insert into ml_session_renewals (token_sha256, provider, subject, renewal)";
+  expect(await app(`${renewal} values (repeat('0', 64), 'p', 'olga', 'x')`)).toBe(REFUSED);
+  expect(await app("update ml_session_renewals set subject = 'mallory'")).toBe(REFUSED);
   const lowered = `insert into ml_gate_policies (policy_id, experiment_id, kind, minimum_shadow_hours,
       minimum_shadow_requests, maximum_shadow_error_rate, maximum_shadow_p99_ms, approvals_for_production, reason, set_by)
     values ('p', 'exp_1', 'standard', 24, 0, 1, 1000, 0, 'none', 'mallory')`;

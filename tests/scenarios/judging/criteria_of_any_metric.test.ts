@@ -91,7 +91,8 @@ test("the history tells who changed the criteria, from what to what, and why", a
   const deployer = await given();
   await set(deployer, "rmse<=0.3", "auc>=0.8");
   await set(deployer, "rmse<=0.25");
-  const source = { database: deployer.database, episodicMemory: deployer.episodicMemory };
+  const { database, episodicMemory, proceduralMemory } = deployer;
+  const source = { database, episodicMemory, proceduralMemory };
   const report = await historyReport(source, EXPERIMENT, { limit: 50 });
   const changes = report.events.filter(({ kind }) => kind === "criteria");
   expect(changes).toMatchObject([

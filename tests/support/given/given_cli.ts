@@ -44,8 +44,9 @@ export async function cli(
     signal,
     openDeployer: async () => deployerOf(given),
     openObserver: async (configuration) => {
-      const { server, router, episodicMemory, teamMetrics } = given;
-      const parts = { server, rowServers: server, router, episodicMemory, teamMetrics };
+      const { server, router, episodicMemory, proceduralMemory, teamMetrics } = given;
+      const memories = { episodicMemory, proceduralMemory };
+      const parts = { server, rowServers: server, router, ...memories, teamMetrics };
       const database = databaseOf(given);
       const ingress = ingressOf(given);
       const shortages = async () => [];

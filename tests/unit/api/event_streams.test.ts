@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { ChangeFeed, type FeedEvent } from "../../../src/api/streams/change_feed.ts";
+import { NOT_LOOKED_AT } from "../../../src/service/endpoints/endpoint_views.ts";
 import { ENDPOINT, inProduction, pollUntil, registerState } from "../../../src/testing/index.ts";
 import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
 
+const OMARS_TOKEN = "omar-has-a-long-secret";
 const eventually = (look: () => boolean, what: string) => pollUntil(look, { deadlineMs: 300_000, what });
 
 /** What a reader of a stream has got so far, by the name of each event. */
@@ -66,4 +69,43 @@ test("a reader who does not read is let go", async () => {
   const response = await given.ask("/v1/events");
   await eventually(() => given.api.streams() === 0, "the end of a stream that nobody reads");
   await response.body?.cancel();
+});
+
+test("one principal does not take the streams of all others", async () => {
+  const given = await givenApi({ limits: { mostStreams: 10, mostOfOne: 2 } });
+  await given.deployer.database.principals.enrol("omar", OMARS_TOKEN);
+  const streams = [await read(given), await read(given)];
+  const refused = await given.problem("/v1/events");
+  expect(refused).toMatchObject({ status: 503, code: "too_many_streams", retryable: true });
+  expect(refused.detail).toContain("ana has 2 event streams open");
+  const other = await given.ask("/v1/events", { token: OMARS_TOKEN });
+  expect(other.status).toBe(200);
+  given.api.end();
+  await Promise.all(streams.map((one) => one.ended));
+  await other.body?.cancel();
+});
+
+test("what changes while a reader joins is told, however early", async () => {
+  const { deployer } = await givenApi();
+  const { database } = deployer;
+  const reading = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const readMarks = async () => {
+    reading.resolve();
+    await goOn.promise;
+    return database.marks.read();
+  };
+  const feed = new ChangeFeed(database, { vitalsOf: () => NOT_LOOKED_AT, everyMs: 10, readMarks });
+  const leaving = new AbortController();
+  const told: FeedEvent[] = [];
+  const joined = feed.join((events) => told.push(...events), leaving.signal);
+  await reading.promise;
+  await inProduction(deployer, "run1");
+  goOn.resolve();
+  await joined;
+  await eventually(
+    () => told.some((one) => one.event === "endpoint"),
+    "the endpoint that was opened meanwhile",
+  );
+  leaving.abort();
 });

@@ -1,8 +1,4 @@
 import { expect, test } from "vitest";
-import { TooManyStreamsError } from "../../../src/api/api_errors.ts";
-import { ChangeFeed } from "../../../src/api/streams/change_feed.ts";
-import { EventStreams, USUAL_LIMITS } from "../../../src/api/streams/event_streams.ts";
-import { NOT_LOOKED_AT } from "../../../src/service/endpoints/endpoint_views.ts";
 import { ANAS_TOKEN, givenApi } from "../../support/given/given_api.ts";
 
 const EVAS_TOKEN = "eva-has-a-long-secret";
@@ -66,23 +62,4 @@ test("no page may put the console or an answer into a frame of its own", async (
   for (const path of ["/", "/v1/endpoints"]) {
     expect((await ask(path)).headers.get("x-frame-options"), path).toBe("DENY");
   }
-});
-
-test("of ten thousand who want events, as many are served as may be, and the others are told to come back", async () => {
-  const { deployer } = await givenApi();
-  const feed = new ChangeFeed(deployer.database, { vitalsOf: () => NOT_LOOKED_AT, everyMs: 250 });
-  const streams = new EventStreams(feed, { ...USUAL_LIMITS, mostStreams: 50 });
-  const leaving = new AbortController();
-  let refused = 0;
-  for (let asked = 0; asked < 10_000; asked += 1) {
-    try {
-      streams.stream(leaving.signal);
-    } catch (error) {
-      if (!(error instanceof TooManyStreamsError)) throw error;
-      refused += 1;
-    }
-  }
-  expect({ open: streams.open, refused }).toEqual({ open: 50, refused: 9950 });
-  leaving.abort();
-  await expect.poll(() => streams.open).toBe(0);
 });

@@ -25,3 +25,12 @@ it("as JSON it is the same value, without a character that a terminal obeys", ()
   expect(line).not.toMatch(/[\u0080-\u009f\u202e]/);
   expect(JSON.parse(line)).toEqual(value);
 });
+
+it("a terminal that says that it has no columns is not taken at its word", () => {
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+  const streams = { stdin: new PassThrough(), stdout, stderr: new PassThrough() };
+  const terminal = new Terminal(streams, { json: false });
+  terminal.out(["a line of several words"]);
+  expect(String(stdout.read())).toBe("a line of several words\n");
+  expect(terminal.columns).toBe(Infinity);
+});

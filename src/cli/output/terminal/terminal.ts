@@ -20,18 +20,24 @@ export interface Streams {
 const COLOURS = /(\u001b\[(?!8m)\d{1,2}m)/;
 
 /** Whatever a row holds, no more than colours reaches the terminal; in JSON it is the same text. */
-function safe(line: string): string {
+function safe(line: string, typed: (text: string) => string = (text) => text): string {
   return line
     .split(COLOURS)
-    .map((part) => (COLOURS.test(part) ? part : escaped(part)))
+    .map((part) => (COLOURS.test(part) ? part : typed(escaped(part))))
     .join("");
 }
 
+/** A terminal that nobody has told its size says that it has 0 columns. */
+const isWidth = (columns: number | undefined): columns is number => columns !== undefined && columns > 0;
+
 function fit(lines: string[], { isTTY, columns }: MaybeTerminal): string[] {
-  const safeLines = lines.map(safe);
-  return isTTY === true && columns !== undefined
-    ? safeLines.map((line) => wrapped(line, columns))
-    : safeLines;
+  return isTTY === true && isWidth(columns) ? lines.map((line) => wrapped(line, columns)) : lines;
+}
+
+interface Shown {
+  json: boolean;
+  /** Commands in a text as they can be typed by whoever reads it; the same text unless given. */
+  typed?: (text: string) => string;
 }
 
 /** How long work takes before its progress is shown. */
@@ -43,8 +49,10 @@ export class Terminal {
   readonly json: boolean;
   readonly paint: Paint;
   readonly #paintErrors: Paint;
+  readonly #typed: (text: string) => string;
 
-  constructor(streams: Streams, { json }: { json: boolean }) {
+  constructor(streams: Streams, { json, typed = (text) => text }: Shown) {
+    this.#typed = typed;
     this.streams = streams;
     this.json = json;
     this.paint = pc.createColors(streams.stdout.isTTY === true && pc.isColorSupported && !json);
@@ -60,7 +68,7 @@ export class Terminal {
   /** Of stdout; infinite where it is none. */
   get columns(): number {
     const { isTTY, columns } = this.streams.stdout;
-    return isTTY === true && columns !== undefined ? columns : Infinity;
+    return isTTY === true && isWidth(columns) ? columns : Infinity;
   }
 
   out(lines: string[]): void {
@@ -68,13 +76,17 @@ export class Terminal {
   }
 
   err(render: (paint: Paint) => string[]): void {
-    const lines = fit(render(this.#paintErrors), this.streams.stderr);
+    const lines = fit(this.#safe(render(this.#paintErrors)), this.streams.stderr);
     this.streams.stderr.write(`${lines.join("\n")}\n`);
   }
 
   /** Lines for stdout: wrapped on a terminal, unchanged for a script. */
   fitted(lines: string[]): string[] {
-    return this.json ? lines.map(safe) : fit(lines, this.streams.stdout);
+    return this.json ? lines.map((line) => safe(line)) : fit(this.#safe(lines), this.streams.stdout);
+  }
+
+  #safe(lines: string[]): string[] {
+    return lines.map((line) => safe(line, this.#typed));
   }
 
   /** Shows work under way once it has taken two seconds; `tell` replaces the text. Silent with `--json`. */

@@ -10,10 +10,13 @@ export function historyLines(data: HistoryReport, paint: Paint): string[] {
     paint.bold(`What was in production, and why: ${data.subject}`),
     ...(data.events.length === 0 ? [paint.dim("  nothing has happened")] : []),
     ...data.events.flatMap((event) => eventLines(event, nameOf, paint)),
-    ...(data.episodes.length === 0 ? [] : ["", paint.bold("What is remembered, the last first")]),
+    ...(data.episodes.length + data.care.length === 0
+      ? []
+      : ["", paint.bold("What is remembered, the last first, and what it changes")]),
     ...data.episodes.map(
       (one) => `  ${paint.dim(instant(one.occurred_at))}  ${one.outcome.padEnd(8)} ${one.description}`,
     ),
+    ...data.care.map((sentence) => `  ${sentence}`),
     ...data.degraded.map((sentence) => paint.yellow(`  degraded: ${sentence}`)),
   ];
 }
