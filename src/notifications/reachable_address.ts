@@ -1,4 +1,4 @@
-import { lookup as resolveName } from "node:dns";
+import { lookup, type LookupAddress, type LookupAllOptions } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { ServiceRefusedError } from "../agents/model_deployer/errors.ts";
@@ -28,11 +28,21 @@ export function requireReachable(url: URL, mayBeInside: boolean): void {
   if (isIP(host) !== 0 && !isReachable(host, mayBeInside)) throw refused(url, inside(host, mayBeInside));
 }
 
+type ResolveName = (
+  name: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+) => void;
+
 /**
  * Resolves a name for one connection, which goes to the address that was looked at and to no other.
  * Fails with a ServiceRefusedError where any of the name's addresses is one that no sink may have.
  */
-export function reachableLookup(url: URL, mayBeInside: boolean): LookupFunction {
+export function reachableLookup(
+  url: URL,
+  mayBeInside: boolean,
+  resolveName: ResolveName = lookup,
+): LookupFunction {
   return (name, options, done) => {
     resolveName(name, { ...options, all: true }, (error, found) => {
       if (error !== null) return done(error, "");
