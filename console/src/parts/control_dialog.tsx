@@ -28,17 +28,11 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
   const problem = useSignal<unknown>(null);
   const looked = useSignal(0);
   useEffect(() => box.current?.showModal(), []);
-  const plan = useAsked(
-    () =>
-      ask(planReportSchema, "/v1/plans", {
-        method: "POST",
-        body: requestOf(control, endpoint.value, control.reasons[0]),
-      }),
-    [endpoint.value, looked.value],
-  );
+  const { plan, error } = usePlan(control, endpoint.value, looked.value);
   const carryOut = async () => {
+    if (plan === null) return;
     doing.value = true;
-    problem.value = await carriedOut(control, endpoint.value, reason.value, plan.answer.value);
+    problem.value = await carriedOut(control, endpoint.value, reason.value, plan);
     doing.value = false;
     if (problem.value === null) close();
     else looked.value += 1;
@@ -61,9 +55,9 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
           control={control}
         />
         <section aria-label="what it changes" aria-live="polite" class="dialog-plan">
-          {plan.answer.value !== null && <PlanDifferenceList plan={plan.answer.value} />}
-          {plan.answer.value === null && plan.error.value === null && <p class="quiet">Planning …</p>}
-          <ProblemNote error={plan.error.value} />
+          {plan !== null && <PlanDifferenceList plan={plan} />}
+          {plan === null && error === null && <p class="quiet">Planning …</p>}
+          <ProblemNote error={error} />
         </section>
         <Reason control={control} reason={reason.value} onReason={(text) => (reason.value = text)} />
         <ProblemNote error={problem.value} />
@@ -74,7 +68,7 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
           <button
             type="submit"
             class={control.isDangerous === true ? "button-danger" : "button-main"}
-            disabled={doing.value || plan.answer.value === null || reason.value.trim() === ""}
+            disabled={doing.value || plan === null || reason.value.trim() === ""}
           >
             {doing.value ? "At it …" : control.title}
           </button>
@@ -84,18 +78,40 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
   );
 }
 
+interface Planned {
+  endpoint: string;
+  /** How often a plan was refused before. */
+  looked: number;
+  outcome: { plan: PlanReport; error: null } | { plan: null; error: unknown };
+}
+
+/** What the control would change of this endpoint; a plan of another one, or from before a refusal, is no plan. */
+function usePlan(control: Control, endpoint: string, looked: number): Planned["outcome"] {
+  const planned = useAsked(async (): Promise<Planned> => {
+    const body = requestOf(control, endpoint, control.reasons[0]);
+    try {
+      const plan = await ask(planReportSchema, "/v1/plans", { method: "POST", body });
+      return { endpoint, looked, outcome: { plan, error: null } };
+    } catch (error) {
+      return { endpoint, looked, outcome: { plan: null, error } };
+    }
+  }, [endpoint, looked]).answer.value;
+  const isOfNow = planned?.endpoint === endpoint && planned.looked === looked;
+  return isOfNow ? planned.outcome : { plan: null, error: null };
+}
+
 /** Null when it is done or under way. What was seen goes along, so that a page that is behind changes nothing. */
 async function carriedOut(
   control: Control,
   endpoint: string,
   reason: string,
-  plan: PlanReport | null,
+  { generation }: PlanReport,
 ): Promise<unknown> {
   try {
     await request("/v1/actions", {
       method: "POST",
       body: requestOf(control, endpoint, reason.trim()),
-      headers: plan === null ? {} : { "if-match": `"${plan.generation}"` },
+      headers: { "if-match": `"${generation}"` },
     });
     return null;
   } catch (error) {

@@ -47,11 +47,14 @@ export function EndpointsView() {
 
 function summaryOf(all: readonly EndpointView[]): string {
   const unwell = all.filter(({ health }) => health.state === "down" || health.state === "degraded").length;
+  const unseen = all.filter(({ health }) => health.state === "unknown").length;
   const moving = all.filter(({ rollout }) => isOpen(rollout)).length;
   const rate = all.reduce((sum, { figures }) => sum + (figures?.requests_per_second ?? 0), 0);
   const parts = [
     `${all.length} ${all.length === 1 ? "endpoint" : "endpoints"}`,
-    unwell === 0 ? "all well" : `${unwell} unwell`,
+    ...(unwell === 0 ? [] : [`${unwell} unwell`]),
+    ...(unseen === 0 ? [] : [`${unseen} not looked at yet`]),
+    ...(unwell + unseen === 0 ? ["all well"] : []),
     `${moving} ${moving === 1 ? "rollout" : "rollouts"} under way`,
     `${rateText(rate)} requests/s`,
   ];

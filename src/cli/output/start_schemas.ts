@@ -26,6 +26,8 @@ export const releaseReportSchema = z.strictObject({
   status: z.enum(["in_production", "in_rollout", "waits_for_approval", "waits_for_evidence"]),
   experiment_id: z.string(),
   mlflow_run_id: z.string(),
+  /** As they were asked for; null: those of the experiment's policy. */
+  steps: z.string().nullable(),
   model_version_id: z.string(),
   model_name: z.string(),
   version: z.int(),

@@ -8,6 +8,10 @@ const words = ["release", "remission", "run1", "--wait", "0"];
 
 test("a run goes as far as it may, says what it waits for, and is in production after an approval", async () => {
   const given = await givenDeployer();
+  const stepwise = [...words, "--steps", "10:20,100:0"];
+  expect((await cli(given, stepwise)).out).toMatch(
+    /next {2}model-deployer release remission run1 --steps 10:20,100:0 /,
+  );
   const shadowed = await documentOf(given, releaseReportSchema, words);
   expect(shadowed).toMatchObject({ code: 7, data: { status: "waits_for_evidence", stage: "shadow" } });
   expect(shadowed.data.lacks.join(" ")).toMatch(/needs 24\.00 h.*needs 1000/);
@@ -19,7 +23,11 @@ test("a run goes as far as it may, says what it waits for, and is in production 
   const waiting = await documentOf(given, releaseReportSchema, words);
   expect(waiting).toMatchObject({ code: 4, data: { status: "waits_for_approval" } });
   const approve = ["approve", waiting.data.operation_id ?? "", "--reason", "fine"];
-  expect((await cli(given, approve, { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN })).code).toBe(0);
+  const approved = await cli(given, approve, { MODEL_DEPLOYER_TOKEN: APPROVER_TOKEN });
+  expect(approved).toMatchObject({ code: 0 });
+  expect(approved.out).toMatch(
+    /next {2}model-deployer resume-operation op_\w+ {2}carries it out; a `release`/,
+  );
 
   const released = await cli(given, words);
   expect(released).toMatchObject({ code: 0 });

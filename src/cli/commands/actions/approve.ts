@@ -14,6 +14,7 @@ import type { RemoteApi } from "../../remote/remote_api.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { approvalReportSchema } from "../../../service/report_schemas.ts";
+import { nextLines } from "../../output/next_lines.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 
 interface Options {
@@ -117,7 +118,15 @@ function approvalReport(
         ? ["Nothing was approved."]
         : [
             paint.green(`approved by ${approver ?? ""}`) + paint.dim(`  ${granted.approval_id}, for 24 h`),
-            paint.dim(`  it is carried on by:  model-deployer resume-operation ${id}`),
+            ...nextLines(
+              [
+                [
+                  `model-deployer resume-operation ${id}`,
+                  "carries it out; a `release` that asked for it goes on by the same command again",
+                ],
+              ],
+              paint,
+            ),
           ],
     granted === null ? exitCodes.refused : exitCodes.done,
   );

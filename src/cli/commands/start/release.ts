@@ -150,12 +150,13 @@ class Release {
   }
 
   async #answer(ended: Partial<ReleaseReport>): Promise<Report> {
-    const { experiment, run, invocation } = this.#parts;
+    const { experiment, run, invocation, options } = this.#parts;
     const { version, endpoint } = await this.#facts();
     const data = {
       status: ended.status ?? "in_production",
       experiment_id: experiment,
       mlflow_run_id: run,
+      steps: options.steps ?? null,
       model_version_id: version?.model_version_id ?? "",
       model_name: version?.model_name ?? "",
       version: version?.version ?? 0,

@@ -7,7 +7,8 @@ const tokenOf = ({ approver_token_file: file }: ReleaseReport): string =>
 
 export function releaseLines(data: ReleaseReport, paint: Paint): string[] {
   const name = `${data.model_name} version ${data.version}`;
-  const again = `model-deployer release ${data.experiment_id} ${data.mlflow_run_id}`;
+  const steps = data.steps === null ? "" : ` --steps ${data.steps}`;
+  const again = `model-deployer release ${data.experiment_id} ${data.mlflow_run_id}${steps}`;
   const watch = `model-deployer status ${data.endpoint_name ?? ""} --watch`;
   switch (data.status) {
     case "in_production":
@@ -25,7 +26,13 @@ export function releaseLines(data: ReleaseReport, paint: Paint): string[] {
     case "in_rollout":
       return [
         paint.green(`${name} takes traffic step by step`),
-        ...nextLines([[watch, "how it goes; a worker takes its steps"]], paint),
+        ...nextLines(
+          [
+            [watch, "how it goes; a worker takes its steps"],
+            ["model-deployer console", "shows it too, with a roll back two clicks away"],
+          ],
+          paint,
+        ),
       ];
     case "waits_for_approval":
       return [
