@@ -66,6 +66,11 @@ export class RemoteApi {
     this.#signal = signal;
   }
 
+  /** The console that is served beside it, and what signs in there. */
+  get console(): { base: string; token: string } {
+    return { base: new URL("/", this.#base).href, token: this.#token };
+  }
+
   /**
    * @throws the error that the API answered with, by its code
    * @throws ServiceUnavailableError | ServiceRefusedError for an answer that is not the API's

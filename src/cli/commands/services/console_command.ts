@@ -25,17 +25,28 @@ const PATIENCE_MS = 2000;
 
 /** The token stands behind the #, which a browser sends to no server. @throws ServiceUnavailableError */
 async function address(invocation: Invocation, port: number | undefined, person: string): Promise<Report> {
-  const configuration = await invocation.configuration();
-  const served = port === undefined ? await servedAddress(configuration.home) : null;
-  const base = served ?? `http://${LOOPBACK}:${port ?? DEFAULT_PORT}/`;
+  const remote = await invocation.remote();
+  const { base, token } = remote?.console ?? (await ownConsole(invocation, port, person));
   await requireServed(base);
-  const { demoToken } = await import("../../example/people.ts");
-  const token = configuration.token ?? (await demoToken(configuration, person));
   const data = { url: token === null ? base : `${base}#token=${token}`, signs_in: token !== null };
   return report(consoleReportSchema, data, ({ url, signs_in }, paint) => [
     url,
     ...(signs_in ? [] : [paint.dim("it asks who looks; with --token-file the address signs in")]),
   ]);
+}
+
+interface Found {
+  /** Ends in a slash. */
+  base: string;
+  token: string | null;
+}
+
+async function ownConsole(invocation: Invocation, port: number | undefined, person: string): Promise<Found> {
+  const configuration = await invocation.configuration();
+  const served = port === undefined ? await servedAddress(configuration.home) : null;
+  const { demoToken } = await import("../../example/people.ts");
+  const token = configuration.token ?? (await demoToken(configuration, person));
+  return { base: served ?? `http://${LOOPBACK}:${port ?? DEFAULT_PORT}/`, token };
 }
 
 async function requireServed(base: string): Promise<void> {
