@@ -33,7 +33,7 @@ export function PlanDifferenceList({ plan }: { plan: PlanReport }) {
               </dd>
             )}
             {one.after !== null && (
-              <dd>
+              <dd class="after">
                 <ins>
                   <span class="sr">after: </span>
                   {called(one.after)}

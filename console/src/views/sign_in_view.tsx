@@ -34,8 +34,8 @@ export function SignInView() {
         </p>
       )}
       <p>
-        <code>model-deployer console</code> prints an address that signs you in. A token does too;{" "}
-        <code>model-deployer principals enrol</code> makes one.
+        <code>npx model-deployer console</code> prints an address that signs you in. A token does too;{" "}
+        <code>npx model-deployer principals enrol</code> makes one.
       </p>
       <form
         onSubmit={(event) => {
