@@ -9,7 +9,7 @@ import { discovered } from "./discovered.ts";
 import { providerProblem } from "./provider_problem.ts";
 
 /** What a provider gave to a person at a terminal. */
-export interface TerminalTokens {
+interface TerminalTokens {
   id_token: string;
   /** By which it says later who they still are; null where it gave none. */
   refresh_token: string | null;

@@ -5,6 +5,8 @@ import type { Paint } from "../terminal/terminal.ts";
 const tokenOf = ({ approver_token_file: file }: ReleaseReport): string =>
   file === null ? "" : `--token-file ${file} `;
 
+const CONSOLE = ["model-deployer console", "shows it too, with a roll back two clicks away"] as const;
+
 export function releaseLines(data: ReleaseReport, paint: Paint): string[] {
   const name = `${data.model_name} version ${data.version}`;
   const steps = data.steps === null ? "" : ` --steps ${data.steps}`;
@@ -26,13 +28,7 @@ export function releaseLines(data: ReleaseReport, paint: Paint): string[] {
     case "in_rollout":
       return [
         paint.green(`${name} takes traffic step by step`),
-        ...nextLines(
-          [
-            [watch, "how it goes; a worker takes its steps"],
-            ["model-deployer console", "shows it too, with a roll back two clicks away"],
-          ],
-          paint,
-        ),
+        ...nextLines([[watch, "how it goes; a worker takes its steps"], CONSOLE], paint),
       ];
     case "waits_for_approval":
       return [
