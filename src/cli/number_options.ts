@@ -1,9 +1,12 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { isDecimal } from "../wiring/settings/plain_values.ts";
 
+/** NaN where it is no number as people write one. */
+export const numberIn = (text: string): number => (isDecimal(text) ? Number(text) : Number.NaN);
+
 /** A number as people write one, be it out of range; nothing at all is none, though JavaScript takes it for 0. */
 export function aNumber(text: string): number {
-  const value = isDecimal(text) ? Number(text) : Number.NaN;
+  const value = numberIn(text);
   if (Number.isFinite(value)) return value;
   throw new InvalidArgumentError("Give a number without a unit.");
 }

@@ -19,7 +19,7 @@ import {
   metricsSettingsSchema,
   usualMetricSettings,
 } from "../../agents/model_deployer/domain/evidence/team_metrics.ts";
-import { aNumber } from "../number_options.ts";
+import { aNumber, numberIn } from "../number_options.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 
 /** Flags with their descriptions. */
@@ -120,7 +120,7 @@ function outcomeOf(given: string): AskedJudgeSettings["when_inconclusive"] {
 
 function predictionSettingsOf(given: string): PredictionSettings | null {
   if (given === "none") return null;
-  const maximum_shift = given === "tell" ? null : given.trim() === "" ? Number.NaN : Number(given);
+  const maximum_shift = given === "tell" ? null : numberIn(given);
   const known = predictionSettingsSchema.safeParse({ maximum_shift });
   if (known.success) return known.data;
   throw new InvalidRequestError(`--predictions ${given}: name a share from 0.01 to 1, or tell, or none.`);
@@ -156,12 +156,14 @@ function outcomeSettingsOf(given: string): OutcomeSettings | null {
   const [measure, ...others] = given.split(",");
   const numbers = others.map((part): [string, number] => {
     const [name = "", value = ""] = part.split("=");
-    return [OUTCOME_NUMBERS[name] ?? name, value === "" ? Number.NaN : Number(value)];
+    return [OUTCOME_NUMBERS[name] ?? name, numberIn(value)];
   });
+  const twice = numbers.find(([name], index) => numbers.findIndex(([other]) => other === name) < index);
+  if (twice !== undefined) throw new InvalidRequestError(`--outcomes ${given}: ${twice[0]} is named twice.`);
   const named: Record<string, number> = Object.fromEntries(numbers);
   const known = outcomeSettingsSchema.safeParse({ measure, ...usualOutcomeSettings, ...named });
   if (known.success) return known.data;
-  const why = known.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  const why = known.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ");
   throw new InvalidRequestError(
     `--outcomes ${given}: ${why}. Write accuracy, brier, log_loss, absolute_error or none, and after a measure ,minimum=<count>,worse_by=<number>,margin=<number>,sample=<fraction>.`,
   );

@@ -5,6 +5,8 @@ export const disagreementsSchema = z.strictObject({
   endpoint_name: z.string(),
   /** Rows that are kept, and those among them that several deployments answered. */
   kept: z.int(),
+  /** Why no row is kept; null where some are. */
+  why_none: z.string().nullable(),
   compared: z.int(),
   /** Furthest apart first, each with its two answers. */
   disagreements: z.array(

@@ -80,15 +80,21 @@ function isOfFormerOwner({ answered_at }: LoggedPrediction, file: PredictionLogF
 
 const soleOf = (positions: ReadonlyMap<string, string>): string | null => [...positions.values()][0] ?? null;
 
-/** A request whose first server broke off after it had logged is logged by another one as well; it counts once. */
+/**
+ * A request whose first server broke off after it had logged is logged by another one as well; it counts once, as the
+ * server logged it that got it first. Callers choose the ids, so that a later request must not take an earlier one's place.
+ */
 function countedOnce(logs: readonly LoggedPrediction[][]): LoggedPrediction[] {
-  const loggedBy = new Map<string, number>();
+  const first = new Map<string, { server: number; began: number }>();
+  for (const [server, predictions] of logs.entries()) {
+    for (const { request_id, answered_at } of predictions) {
+      const began = answered_at === undefined ? Infinity : Date.parse(answered_at);
+      const known = first.get(request_id);
+      if (known === undefined || began < known.began) first.set(request_id, { server, began });
+    }
+  }
   return logs.flatMap((predictions, server) =>
-    predictions.filter(({ request_id }) => {
-      const first = loggedBy.get(request_id) ?? server;
-      loggedBy.set(request_id, first);
-      return first === server;
-    }),
+    predictions.filter(({ request_id }) => first.get(request_id)?.server === server),
   );
 }
 

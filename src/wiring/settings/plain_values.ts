@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** As people write a number: no blanks, no hexadecimal, no unit. An exponent is one. */
-const DECIMAL = /^[+-]?\d+(\.\d+)?(e\+?\d{1,3})?$/i;
+const DECIMAL = /^[+-]?(\d+(\.\d+)?|\.\d+)(e[+-]?\d{1,3})?$/i;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** Why a setting's text is none, whatever the setting means; null where it may be one. */

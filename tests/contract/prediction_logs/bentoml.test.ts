@@ -89,6 +89,21 @@ test("a request that a second server of the deployment answered again is read on
   await dispose();
 });
 
+test("of requests with one id at several servers the earliest counts, whichever server is read first", async () => {
+  const { write, pathOf, dispose } = await make();
+  const logs = new BentoMLPredictionLogs({
+    predictionLogFiles: async () => ["one", "two"].map((id) => ({ path: pathOf(id), since: null })),
+  });
+  const at = (second: number, prediction: string) => ({
+    ...{ request_id: "same", prediction, score: null },
+    answered_at: `2026-01-02T03:04:0${second}.000Z`,
+  });
+  await write("one", [at(7, "asked again"), at(8, "and again")]);
+  await write("two", [at(5, "asked first")]);
+  expect((await logs.read("d1", null, options)).predictions).toEqual([at(5, "asked first")]);
+  await dispose();
+});
+
 test("what a server had logged before it was handed over is not its new deployment's", async () => {
   const { write, pathOf, dispose } = await make();
   const since = "2026-01-02T03:04:05.000Z";

@@ -62,8 +62,9 @@ const CHANGES: Record<string, string[]> = {
   ],
   ml_shadow_comparisons: [
     ...["pairs", "disagreements", "scored", "higher", "lower", "sum_difference", "sum_absolute_difference"],
-    ...["positions", "collected_at"],
+    ...["positions", "collected_at", "repeated_ids"],
   ],
+  ml_unpaired_predictions: ["is_repeated", "paired_at"],
   ml_notification_sinks: ["failing_since", "failures", "next_attempt_at", "last_error", "last_delivered_at"],
   ml_answered_requests: ["payload_hash", "answer", "claimed_at"],
   ml_workers: ["seen_at", "ended_at"],

@@ -25,9 +25,12 @@ export interface Printed {
   err: string;
 }
 
+/** The deployer that a command is run over; `rowServers` is null where its engine keeps no rows. */
+type CommandedDeployer = GivenDeployer & { rowServers?: null };
+
 /** Runs one command line over the given deployer; nobody sits at its terminal, and `hear` hears its errors as they come. */
 export async function cli(
-  given: GivenDeployer,
+  given: CommandedDeployer,
   words: string[],
   environment: Record<string, string> = {},
   signal = new AbortController().signal,
@@ -44,9 +47,9 @@ export async function cli(
     signal,
     openDeployer: async () => deployerOf(given),
     openObserver: async (configuration) => {
-      const { server, router, episodicMemory, proceduralMemory, teamMetrics } = given;
+      const { server, rowServers = server, router, episodicMemory, proceduralMemory, teamMetrics } = given;
       const memories = { episodicMemory, proceduralMemory };
-      const parts = { server, rowServers: server, router, ...memories, teamMetrics };
+      const parts = { server, rowServers, router, ...memories, teamMetrics };
       const database = databaseOf(given);
       const ingress = ingressOf(given);
       const shortages = async () => [];
@@ -75,7 +78,7 @@ const errorSchema = headSchema.extend({ error: errorViewSchema, exit_code: z.int
 
 /** The one JSON document that the command printed. */
 export async function documentOf<S extends z.ZodType>(
-  given: GivenDeployer,
+  given: CommandedDeployer,
   schema: S,
   words: string[],
   environment: Record<string, string> = {},
@@ -86,11 +89,11 @@ export async function documentOf<S extends z.ZodType>(
   return { code, data: schema.parse(dataSchema.parse(JSON.parse(out)).data) };
 }
 
-export const jsonOf = <S extends z.ZodType>(given: GivenDeployer, schema: S, ...words: string[]) =>
+export const jsonOf = <S extends z.ZodType>(given: CommandedDeployer, schema: S, ...words: string[]) =>
   documentOf(given, schema, words);
 
 /** The error in the one JSON document that the command printed; its exit code is the one in there. */
-export async function jsonErrorOf(given: GivenDeployer, words: string[]) {
+export async function jsonErrorOf(given: CommandedDeployer, words: string[]) {
   const { code, out, err } = await cli(given, [...words, "--json"]);
   expect(err).toBe("");
   const { error, exit_code } = errorSchema.parse(JSON.parse(out));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keptRowsOf } from "../../../src/cli/commands/settings/kept_rows_options.ts";
 import { judgeSettingsOf } from "../../../src/cli/commands/judge_options.ts";
+import { numberIn } from "../../../src/cli/number_options.ts";
 
 test("what nobody named is left out, and what is named is what the judge calls it", () => {
   expect(judgeSettingsOf({})).toEqual({});
@@ -26,10 +27,28 @@ test.each([
   expect(judgeSettingsOf({ predictions: given })).toEqual({ predictions });
 });
 
-test.each(["", "much", "0", "2"])("--predictions %j is refused with what there is", (given) => {
+test.each(["", "much", "0", "2", "-1", "0x1", "1e400", "NaN"])("--predictions %j is refused with what there is", (given) => {
   expect(() => judgeSettingsOf({ predictions: given })).toThrow(
     "name a share from 0.01 to 1, or tell, or none",
   );
+});
+
+test.each([
+  ["accuracy,minimum=5,minimum=7", "minimum_outcomes is named twice"],
+  ["accuracy,odd=1", 'Unrecognized key: "odd"'],
+  ["accuracy,sample=0", "sample: Too small"],
+  ["accuracy,worse_by=NaN", "worse_by: Invalid input"],
+  ["accuracy,minimum=0x10", "minimum_outcomes: Invalid input"],
+  ["accuracy,minimum=1e9", "minimum_outcomes: Too big"],
+  ["precision", "measure: Invalid option"],
+])("--outcomes %s is refused by what is wrong, and with what there is", (given, why) => {
+  expect(() => judgeSettingsOf({ outcomes: given })).toThrow(`--outcomes ${given}: ${why}`);
+});
+
+test("a number is one with or without a nought in front of its point", () => {
+  expect([".05", "0.05", "5e-2", "1e3", "-.5"].map(numberIn)).toEqual([0.05, 0.05, 0.05, 1000, -0.5]);
+  for (const none of ["", ".", "0x1", "1_000", "1e400", " 1", "5 %", "NaN", "Infinity"])
+    expect(Number.isFinite(numberIn(none)), none).toBe(false);
 });
 
 test("an unknown end is refused with those that there are", () => {

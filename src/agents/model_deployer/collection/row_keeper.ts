@@ -55,7 +55,8 @@ export class RowKeeper {
         },
       ),
     );
-    await database.keptRows.collect(endpoint_name, { from, to, rows, most: settings.most });
+    const { most, hashed } = settings;
+    await database.keptRows.collect(endpoint_name, { from, to, rows, most, hashes: hashed.length > 0 });
   }
 
   /**

@@ -84,7 +84,8 @@ export function outcomesSentence(
     const mean = meanLoss(side);
     return mean === null ? "no outcomes" : `${LOSS_TEXT[measure](mean)} by ${side.outcomes} outcomes`;
   };
-  const { wrong_type, without_control } = evidence;
+  const { wrong_type, without_control, far_out } = evidence;
+  const cut = far_out > 0 ? `, ${far_out} far out and cut` : "";
   const left = [
     ...(wrong_type > 0 ? [`${wrong_type} of a wrong type`] : []),
     ...(without_control > 0 ? [`${without_control} without a control`] : []),
@@ -92,6 +93,6 @@ export function outcomesSentence(
   const shown = eValue(logOutcomeEvidence(evidence)).toPrecision(3);
   const bound = lossWorseByAtMost(evidence.excluded, alpha);
   const most = bound === null ? "" : `, worse by at most ${boundText(bound, measure)}`;
-  const said = `${of(evidence.candidate)} against ${of(evidence.baseline)}${most}, e-value ${shown}`;
+  const said = `${of(evidence.candidate)} against ${of(evidence.baseline)}${most}, e-value ${shown}${cut}`;
   return left.length === 0 ? said : `${said}, and ${left.join(" and ")} left out`;
 }

@@ -21,6 +21,8 @@ export interface CollectedRows {
   rows: KeptRow[];
   /** Rows of the endpoint that are kept at most. */
   most: number;
+  /** Whether the same input may look different at another server, since fields of it are hashed. */
+  hashes: boolean;
 }
 
 /** An endpoint whose rows are kept, or whose former ones are still to be forgotten. */

@@ -49,6 +49,7 @@ const none: RecordedOutcomes = {
   repeated: 0,
   contradicting: 0,
   of_another_endpoint: 0,
+  of_several_endpoints: 0,
 };
 
 async function importFile(invocation: Invocation, file: string, options: Options): Promise<Report> {
@@ -127,6 +128,7 @@ const plus = (a: RecordedOutcomes, b: RecordedOutcomes): RecordedOutcomes => ({
   repeated: a.repeated + b.repeated,
   contradicting: a.contradicting + b.contradicting,
   of_another_endpoint: a.of_another_endpoint + b.of_another_endpoint,
+  of_several_endpoints: a.of_several_endpoints + b.of_several_endpoints,
 });
 
 function importLines(counts: RecordedOutcomes): string[] {
@@ -136,6 +138,7 @@ function importLines(counts: RecordedOutcomes): string[] {
     [counts.repeated, "told before, unchanged"],
     [counts.contradicting, "told before with another value; the first one stays"],
     [counts.of_another_endpoint, "of another endpoint's requests, not kept"],
+    [counts.of_several_endpoints, "of request ids that several endpoints have answered, not kept: name one by --endpoint"],
   ];
   const lines = said.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   return lines.length === 0 ? ["no outcomes in the file"] : lines;

@@ -4,6 +4,7 @@ import {
   usualKeptRows,
 } from "../../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
+import { numberIn } from "../../number_options.ts";
 
 interface Options {
   rows?: string | undefined;
@@ -29,7 +30,7 @@ export function keptRowsOf(
     ...(hash === undefined ? {} : { hashed: fieldsOf(hash) }),
   });
   if (known.success) return known.data;
-  const why = known.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  const why = known.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ");
   throw new InvalidRequestError(
     `--rows ${rows ?? ""}: ${why}. Write a share such as 0.01, or none, and after a share ,most=<count>,on_errors=refuse or tell.`,
   );
@@ -39,9 +40,9 @@ function sampleOf(given: string): Record<string, unknown> {
   const [sample = "", ...others] = given.split(",");
   const named = others.map((part): [string, unknown] => {
     const [name = "", value = ""] = part.split("=");
-    return [name, name === "on_errors" ? value : value === "" ? Number.NaN : Number(value)];
+    return [name, name === "on_errors" ? value : numberIn(value)];
   });
-  return { sample: sample.trim() === "" ? Number.NaN : Number(sample), ...Object.fromEntries(named) };
+  return { sample: numberIn(sample), ...Object.fromEntries(named) };
 }
 
 const fieldsOf = (given: string): string[] =>

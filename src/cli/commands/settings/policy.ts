@@ -129,10 +129,11 @@ async function set(invocation: Invocation, experiment: string, options: Options)
       changed(before, options, options.demo === true ? "demo" : before.kind);
     return policyReport(await setRemotePolicy(remote, experiment, change));
   }
-  return invocation.withObserver(async ({ database, teamMetrics }) => {
+  return invocation.withObserver(async ({ database, teamMetrics, rowServers }) => {
     if ((await database.experiments.get(experiment)) === null) {
       throw await unknownExperiment(experiment, database);
     }
+    if (rowServers === null && asksForRows(options)) throw noRows();
     const needs = { right: "configure", extent: experiment, subject: "policy" } as const;
     const by = await actorOf(invocation, database, needs);
     const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
@@ -158,6 +159,13 @@ async function checkMetricsOf(
   const signal = AbortSignal.timeout(CHECK_MS);
   await checkMetrics(teamMetrics, judge.metrics ?? {}, side, { signal });
 }
+
+const asksForRows = ({ rows }: Options): boolean => rows !== undefined && rows !== "none";
+
+const noRows = (): InvalidRequestError =>
+  new InvalidRequestError(
+    "--rows: this engine's servers log no inputs, so that nothing would be kept; servers on the deployer's own machine do.",
+  );
 
 function noDemo(experiment: string): InvalidRequestError {
   return new InvalidRequestError(

@@ -52,8 +52,14 @@ export function addRows(program: CommandUnknownOpts, execute: Execute): void {
     );
 }
 
-async function disagreements({ database }: Observer, name: string, limit: number): Promise<Report> {
-  if ((await database.endpoints.get(name)) === null) throw await unknownEndpoint(name, database);
+/** What Kubernetes' and BentoCloud's servers log has no inputs, and nobody reaches a single one of them past its router. */
+const NO_ROWS =
+  "this engine's servers keep no rows and are sent none; servers on the deployer's own machine do both";
+
+async function disagreements(observer: Observer, name: string, limit: number): Promise<Report> {
+  const { database } = observer;
+  const endpoint = await database.endpoints.get(name);
+  if (endpoint === null) throw await unknownEndpoint(name, database);
   const rows = await database.keptRows.list(name, { limit: MOST_ROWS });
   const pairs = rows
     .flatMap((row) => pairOf(row))
@@ -61,11 +67,22 @@ async function disagreements({ database }: Observer, name: string, limit: number
     .sort((a, b) => b.apart - a.apart)
     .slice(0, requireCount(limit));
   const compared = rows.filter(({ answers }) => answers.length > 1).length;
-  const data = { endpoint_name: name, kept: rows.length, compared, disagreements: pairs };
+  const why_none = rows.length > 0 ? null : await whyNone(observer, endpoint.experiment_id);
+  const data = { endpoint_name: name, kept: rows.length, why_none, compared, disagreements: pairs };
   return report(disagreementsSchema, data, (shown, paint) => [
     `${paint.bold(name)}: ${count(shown.kept, "row")} kept, ${shown.compared} of them answered by several deployments`,
-    ...(shown.disagreements.length === 0 ? ["No two answers differ."] : shown.disagreements.flatMap(linesOf)),
+    ...(shown.disagreements.length > 0
+      ? shown.disagreements.flatMap(linesOf)
+      : [shown.why_none === null ? "No two answers differ." : `None are kept: ${shown.why_none}.`]),
   ]);
+}
+
+async function whyNone({ database, rowServers }: Observer, experiment: string): Promise<string> {
+  if (rowServers === null) return NO_ROWS;
+  const { kept_rows } = await database.experiments.getGatePolicy(experiment);
+  return kept_rows === null
+    ? `the policy of ${experiment} asks for none; policy set ${experiment} --rows 0.01 does`
+    : `no request was drawn since the policy asks for ${100 * kept_rows.sample} % of them, or no worker runs`;
 }
 
 type Pair = z.infer<typeof disagreementsSchema>["disagreements"][number];
@@ -95,7 +112,7 @@ const cut = (text: string): string => (text.length <= SHOWN ? text : `${text.sli
 
 async function replayed(observer: Observer, version: string, from: string, limit: number): Promise<Report> {
   const { database, rowServers } = observer;
-  if (rowServers === null) throw new InvalidRequestError("This engine sends no rows to its servers.");
+  if (rowServers === null) throw new InvalidRequestError(`No row can be replayed: ${NO_ROWS}.`);
   const deployment = await servedWithoutTraffic(observer, version);
   const rows = (await rowsFrom(observer, from)).slice(0, requireCount(limit));
   const sides = { candidate: deployment, baseline: await servingBeside(observer, from) };

@@ -37,6 +37,18 @@ interface Options {
   settled_before: string;
 }
 
+/**
+ * The outcome of the answer `a`: told for its endpoint, or else one that names no endpoint, where no other endpoint has
+ * answered a request of that id.
+ */
+const OUTCOME = `join ml_outcomes o on o.request_id = a.request_id and (
+  o.endpoint_name = a.endpoint_name or o.endpoint_name is null and not exists (
+    select from ml_answers b where b.request_id = a.request_id and b.endpoint_name <> a.endpoint_name
+  ) and not exists (
+    select from ml_outcomes n where n.request_id = a.request_id and n.endpoint_name = a.endpoint_name
+  )
+)`;
+
 /** In one transaction: takes what was joined and adds it to the evidence, or neither. */
 export async function compareJoined(
   tx: Queries,
@@ -89,9 +101,9 @@ async function drawn(
   const rows = await tx.query(
     drawnRow,
     `select a.request_id, a.deployment_id, a.answered_at, a.prediction, a.score, a.has_failed, o.outcome
-     from ml_answers a join ml_outcomes o using (request_id)
+     from ml_answers a ${OUTCOME}
      where a.endpoint_name = $1 and not a.is_mirrored and a.compared_at is null and a.deployment_id = any($2)
-       and a.answered_at < $3 and coalesce(o.endpoint_name, $1) = $1
+       and a.answered_at < $3
      order by o.recorded_at, a.request_id limit $4 for update of a`,
     [endpoint_name, [sides.candidate_id, sides.baseline_id], settled_before, AT_ONCE],
   );
@@ -117,10 +129,9 @@ async function paired(
   const rows = await tx.query(
     pairRow,
     `select s.request_id, ${side("s")} as candidate, ${side("a")} as baseline, o.outcome
-     from ml_answers s join ml_answers a using (endpoint_name, request_id) join ml_outcomes o using (request_id)
+     from ml_answers s join ml_answers a using (endpoint_name, request_id) ${OUTCOME}
      where s.endpoint_name = $1 and s.is_mirrored and not a.is_mirrored and s.compared_at is null
        and s.deployment_id = $2 and s.answered_at < $3 and a.answered_at < $3
-       and coalesce(o.endpoint_name, $1) = $1
      order by o.recorded_at, s.request_id limit $4 for update of s`,
     [endpoint_name, shadow_id, settled_before, AT_ONCE],
   );

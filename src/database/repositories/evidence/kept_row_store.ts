@@ -55,10 +55,10 @@ export class PostgresKeptRows implements KeptRowStore {
     return row?.positions ?? {};
   }
 
-  async collect(endpointName: string, { from, to, rows, most }: CollectedRows): Promise<void> {
+  async collect(endpointName: string, { from, to, rows, most, hashes }: CollectedRows): Promise<void> {
     await this.#database.transaction(async (tx) => {
       if (!(await readOn(tx, endpointName, { from, to }))) return;
-      await insertRows(tx, endpointName, rows);
+      await insertRows(tx, endpointName, rows, hashes);
       await discard(tx, endpointName, most);
     });
   }
@@ -107,7 +107,16 @@ async function readOn(
   return true;
 }
 
-async function insertRows(tx: Transaction, endpointName: string, rows: CollectedRows["rows"]): Promise<void> {
+/**
+ * Callers choose the ids, so that an answer to another input is none of the kept row's; hashed inputs are told apart by
+ * their paths alone, since the servers' keys differ.
+ */
+async function insertRows(
+  tx: Transaction,
+  endpointName: string,
+  rows: CollectedRows["rows"],
+  hashes: boolean,
+): Promise<void> {
   await tx.query(
     anyRow,
     `with given as (
@@ -125,12 +134,14 @@ async function insertRows(tx: Transaction, endpointName: string, rows: Collected
        (endpoint_name, request_id, deployment_id, prediction, score, has_failed, answered_at)
      select distinct on (g.request_id, a.deployment_id) $1, g.request_id, a.deployment_id, a.prediction, a.score,
        a.has_failed, a.answered_at
-     from jsonb_to_recordset($2::jsonb) as g (request_id text, answers jsonb),
+     from jsonb_to_recordset($2::jsonb) as g (request_id text, path text, input jsonb, answers jsonb)
+       join ml_kept_rows r on (r.endpoint_name, r.request_id, r.path) = ($1, g.request_id, g.path)
+         and ($3 or r.input = g.input),
        jsonb_to_recordset(g.answers) as a
          (deployment_id text, prediction jsonb, score float8, has_failed boolean, answered_at timestamptz)
      order by g.request_id, a.deployment_id, a.answered_at
      on conflict do nothing`,
-    [endpointName, json(rows)],
+    [endpointName, json(rows), hashes],
   );
 }
 

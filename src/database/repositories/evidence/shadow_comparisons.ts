@@ -17,10 +17,13 @@ const comparisonColumns = shadowComparisonSchema.keyof().options.join(", ");
 const positionsRow = z.strictObject({ positions: z.record(z.string(), z.string()) });
 const storedRow = z.strictObject({ ...shadowComparisonSchema.shape, ...positionsRow.shape });
 const predicted = { prediction: z.unknown(), score: z.number().nullable() };
+const countRow = z.strictObject({ count: z.int() });
 const pairRow = z.strictObject({ shadow: z.strictObject(predicted), production: z.strictObject(predicted) });
 
 /** How far apart two lines of one request may come and still be paired. */
 const WAIT_SECONDS = 600;
+/** The copy of a request begins when the request does; of two that begin further apart one has another's id. */
+const APART_SECONDS = 30;
 
 /**
  * Pairs are made where the lines are kept, in the transaction that notes how far the logs were read: a line that is read
@@ -55,9 +58,10 @@ export class PostgresShadowComparisons implements ShadowComparisonStore {
         [shadowId],
       );
       if (stored === undefined || !isSame(stored.positions, collected.from)) return;
-      await keep(tx, shadowId, collected);
+      const repeated = await keep(tx, shadowId, collected);
       const { positions: _before, ...before } = stored;
-      const after = compare(before, await takePairs(tx, shadowId));
+      const compared = compare(before, await takePairs(tx, shadowId));
+      const after = { ...compared, repeated_ids: compared.repeated_ids + repeated };
       await write(tx, shadowId, after, { ...collected.from, ...collected.to });
     });
   }
@@ -75,15 +79,38 @@ export class PostgresShadowComparisons implements ShadowComparisonStore {
 const isSame = (a: LogPositions, b: LogPositions): boolean =>
   [...new Set([...Object.keys(a), ...Object.keys(b)])].every((key) => a[key] === b[key]);
 
-async function keep(tx: Queries, shadowId: string, { predictions }: CollectedPredictions): Promise<void> {
-  await tx.query(
-    anyRow,
-    `insert into ml_unpaired_predictions (shadow_id, side, request_id, prediction, score)
-     select $1, p.side, p.request_id, p.prediction, p.score
-     from jsonb_to_recordset($2::jsonb) as p (side text, request_id text, prediction jsonb, score float8)
-     on conflict do nothing`,
+/**
+ * A caller may give several requests one id, and their lines are read at different moments: which of them belong together
+ * nobody can tell, so that none of those makes a pair.
+ * @returns how many lines had an id that another line of their side had
+ */
+async function keep(
+  tx: Queries,
+  shadowId: string,
+  { predictions }: CollectedPredictions,
+): Promise<number> {
+  const [counted] = await tx.query(
+    countRow,
+    `with given as (
+       select p.*, row_number() over same as place, count(*) over (partition by p.side, p.request_id) > 1 as is_repeated
+       from jsonb_to_recordset($2::jsonb) as p
+         (side text, request_id text, prediction jsonb, score float8, answered_at timestamptz)
+       window same as (partition by p.side, p.request_id order by p.answered_at)
+     ), kept as (
+       insert into ml_unpaired_predictions as u
+         (shadow_id, side, request_id, prediction, score, answered_at, is_repeated)
+       select $1, side, request_id, prediction, score, answered_at, is_repeated from given g
+       where place = 1 and not exists (
+         select from ml_unpaired_predictions t
+         where t.shadow_id = $1 and t.request_id = g.request_id and t.paired_at is not null
+       )
+       on conflict (shadow_id, side, request_id) do update set is_repeated = true
+       returning xmax = 0 as is_new
+     )
+     select (select count(*) from given) - (select count(*) from kept where is_new) as count`,
     [shadowId, json(predictions)],
   );
+  return counted?.count ?? 0;
 }
 
 async function takePairs(tx: Queries, shadowId: string): Promise<z.infer<typeof pairRow>[]> {
@@ -93,13 +120,18 @@ async function takePairs(tx: Queries, shadowId: string): Promise<z.infer<typeof 
        select s.request_id, jsonb_build_object('prediction', s.prediction, 'score', s.score) as shadow,
          jsonb_build_object('prediction', p.prediction, 'score', p.score) as production
        from ml_unpaired_predictions s join ml_unpaired_predictions p using (shadow_id, request_id)
-       where s.shadow_id = $1 and s.side = 'shadow' and p.side = 'production'
+       where s.shadow_id = $1 and s.side = 'shadow' and p.side = 'production' and s.paired_at is null
+         and not s.is_repeated and not p.is_repeated
+         and coalesce(abs(extract(epoch from s.answered_at - p.answered_at)) <= $2, true)
      ), taken as (
        delete from ml_unpaired_predictions u using paired
-       where u.shadow_id = $1 and u.request_id = paired.request_id
+       where u.shadow_id = $1 and u.side = 'production' and u.request_id = paired.request_id
+     ), remembered as (
+       update ml_unpaired_predictions u set paired_at = clock_timestamp() from paired
+       where u.shadow_id = $1 and u.side = 'shadow' and u.request_id = paired.request_id
      )
      select shadow, production from paired`,
-    [shadowId],
+    [shadowId, APART_SECONDS],
   );
   await tx.query(
     anyRow,

@@ -53,7 +53,9 @@ test("the experiment's own settings of the judge hold, where the deployment asks
 
 test.each([
   [0.5, "30 requests a minute"],
-  [0.001, "0.1 requests a minute"],
+  [0.001, "3.6 requests an hour"],
+  [1 / 36_000, "2.4 requests a day"],
+  [1e-7, "0.0 requests a day"],
   [2.34, "2.3 requests a second"],
 ])("%d a second are %s", (pace, text) => {
   expect(paceText(pace, "requests")).toBe(text);
@@ -65,6 +67,7 @@ test.each([
   [120, "2.0 min"],
   [90_000, "25 h"],
   [864_000, "10 days"],
+  [1e9, "32 years"],
 ])("%d s last %s", (seconds, text) => {
   expect(lasting(seconds)).toBe(text);
 });
@@ -84,12 +87,25 @@ test("the plan has as data what its sentence says: how long each step lasts, wha
   expect(expectation).toMatchObject({ requests_per_second: 100, failure_rate: 0.007, margin: 0.02 });
   const [first, second] = expectation?.steps ?? [];
   expect(first).toMatchObject({ weight: 10, seconds: 60, answers_needed: 50 });
-  // The bench finds 2 % against .7 % in 59 s at the median.
+  // The bench finds 2 % against .7 % in 67 s at the median.
   expect(first?.finds_worse_by).toBeGreaterThan(0.01);
   expect(first?.finds_worse_by).toBeLessThan(0.02);
   expect(first?.excludes_margin_after_seconds).toBeNull();
   expect(second?.finds_worse_by).toBeLessThan(first?.finds_worse_by ?? 0);
   expect(second?.excludes_margin_after_seconds).toBeLessThanOrEqual(60);
+});
+
+test("a few requests an hour are said as such, whatever is asked of them, and so is a baseline that fails all of them", () => {
+  const at = (figures: [number, number], judge: object) =>
+    notesAfter(0, { figures: [figuresOf("d1", figures)], policy: aPolicy({ judge }) });
+  expect(at([0, 30], {})).toMatch(
+    /At 3\.0 requests an hour, as d1 has answered so far: 10 % for about 6\.9 days \(50 answers/,
+  );
+  const most = Number.MAX_SAFE_INTEGER;
+  expect(at([0, 30], { minimum_samples: most })).toMatch(/10 % for about \d+ years \(9007199254740991 answers/);
+  const failing = at([30, 30], {});
+  expect(failing).toContain("d1 fails 100.00 %; a candidate that fails fewer excludes the margin sooner.");
+  expect(at([0, 30], {})).not.toContain("sooner");
 });
 
 test("too few answers find nothing, which is said as well", () => {

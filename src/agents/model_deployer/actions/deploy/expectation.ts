@@ -51,6 +51,9 @@ function stepsAt({ steps, judge }: RolloutPlan, { pace, rate }: { pace: number; 
   });
 }
 
+/** From here on it matters much for a step's length that a candidate is expected to fail as often. */
+const FAILS_OFTEN = 0.05;
+
 /** How long each step is likely to take, and what it can show by then; told before a rollout begins. */
 export function expectationNotes(
   expected: RolloutExpectation | null,
@@ -67,7 +70,12 @@ export function expectationNotes(
   const steps = expected.steps.map((step) => stepText(step, expected.margin));
   const all = last === 0 ? "then all" : `then all, watched for ${lasting(last)}`;
   const pace = paceText(expected.requests_per_second, "requests");
-  return [`At ${pace}, as ${baseline} has answered so far: ${[...steps, all].join(", ")}.`];
+  const { failure_rate: rate } = expected;
+  const sooner =
+    rate < FAILS_OFTEN
+      ? ""
+      : ` ${baseline} fails ${percent(rate)}; a candidate that fails fewer excludes the margin sooner.`;
+  return [`At ${pace}, as ${baseline} has answered so far: ${[...steps, all].join(", ")}.${sooner}`];
 }
 
 function stepText(step: StepExpectation, margin: number): string {

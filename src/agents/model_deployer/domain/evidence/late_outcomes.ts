@@ -57,6 +57,8 @@ export const recordedOutcomesSchema = z.strictObject({
   contradicting: z.int(),
   /** Of a request that another endpoint than the named one has answered; not kept. */
   of_another_endpoint: z.int(),
+  /** Told without an endpoint, of a request id that several endpoints have answered; not kept. */
+  of_several_endpoints: z.int(),
 });
 export type RecordedOutcomes = z.infer<typeof recordedOutcomesSchema>;
 
@@ -92,6 +94,8 @@ export const outcomeEvidenceSchema = z.object({
   wrong_type: count,
   /** Outcomes of requests that only one side could have got, or that came while the weights changed. */
   without_control: count,
+  /** Errors of numbers so far beyond the others that they count for a part. */
+  far_out: count.default(0),
 });
 /** The evidence of the outcomes of one rollout, or of one shadow's pairs, so far. */
 export type OutcomeEvidence = z.infer<typeof outcomeEvidenceSchema>;
@@ -107,6 +111,7 @@ export const noOutcomes: OutcomeEvidence = {
   pending: {},
   wrong_type: 0,
   without_control: 0,
+  far_out: 0,
 };
 
 /** A period in which one route was in force, by the database's clock. */

@@ -13,6 +13,8 @@ export const shadowComparisonSchema = z.strictObject({
   /** Sum of the shadow's scores minus production's. */
   sum_difference: z.number(),
   sum_absolute_difference: z.number().min(0),
+  /** Lines that were left out, since another request has the same id. */
+  repeated_ids: z.int().min(0).default(0),
 });
 
 export type ShadowComparison = z.infer<typeof shadowComparisonSchema>;
@@ -25,6 +27,7 @@ export const nothingCompared: ShadowComparison = {
   lower: 0,
   sum_difference: 0,
   sum_absolute_difference: 0,
+  repeated_ids: 0,
 };
 
 export interface Predicted {

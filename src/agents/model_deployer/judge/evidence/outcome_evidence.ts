@@ -8,7 +8,7 @@ import type {
   StretchOfRoute,
   WaitingLoss,
 } from "../../domain/evidence/late_outcomes.ts";
-import { lossOf } from "./outcome_loss.ts";
+import { lossOf, mostAmong } from "./outcome_loss.ts";
 import { excludeByDraw, excludeByPairs } from "./outcome_bound.ts";
 import { afterBlock, logWealth } from "../statistics/experts.ts";
 import { logTiltedDraw, logTiltedPair } from "../statistics/tilted_draw.ts";
@@ -97,12 +97,18 @@ function addLoss(
 
 function closeStretch(
   before: OutcomeEvidence,
-  waiting: readonly WaitingLoss[],
+  told: readonly WaitingLoss[],
   by: { share: number; measure: Measure },
 ): OutcomeEvidence {
   const { count, sum } = before.pooled;
   const known = { ...by, mean: count === 0 ? null : sum / count };
-  const state = { ...before, excluded: excludeByDraw(before.excluded, waiting, known) };
+  const most = mostAmong(
+    told.map(({ loss }) => loss),
+    by.measure,
+  );
+  const waiting = told.map(({ side, loss }) => ({ side, loss: Math.min(most, loss) }));
+  const far_out = before.far_out + told.filter(({ loss }) => loss > most).length;
+  const state = { ...before, far_out, excluded: excludeByDraw(before.excluded, waiting, known) };
   const losses = waiting.map(({ loss }) => loss);
   const pooled = withMoments(state.pooled, losses);
   const drawn = waiting.flatMap(({ side }, index) => (side === "candidate" ? [index] : []));
@@ -126,10 +132,20 @@ export function addPairs(
     candidate: lossOf(candidate, outcome, measure),
     baseline: lossOf(baseline, outcome, measure),
   }));
-  const known = losses.flatMap(({ candidate, baseline }) =>
+  const told = losses.flatMap(({ candidate, baseline }) =>
     candidate === null || baseline === null ? [] : [{ candidate, baseline }],
   );
-  const counted = { ...before, wrong_type: before.wrong_type + losses.length - known.length };
+  const each = told.flatMap(({ candidate, baseline }) => [candidate, baseline]);
+  const most = mostAmong(each, measure);
+  const known = told.map(({ candidate, baseline }) => ({
+    candidate: Math.min(most, candidate),
+    baseline: Math.min(most, baseline),
+  }));
+  const counted = {
+    ...before,
+    wrong_type: before.wrong_type + losses.length - known.length,
+    far_out: before.far_out + each.filter((loss) => loss > most).length,
+  };
   if (known.length === 0) return counted;
   const differences = known.map(({ candidate, baseline }) => candidate - baseline);
   const excluded = excludeByPairs(before.excluded, differences, measure);

@@ -14,6 +14,20 @@ export const MOST_LOSS: Record<Measure, number | null> = {
   absolute_error: null,
 };
 
+/** From so many losses on it is known which are far out, and that is so beyond this multiple of their 90 % quantile. */
+const FEWEST_FOR_A_CUT = 20;
+const FAR_OUT = 20;
+
+/**
+ * The most that a loss counts for among those of both sides together, so that one outcome of a wrong unit, or one that
+ * stands for "unknown", does not hide all others; whose it is plays no part in that. Measures with a largest loss need none.
+ */
+export function mostAmong(losses: readonly number[], measure: Measure): number {
+  if (MOST_LOSS[measure] !== null || losses.length < FEWEST_FOR_A_CUT) return Infinity;
+  const usual = losses.toSorted((a, b) => a - b)[Math.floor(0.9 * losses.length)] ?? 0;
+  return usual === 0 ? Infinity : FAR_OUT * usual;
+}
+
 /**
  * The loss of one answer once its outcome is known, the mean one for a request of several rows; null where the measure
  * cannot compare the two.

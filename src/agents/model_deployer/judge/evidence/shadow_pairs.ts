@@ -62,8 +62,9 @@ const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 
 /** One sentence for a refusal, an approval or a history. */
 export function describeComparison(comparison: ShadowComparison): string {
-  const { pairs, disagreements, scored, sum_difference, sum_absolute_difference } = comparison;
-  const agreement = `shadow and production disagreed in ${disagreements} of ${pairs} pairs (${percent(disagreementRate(comparison))})`;
+  const { pairs, disagreements, scored, sum_difference, sum_absolute_difference, repeated_ids } = comparison;
+  const left = repeated_ids > 0 ? `, ${repeated_ids} answers under repeated request ids left out` : "";
+  const agreement = `shadow and production disagreed in ${disagreements} of ${pairs} pairs (${percent(disagreementRate(comparison))})${left}`;
   if (scored === 0) return agreement;
   const mean = (sum_difference / scored).toFixed(4);
   const spread = (sum_absolute_difference / scored).toFixed(4);

@@ -1,12 +1,18 @@
 /** Rates and durations as people say them. */
 
 export function paceText(perSecond: number, what: string): string {
-  return perSecond >= 1
-    ? `${rounded(perSecond)} ${what} a second`
-    : `${rounded(60 * perSecond)} ${what} a minute`;
+  const [unit, length] = PACES.find(([, size]) => perSecond * size >= 1) ?? (["day", 86_400] as const);
+  return `${rounded(perSecond * length)} ${what} ${unit === "hour" ? "an" : "a"} ${unit}`;
 }
 
+const PACES = [
+  ["second", 1],
+  ["minute", 60],
+  ["hour", 3600],
+] as const;
+
 const UNITS = [
+  ["years", 365.25 * 86_400],
   ["days", 86_400],
   ["h", 3600],
   ["min", 60],

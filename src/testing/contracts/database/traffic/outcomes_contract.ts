@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import type { KeptAnswer } from "../../../../agents/model_deployer/ports/outcome_ports.ts";
 import type { OutcomeSettings } from "../../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
-import { openEndpointWith } from "../database_setup.ts";
+import { apply, openEndpointWith } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 const ENDPOINT = "e2i_exp";
+const OTHER = "e2i_other";
 const settings: OutcomeSettings = { measure: "accuracy", minimum_outcomes: 0, worse_by: 0.01, sample: 1 };
 const drawn = {
   subject: "rollout1",
@@ -44,6 +45,15 @@ const tell = (db: TestDatabase, outcomes: Record<string, string>, endpoint_name:
     Object.entries(outcomes).map(([request_id, outcome]) => ({ request_id, outcome })),
     { by: "ana", endpoint_name },
   );
+
+/** Whose requests may have the ids of the first one's. */
+const openAnother = (db: TestDatabase) =>
+  apply(db, {
+    change: "open_endpoint",
+    endpoint_name: OTHER,
+    experiment_id: "exp",
+    endpoint_url: "http://127.0.0.1:9",
+  });
 
 /** Enough of both sides that a stretch is compared, beside what a test is about. */
 const many = (from: number, count: number) =>
@@ -103,6 +113,7 @@ export function describeOutcomes(open: OpenDatabase): void {
       repeated: 1,
       contradicting: 1,
       of_another_endpoint: 0,
+      of_several_endpoints: 0,
     });
     const twice = [
       { request_id: "x", outcome: "yes" },
@@ -148,6 +159,44 @@ export function describeOutcomes(open: OpenDatabase): void {
     await collect(db, answer("unknown", "d2", "no"));
     const compared = await db.outcomes.compare(drawn, never);
     expect(compared).toMatchObject({ candidate: { outcomes: 0 }, pending: {} });
+  });
+
+  test("of one request id that two endpoints have answered, each has an outcome of its own, told by its name", async () => {
+    const { db } = await opened();
+    await openAnother(db);
+    const answers = many(0, 40);
+    await collect(db, ...answers);
+    await db.outcomes.collect(OTHER, { from: {}, to: { d1: "1" }, stretches, answers });
+    expect(await tell(db, truths(answers))).toMatchObject({ recorded: 0, of_several_endpoints: 40 });
+    expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 0 } });
+
+    const wrong = Object.fromEntries(answers.map(({ request_id }) => [request_id, "never said"]));
+    expect(await tell(db, wrong, OTHER)).toMatchObject({ recorded: 40, contradicting: 0 });
+    expect(await tell(db, truths(answers), ENDPOINT)).toMatchObject({ recorded: 40, contradicting: 0 });
+    expect(await tell(db, wrong, ENDPOINT)).toMatchObject({ recorded: 0, contradicting: 40 });
+    expect(await db.outcomes.compare(drawn, never)).toMatchObject({
+      candidate: { outcomes: 20, loss: 10 },
+      baseline: { outcomes: 20, loss: 0 },
+    });
+  });
+
+  test("an outcome that names no endpoint is of none once two have answered its id", async () => {
+    const { db } = await opened();
+    await openAnother(db);
+    const answers = many(0, 40);
+    expect(await tell(db, truths(answers))).toMatchObject({ waiting: 40 });
+    await db.outcomes.collect(OTHER, { from: {}, to: { d1: "1" }, stretches, answers });
+    await collect(db, ...answers);
+    expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 0 }, pending: {} });
+    expect(await tell(db, truths(answers), ENDPOINT)).toMatchObject({ recorded: 40 });
+    expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 20 } });
+  });
+
+  test("ids that differ by case or by a space are ids of different requests", async () => {
+    const { db } = await opened();
+    await collect(db, answer("abc", "d2", "no"));
+    const told = await tell(db, { ABC: "yes", "abc ": "yes", abc: "yes" });
+    expect(told).toMatchObject({ recorded: 1, waiting: 2, contradicting: 0 });
   });
 
   test("a shadow's answers are paired with what served beside it", async () => {

@@ -62,11 +62,42 @@ export function describeShadowComparisons(open: OpenDatabase): void {
       lower: 0,
       sum_difference: 0.25,
       sum_absolute_difference: 0.25,
+      repeated_ids: 0,
     };
     expect(await db.shadowComparisons.read("d1")).toEqual(compared);
     expect(await db.shadowComparisons.positions("d1")).toEqual({ d1: "a", d2: "b" });
     await collect(db, { d1: "c" }, line("shadow", "r1", 0.75));
-    expect(await db.shadowComparisons.read("d1")).toEqual(compared);
+    expect(await db.shadowComparisons.read("d1")).toEqual({ ...compared, repeated_ids: 1 });
+  });
+
+  test("requests that a caller gives one id make no pair of different requests, and are counted", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const same = (side: Line["side"], ...predictions: number[]) =>
+      predictions.map((prediction) => line(side, "same", prediction));
+    await collect(db, { d1: "a", d2: "a" }, ...same("production", 1, 2, 3), ...same("shadow", 2, 3));
+    expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 0, repeated_ids: 3 });
+    await collect(db, { d1: "b", d2: "b" }, ...same("production", 4), ...same("shadow", 5));
+    expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 0, repeated_ids: 5 });
+
+    const pair = [line("production", "once", 1), line("shadow", "once", 1)];
+    await collect(db, { d1: "c", d2: "c" }, ...pair);
+    await collect(db, { d1: "d" }, line("shadow", "once", 7));
+    await collect(db, { d2: "d" }, line("production", "once", 8));
+    const compared = { pairs: 1, disagreements: 0, repeated_ids: 7 };
+    expect(await db.shadowComparisons.read("d1")).toMatchObject(compared);
+  });
+
+  test("an answer from long before its id came again is no pair's", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const at = (second: number) => ({ answered_at: new Date(1000 * second).toISOString() });
+    await collect(db, { d2: "a" }, { ...line("production", "r1", 1), ...at(0) });
+    await collect(db, { d1: "a" }, { ...line("shadow", "r1", 2), ...at(60) });
+    expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 0 });
+    await collect(db, { d2: "b" }, { ...line("production", "r2", 1), ...at(60) });
+    await collect(db, { d1: "b" }, { ...line("shadow", "r2", 1), ...at(61) });
+    expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 1, disagreements: 0 });
   });
 
   test("whoever read from where somebody has read on already changes nothing", async () => {
