@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { disagreementsSchema } from "../../../src/cli/output/rows_reports.ts";
 import { judgedReportSchema } from "../../../src/service/judged/judged_schemas.ts";
 import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
-import { ENDPOINT } from "../../support/given/given_deployer.ts";
+import { ENDPOINT, EXPERIMENT, givenDeployer } from "../../support/given/given_deployer.ts";
 import { givenRollout, look } from "../../support/given/given_rollout.ts";
 
 test("a rollout is judged again by its name or its endpoint's, under the settings of a file or of flags", async () => {
@@ -40,4 +41,45 @@ test("a rollout is judged again by its name or its endpoint's, under the setting
     expect(error.message).toMatch(said);
     expect(error.retryable).toBe(false);
   }
+});
+
+test("where servers keep no rows each command that needs them says so by name, and a policy asks for none in vain", async () => {
+  const given = await givenRollout();
+  const none = "this engine's servers keep no rows";
+  const local = await jsonOf(given, disagreementsSchema, "disagreements", ENDPOINT);
+  expect(local.data.why_none).toContain("the policy of remission asks for none; policy set remission --rows 0.01 does");
+
+  const elsewhere = { ...given, rowServers: null };
+  const asked = await jsonOf(elsewhere, disagreementsSchema, "disagreements", ENDPOINT);
+  expect(asked.data).toMatchObject({ kept: 0, disagreements: [] });
+  expect(asked.data.why_none).toContain(none);
+  const replay = await jsonErrorOf(elsewhere, ["replay", "mv_none", "--from", ENDPOINT]);
+  expect(replay.error).toMatchObject({ code: "invalid_request", retryable: false });
+  expect(replay.error.message).toContain(none);
+  const policy = ["policy", "set", EXPERIMENT, "--reason", "rows"];
+  const set = await jsonErrorOf(elsewhere, [...policy, "--rows", "0.01"]);
+  expect(set.error).toMatchObject({ code: "invalid_request", retryable: false });
+  expect(set.error.message).toContain("--rows: this engine's servers log no inputs");
+  expect(await cli(elsewhere, [...policy, "--rows", "none"])).toMatchObject({ code: 0 });
+});
+
+test("a policy's settings of the judge are refused by the value that is wrong, and none of them is kept", async () => {
+  const given = await givenDeployer();
+  for (const [flag, values, said] of [
+    ["alpha", ["0", "-1", "0.5"], "alpha"],
+    ["margin", ["0", "2", "-0.1", "0.005"], "margin"],
+    ["samples", ["0", "1.5", "-3", "1e300", "9007199254740993"], "minimum_samples"],
+    ["effect-floor", ["-0.01", "0.5", "0.05"], "effect_floor"],
+    ["inconclusive-looks", ["0", "1e20"], "maximum_inconclusive_looks"],
+    ["outcomes", ["accuracy,margin=0.005", "absolute_error,margin=0.1"], "margin"],
+    ["when-inconclusive", ["go_on", ""], "name roll_back, pause or hold"],
+  ] as const) {
+    for (const value of values) {
+      const words = ["policy", "set", EXPERIMENT, "--reason", "try", `--${flag}=${value}`];
+      const { error } = await jsonErrorOf(given, words);
+      expect(error, `${flag} ${value}`).toMatchObject({ code: "invalid_request", retryable: false });
+      expect(error.message, `${flag} ${value}`).toContain(said);
+    }
+  }
+  expect((await given.db.experiments.getGatePolicy(EXPERIMENT)).judge).toEqual({});
 });

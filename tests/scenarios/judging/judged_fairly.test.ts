@@ -87,6 +87,21 @@ test("a model that refuses every row that callers send, and the old one answers,
   );
 });
 
+test("a caller who floods the endpoint with what both refuse sends nobody back, and hides no candidate that fails", async () => {
+  const flooded = await givenARollout([10, 100], 3600);
+  const refusing = { client_error_rate: 0.9 };
+  await whenLooks(flooded.given, 30, { [flooded.old]: refusing, [flooded.candidate]: refusing }, 1000);
+  expect(await traffic(flooded.given)).toEqual({ [flooded.old]: 90, [flooded.candidate]: 10 });
+  expect((await rolloutOf(flooded.given)).verdict?.outcome).not.toBe("fail");
+  await whenLooks(
+    flooded.given,
+    10,
+    { [flooded.old]: refusing, [flooded.candidate]: { ...refusing, error_rate: 0.1 } },
+    1000,
+  );
+  expect(await traffic(flooded.given)).toEqual({ [flooded.old]: 100 });
+});
+
 test("a baseline that turns bad itself does not keep the fix from all traffic", async () => {
   const { given, old, candidate } = await givenARollout([10, 50, 100], 0);
   await whenLooks(given, 40, { [old]: { error_rate: 0.5 } });

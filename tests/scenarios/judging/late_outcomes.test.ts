@@ -198,6 +198,10 @@ test.each([
   [[{ request_id: "a", outcome: null }], /given \{"request_id":"a","outcome":null\}/],
   [[{ request_id: "a", outcome: 1, label: 1 }], /label/],
   [["a"], /Outcome 1 is not valid/],
+  [[{ request_id: "a", outcome: Number.NaN }], /Outcome 1 is not valid, and none was kept/],
+  [[{ request_id: "a", outcome: Infinity }], /Outcome 1 is not valid, and none was kept/],
+  [[{ request_id: "a", outcome: [1, Number.NaN] }], /Outcome 1 is not valid, and none was kept/],
+  [[{ request_id: "a".repeat(201), outcome: 1 }], /Outcome 1 is not valid/],
 ])("outcomes that are none are refused whole: %j", async (wrong, message) => {
   const given = await createTestDeployer();
   const good = { request_id: "good", outcome: 1 };

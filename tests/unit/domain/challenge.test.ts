@@ -32,7 +32,7 @@ function challenged(candidate: Count, baseline: Count, more: Parameters<typeof a
     "move_rollout",
   );
   const state = begun?.judge_state ?? expect.fail("no challenge was begun");
-  const judge_state = { ...state, generation: 7, pending: noneOfBoth };
+  const judge_state = { ...state, generation: 7, pending: noneOfBoth, last: null };
   const endpoint = anEndpoint({ weights: { d1: 20, d2: 80 } });
   const { rollout, facts, ...rest } = more;
   return {
@@ -89,6 +89,7 @@ test("a completed rollout that looks bad in the retention period is compared aga
     ...(kept?.judge_state ?? expect.fail("no challenge was begun")),
     generation: 7,
     pending: noneOfBoth,
+    last: null,
   };
   const facts = { ...replaced, endpoint: anEndpoint({ weights: { d1: 20, d2: 80 } }) };
   const compared = { rollout: { ...watched, judge_state }, facts };

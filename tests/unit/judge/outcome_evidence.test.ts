@@ -209,3 +209,23 @@ test("an answer that failed is wrong, and has no error as a number", () => {
   expect(lossOf(failed, 1, "brier")).toBe(1);
   expect(lossOf(failed, 1, "absolute_error")).toBeNull();
 });
+
+test.each([
+  ["an outcome that stands for unknown", 1e308],
+  ["one of another unit", -999_999],
+])("%s hides no candidate that errs more, fails no other one, and is counted", (_, odd) => {
+  const told = (candidate: number) =>
+    Array.from({ length: 2000 }, (_one, index) => {
+      const isOwn = index % 5 === 0;
+      const error = (1 + (index % 7)) * (isOwn ? candidate : 1);
+      return answer(isOwn ? "d2" : "d1", 100, index % 101 === 0 ? odd : 100 + error);
+    });
+  const after = (candidate: number) =>
+    addOutcomes(noOutcomes, told(candidate), stretches, sides, asked("absolute_error"));
+  const enough = -Math.log(judgeSettings.alpha * 0.1);
+  const worse = after(3);
+  expect(logOutcomeEvidence(worse)).toBeGreaterThan(enough);
+  expect(isWorseByOutcomes(worse, asked("absolute_error"))).toBe(true);
+  expect(worse.far_out).toBe(20);
+  expect(logOutcomeEvidence(after(1))).toBeLessThan(enough);
+});

@@ -9,6 +9,7 @@ import {
 } from "../domain/evidence/judgement.ts";
 import { plusBoth } from "./counts/answers.ts";
 import { withoutMarked, withoutSlowest } from "./counts/answers_carried_over.ts";
+import { together, withoutEdge } from "./counts/edges.ts";
 import { logOutcomeEvidence } from "./evidence/outcome_evidence.ts";
 import { logMetricsEvidence } from "./metric_verdict.ts";
 import { logPredictionEvidence } from "./evidence/prediction_evidence.ts";
@@ -59,10 +60,11 @@ function closeBlock(state: JudgeState, block: BothSides, alpha: number): JudgeSt
   return {
     ...state,
     evidence: {
-      errors: compareMarks(evidence.errors, block, "errors"),
-      client_errors: compareMarks(evidence.client_errors, block, "client_errors"),
-      latency: isWarm ? compareLatency(evidence.latency, state.recent, block) : evidence.latency,
+      errors: compareMarks(evidence.errors, state.last, block, "errors"),
+      client_errors: compareMarks(evidence.client_errors, state.last, block, "client_errors"),
+      latency: isWarm ? compareLatency(evidence.latency, state, block) : evidence.latency,
     },
+    last: together(block),
     excluded: exclude(state.excluded, block, likelyRates(state), alpha),
   };
 }
@@ -72,24 +74,33 @@ const MARKS = {
   client_errors: { experts: CLIENT_ERROR_EXPERTS, of: ({ client_errors }: Answers) => client_errors },
 } as const;
 
-function compareMarks(before: SignalEvidence, block: BothSides, signal: keyof typeof MARKS): SignalEvidence {
+function compareMarks(
+  before: SignalEvidence,
+  last: JudgeState["last"],
+  block: BothSides,
+  signal: keyof typeof MARKS,
+): SignalEvidence {
   const { experts, of } = MARKS[signal];
   const tallyOf = (side: Answers): Tally => ({ requests: side.requests, errors: of(side) });
   const { kept, carried } = withoutMarked(tallyOf(block.candidate), before.carried);
-  const bets = betAgain(before.bets, experts, [drawOf(kept, tallyOf(block.baseline))]);
+  const own = withoutEdge(kept, last && tallyOf(last), tallyOf(together(block)));
+  const bets = betAgain(before.bets, experts, [drawOf(own, tallyOf(block.baseline))]);
   return { bets, carried, since: sinceLowest(before, logWealth(bets, 0, experts), block) };
 }
 
 /** Compares latencies by the bounds nearest to the quantiles of the baseline's answers before the block. */
 function compareLatency(
   before: SignalEvidence,
-  recent: JudgeState["recent"],
+  { recent, last }: Pick<JudgeState, "recent" | "last">,
   block: BothSides,
 ): SignalEvidence {
   const { kept, carried } = withoutSlowest(block.candidate.latency, before.carried);
   const draws = QUANTILES.map(({ quantile }) => {
     const bound = boundNear(recent.baseline.latency, quantile);
-    return bound === null ? null : drawOf(slow(kept, bound), slow(block.baseline.latency, bound));
+    if (bound === null) return null;
+    const earlier = last && slow(last.latency, bound);
+    const own = withoutEdge(slow(kept, bound), earlier, slow(together(block).latency, bound));
+    return drawOf(own, slow(block.baseline.latency, bound));
   });
   const bets = betAgain(before.bets, LATENCY_EXPERTS, draws);
   return { bets, carried, since: sinceLowest(before, ofLatency(bets), block) };
@@ -140,7 +151,7 @@ export function evidenceOf({ evidence }: Pick<JudgeState, "evidence">): Evidence
 export function logTogether(evidence: Evidence, state: JudgeState, settings: JudgeSettings): number {
   const shares = sharesOf(settings);
   const shared = (signal: Signal) => Math.log(shares[signal]) + evidence[signal];
-  const together = [shared("errors"), shared("client_errors"), shared("latency")].reduce(logAdd);
+  const ofSignals = [shared("errors"), shared("client_errors"), shared("latency")].reduce(logAdd);
   const ofMetrics = logMetricsEvidence(state, settings);
   const others = [
     ...(settings.outcomes === null ? [] : [Math.log(OUTCOMES_SHARE) + logOutcomeEvidence(state.outcomes)]),
@@ -149,5 +160,5 @@ export function logTogether(evidence: Evidence, state: JudgeState, settings: Jud
       : [Math.log(PREDICTIONS_SHARE) + logPredictionEvidence(state.predictions)]),
     ...(ofMetrics === null ? [] : [Math.log(METRICS_SHARE) + ofMetrics]),
   ];
-  return others.reduce(logAdd, together);
+  return others.reduce(logAdd, ofSignals);
 }

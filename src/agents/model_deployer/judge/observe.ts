@@ -46,6 +46,7 @@ export function newJudgeState(figures: VersionFigures[], baselineId?: string): J
     recent: { candidate: noneRecent, baseline: newest(noneRecent, growth(before, undefined)) },
     generation: null,
     pending: noneOfBoth,
+    last: null,
     evidence: noEvidences,
     excluded: nothingExcluded,
     suspicion: [],
@@ -109,6 +110,7 @@ function beginStretch(
     ...state,
     generation,
     pending: noneOfBoth,
+    last: null,
     evidence: {
       errors: carrying(state.evidence.errors),
       client_errors: carrying(state.evidence.client_errors),

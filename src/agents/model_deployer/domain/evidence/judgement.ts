@@ -118,6 +118,8 @@ export const judgeStateSchema = z.object({
   generation: z.int().nullable().default(null),
   /** Answers under these weights that are not compared yet. */
   pending: bothSidesSchema.default(noneOfBoth),
+  /** Both sides' answers together in the stretch that was compared last under these weights; null before the first. */
+  last: answersSchema.nullable().default(null),
   evidence: evidenceOfAllSchema.default(noEvidences),
   /** Bets against "the candidate is worse by this share". */
   excluded: z.object({ bets: betsSchema, carried: z.int().min(0) }).default({ bets: noBets, carried: 0 }),
