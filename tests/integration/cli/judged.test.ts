@@ -47,7 +47,9 @@ test("where servers keep no rows each command that needs them says so by name, a
   const given = await givenRollout();
   const none = "this engine's servers keep no rows";
   const local = await jsonOf(given, disagreementsSchema, "disagreements", ENDPOINT);
-  expect(local.data.why_none).toContain("the policy of remission asks for none; policy set remission --rows 0.01 does");
+  expect(local.data.why_none).toContain(
+    "the policy of remission asks for none; policy set remission --rows 0.01 does",
+  );
 
   const elsewhere = { ...given, rowServers: null };
   const asked = await jsonOf(elsewhere, disagreementsSchema, "disagreements", ENDPOINT);

@@ -27,11 +27,14 @@ test.each([
   expect(judgeSettingsOf({ predictions: given })).toEqual({ predictions });
 });
 
-test.each(["", "much", "0", "2", "-1", "0x1", "1e400", "NaN"])("--predictions %j is refused with what there is", (given) => {
-  expect(() => judgeSettingsOf({ predictions: given })).toThrow(
-    "name a share from 0.01 to 1, or tell, or none",
-  );
-});
+test.each(["", "much", "0", "2", "-1", "0x1", "1e400", "NaN"])(
+  "--predictions %j is refused with what there is",
+  (given) => {
+    expect(() => judgeSettingsOf({ predictions: given })).toThrow(
+      "name a share from 0.01 to 1, or tell, or none",
+    );
+  },
+);
 
 test.each([
   ["accuracy,minimum=5,minimum=7", "minimum_outcomes is named twice"],

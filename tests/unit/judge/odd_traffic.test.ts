@@ -125,7 +125,8 @@ test("a baseline that is restarted again and again, so that its counters begin a
       requests: since(baseline.requests, began?.requests),
       errors: since(baseline.errors, began?.errors),
       client_errors: since(baseline.client_errors ?? 0, began?.client_errors),
-      latency_counts: baseline.latency_counts?.map((count, bin) => since(count, began?.latency_counts?.[bin])) ?? [],
+      latency_counts:
+        baseline.latency_counts?.map((count, bin) => since(count, began?.latency_counts?.[bin])) ?? [],
     };
     return [candidate, counted];
   };

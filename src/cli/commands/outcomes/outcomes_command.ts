@@ -138,7 +138,10 @@ function importLines(counts: RecordedOutcomes): string[] {
     [counts.repeated, "told before, unchanged"],
     [counts.contradicting, "told before with another value; the first one stays"],
     [counts.of_another_endpoint, "of another endpoint's requests, not kept"],
-    [counts.of_several_endpoints, "of request ids that several endpoints have answered, not kept: name one by --endpoint"],
+    [
+      counts.of_several_endpoints,
+      "of request ids that several endpoints have answered, not kept: name one by --endpoint",
+    ],
   ];
   const lines = said.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   return lines.length === 0 ? ["no outcomes in the file"] : lines;

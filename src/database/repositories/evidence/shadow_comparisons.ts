@@ -84,11 +84,7 @@ const isSame = (a: LogPositions, b: LogPositions): boolean =>
  * nobody can tell, so that none of those makes a pair.
  * @returns how many lines had an id that another line of their side had
  */
-async function keep(
-  tx: Queries,
-  shadowId: string,
-  { predictions }: CollectedPredictions,
-): Promise<number> {
+async function keep(tx: Queries, shadowId: string, { predictions }: CollectedPredictions): Promise<number> {
   const [counted] = await tx.query(
     countRow,
     `with given as (

@@ -102,7 +102,9 @@ test("a few requests an hour are said as such, whatever is asked of them, and so
     /At 3\.0 requests an hour, as d1 has answered so far: 10 % for about 6\.9 days \(50 answers/,
   );
   const most = Number.MAX_SAFE_INTEGER;
-  expect(at([0, 30], { minimum_samples: most })).toMatch(/10 % for about \d+ years \(9007199254740991 answers/);
+  expect(at([0, 30], { minimum_samples: most })).toMatch(
+    /10 % for about \d+ years \(9007199254740991 answers/,
+  );
   const failing = at([30, 30], {});
   expect(failing).toContain("d1 fails 100.00 %; a candidate that fails fewer excludes the margin sooner.");
   expect(at([0, 30], {})).not.toContain("sooner");

@@ -187,7 +187,10 @@ export function describeOutcomes(open: OpenDatabase): void {
     expect(await tell(db, truths(answers))).toMatchObject({ waiting: 40 });
     await db.outcomes.collect(OTHER, { from: {}, to: { d1: "1" }, stretches, answers });
     await collect(db, ...answers);
-    expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 0 }, pending: {} });
+    expect(await db.outcomes.compare(drawn, never)).toMatchObject({
+      candidate: { outcomes: 0 },
+      pending: {},
+    });
     expect(await tell(db, truths(answers), ENDPOINT)).toMatchObject({ recorded: 40 });
     expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 20 } });
   });
