@@ -67,7 +67,7 @@ test("without enough samples it holds however long, names the pace, and sends no
   const rollout = { inconclusive_looks: 2 };
   const held = changeOfHold({ rollout, candidate: [0, 49], seconds: 86_400 });
   expect(held).toMatchObject({ status: "running", inconclusive_looks: 2, verdict: { lacks: "samples" } });
-  expect(held.verdict?.reason).toContain("0.0 answers a day");
+  expect(held.verdict?.reason).toContain("2.0 answers an hour");
   const none = changeOfHold({ rollout, candidate: [0, 0], baseline: [0, 0], seconds: 86_400 });
   expect(none.verdict?.reason).toContain("No request has come to the candidate at this step");
 });
