@@ -1,5 +1,5 @@
 /** The kinds of things on disk that can be removed; all but logs are made anew when somebody needs them again. */
-export const PRUNABLE_KINDS = ["bentos", "artifacts", "environments", "images", "logs"] as const;
+export const PRUNABLE_KINDS = ["bentos", "artifacts", "environments", "wheels", "images", "logs"] as const;
 export type PrunableKind = (typeof PRUNABLE_KINDS)[number];
 
 export interface StoredItem {

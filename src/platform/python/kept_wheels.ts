@@ -16,6 +16,10 @@ const wheelSchema = z.object({
 const listSchema = z.object({ wheels: z.array(wheelSchema) });
 type Wheel = z.infer<typeof wheelSchema>;
 
+/** Names the wheels of what a lock has led to. */
+export const wheelsOf = (lock: RequirementLock): string =>
+  createHash("sha256").update(textOfLock(lock)).digest("hex").slice(0, 20);
+
 /**
  * The wheels of what a lock has led to, kept where the bentos are: a pin that the index has no more, or a machine without a
  * network, keeps no earlier version from being served again. They are made in the cache, once for all models that share a
@@ -37,7 +41,7 @@ export class KeptWheels {
   }) {
     this.#folder = resolve(folder);
     this.#cache = join(resolve(cacheDirectory), "wheels");
-    this.#list = `${createHash("sha256").update(textOfLock(lock)).digest("hex").slice(0, 20)}.json`;
+    this.#list = `${wheelsOf(lock)}.json`;
   }
 
   /** A requirements.txt with the hash of each; null unless every one is there. */
@@ -82,7 +86,8 @@ export class KeptWheels {
   }
 }
 
-async function listed(path: string): Promise<Wheel[] | null> {
+/** The wheels that a list names; null where it is none. */
+export async function listed(path: string): Promise<Wheel[] | null> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     if (isMissing(error)) return null;
     throw error;

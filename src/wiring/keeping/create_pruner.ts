@@ -8,6 +8,7 @@ import { PrunableBentos } from "../../mlops/bentoml/pruning/prunable_bentos.ts";
 import { PrunableLogs } from "../../mlops/bentoml/pruning/prunable_logs.ts";
 import { PrunableLayers } from "../../mlops/images/prunable_layers.ts";
 import { PrunableArtifacts } from "../../mlops/mlflow/artifacts/prunable_artifacts.ts";
+import { PrunableWheels } from "../../platform/python/prunable_wheels.ts";
 import { PrunableEnvironments } from "../../platform/python/prunable_environments.ts";
 import { withFileLock } from "../../platform/processes/file_lock.ts";
 import { openThreads } from "../../pipeline/kept_threads.ts";
@@ -26,6 +27,7 @@ export function prunableStoresOf({ home, cache }: Places): PrunableStore[] {
     new PrunableArtifacts(join(home, "artifacts")),
     // After the bentos, which need them.
     new PrunableEnvironments({ cacheDirectory: cache, home: bentos }),
+    new PrunableWheels({ folder: join(bentos, "wheels"), cacheDirectory: cache }),
     new PrunableLayers(cache),
     new PrunableLogs({ runDirectory, records, processes: new ServedProcesses(runDirectory) }),
   ];

@@ -8,6 +8,7 @@ import {
   type ModelEnvironmentOptions,
 } from "../../../platform/python/python_environment.ts";
 import { broughtPython, isOfMinor, modelPython } from "../../../platform/python/model_python.ts";
+import { wheelsOf } from "../../../platform/python/kept_wheels.ts";
 import { minorOf, type PythonInterpreter } from "../../../platform/python/python_interpreter.ts";
 import { lockIn, type RequirementLock } from "../../../platform/python/requirements/requirement_lock.ts";
 import type { StoredBento } from "./bento_store.ts";
@@ -47,6 +48,12 @@ export async function hasBentoEnvironment(
 /** Names of the environments that a bento may be served in, below any cache. */
 export async function bentoEnvironmentNames(bento: StoredBento, cacheDirectory: string): Promise<string[]> {
   return modelEnvironmentNames(await optionsFor(bento, { cacheDirectory, uv: "" }));
+}
+
+/** The name of the wheels that its environment is made of again; null for a bento from before locks. */
+export async function bentoWheels({ path }: StoredBento): Promise<string | null> {
+  const lock = await lockIn(join(path, "src"));
+  return lock === null ? null : wheelsOf(lock);
 }
 
 async function optionsFor(

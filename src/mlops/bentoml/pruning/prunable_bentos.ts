@@ -4,7 +4,7 @@ import type { PrunableStore, SetAside, StoredItem } from "../../../keeping/pruna
 import { usageOfPaths } from "../../../platform/disk/disk_usage.ts";
 import { putAllBack, setAside } from "../../../platform/disk/set_aside.ts";
 import { parseBentoTag } from "../bento_tag.ts";
-import { bentoEnvironmentNames } from "../packaging/bento_environment.ts";
+import { bentoEnvironmentNames, bentoWheels } from "../packaging/bento_environment.ts";
 import { BentoStore } from "../packaging/bento_store.ts";
 import type { ServerRecords } from "../servers/server_record.ts";
 
@@ -39,10 +39,14 @@ export class PrunableBentos implements PrunableStore {
         if (found === null) continue;
         const { bytes, changed_ms } = await usageOfPaths([found.path]);
         const environments = await bentoEnvironmentNames(found, this.#cache);
+        const wheels = await bentoWheels(found);
         items.push({
           ...{ kind: this.kind, name: tag, bytes, used_at: new Date(changed_ms).toISOString() },
           held: served.get(tag) ?? null,
-          needs: environments.map((name) => ({ kind: "environments", name })),
+          needs: [
+            ...environments.map((name) => ({ kind: "environments" as const, name })),
+            ...(wheels === null ? [] : [{ kind: "wheels" as const, name: wheels }]),
+          ],
         });
       }
     }
