@@ -201,9 +201,9 @@ def _jsonable(raw):
 def as_json(content):
     """Raises TypeError for what JSON has no form of, and ValueError for numbers that are not finite."""
     try:
-        return json.dumps(content, default=_told_by_mlflow, allow_nan=False)
+        return json.dumps(content, default=_plain_value, allow_nan=False)
     except ValueError:
-        return json.dumps(_with_texts_as_keys(content), default=_told_by_mlflow, allow_nan=False)
+        return json.dumps(_with_texts_as_keys(content), default=_plain_value, allow_nan=False)
 
 
 def _with_texts_as_keys(content):
@@ -214,7 +214,13 @@ def _with_texts_as_keys(content):
     return [_with_texts_as_keys(value) for value in content] if isinstance(content, (list, tuple)) else content
 
 
-def _told_by_mlflow(value):
+def _plain_value(value):
+    """As MLflow's encoder has it, whose import would keep a server's first callers waiting for seconds."""
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype"):
+        if type(value).__name__ == "ndarray" and value.dtype.kind in "biufUO":
+            return value.tolist()
+        if value.shape == () and value.dtype.kind in "biufU":
+            return value.item()
     from mlflow.utils.proto_json_utils import NumpyEncoder
 
     return NumpyEncoder().default(value)
