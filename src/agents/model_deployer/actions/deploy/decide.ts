@@ -5,10 +5,10 @@ import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { type Moment, momentOf } from "../../judge/counts/live_figures.ts";
 import { deploymentId, rolloutId } from "../../domain/values/names.ts";
-import { projectStage, recordProcedure, remember } from "../../planning/announcements/outbox_entries.ts";
 import type { Decision, Plan, StepOf } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
+import { announceReplaced, memories } from "./announced_deployment.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
 import {
@@ -190,55 +190,5 @@ function outcome(
     ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
     ...replaced,
     ...(started === null ? [] : [{ ...started, ...moment }]),
-  ];
-}
-
-/** Announces the replaced version too: the registry marks the version that a rollback would bring back. */
-function announceReplaced(
-  traffic: PlannedTraffic,
-  facts: DeployFacts,
-  version: ModelVersion,
-  context: DecisionContext,
-): Change[] {
-  const replaced = facts.deployments.find((one) => one.deployment_id === traffic.baseline);
-  const isSame = replaced === undefined || replaced.model_version_id === version.model_version_id;
-  return isSame ? [] : [projectStage(context.operation_id, replaced.model_version_id)];
-}
-
-function memories(
-  request: DeployRequest,
-  version: ModelVersion,
-  deployment: Deployment,
-  traffic: PlannedTraffic,
-  context: DecisionContext,
-): Change[] {
-  const pending = traffic.rollout !== null;
-  return [
-    remember(context.operation_id, {
-      event_subtype: "deployment",
-      description: `Deployed ${deployment.bento_tag} at ${request.target_stage} on ${deployment.endpoint_name}`,
-      experiment_id: version.experiment_id,
-      endpoint_name: deployment.endpoint_name,
-      outcome_type: pending ? "pending" : "success",
-      raw_content: {
-        deployment_id: deployment.deployment_id,
-        stage: request.target_stage,
-        weights: traffic.weights,
-      },
-      occurred_at: context.now,
-    }),
-    recordProcedure(context.operation_id, {
-      name: `deploy_${request.target_stage}`,
-      type: "tool_sequence",
-      trigger: `deployment:${version.model_name}`,
-      sequence: [
-        "package_model",
-        "start_server",
-        "want_route",
-        "apply_route",
-        ...(pending ? ["start_rollout"] : []),
-      ],
-      succeeded: true,
-    }),
   ];
 }
