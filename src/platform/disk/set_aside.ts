@@ -55,8 +55,14 @@ export async function putAllBack(root: string): Promise<void> {
 
 /** Whether something of that name is aside at this moment, and may come back. */
 export async function isAside(root: string, name: string): Promise<boolean> {
+  return (await namesAside(root)).has(name);
+}
+
+/** The names of all that is aside at this moment, and may come back. */
+export async function namesAside(root: string): Promise<ReadonlySet<string>> {
   const entries = await readdir(join(root, FOLDER), { recursive: true }).catch(() => []);
-  return entries.some((path) => !path.includes(GONE) && basename(path).replace(/^\d+-/, "") === name);
+  const kept = entries.filter((path) => !path.includes(GONE));
+  return new Set(kept.map((path) => basename(path).replace(/^\d+-/, "")));
 }
 
 async function restore(place: string, moved: Moved): Promise<void> {

@@ -2,7 +2,7 @@ import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { PrunableStore, SetAside, StoredItem } from "../../keeping/prunable_store.ts";
 import { usageOfPaths } from "../disk/disk_usage.ts";
-import { isAside, putAllBack, setAside } from "../disk/set_aside.ts";
+import { namesAside, putAllBack, setAside } from "../disk/set_aside.ts";
 import { listed } from "./kept_wheels.ts";
 
 const LIST = /^[0-9a-f]{20}\.json$/;
@@ -55,10 +55,10 @@ export class PrunableWheels implements PrunableStore {
 
   /** While they are aside, a list may have come that names one of them. */
   async heldNow(): Promise<string | null> {
+    const aside = await namesAside(this.#folder);
     for (const name of await this.#names()) {
-      for (const path of await this.#wheels(name)) {
-        if (await isAside(this.#folder, basename(path))) return `the wheels ${name} have one in common`;
-      }
+      const wheels = await this.#wheels(name);
+      if (wheels.some((path) => aside.has(basename(path)))) return `the wheels ${name} have one in common`;
     }
     return null;
   }

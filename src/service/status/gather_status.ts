@@ -4,7 +4,7 @@ import { secondsAfter } from "../../agents/model_deployer/planning/planned_deplo
 import { countsOf } from "../../agents/model_deployer/judge/verdict.ts";
 import { isRolloutOpen, type Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import { isRouted } from "../../agents/model_deployer/domain/traffic/weights.ts";
-import { hasExhaustedTries, waitsFor } from "../../agents/model_deployer/domain/servers/server_restarts.ts";
+import { failedStarts, waitsFor } from "../../agents/model_deployer/domain/servers/server_restarts.ts";
 import type {
   ModelServer,
   SampleOutcome,
@@ -190,8 +190,7 @@ async function serverView(
     replicas: observed === null ? [] : replicasOf(observed, replicas),
     note: observed === null ? null : noteOn(observed),
     sample_failure: sample?.sample === "failed" ? sample.reason : null,
-    restart:
-      waiting === null ? null : (waitsFor(waiting) ?? `${hasExhaustedTries(waiting)}; it is tried again`),
+    restart: waiting === null ? null : (waitsFor(waiting) ?? `${failedStarts(waiting)}; it is tried again`),
     warm_until: drain_due_at,
   };
 }

@@ -8,7 +8,7 @@ import type { KeptLook } from "../../domain/evidence/kept_look.ts";
 import type { Life } from "../../domain/servers/liveness.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
-import { isGivenUp, hasExhaustedTries } from "../../domain/servers/server_restarts.ts";
+import { failedStarts, isGivenUp } from "../../domain/servers/server_restarts.ts";
 import { endChallenge } from "../../judge/challenge/challenge.ts";
 import { sidesOf } from "../../judge/counts/live_figures.ts";
 import { isShortOfTraffic } from "../../judge/needed_answers.ts";
@@ -223,5 +223,5 @@ export function isBaselineDead({ rollout, endpoint, previous, previous_life }: A
 export function whyAlone(facts: AdvanceFacts): string | null {
   const { rollout, previous_restarts: restarts } = facts;
   if (!isBaselineDead(facts) || !isGivenUp(restarts)) return null;
-  return `the baseline ${rollout.baseline_deployment_id} is dead, ${hasExhaustedTries(restarts)}, and the candidate is judged alone`;
+  return `the baseline ${rollout.baseline_deployment_id} is dead, ${failedStarts(restarts)}, and the candidate is judged alone`;
 }

@@ -42,10 +42,11 @@ export function answersAgain(deploymentId: string): ChangeOf<"note_restart"> {
 /** Why the next attempt is not yet due; null when it is. */
 export function waitsFor(restarts: Restarts | null): string | null {
   if (restarts === null || restarts.is_due) return null;
-  return `${hasExhaustedTries(restarts)}; next try at ${restarts.next_try_at}`;
+  return `${failedStarts(restarts)}; next try at ${restarts.next_try_at}`;
 }
 
-export function hasExhaustedTries({ failures, last_error }: Restarts): string {
+/** How often it could not be started, and why, as a sentence without its end. */
+export function failedStarts({ failures, last_error }: Restarts): string {
   const times = failures === 1 ? "once" : `${failures} times in a row`;
   return `it could not be started ${times} (${last_error ?? "no reason is known"})`;
 }
