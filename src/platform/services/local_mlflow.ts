@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import { childEnvironment } from "../processes/child_environment.ts";
@@ -15,6 +15,10 @@ export function localMlflow(homeDirectory: string, mlflow: string): LocalService
     stopOptions: { graceMs: 10_000 },
     async prepare(port) {
       await mkdir(join(directory, "artifacts"), { recursive: true, mode: 0o700 });
+      // It copies each artifact there on the way, and leaves what it had under way when it is killed.
+      const temporary = join(directory, "tmp");
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary, { mode: 0o700 });
       const store = ["--backend-store-uri", `sqlite:///${join(directory, "mlflow.db")}`];
       const artifacts = ["--serve-artifacts", "--artifacts-destination", join(directory, "artifacts")];
       return {
@@ -35,6 +39,7 @@ export function localMlflow(homeDirectory: string, mlflow: string): LocalService
           MLFLOW_DISABLE_TELEMETRY: "true",
           MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false",
           PYTHONUNBUFFERED: "1",
+          TMPDIR: temporary,
         }),
         workingDirectory: directory,
       };

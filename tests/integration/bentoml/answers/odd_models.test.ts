@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ask, tumour } from "../asked.ts";
@@ -10,6 +12,7 @@ const models = [
   ["nameless"],
   ["ten_thousand_columns"],
   ["shipped_model", "shipped_preprocessing"],
+  ["noting"],
 ] as const;
 
 beforeAll(async () => {
@@ -27,6 +30,14 @@ afterAll(async () => {
 });
 
 const askModel = (model: string, path: string, body: unknown) => ask(`${urls.get(model) ?? ""}${path}`, body);
+
+describe("a model that gives probabilities", () => {
+  it("has given them before its first caller asks, as well as a prediction", async () => {
+    const asked = join(workshop.directory, "run", "homes", "dep_noting", "tmp", "asked");
+    // By /invocations once, by /predict for the class and for the probabilities, and once by the deployer, who checks it.
+    expect(await readFile(asked, "utf8")).toBe("once\n".repeat(4));
+  });
+});
 
 describe("a model of several outputs", () => {
   it("answers /predict with a list of probabilities for each", async () => {

@@ -106,6 +106,20 @@ waiting = make_pipeline(FunctionTransformer(wait_on_large), LogisticRegression()
 )
 save(waiting, "waiting_when_told", "cloudpickle", signature=signature)
 
+
+def note(rows):
+    import os
+    import tempfile
+
+    with open(os.path.join(tempfile.gettempdir(), "asked"), "a", encoding="utf-8") as asked:
+        asked.write("once\n")
+    return rows
+
+
+# Says in the server's own folder how often it was asked.
+noting = make_pipeline(FunctionTransformer(note), LogisticRegression())
+save(noting.fit(features, malignant), "noting", "cloudpickle", signature=signature)
+
 # The server has no such module, so its function goes into the model.
 cloudpickle.register_pickle_by_value(breaking_out)
 hostile = make_pipeline(FunctionTransformer(breaking_out.break_out), LogisticRegression()).fit(features, malignant)

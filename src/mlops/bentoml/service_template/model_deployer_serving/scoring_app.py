@@ -33,7 +33,7 @@ from .model.model_runtime import ModelRuntime
 from .prediction_log import PredictionLog
 from .model.predictions import JSON, predict_many, predict_one
 from .process_log import ProcessLog, keep_bounded, thin_libraries
-from .refusal import BadInput, error_content, first_line
+from .refusal import BadInput, NotEncodable, error_content, first_line
 from .intake.exchange import Answer
 from .intake.request_intake import RequestIntake
 
@@ -184,8 +184,8 @@ class ScoringApp:
         state = error = None
         try:
             if content is not None:
-                call = partial(self.intake.call, predict_many, json.dumps(content), JSON)
-                await self.intake.pool.run(call, asyncio.get_running_loop().create_future, WARM_UP_SECONDS)
+                await self._warmed_up(predict_many, content)
+                await self._predict_probabilities()
         except Exception as failure:
             # A made-up row may be refused by a sound model.
             if source != "schema" or not isinstance(failure, (BadInput, ModelFailed)):
@@ -194,6 +194,20 @@ class ScoringApp:
                 self._process_log.report("warm_up_failed", error, raised)
         seconds = round(time.monotonic() - started, 3)
         self._warm_up.update(state=state or ("no_sample" if content is None else "done"), seconds=seconds, error=error)
+
+    async def _predict_probabilities(self):
+        """The pipeline's contract asks for them too, which may import what a prediction alone does not."""
+        features = self.intake.runtime.sample_with_probabilities()
+        try:
+            if features is not None:
+                await self._warmed_up(predict_one, {"features": features})
+        except (BadInput, ModelFailed, NotEncodable) as failure:
+            # The model has answered its sample by then; not every model keeps this contract.
+            self._process_log.report("probabilities_failed", first_line(failure.__cause__ or failure), failure)
+
+    async def _warmed_up(self, work, content):
+        call = partial(self.intake.call, work, json.dumps(content), JSON)
+        await self.intake.pool.run(call, asyncio.get_running_loop().create_future, WARM_UP_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app):

@@ -117,6 +117,14 @@ class ModelRuntime:
             return {"dataframe_split": {"columns": names, "data": [row]}}, "schema"
         return None, None
 
+    def sample_with_probabilities(self):
+        """The sample's row as features by their names; None where it names none, or the model gives no probabilities."""
+        table = (self.sample()[0] or {}).get("dataframe_split")
+        is_named = isinstance(table, dict) and table.get("columns") and table.get("data")
+        if self._predict_proba is None or self.is_nameless or not is_named:
+            return None
+        return dict(zip(table["columns"], table["data"][0]))
+
     def _predicted(self, data):
         if self._transform is None:
             return self.model.predict_fitting(data)
