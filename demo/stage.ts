@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,18 +49,21 @@ export class Theatre {
   async build(): Promise<Stage> {
     const home = await mkdtemp(join(tmpdir(), "model-deployer-demo-"));
     this.#throwAway = tieToFolder(home);
+    // Whoever is ended in the middle of a file leaves it to the home, which goes.
+    const work = { env: { TMPDIR: join(home, "tmp") }, signal: this.#struck.signal };
+    await mkdir(work.env.TMPDIR);
     const configuration = { ...readConfiguration(process.env), home, retentionSeconds: 600 };
     const tools = await ensureToolsEnvironment({ cacheDirectory: configuration.cache });
     story.tell("bringing up Postgres, Redis and MLflow where no address is set");
     story.tell("training three classifiers on scikit-learn's breast cancer data");
-    const training = startTraining(tools, this.#struck.signal);
+    const training = startTraining(tools, work);
     const assembled = this.#assemble(configuration).then((made) => {
       const { mlflowUrl } = made.deployer.addresses;
       story.good(`ready: MLflow at ${mlflowUrl}`);
       training.stdin.end(`${mlflowUrl}\n`);
       return made;
     });
-    const environment = prepareServing(tools, configuration.cache, this.#struck.signal);
+    const environment = prepareServing(tools, configuration.cache, work);
     const [{ deployer, approverToken }, { stdout }] = await Promise.all([assembled, training, environment]);
     const { runs, rows } = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
     for (const run of runs) story.detail(`${run.name}: ${formatMetrics(run.metrics)}`);
@@ -95,11 +98,17 @@ export class Theatre {
   }
 }
 
+/** What the demo's own programs are started with. */
+interface Work {
+  env: { TMPDIR: string };
+  signal: AbortSignal;
+}
+
 /** Reads the registry's address when it has imported what it needs, which takes as long as bringing the registry up. */
-function startTraining({ python }: ToolsEnvironment, signal: AbortSignal) {
+function startTraining({ python }: ToolsEnvironment, { env, signal }: Work) {
   const script = fileURLToPath(new URL("../src/cli/example/train.py", import.meta.url));
   return execa(python, [script], {
-    env: childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" }),
+    env: childEnvironment({ ...env, MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" }),
     extendEnv: false,
     stdin: "pipe",
     cancelSignal: signal,
@@ -110,10 +119,10 @@ function startTraining({ python }: ToolsEnvironment, signal: AbortSignal) {
 async function prepareServing(
   { python, uv }: ToolsEnvironment,
   cacheDirectory: string,
-  signal: AbortSignal,
+  { env, signal }: Work,
 ): Promise<void> {
   const script = fileURLToPath(new URL("../src/cli/example/requirements.py", import.meta.url));
-  const { stdout } = await execa(python, [script], { env: childEnvironment(), extendEnv: false });
+  const { stdout } = await execa(python, [script], { env: childEnvironment(env), extendEnv: false });
   const requirements = [...stdout.trim().split("\n"), ...servingRequirements];
   await ensureModelEnvironment({ cacheDirectory, requirements, uv, onProgress: story.setUp, signal });
 }

@@ -31,11 +31,10 @@ async function environmentOf({ folder, home }: { folder: string; home: string },
   };
 }
 
-/** A throwaway home is gone as soon as its guardian has ended. */
+/** A throwaway home is gone as soon as its guardian has ended, and with it whatever its programs had under way. */
 async function becomesEmpty(folder: string): Promise<void> {
-  const isEmpty = async () =>
-    (await readdir(folder)).filter((name) => name !== "home").length === 0 ? true : null;
-  await pollUntil(isEmpty, { deadlineMs: 600_000, what: `an empty ${folder}` });
+  const left = async () => (await readdir(folder)).filter((name) => name !== "home");
+  await expect.poll(left, { timeout: 600_000, interval: 25 }).toEqual([]);
 }
 
 /** A folder by a part of its name, in the folder of a run; null as long as there is none. */
