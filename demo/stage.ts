@@ -16,6 +16,7 @@ import {
   ensureToolsEnvironment,
   type ToolsEnvironment,
 } from "../src/platform/python/python_environment.ts";
+import { endFolder } from "../src/platform/processes/homes/ended_folder.ts";
 import { tieToFolder } from "../src/platform/processes/homes/throwaway_home.ts";
 import type { FeatureRow } from "./load.ts";
 import { story } from "./story.ts";
@@ -41,14 +42,15 @@ export interface Stage {
 /** Everything that the demo needs, in a home of its own that goes with `strike`, or with this process. */
 export class Theatre {
   readonly #struck = new AbortController();
-  #throwAway: (() => Promise<void>) | null = null;
+  #home: { folder: string; throwAway: () => Promise<void> } | null = null;
+  #assembled: Promise<unknown> = Promise.resolve();
   #deployer: ModelDeployer | null = null;
   #saver: PostgresSaver | null = null;
 
   /** Services, training and the environment of the models are got ready side by side. */
   async build(): Promise<Stage> {
     const home = await mkdtemp(join(tmpdir(), "model-deployer-demo-"));
-    this.#throwAway = tieToFolder(home);
+    this.#home = { folder: home, throwAway: tieToFolder(home) };
     // Whoever is ended in the middle of a file leaves it to the home, which goes.
     const work = { env: { TMPDIR: join(home, "tmp") }, signal: this.#struck.signal };
     await mkdir(work.env.TMPDIR);
@@ -63,6 +65,7 @@ export class Theatre {
       training.stdin.end(`${mlflowUrl}\n`);
       return made;
     });
+    this.#assembled = assembled;
     const environment = prepareServing(tools, configuration.cache, work);
     const [{ deployer, approverToken }, { stdout }] = await Promise.all([assembled, training, environment]);
     const { runs, rows } = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
@@ -89,12 +92,20 @@ export class Theatre {
   /** Ends every process and removes the home. Idempotent, and safe when `build` has not finished. */
   async strike(): Promise<void> {
     this.#struck.abort();
+    await this.#close();
+    await this.#home?.throwAway();
+    // What was still being set up has lost its services, and may have made folders of the home anew meanwhile.
+    await Promise.allSettled([this.#assembled]);
+    await this.#close();
+    if (this.#home !== null) await endFolder(this.#home.folder);
+    this.#home = null;
+  }
+
+  async #close(): Promise<void> {
     await this.#deployer?.close();
     this.#deployer = null;
     await this.#saver?.end();
     this.#saver = null;
-    await this.#throwAway?.();
-    this.#throwAway = null;
   }
 }
 
