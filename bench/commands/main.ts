@@ -17,7 +17,7 @@ import { option, printMachine, printTable, say } from "../support/report.ts";
  * usage: node bench/commands/main.ts [--rounds=10]
  */
 const ROUNDS = option("rounds", 10);
-const BUILT = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const BUILT = fileURLToPath(new URL("../../dist/bin/main.js", import.meta.url));
 const program = existsSync(BUILT) ? BUILT : fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 const home = await mkdtemp(join(tmpdir(), "bench-commands-"));

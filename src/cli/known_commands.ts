@@ -98,11 +98,14 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
 
 /** These list all commands. */
 const OF_ALL = ["completion", "complete"];
+/** What the program answers by itself. */
+const VERSION = ["--version", "-V"];
 /** Options of the program itself that are followed by a value. */
 const WITH_VALUE = ["--home", "--token-file"];
 
 /** The commands that may be meant: one, or all of them where that is not clear, or where all are to be listed. */
 export async function commandsFor(words: readonly string[]): Promise<Add[]> {
+  if (words.length === 1 && VERSION.includes(words[0] ?? "")) return [];
   const named = words[firstOf(words)] ?? "";
   const found = KNOWN_COMMANDS.find((command) => command.words.includes(named) && !OF_ALL.includes(named));
   return Promise.all((found === undefined ? KNOWN_COMMANDS : [found]).map(({ load }) => load()));
