@@ -1,12 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { inRotation, median, percentile } from "../support/figures.ts";
+import { program, programKind } from "../support/program.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
 
 /**
@@ -17,8 +16,6 @@ import { option, printMachine, printTable, say } from "../support/report.ts";
  * usage: node bench/commands/main.ts [--rounds=10]
  */
 const ROUNDS = option("rounds", 10);
-const BUILT = fileURLToPath(new URL("../../dist/bin/main.js", import.meta.url));
-const program = existsSync(BUILT) ? BUILT : fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 const home = await mkdtemp(join(tmpdir(), "bench-commands-"));
 let asked: () => void = () => undefined;
@@ -76,7 +73,7 @@ const arms = [
 // The first of each fills the cache of what is compiled.
 for (const { run } of arms) await run();
 const measured = await inRotation(ROUNDS, arms);
-say(`${program === BUILT ? "built" : "sources"}, ${ROUNDS} rounds, ms`);
+say(`${programKind}, ${ROUNDS} rounds, ms`);
 printTable(
   ["", "median", "p95"],
   [...measured].map(([name, values]) => [name, median(values), percentile(values, 95)]),

@@ -14,6 +14,7 @@ import { killAllOf, killServerOf } from "./killed_home.ts";
 import { type AskedEndpoint, secondsToFirstAnswers } from "./first_answers.ts";
 import { BenchTeam } from "../support/bench_team.ts";
 import { type Opened, runInHome } from "../support/home.ts";
+import { program, programKind } from "../support/program.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
 
 /**
@@ -108,10 +109,10 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   const own = await ownStarts(deployer, home, served);
   await deployer.close();
   const killed = await killAllOf(home);
-  say(`killed ${killed} processes; only the worker is started`);
+  say(`killed ${killed} processes; only the worker is started, ${programKind}`);
   const began = performance.now();
   const answering = secondsToFirstAnswers(served, began);
-  const worker = new WorkerProcess({ environment, log: join(home, "worker-2.log") });
+  const worker = new WorkerProcess({ environment, log: join(home, "worker-2.log"), program });
   opened.closers.push(() => worker.end());
   report(served, own, await answering);
 }

@@ -7,7 +7,7 @@ import { childEnvironment } from "../../../src/platform/processes/managed_proces
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { hold } from "../harness/checked_property.ts";
 
-const program = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
+const sources = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 const clock = new URL("../processes/shifted_clock.ts", import.meta.url).href;
 
 export interface WorkerOptions {
@@ -16,6 +16,8 @@ export interface WorkerOptions {
   log: string;
   /** Its clock is off by so much. */
   clockOffsetMs?: number;
+  /** The command line that is started; from its sources unless told. */
+  program?: string;
 }
 
 /** `model-deployer worker` as a person starts it. */
@@ -25,7 +27,7 @@ export class WorkerProcess {
   readonly #log: string;
 
   /** It begins some time later: `hasBegun`. */
-  constructor({ environment, log, clockOffsetMs = 0 }: WorkerOptions) {
+  constructor({ environment, log, clockOffsetMs = 0, program = sources }: WorkerOptions) {
     // Its own to write, as a shell's `>` has it: what becomes of the disk becomes of its lines.
     const kept = openSync(log, "w");
     this.#child = spawn(process.execPath, ["--import", clock, program, "--json", "worker"], {
