@@ -1,6 +1,8 @@
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
 import { STANDARD_LIVENESS } from "../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
+import type { Parts, Settings } from "../../src/agents/model_deployer/ports/parts.ts";
+import type { TrafficRouter } from "../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import type { createDatabase } from "../../src/database/index.ts";
 import {
   InMemoryEpisodicMemory,
@@ -15,8 +17,35 @@ import { PretendRouter, PretendServer } from "./pretend.ts";
 
 const nothing = () => Promise.resolve();
 
+/** A real database; all else answers at once, and keeps nothing. */
+export function pretendParts(database: ReturnType<typeof createDatabase>, router: TrafficRouter): Parts {
+  return {
+    database,
+    registry: Object.assign(new InMemoryModelRegistry({ runs: [] }), { projectStage: nothing }),
+    packager: new InMemoryModelPackager(),
+    server: new PretendServer(),
+    router,
+    predictionLogs: new InMemoryPredictionLogs(),
+    workingMemory: new InMemoryWorkingMemory(),
+    episodicMemory: Object.assign(new InMemoryEpisodicMemory(), { store: nothing }),
+    proceduralMemory: Object.assign(new InMemoryProceduralMemory(), { recordUse: nothing }),
+  };
+}
+
+export const SETTINGS: Settings = {
+  requested_by: "bench",
+  lease_seconds: 30,
+  patience_seconds: 20,
+  retention_seconds: 3600,
+  approval_wait_seconds: 14 * 24 * 3600,
+  long_work_seconds: 3600,
+  reconcile_seconds: 3600,
+  liveness: STANDARD_LIVENESS,
+  default_effects: "live",
+};
+
 /**
- * A worker over a real database; all else answers at once, and keeps nothing, so that what the process holds is the worker's.
+ * A worker over a real database with pretended parts, so that what the process holds is the worker's.
  *
  * @param onMove gets how long each move took, in ms: a step, a completion or a rollback, from its graph's start to its end
  */
@@ -25,28 +54,7 @@ export function workerOver(
   moving: number,
   onMove: (ms: number) => void,
 ): Worker {
-  const parts = {
-    database,
-    registry: Object.assign(new InMemoryModelRegistry({ runs: [] }), { projectStage: nothing }),
-    packager: new InMemoryModelPackager(),
-    server: new PretendServer(),
-    router: new PretendRouter(moving),
-    predictionLogs: new InMemoryPredictionLogs(),
-    workingMemory: new InMemoryWorkingMemory(),
-    episodicMemory: Object.assign(new InMemoryEpisodicMemory(), { store: nothing }),
-    proceduralMemory: Object.assign(new InMemoryProceduralMemory(), { recordUse: nothing }),
-  };
-  const capabilities = createCapabilities(parts, {
-    requested_by: "bench",
-    lease_seconds: 30,
-    patience_seconds: 20,
-    retention_seconds: 3600,
-    approval_wait_seconds: 14 * 24 * 3600,
-    long_work_seconds: 3600,
-    reconcile_seconds: 3600,
-    liveness: STANDARD_LIVENESS,
-    default_effects: "live",
-  });
+  const capabilities = createCapabilities(pretendParts(database, new PretendRouter(moving)), SETTINGS);
   const graph = createModelDeployerGraph(capabilities);
   const invoke = graph.invoke.bind(graph);
   const timed: typeof graph.invoke = async (...given) => {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hono } from "hono";
 
@@ -30,8 +30,9 @@ const FOLDERS = ["../console/", "../../dist/console/"].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
 
-export async function readConsoleFiles(): Promise<ConsoleFiles> {
-  for (const folder of FOLDERS) {
+/** Out of the first of the folders that has a built page. */
+export async function readConsoleFiles(folders: readonly string[] = FOLDERS): Promise<ConsoleFiles> {
+  for (const folder of folders) {
     const files = await filesIn(folder);
     if (files.has("/index.html")) return files;
   }
@@ -49,7 +50,7 @@ async function filesIn(folder: string): Promise<ConsoleFiles> {
     return new Map(
       await Promise.all(
         files.map(async ({ path, type }) => {
-          const served = `/${path.slice(folder.length).replaceAll("\\", "/")}`;
+          const served = `/${relative(folder, path).replaceAll("\\", "/")}`;
           return [served, { body: new Uint8Array(await readFile(path)), type }] as const;
         }),
       ),

@@ -1,6 +1,5 @@
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import { readConsoleFiles } from "../../../src/api/console_files.ts";
 import {
   act,
   deploy,
@@ -10,6 +9,7 @@ import {
   readyForProduction,
   register,
 } from "../../../src/testing/index.ts";
+import { builtConsole } from "../../support/console/built_console.ts";
 import {
   accessibilityProblems,
   ENDPOINT,
@@ -26,7 +26,7 @@ import { givenBusyInstallation } from "../../support/console/served_console.ts";
 inBrowser();
 
 test("the page is small, loads nothing from elsewhere, and its policy lets no code into it", async () => {
-  const files = await readConsoleFiles();
+  const files = await builtConsole();
   const bytes = [...files.values()].reduce((sum, { body }) => sum + gzipSync(body).byteLength, 0);
   expect(bytes).toBeLessThan(200 * 1024);
   const { url } = await givenConsole();

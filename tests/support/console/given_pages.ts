@@ -1,11 +1,11 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import type { SignIns } from "../../../src/service/people/opened_session.ts";
 import { openBrowser } from "./browser.ts";
+import { builtConsole } from "./built_console.ts";
 import { type ServedConsole, serveConsole, TOKENS } from "./served_console.ts";
 
 /** Kept by the run, to be looked at. */
@@ -24,7 +24,7 @@ let opened: Awaited<ReturnType<typeof openBrowser>>;
 /** Builds the page, and opens the browser of a file's tests. */
 export function inBrowser(): void {
   beforeAll(async () => {
-    await build({ configFile: "console/vite.config.ts", logLevel: "warn" });
+    await builtConsole();
     await mkdir(PICTURES, { recursive: true });
     opened = await openBrowser();
   });

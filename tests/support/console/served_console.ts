@@ -2,7 +2,7 @@ import type { SignIns } from "../../../src/service/people/opened_session.ts";
 import { givenSecrets } from "../given/given_secrets.ts";
 import { createApi } from "../../../src/api/api.ts";
 import { listen } from "../../../src/api/api_server.ts";
-import { readConsoleFiles } from "../../../src/api/console_files.ts";
+import { builtConsole } from "./built_console.ts";
 import {
   act,
   createTestDeployer,
@@ -77,7 +77,7 @@ export async function serveConsole(signIns: SignIns | null = null): Promise<Serv
     onUnexpected: (error) => {
       process.stderr.write(`${String(error)}\n`);
     },
-    console: await readConsoleFiles(),
+    console: await builtConsole(),
   });
   const server = await listen(api, { host: "127.0.0.1", port: 0 });
   return { deployer, url: server.url, close: () => server.close() };
