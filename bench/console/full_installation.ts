@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import { planWith } from "../../src/agents/model_deployer/planning/decisions.ts";
 import type { DeployerDatabase } from "../../src/database/index.ts";
 import { seedRollouts } from "../rollouts/seed.ts";
@@ -31,11 +31,14 @@ export async function fillInstallation(
   }
 }
 
-/** Weights of the endpoints `from` to `to`, counted from 1, as a step of a rollout writes them. */
+/**
+ * Weights of the endpoints `from` to `to`, counted from 1, as a step of a rollout writes them; returns when they were
+ * committed, ms since 1970.
+ */
 export async function moveWeights(
   sql: pg.Client,
   { from, to, weight }: { from: number; to: number; weight: number },
-): Promise<void> {
+): Promise<number> {
   const names = `select 'endpoint_' || n as name, n from generate_series($1::int, $2::int) as n`;
   await sql.query("begin");
   await sql.query(
@@ -56,7 +59,9 @@ export async function moveWeights(
      from ml_endpoints join (${names}) named on endpoint_name = name`,
     [from, to],
   );
+  const at = performance.timeOrigin + performance.now();
   await sql.query("commit");
+  return at;
 }
 
 /** What each look of the judge leaves behind, on so many rollouts. */

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,11 +12,11 @@ import { createDatabase } from "../../src/database/index.ts";
 import { startLocalServices } from "../../src/platform/services/local_services.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import { openBrowser } from "../../tests/support/console/browser.ts";
-import { median, percentile } from "../support/figures.ts";
 import { type Opened, runInHome } from "../support/home.ts";
-import { option, printMachine, printTable, say } from "../support/report.ts";
+import { option, say } from "../support/report.ts";
 import { fillInstallation, lookAtRollouts, moveWeights, TOKEN } from "./full_installation.ts";
-import { type Stretch, WatchedPage } from "./watched_page.ts";
+import { type Measured, report } from "./report.ts";
+import { type View, WatchedPage } from "./watched_page.ts";
 
 /**
  * The console's page over many endpoints, each with a rollout under way: a real Postgres, the API in a process of its own,
@@ -29,15 +29,6 @@ const ENDPOINTS = option("endpoints", 200);
 const WAITING = option("waiting", 12);
 const SECONDS = option("seconds", 20);
 const OPENS = option("opens", 3);
-
-interface Measured {
-  name: string;
-  changes: number;
-  stretch: Stretch;
-  apiCpuMs: number;
-  /** From just before the row was written to the frame with the change, ms. */
-  latencies: number[];
-}
 
 interface Bench {
   sql: pg.Client;
@@ -58,16 +49,17 @@ async function measure({ home, cache }: Configuration, opened: Opened): Promise<
   say(`${ENDPOINTS} endpoints, ${WAITING} waiting approvals`);
   await fillInstallation(sql, database, { endpoints: ENDPOINTS, waiting: WAITING });
   const api = await serveApi(url, opened);
-  const { browser, close } = await openBrowser();
-  opened.closers.push(close);
-  const views: number[] = [];
+  const opening = await openBrowser();
+  opened.closers.push(() => opening.close());
+  const { browser } = opening;
+  const views: View[] = [];
   for (let open = 1; open < OPENS; open += 1) {
-    const { watched, firstViewMs } = await WatchedPage.open(browser, api.address, ENDPOINTS);
-    views.push(firstViewMs);
+    const { watched, ...view } = await WatchedPage.open(browser, api.address, ENDPOINTS);
+    views.push(view);
     await watched.close();
   }
-  const { watched, firstViewMs } = await WatchedPage.open(browser, api.address, ENDPOINTS);
-  views.push(firstViewMs);
+  const { watched, ...view } = await WatchedPage.open(browser, api.address, ENDPOINTS);
+  views.push(view);
   const bench = { sql, watched, apiCpu: api.cpu };
   const rows = [
     await quiet(bench),
@@ -84,6 +76,7 @@ async function measure({ home, cache }: Configuration, opened: Opened): Promise<
 /** The API with the built page, in a process of its own. */
 async function serveApi(url: string, opened: Opened) {
   const page = await mkdtemp(join(tmpdir(), "bench-console-"));
+  opened.closers.push(() => rm(page, { recursive: true, force: true }));
   await build({ configFile: "console/vite.config.ts", logLevel: "warn", build: { outDir: page } });
   const child = fork(fileURLToPath(new URL("served_api.ts", import.meta.url)), [url, page]);
   opened.closers.push(async () => {
@@ -92,8 +85,8 @@ async function serveApi(url: string, opened: Opened) {
     await ended;
   });
   const answer = async (): Promise<unknown> => {
-    const [message]: unknown[] = await once(child, "message");
-    return message;
+    const message: unknown[] = await once(child, "message");
+    return message[0];
   };
   const { url: served } = z.object({ url: z.string() }).parse(await answer());
   const cpu = async () => {
@@ -146,8 +139,7 @@ async function move(
   written: Map<string, number>,
   moved: { from: number; to: number; weight: number },
 ): Promise<void> {
-  written.set(String(moved.weight), performance.timeOrigin + performance.now());
-  await moveWeights(sql, moved);
+  written.set(String(moved.weight), await moveWeights(sql, moved));
 }
 
 const TOP = "endpoint_1";
@@ -194,50 +186,16 @@ async function whileScrolling({ watched: { page } }: Bench, work: () => Promise<
   await working;
 }
 
-async function eachSecond(rounds: number, everyMs: number, act: (index: number) => Promise<void>): Promise<void> {
+async function eachSecond(
+  rounds: number,
+  everyMs: number,
+  act: (index: number) => Promise<void>,
+): Promise<void> {
   const begun = performance.now();
   for (let index = 0; index < rounds; index += 1) {
     await act(index);
     await delay(Math.max(0, begun + (index + 1) * everyMs - performance.now()));
   }
-}
-
-function report(views: readonly number[], rows: readonly Measured[]): void {
-  say(`first full view, ms: ${views.map((ms) => ms.toFixed(0)).join(", ")}; median ${median(views).toFixed(0)}`);
-  printTable(
-    ["", "seen", "to the pixel ms p50", "p95", "most"],
-    rows.map(({ name, latencies }) => [
-      name,
-      String(latencies.length),
-      median(latencies),
-      percentile(latencies, 95),
-      Math.max(...latencies),
-    ]),
-  );
-  printTable(
-    ["", "longest task ms", "of 50 or more", "frames/s", "longest frame", "over 50 ms"],
-    rows.map(({ name, stretch: { longTasks, frames, seconds } }) => [
-      name,
-      longTasks.length === 0 ? "under 50" : Math.max(...longTasks),
-      String(longTasks.length),
-      frames.length === 0 ? "–" : frames.length / seconds,
-      frames.length === 0 ? "–" : Math.max(...frames),
-      frames.length === 0 ? "–" : String(frames.filter((ms) => ms > 50).length),
-    ]),
-  );
-  printTable(
-    ["", "browser CPU ms/s", "main thread ms/s", "API CPU ms/s", "events/s", "KB/s", "bytes/change"],
-    rows.map(({ name, changes, apiCpuMs, stretch }) => [
-      name,
-      stretch.browserCpuMs / stretch.seconds,
-      stretch.mainThreadMs / stretch.seconds,
-      apiCpuMs / stretch.seconds,
-      stretch.events / stretch.seconds,
-      stretch.bytes / 1024 / stretch.seconds,
-      changes === 0 ? "–" : stretch.bytes / changes,
-    ]),
-  );
-  printMachine();
 }
 
 await runInHome(measure);

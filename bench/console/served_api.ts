@@ -1,7 +1,7 @@
 import type { Route } from "../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import { createApi } from "../../src/api/api.ts";
 import { listen } from "../../src/api/api_server.ts";
-import { createDatabase, type DeployerDatabase } from "../../src/database/index.ts";
+import { createDatabase } from "../../src/database/index.ts";
 import { readConsoleFiles } from "../../src/api/console_files.ts";
 import { givenSecrets } from "../../tests/support/given/given_secrets.ts";
 import { PretendRouter } from "../rollouts/pretend.ts";
@@ -14,26 +14,17 @@ import { say } from "../support/report.ts";
  *
  * usage: node bench/console/served_api.ts <database's url> <folder of the built page>, with a channel to the parent
  */
-class TruthfulRouter extends PretendRouter {
-  readonly #database: DeployerDatabase;
-
-  constructor(database: DeployerDatabase) {
-    super(0);
-    this.#database = database;
-  }
-
+const [url = "", folder = ""] = process.argv.slice(2);
+const database = createDatabase({ url, holder: "bench" });
+const router = Object.assign(new PretendRouter(0), {
   /** Has in force what is wanted. */
-  override async observe(endpointName: string): Promise<Route | null> {
-    const endpoint = await this.#database.endpoints.get(endpointName);
+  observe: async (endpointName: string): Promise<Route | null> => {
+    const endpoint = await database.endpoints.get(endpointName);
     if (endpoint === null) return null;
     const { generation, weights, mirror_deployment_id } = endpoint;
     return { endpoint_name: endpointName, generation, weights, mirror_deployment_id };
-  }
-}
-
-const [url = "", folder = ""] = process.argv.slice(2);
-const database = createDatabase({ url, holder: "bench" });
-const router = new TruthfulRouter(database);
+  },
+});
 const parts = pretendParts(database, router);
 const api = createApi({
   deployer: { parts, settings: SETTINGS, database, secrets: givenSecrets() },

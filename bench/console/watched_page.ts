@@ -16,25 +16,34 @@ export interface Stretch {
   events: number;
 }
 
+/** How the page opened. */
+export interface View {
+  /** From the first request to the frame with the first card, and with all of them. */
+  firstMs: number;
+  wholeMs: number;
+  longTasks: number[];
+}
+
 /** In the page: long tasks from its first moment on, and the time of each change of one card that was asked for. */
 const instruments = (endpoints: number): string => `
   window.bench = { longTasks: [], frames: null, seen: new Map() };
   new PerformanceObserver((list) => {
-    for (const one of list.getEntries()) bench.longTasks.push({ at: one.startTime, ms: one.duration });
+    for (const one of list.getEntries()) bench.longTasks.push(one.duration);
   }).observe({ type: "longtask", buffered: true });
   bench.atFrame = (take) => requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => take(performance.timeOrigin + performance.now());
     channel.port2.postMessage(null);
   });
-  bench.drawn = new Promise((resolve) => {
+  bench.drawn = (cards) => new Promise((resolve) => {
     const looking = new MutationObserver(() => {
-      if (document.querySelectorAll(".card").length < ${endpoints}) return;
+      if (document.querySelectorAll(".card").length < cards) return;
       looking.disconnect();
-      bench.atFrame(resolve);
+      bench.atFrame((at) => resolve(at - performance.timeOrigin));
     });
     looking.observe(document, { subtree: true, childList: true });
   });
+  bench.opened = Promise.all([bench.drawn(1), bench.drawn(${endpoints})]);
   bench.watch = (name) => {
     const card = [...document.querySelectorAll(".card")].find((one) => one.querySelector("h2").textContent === name);
     bench.watching?.disconnect();
@@ -86,12 +95,12 @@ export class WatchedPage {
     });
   }
 
-  /** Opens it, and says after how many ms all cards were drawn, counted from the first request. */
+  /** Opens it, and waits until it is whole. */
   static async open(
     browser: Browser,
     address: string,
     endpoints: number,
-  ): Promise<{ watched: WatchedPage; firstViewMs: number }> {
+  ): Promise<View & { watched: WatchedPage }> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     const page = await context.newPage();
     const cdp = await context.newCDPSession(page);
@@ -100,10 +109,8 @@ export class WatchedPage {
     await cdp.send("Performance.enable");
     await page.addInitScript(instruments(endpoints));
     await page.goto(address);
-    const firstViewMs = z
-      .number()
-      .parse(await page.evaluate("bench.drawn.then((at) => at - performance.timeOrigin)"));
-    return { watched, firstViewMs };
+    const [firstMs, wholeMs] = z.tuple([z.number(), z.number()]).parse(await page.evaluate("bench.opened"));
+    return { watched, firstMs, wholeMs, longTasks: await watched.#longTasks() };
   }
 
   /** What the page did while the work was under way. */
@@ -115,8 +122,11 @@ export class WatchedPage {
     await work();
     const seconds = (performance.now() - begun) / 1000;
     const [browserCpuMs, mainThreadMs] = [(await this.#cpu()) - cpu, (await this.#mainThread()) - tasks];
-    const counted = z.array(z.number()).nullable().parse(await this.page.evaluate("bench.countFrames(false)"));
-    const longTasks = z.array(z.number()).parse(await this.page.evaluate("bench.longTasks.map(({ ms }) => ms)"));
+    const counted = z
+      .array(z.number())
+      .nullable()
+      .parse(await this.page.evaluate("bench.countFrames(false)"));
+    const longTasks = await this.#longTasks();
     const told = { bytes: this.#bytes, events: this.#events };
     return { seconds, browserCpuMs, mainThreadMs, longTasks, frames: counted ?? [], ...told };
   }
@@ -135,6 +145,10 @@ export class WatchedPage {
 
   close(): Promise<void> {
     return this.#context.close();
+  }
+
+  async #longTasks(): Promise<number[]> {
+    return z.array(z.number()).parse(await this.page.evaluate("bench.longTasks"));
   }
 
   async #cpu(): Promise<number> {

@@ -58,7 +58,7 @@ export class PretendRouter implements TrafficRouter {
     return route;
   }
 
-  async observe(_endpointName: string): Promise<Route | null> {
+  async observe(): Promise<Route | null> {
     return null;
   }
 

@@ -78,6 +78,8 @@ function keepSamples({ figures_by_deployment }: EndpointView): void {
     const kept = samples.get(id) ?? [];
     const at = Date.parse(read_at);
     if (kept.at(-1)?.at === at) continue;
-    samples.set(id, [...kept, { at, p50: p50_ms, p99: p99_ms }].slice(-KEPT_SAMPLES));
+    kept.push({ at, p50: p50_ms, p99: p99_ms });
+    if (kept.length > KEPT_SAMPLES) kept.shift();
+    samples.set(id, kept);
   }
 }

@@ -1,6 +1,6 @@
 import type { EndpointView } from "../api/answer_schemas.ts";
-import { now } from "../live_clock.ts";
 import { durationText } from "../readable.ts";
+import { LiveText } from "./live_text.tsx";
 import { StatusTag } from "./marks.tsx";
 
 type Rollout = NonNullable<EndpointView["rollout"]>;
@@ -25,17 +25,17 @@ export function RolloutTrack({ rollout }: { rollout: Rollout }) {
         })}
       </ol>
       <p class="track-text">
-        <StatusTag status={status} /> {nextText(rollout)}
+        <StatusTag status={status} /> <LiveText of={(now) => nextText(rollout, now)} />
       </p>
     </div>
   );
 }
 
-function nextText(rollout: Rollout): string {
+function nextText(rollout: Rollout, now: number): string {
   const { status, next_step_at, watched_until, pause, steps, step_index } = rollout;
   if (pause !== null) return `by ${pause.by}: ${pause.reason}`;
   if (status === "running" && next_step_at !== null) {
-    const left = (Date.parse(next_step_at) - now.value) / 1000;
+    const left = (Date.parse(next_step_at) - now) / 1000;
     const next = steps[step_index + 1];
     const to = next === undefined ? "the end" : `${next.weight} %`;
     return left > 0
@@ -43,7 +43,7 @@ function nextText(rollout: Rollout): string {
       : `${to} as soon as the judge lets it`;
   }
   if (watched_until !== null) {
-    const left = (Date.parse(watched_until) - now.value) / 1000;
+    const left = (Date.parse(watched_until) - now) / 1000;
     return left > 0 ? `watched for another ${durationText(left)}` : "";
   }
   return "";

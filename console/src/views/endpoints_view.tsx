@@ -1,20 +1,22 @@
 import { useSignal } from "@preact/signals";
 import type { EndpointView } from "../api/answer_schemas.ts";
-import { now } from "../live_clock.ts";
 import { askFor, ROLLBACK } from "../controls.ts";
 import { hashOf } from "../hash_route.ts";
+import { LiveText } from "../parts/live_text.tsx";
 import { HealthMark } from "../parts/marks.tsx";
 import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
 import { TrafficBar } from "../parts/traffic_bar.tsx";
 import { WaitingList } from "../parts/waiting_list.tsx";
 import { agoText, millisecondsText, percentText, rateText, reasonText, servedNames } from "../readable.ts";
 import { byAttention, isKnown } from "../store.ts";
+import { useGrowing } from "../parts/growing.ts";
 import { StartView } from "./start_view.tsx";
 
 /** The endpoints with their traffic, how well they answer, and the requests that wait for somebody. */
 export function EndpointsView() {
   const wanted = useSignal("");
   const all = byAttention.value;
+  const drawn = useGrowing(all.length);
   if (!isKnown.value) return <p class="quiet page-note">Looking …</p>;
   if (all.length === 0) return <StartView />;
   const shown = all.filter(({ endpoint_name }) => endpoint_name.includes(wanted.value.trim().toLowerCase()));
@@ -36,7 +38,7 @@ export function EndpointsView() {
       </div>
       <WaitingList />
       <ul class="endpoints">
-        {shown.map((endpoint) => (
+        {shown.slice(0, drawn).map((endpoint) => (
           <EndpointCard key={endpoint.endpoint_name} endpoint={endpoint} />
         ))}
       </ul>
@@ -86,9 +88,14 @@ function EndpointCard({ endpoint }: { endpoint: EndpointView }) {
         <div class="card-traffic">
           <TrafficBar traffic={traffic} />
           <p class="quiet">
-            {changed === null
-              ? "never had traffic"
-              : `since ${agoText(changed.occurred_at, now.value)}: ${reasonText(changed.reason, servedNames(endpoint))}`}
+            {changed === null ? (
+              "never had traffic"
+            ) : (
+              <>
+                since <LiveText of={(now) => agoText(changed.occurred_at, now)} />:{" "}
+                {reasonText(changed.reason, servedNames(endpoint))}
+              </>
+            )}
             {mirror !== null && ` · mirrored to v${mirror.version}`}
           </p>
         </div>
