@@ -45,7 +45,16 @@ export function report(views: readonly View[], rows: readonly Measured[]): void 
     ]),
   );
   printTable(
-    ["", "browser CPU ms/s", "main thread ms/s", "API CPU ms/s", "events/s", "KB/s", "bytes/change"],
+    [
+      "",
+      "browser CPU ms/s",
+      "main thread ms/s",
+      "API CPU ms/s",
+      "events/s",
+      "KB/s",
+      "bytes/change",
+      "asked KB/s",
+    ],
     rows.map(({ name, changes, apiCpuMs, stretch }) => [
       name,
       stretch.browserCpuMs / stretch.seconds,
@@ -54,6 +63,7 @@ export function report(views: readonly View[], rows: readonly Measured[]): void 
       stretch.events / stretch.seconds,
       stretch.bytes / 1024 / stretch.seconds,
       changes === 0 ? "–" : stretch.bytes / changes,
+      stretch.answerBytes / 1024 / stretch.seconds,
     ]),
   );
   printMachine();

@@ -14,6 +14,8 @@ export interface Stretch {
   /** Bytes of data of events of the stream, and how many there were. */
   bytes: number;
   events: number;
+  /** Bytes of all other answers of the API. */
+  answerBytes: number;
 }
 
 /** How the page opened. */
@@ -45,7 +47,8 @@ const instruments = (endpoints: number): string => `
   });
   bench.opened = Promise.all([bench.drawn(1), bench.drawn(${endpoints})]);
   bench.watch = (name) => {
-    const card = [...document.querySelectorAll(".card")].find((one) => one.querySelector("h2").textContent === name);
+    const cards = [...document.querySelectorAll(".card")];
+    const card = cards.find((one) => one.querySelector("h2").textContent === name) ?? document.querySelector("main");
     bench.watching?.disconnect();
     bench.seen.clear();
     bench.watching = new MutationObserver(() => {
@@ -73,6 +76,7 @@ const instruments = (endpoints: number): string => `
 
 const processInfo = z.object({ processInfo: z.array(z.object({ cpuTime: z.number() })) });
 const metrics = z.object({ metrics: z.array(z.object({ name: z.string(), value: z.number() })) });
+const finished = z.object({ encodedDataLength: z.number() });
 const message = z.object({ data: z.string() });
 
 /** The console in a browser of its own, with what it costs. */
@@ -83,12 +87,16 @@ export class WatchedPage {
   readonly #browserCdp: CDPSession;
   #bytes = 0;
   #events = 0;
+  #answerBytes = 0;
 
   private constructor(page: Page, context: BrowserContext, cdp: CDPSession, browserCdp: CDPSession) {
     this.page = page;
     this.#context = context;
     this.#cdp = cdp;
     this.#browserCdp = browserCdp;
+    cdp.on("Network.loadingFinished", (event) => {
+      this.#answerBytes += finished.parse(event).encodedDataLength;
+    });
     cdp.on("Network.eventSourceMessageReceived", (event) => {
       this.#bytes += Buffer.byteLength(message.parse(event).data);
       this.#events += 1;
@@ -118,6 +126,7 @@ export class WatchedPage {
     await this.page.evaluate(`bench.longTasks.length = 0; bench.countFrames(${frames})`);
     this.#bytes = 0;
     this.#events = 0;
+    this.#answerBytes = 0;
     const [begun, cpu, tasks] = [performance.now(), await this.#cpu(), await this.#mainThread()];
     await work();
     const seconds = (performance.now() - begun) / 1000;
@@ -127,11 +136,11 @@ export class WatchedPage {
       .nullable()
       .parse(await this.page.evaluate("bench.countFrames(false)"));
     const longTasks = await this.#longTasks();
-    const told = { bytes: this.#bytes, events: this.#events };
+    const told = { bytes: this.#bytes, events: this.#events, answerBytes: this.#answerBytes };
     return { seconds, browserCpuMs, mainThreadMs, longTasks, frames: counted ?? [], ...told };
   }
 
-  /** From now on it is kept when each weight of this endpoint's candidate was drawn first. */
+  /** From now on it is kept when each weight of this endpoint's candidate was drawn first, on its card or its own view. */
   async watch(endpointName: string): Promise<void> {
     await this.page.evaluate(`bench.watch(${JSON.stringify(endpointName)})`);
   }

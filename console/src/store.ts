@@ -18,8 +18,6 @@ export const isKnown = signal(false);
 
 const KEPT_SAMPLES = 600;
 const samples = new Map<string, LatencySample[]>();
-/** Rises with each sample. */
-export const sampleRevision = signal(0);
 
 export const samplesOf = (deploymentId: string): readonly LatencySample[] => samples.get(deploymentId) ?? [];
 
@@ -46,7 +44,6 @@ export function takeEndpoints(views: readonly EndpointView[]): void {
     ...views.map((view) => [view.endpoint_name, view] as const),
   ]);
   for (const view of views) keepSamples(view);
-  sampleRevision.value += 1;
 }
 
 /** Health and figures of endpoints that were read anew. */

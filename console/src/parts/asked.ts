@@ -7,28 +7,32 @@ export interface Asked<T> {
   error: Signal<unknown>;
 }
 
-/** Asks when the view opens and whenever one of the reasons is another; an answer that came out of turn is dropped. */
+/**
+ * Asks when the view opens and whenever one of the reasons is another, one question at a time: what changes while an answer
+ * is awaited is asked for once, after it.
+ */
 export function useAsked<T>(ask: () => Promise<T>, reasons: readonly unknown[]): Asked<T> {
   const answer = useSignal<T | null>(null);
   const error = useSignal<unknown>(null);
-  const turns = useRef({ asked: 0, answered: 0 });
+  const asking = useRef({ ask, isUnderWay: false, again: false });
+  asking.current.ask = ask;
   useEffect(() => {
-    const turn = (turns.current.asked += 1);
-    const isNewest = () => {
-      if (turn < turns.current.answered) return false;
-      turns.current.answered = turn;
-      return true;
-    };
-    ask().then(
-      (given) => {
-        if (!isNewest()) return;
-        answer.value = given;
-        error.value = null;
-      },
-      (problem: unknown) => {
-        if (isNewest()) error.value = problem;
-      },
-    );
+    const { current } = asking;
+    current.again = true;
+    if (current.isUnderWay) return;
+    current.isUnderWay = true;
+    void (async () => {
+      while (current.again) {
+        current.again = false;
+        try {
+          answer.value = await current.ask();
+          error.value = null;
+        } catch (problem) {
+          error.value = problem;
+        }
+      }
+      current.isUnderWay = false;
+    })();
   }, reasons);
   return { answer, error };
 }

@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import {
   type AcknowledgedChange,
   type EndpointView as Endpoint,
@@ -16,7 +16,7 @@ import { ProblemNote } from "../parts/problem_note.tsx";
 import { TrafficBar } from "../parts/traffic_bar.tsx";
 import { WaitingList } from "../parts/waiting_list.tsx";
 import { agoText, reasonText, servedNames } from "../readable.ts";
-import { endpoints, historyRevision, isKnown } from "../store.ts";
+import { endpoints, isKnown } from "../store.ts";
 import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import { Figures } from "./endpoints_view.tsx";
 import { Latencies } from "./latencies.tsx";
@@ -26,7 +26,8 @@ import { ShadowPanel } from "./shadow_panel.tsx";
 
 /** One endpoint closely: traffic over time, the judge's evidence, both sides' latency, its shadow. */
 export function EndpointView({ name }: { name: string }) {
-  const endpoint = endpoints.value.get(name);
+  // What changes of others draws nothing anew here.
+  const endpoint = useComputed(() => endpoints.value.get(name)).value;
   if (endpoint === undefined) {
     return (
       <p class="page-note quiet">
@@ -110,10 +111,10 @@ const STRETCHES = [
 ] as const;
 
 function Traffic({ endpoint }: { endpoint: Endpoint }) {
-  const { endpoint_name: name } = endpoint;
+  const { endpoint_name: name, observed_generation } = endpoint;
   const asked = useAsked(
     () => ask(weightsReportSchema, `/v1/endpoints/${encodeURIComponent(name)}/weights`),
-    [name, historyRevision.value],
+    [name, observed_generation],
   );
   const stretch = useSignal<number>(900);
   const report = asked.answer.value;

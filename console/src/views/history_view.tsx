@@ -1,5 +1,5 @@
 import { criteriaChangeText } from "../../../src/agents/model_deployer/planning/wording/criteria_change.ts";
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import { historyReportSchema } from "../../../src/service/report_schemas.ts";
 import type { HistoryReport, WeightsReport } from "../api/answer_schemas.ts";
@@ -22,8 +22,11 @@ export function HistoryView({ subject }: { subject: string }) {
     [subject, historyRevision.value],
   );
   const history = asked.answer.value;
-  const own = [...endpoints.value.values()].filter(
-    ({ experiment_id, stage }) => experiment_id === subject && stage !== "staging",
+  const own = useComputed(() =>
+    [...endpoints.value.values()]
+      .filter(({ experiment_id, stage }) => experiment_id === subject && stage !== "staging")
+      .map(({ endpoint_name }) => endpoint_name)
+      .join("\n"),
   );
   return (
     <>
@@ -31,9 +34,12 @@ export function HistoryView({ subject }: { subject: string }) {
         <h1 tabIndex={-1}>History of {subject}</h1>
       </header>
       <ProblemNote error={asked.error.value} />
-      {own.map(({ endpoint_name }) => (
-        <Timeline key={endpoint_name} endpoint={endpoint_name} />
-      ))}
+      {own.value
+        .split("\n")
+        .filter((name) => name !== "")
+        .map((name) => (
+          <Timeline key={name} endpoint={name} />
+        ))}
       {history !== null && <Events history={history} />}
       {history !== null && <Memory history={history} />}
     </>
@@ -70,9 +76,10 @@ function Memory({ history: { episodes, care, degraded } }: { history: HistoryRep
 }
 
 function Timeline({ endpoint }: { endpoint: string }) {
+  const generation = useComputed(() => endpoints.value.get(endpoint)?.observed_generation);
   const asked = useAsked(
     () => ask(weightsReportSchema, `/v1/endpoints/${encodeURIComponent(endpoint)}/weights?limit=5000`),
-    [endpoint, historyRevision.value],
+    [endpoint, generation.value],
   );
   const report = asked.answer.value;
   return (

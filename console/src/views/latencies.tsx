@@ -3,7 +3,7 @@ import { LatencyChart } from "../charts/latency_chart.tsx";
 import { colourOfVersion } from "../charts/weight_bands.ts";
 import { now } from "../live_clock.ts";
 import { millisecondsText, percentText, rateText } from "../readable.ts";
-import { samplesOf, sampleRevision } from "../store.ts";
+import { samplesOf } from "../store.ts";
 
 /** Each deployment's figures side by side, and their latency since the page was opened. */
 export function Latencies({ endpoint }: { endpoint: EndpointView }) {
@@ -26,8 +26,6 @@ export function Latencies({ endpoint }: { endpoint: EndpointView }) {
           },
         ]),
   ];
-  // Read, so that each new sample draws the chart anew.
-  void sampleRevision.value;
   if (served.length === 0) return null;
   return (
     <section class={mirror === null ? "panel panel-wide" : "panel"} aria-labelledby="latency-title">

@@ -1,9 +1,10 @@
+import { useRef } from "preact/hooks";
 import { looksReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
-import type { EndpointView } from "../api/answer_schemas.ts";
+import type { EndpointView, LooksReport } from "../api/answer_schemas.ts";
 import { ask } from "../api/client.ts";
 import { BoundChart, EvidenceChart } from "../charts/evidence_chart.tsx";
 import { now } from "../live_clock.ts";
-import { useAsked } from "../parts/asked.ts";
+import { type Asked, useAsked } from "../parts/asked.ts";
 import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
 import { ProblemNote } from "../parts/problem_note.tsx";
 import { evidenceText, percentText } from "../readable.ts";
@@ -16,14 +17,8 @@ export function RolloutPanel({ endpoint: { rollout } }: { endpoint: EndpointView
 }
 
 function PanelOf({ rollout }: { rollout: Rollout }) {
-  const { rollout_id: id, verdict } = rollout;
-  const asked = useAsked(
-    () => ask(looksReportSchema, `/v1/rollouts/${encodeURIComponent(id)}/looks`),
-    [
-      id,
-      `${rollout.candidate.requests} ${rollout.baseline.requests} ${rollout.status} ${rollout.step_index}`,
-    ],
-  );
+  const { verdict } = rollout;
+  const asked = useLooks(rollout);
   const report = asked.answer.value;
   const last = report?.looks.at(-1)?.looked_at;
   const until = isOpen(rollout) || last === undefined ? now.value : Date.parse(last);
@@ -73,6 +68,19 @@ function PanelOf({ rollout }: { rollout: Rollout }) {
       <Sides rollout={rollout} />
     </section>
   );
+}
+
+/** All looks at first, and from then on those that were added. */
+function useLooks({ rollout_id: id, candidate, baseline, status, step_index }: Rollout): Asked<LooksReport> {
+  const known = useRef<LooksReport | null>(null);
+  return useAsked(async () => {
+    const { looks = [] } = known.current?.rollout_id === id ? known.current : {};
+    const last = looks.at(-1)?.looked_at;
+    const since = last === undefined ? "" : `?since=${encodeURIComponent(last)}`;
+    const told = await ask(looksReportSchema, `/v1/rollouts/${encodeURIComponent(id)}/looks${since}`);
+    known.current = { ...told, looks: [...looks, ...told.looks] };
+    return known.current;
+  }, [id, `${candidate.requests} ${baseline.requests} ${status} ${step_index}`]);
 }
 
 function Sides({ rollout: { candidate, baseline, verdict } }: { rollout: Rollout }) {

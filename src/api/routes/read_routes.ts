@@ -78,10 +78,11 @@ const looks = apiRoute(
     needs: { right: "look", of: ofRollout },
     summary: "What the judge saw of a rollout, look by look, with the threshold",
     params: z.strictObject({ rollout: z.string() }),
-    query: z.strictObject({ limit: limit(5000, 1000) }),
+    query: z.strictObject({ since: instantSchema.optional(), limit: limit(5000, 1000) }),
     answer: looksReportSchema,
   },
-  ({ database }, { params, query }) => looksReport(database, params.rollout, query),
+  ({ database }, { params, query }) =>
+    looksReport(database, params.rollout, { since: query.since ?? null, limit: query.limit }),
 );
 
 const deployments = endpointRoute(

@@ -113,7 +113,7 @@ export async function weightsReport(
 export async function looksReport(
   database: DeployerDatabase,
   rolloutId: string,
-  page: { limit: number },
+  page: { since: string | null; limit: number },
 ): Promise<z.infer<typeof looksReportSchema>> {
   const rollout = await database.rollouts.get(rolloutId);
   if (rollout === null)

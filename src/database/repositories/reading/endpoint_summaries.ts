@@ -91,14 +91,18 @@ export class PostgresEndpointSummaries {
     );
   }
 
-  /** The last so many looks, oldest first. */
-  async looks(rolloutId: string, { limit }: { limit: number }): Promise<LookVerdict[]> {
+  /** The last so many looks, or of those after `since`, oldest first. */
+  async looks(
+    rolloutId: string,
+    { since, limit }: { since: string | null; limit: number },
+  ): Promise<LookVerdict[]> {
     return this.#database.query(
       lookVerdictSchema,
       `select looked_at, status, step_index, candidate_weight, challenged, verdict from (
-         select * from ml_verdict_history where rollout_id = $1 order by looked_at desc, look_id desc limit $2
+         select * from ml_verdict_history where rollout_id = $1 and ($2::timestamptz is null or looked_at > $2)
+         order by looked_at desc, look_id desc limit $3
        ) as newest order by looked_at, look_id`,
-      [rolloutId, limit],
+      [rolloutId, since, limit],
     );
   }
 }
