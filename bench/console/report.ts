@@ -33,6 +33,12 @@ export function report(views: readonly View[], rows: readonly Measured[]): void 
         Math.max(...latencies),
       ]),
   );
+  reportSmoothness(rows);
+  reportCosts(rows);
+  printMachine();
+}
+
+function reportSmoothness(rows: readonly Measured[]): void {
   printTable(
     ["", "longest task ms", "of 50 or more", "frames/s", "longest frame", "over 50 ms"],
     rows.map(({ name, stretch: { longTasks, frames, seconds } }) => [
@@ -44,6 +50,9 @@ export function report(views: readonly View[], rows: readonly Measured[]): void 
       frames.length === 0 ? "–" : String(frames.filter((ms) => ms > 50).length),
     ]),
   );
+}
+
+function reportCosts(rows: readonly Measured[]): void {
   printTable(
     [
       "",
@@ -66,5 +75,4 @@ export function report(views: readonly View[], rows: readonly Measured[]): void 
       stretch.answerBytes / 1024 / stretch.seconds,
     ]),
   );
-  printMachine();
 }

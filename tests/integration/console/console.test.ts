@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import {
   act,
@@ -21,9 +22,14 @@ import {
   PICTURES,
 } from "../../support/console/given_pages.ts";
 import { seeRolloutThrough, signInAtProvider } from "../../support/console/people_at_pages.ts";
-import { givenBusyInstallation } from "../../support/console/served_console.ts";
+import { givenBusyInstallation, lookOn } from "../../support/console/served_console.ts";
 
 inBrowser();
+
+async function looksOn(page: Page): Promise<number> {
+  const chart = page.getByRole("img", { name: /Evidence against the candidate/ });
+  return Number(/over (\d+) looks/.exec((await chart.getAttribute("aria-label")) ?? "")?.[1]);
+}
 
 test("the page is small, loads nothing from elsewhere, and its policy lets no code into it", async () => {
   const files = await builtConsole();
@@ -96,6 +102,11 @@ test("a rollout is watched, paused after its plan, and rolled back in two clicks
   const page = await pageOf(served, "omar");
   await page.getByRole("link", { name: ENDPOINT }).click();
   await page.getByRole("img", { name: /Evidence against the candidate over \d+ looks/ }).waitFor();
+  const asked = page.waitForRequest(/\/looks\?since=2/);
+  const looks = await looksOn(page);
+  await lookOn(served.deployer, 10);
+  await asked;
+  await expect.poll(() => looksOn(page)).toBe(looks + 1);
   await page.getByRole("img", { name: /Traffic over time.*v2 70 %, e2i_remission v3 30 %/ }).waitFor();
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("dialog").getByText("Pause", { exact: true }).last().click();

@@ -130,6 +130,9 @@ test("looks are kept with the threshold that they are compared with, and thinned
   expect(report.looks.length).toBeGreaterThan(2);
   expect(report.looks.length).toBeLessThan(6);
   expect(report.looks.at(-1)).toMatchObject({ candidate_weight: 10, verdict: { outcome: "inconclusive" } });
+  const second = encodeURIComponent(report.looks[1]?.looked_at ?? "");
+  const added = await get(looksReportSchema, `/v1/rollouts/${rollout?.rollout_id}/looks?since=${second}`);
+  expect(added.looks).toEqual(report.looks.slice(2));
 });
 
 test.each([
