@@ -77,7 +77,7 @@ function Header() {
           <rect width="32" height="32" rx="8" />
           <path d="M6 23h6v-5h7v-5h7V8" />
         </svg>
-        Model Deployer
+        <span class="brand-name">Model Deployer</span>
       </a>
       {isIn && (
         <nav aria-label="views">
@@ -95,7 +95,7 @@ function Header() {
           </span>
         )}
         <button type="button" class="button-quiet" onClick={nextTheme} aria-label={`theme: ${theme.value}`}>
-          {theme.value}
+          <span aria-hidden="true">◐</span> {theme.value}
         </button>
         {isIn && (
           <button

@@ -88,13 +88,23 @@ export function servedNames({
   return Object.fromEntries(served.map(({ deployment_id, version }) => [deployment_id, `v${version}`]));
 }
 
+const nameIn = (names: Record<string, string>) => (id: string) =>
+  names[id] ?? (id.startsWith("deploy_") ? "another deployment" : "");
+
+/** A sentence with names for the ids in it. */
+export const withNames = (text: string, names: Record<string, string>): string =>
+  text.replaceAll(ID, nameIn(names));
+
+/** A number and its unit stay on one line. */
+export const unbroken = (text: string): string => text.replaceAll(/(\d|[≥≤]) (?=[\d%a-z])/g, "$1\u00a0");
+
 /** A reason as the history keeps it, with names for ids and without the numbers that stand beside it. */
 export function reasonText(reason: string, names: Record<string, string> = {}): string {
   return reason
     .replace(/: candidate failed \d+ of .*$/, "")
     .replace(/^rollout rollout_[\w-]+[,:] /, "")
     .replace(/^deploy deploy_\S+( in steps)?/, (_, steps: string | undefined) => `deployed${steps ?? ""}`)
-    .replaceAll(ID, (id) => names[id] ?? (id.startsWith("deploy_") ? "another deployment" : ""))
+    .replaceAll(ID, nameIn(names))
     .replaceAll(/ {2,}/g, " ")
     .trim();
 }

@@ -1,5 +1,5 @@
 import type { AcknowledgedChange } from "../api/answer_schemas.ts";
-import { now } from "../live_clock.ts";
+import { today } from "../live_clock.ts";
 import { colourOf } from "../charts/weight_bands.ts";
 import { figuresText, instantText, reasonText } from "../readable.ts";
 
@@ -28,7 +28,7 @@ export function ChangeList({ changes, names, served, chosen, onChoose }: Props) 
           onPointerEnter={() => onChoose(change)}
           onPointerLeave={() => onChoose(null)}
         >
-          <time dateTime={change.occurred_at}>{instantText(change.occurred_at, now.value)}</time>
+          <time dateTime={change.occurred_at}>{instantText(change.occurred_at, today.value)}</time>
           <WeightsText weights={change.version_weights} names={names} />
           <span class="why" title={change.reason}>
             {reasonText(change.reason, { ...names, ...served })}{" "}

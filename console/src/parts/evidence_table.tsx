@@ -1,4 +1,5 @@
 import type { DecisionRow } from "../../../src/agents/model_deployer/planning/approval/decision_row.ts";
+import { unbroken } from "../readable.ts";
 
 const SIGNS = { true: ["✓", "met"], false: ["✗", "not met"] } as const;
 
@@ -31,10 +32,14 @@ export function EvidenceTable({ rows }: { rows: readonly DecisionRow[] }) {
                 <tr key={row.what} class={row.met === false ? "unmet" : ""}>
                   <th scope="row">{row.what}</th>
                   <td>
-                    <Met met={row.met} /> {row.candidate}
+                    <Met met={row.met} /> {unbroken(row.candidate)}
                   </td>
-                  <td>{row.required ?? <span class="quiet">–</span>}</td>
-                  {compares && <td>{row.production ?? <span class="quiet">–</span>}</td>}
+                  <td>{row.required === null ? <span class="quiet">–</span> : unbroken(row.required)}</td>
+                  {compares && (
+                    <td>
+                      {row.production === null ? <span class="quiet">–</span> : unbroken(row.production)}
+                    </td>
+                  )}
                 </tr>
               ))}
           </tbody>

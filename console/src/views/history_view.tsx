@@ -6,12 +6,12 @@ import type { HistoryReport, WeightsReport } from "../api/answer_schemas.ts";
 import { ask } from "../api/client.ts";
 import { WeightsChart } from "../charts/weights_chart.tsx";
 import { inForceAt } from "../charts/weight_bands.ts";
-import { now } from "../live_clock.ts";
+import { today, unhurriedNow } from "../live_clock.ts";
 import { hashOf } from "../hash_route.ts";
 import { useAsked } from "../parts/asked.ts";
 import { WeightsText } from "../parts/change_list.tsx";
 import { ProblemNote } from "../parts/problem_note.tsx";
-import { figuresText, instantText, reasonText } from "../readable.ts";
+import { figuresText, instantText, reasonText, servedNames, withNames } from "../readable.ts";
 import { endpoints, historyRevision } from "../store.ts";
 import { orderedNames } from "./endpoint_view.tsx";
 
@@ -40,6 +40,7 @@ export function HistoryView({ subject }: { subject: string }) {
         .map((name) => (
           <Timeline key={name} endpoint={name} />
         ))}
+      {history === null && asked.error.value === null && <p class="page-note quiet">Looking …</p>}
       {history !== null && <Events history={history} />}
       {history !== null && <Memory history={history} />}
     </>
@@ -48,6 +49,8 @@ export function HistoryView({ subject }: { subject: string }) {
 
 /** Memories of this model family, and what they change of its next rollout. */
 function Memory({ history: { episodes, care, degraded } }: { history: HistoryReport }) {
+  const served = [...endpoints.peek().values()].flatMap((one) => Object.entries(servedNames(one)));
+  const names = Object.fromEntries(served);
   if (episodes.length === 0 && care.length === 0 && degraded.length === 0) return null;
   return (
     <section class="panel" aria-labelledby="memory-title">
@@ -63,11 +66,11 @@ function Memory({ history: { episodes, care, degraded } }: { history: HistoryRep
       <ol class="changes">
         {episodes.map((one) => (
           <li key={`${one.occurred_at} ${one.what}`} class="change">
-            <time dateTime={one.occurred_at}>{instantText(one.occurred_at, now.value)}</time>
+            <time dateTime={one.occurred_at}>{instantText(one.occurred_at, today.value)}</time>
             <span>
               {one.what.replaceAll("_", " ")} <span class="quiet">{one.outcome}</span>
             </span>
-            <span class="why">{one.description}</span>
+            <span class="why">{withNames(one.description, names)}</span>
           </li>
         ))}
       </ol>
@@ -101,7 +104,7 @@ const STEPS = 1000;
 function Dragged({ report }: { report: WeightsReport }) {
   const position = useSignal(STEPS);
   const names = orderedNames(report);
-  const until = now.value;
+  const until = Math.max(unhurriedNow.value, Date.parse(report.weights.at(-1)?.occurred_at ?? "") + 1);
   const since = Math.min(Date.parse(report.weights[0]?.occurred_at ?? ""), until - 60_000);
   const at = since + ((until - since) * position.value) / STEPS;
   const change = inForceAt(report.weights, at);
@@ -183,7 +186,7 @@ function Events({ history }: { history: HistoryReport }) {
       <ol class="changes">
         {shown.map((one, index) => (
           <li key={`${one.occurred_at} ${index}`} class="change">
-            <time dateTime={one.occurred_at}>{instantText(one.occurred_at, now.value)}</time>
+            <time dateTime={one.occurred_at}>{instantText(one.occurred_at, today.value)}</time>
             <span>
               <span aria-hidden="true">{KINDS[one.kind] ?? "·"}</span> {one.kind.replaceAll("_", " ")}{" "}
               <strong>{whatOf(one, history.versions)}</strong>

@@ -40,7 +40,9 @@ function Shown({ operation, onDecided }: { operation: OperationReport; onDecided
   return (
     <>
       <header class="page-head">
-        <h1 tabIndex={-1}>{operation.action.replaceAll("_", " ")}</h1>
+        <h1 class="capital" tabIndex={-1}>
+          {operation.action.replaceAll("_", " ")}
+        </h1>
         <StatusTag status={status} />
         <Facts operation={operation} />
       </header>
@@ -49,14 +51,16 @@ function Shown({ operation, onDecided }: { operation: OperationReport; onDecided
           <h2 id="plan-title">What it changes</h2>
           {plan === null ? <p class="quiet">It has no plan.</p> : <PlanDifferenceList plan={plan} />}
         </section>
-        <section class="panel" aria-labelledby="evidence-title">
+        <section class="panel decide-evidence" aria-labelledby="evidence-title">
           <h2 id="evidence-title">What it rests on</h2>
           <EvidenceTable rows={decision} />
         </section>
+        <div class="decide-by">
+          <Ended operation={operation} />
+          <Approvals operation={operation} />
+          {status === "awaiting_approval" && <DecisionForm operation={operation} onDecided={onDecided} />}
+        </div>
       </div>
-      <Ended operation={operation} />
-      <Approvals operation={operation} />
-      {status === "awaiting_approval" && <DecisionForm operation={operation} onDecided={onDecided} />}
     </>
   );
 }

@@ -90,7 +90,7 @@ function Deployment({ deployment, rates }: { deployment: Shown; rates: ReadonlyM
         <ul class="gauges">
           {servers.map((one) => (
             <li key={one.replica}>
-              <span class="quiet">{one.replica}</span>
+              <span class="quiet">server {one.replica}</span>
               <Gauge
                 name="memory"
                 share={one.memory_share}

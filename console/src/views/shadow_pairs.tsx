@@ -49,7 +49,7 @@ function Pairs({ report: { pairs, compared } }: { report: Report }) {
         <PairsChart pairs={placed} chosen={open} onChoose={(pair) => (chosen.value = pair)} />
       )}
       {placed.length > 0 && (
-        <p class="quiet">to the right production, upwards the shadow; on the line both say the same</p>
+        <p class="quiet legend">to the right production, upwards the shadow; on the line both say the same</p>
       )}
       {pairs.length === 0 && <p class="quiet">No request was answered by both of late.</p>}
       {open !== null && <Opened pair={open} />}
@@ -74,7 +74,7 @@ interface DifferingProps {
 function Differing({ apart, of, open, onOpen }: DifferingProps) {
   if (apart.length === 0) return null;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="requests in which they differ">
+    <div class="scroll scroll-list" tabIndex={0} role="region" aria-label="requests in which they differ">
       <table class="sides">
         <caption class="quiet">
           the newest requests in which they differ, {apart.length} of {of}

@@ -16,7 +16,7 @@ test("nothing is done by the plan of another endpoint than the one that is chose
   const churn = await served.deployer.database.modelVersions.getProduction("churn");
   await deploy(served.deployer, churn?.model_version_id ?? "", "production");
   await page.goto(`${served.url}/#/`);
-  await page.getByRole("button", { name: "Roll back …" }).click();
+  await page.getByRole("button", { name: "Roll back e2i_remission" }).click();
   const dialog = page.getByRole("dialog");
   const rollBack = dialog.getByRole("button", { name: "Roll back" });
   await dialog.getByText("100 % e2i_remission v2").waitFor();

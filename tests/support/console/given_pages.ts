@@ -45,26 +45,42 @@ export async function givenContext(options: BrowserContextOptions = {}): Promise
   return context;
 }
 
-/** A page of a browser of one's own, signed in; what it could not load or run fails the test. */
-export async function pageOf(
-  { url }: ServedConsole,
-  who: keyof typeof TOKENS,
-  options: BrowserContextOptions = {},
-): Promise<Page> {
-  const page = await (await givenContext(options)).newPage();
+/** A page that has shown nothing yet; what it could not run, and what it asks of others, fails the test. */
+export async function watchedPage({ url }: ServedConsole, context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("request", (request) => {
     if (!request.url().startsWith(url)) problems.push(`asked ${request.url()}`);
   });
   onTestFinished(() => expect(problems).toEqual([]));
-  await page.goto(`${url}/#token=${TOKENS[who]}`);
+  return page;
+}
+
+/** A page of a browser of one's own, signed in. */
+export async function pageOf(
+  served: ServedConsole,
+  who: keyof typeof TOKENS,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const page = await watchedPage(served, await givenContext(options));
+  await page.goto(`${served.url}/#token=${TOKENS[who]}`);
   await page.locator(".live-live").waitFor();
   return page;
 }
 
 export async function isFocused(element: Locator): Promise<boolean> {
   return element.and(element.page().locator(":focus")).isVisible();
+}
+
+/** What makes the page wider than its window, outermost first; nothing where it is not. */
+export async function widerThanItsWindow(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`
+    (({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth ? [] : [...document.querySelectorAll("body *")]
+      .filter((one) => one.getBoundingClientRect().right > clientWidth + 1)
+      .slice(0, 5).map((one) => one.outerHTML.slice(0, 100)))(document.documentElement)
+  `);
+  return z.array(z.string()).parse(found);
 }
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
