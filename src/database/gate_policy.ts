@@ -10,7 +10,9 @@ import {
   refuseJudgeSettings,
   settingsOver,
 } from "../agents/model_deployer/domain/traffic/rollout_plan.ts";
+import { type Signer, signerName } from "../agents/model_deployer/domain/models/signers.ts";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
+import { readPem } from "../platform/signing_keys.ts";
 
 /**
  * The policy as it is stored, with the defaults for all that it leaves out. It is checked by the schema that reads it,
@@ -27,6 +29,7 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
     judge: policy.judge ?? {},
     kept_rows: policy.kept_rows ?? null,
     formats: policy.formats ?? null,
+    signers: policy.signers?.map(withFingerprint) ?? null,
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
   const problems = problemsOf(stored);
@@ -39,6 +42,38 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
 function contradictions({ judge }: GatePolicy): string[] {
   const refusal = refuseJudgeSettings(settingsOver(defaultJudgeSettings, judge));
   return refusal === null ? [] : [refusal.replace(/\.$/, "")];
+}
+
+type NewSigner = NonNullable<NewGatePolicy["signers"]>[number];
+
+const pemOf = (signer: NewSigner): string | null =>
+  signer.kind === "key" ? signer.public_key : signer.kind === "certificate" ? signer.certificates : null;
+
+function withFingerprint(signer: NewSigner): Signer {
+  if (signer.kind === "identity") return signer;
+  const read = readPem(pemOf(signer) ?? "");
+  const { fingerprint: given = "" } = signer;
+  return { ...signer, fingerprint: given === "" && read.kind === signer.kind ? read.fingerprint : given };
+}
+
+/** Keys and certificates that could verify nothing, and signers that could not be told apart. */
+function unusableSigners({ signers }: GatePolicy): string[] {
+  const names = (signers ?? []).map(signerName);
+  const twice = names.filter((name, index) => names.indexOf(name) < index);
+  return [
+    ...(signers ?? []).flatMap((signer, index) => unusablePem(signer, `signers.${index}`)),
+    ...twice.map((name) => `signers: ${name} is the name of two`),
+  ];
+}
+
+function unusablePem(signer: Signer, where: string): string[] {
+  const pem = pemOf(signer);
+  if (pem === null || signer.kind === "identity") return [];
+  const read = readPem(pem);
+  if (read.kind === "unusable") return [`${where}: ${signer.name} ${read.why}`];
+  if (read.kind !== signer.kind) return [`${where}: ${signer.name} is no ${signer.kind}, but a ${read.kind}`];
+  if (read.fingerprint === signer.fingerprint) return [];
+  return [`${where}: ${signer.name} has the fingerprint ${read.fingerprint} (given ${signer.fingerprint})`];
 }
 
 const SHORTEST_SHADOW_HOURS = 24;
@@ -62,6 +97,7 @@ function problemsOf(policy: GatePolicy): string[] {
         ]
       : []),
     ...contradictions(policy),
+    ...unusableSigners(policy),
     ...(reason.trim() === "" ? ["reason: say why, for whoever reads the policy later"] : []),
   ];
 }

@@ -5,23 +5,33 @@ import {
   allowedFormats,
   refusedFormats,
 } from "../agents/model_deployer/domain/models/allowed_formats.ts";
+import {
+  type AllowedSigners,
+  allowedSigners,
+  refusedSigners,
+} from "../agents/model_deployer/domain/models/signers.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 import type { policyReportSchema } from "./report_schemas.ts";
 
 export type PolicyReport = z.infer<typeof policyReportSchema>;
 
-/** A policy, with the versions on their way or at production whose formats it does not allow: what serves goes on. */
+/** A policy, with the versions on their way or at production whose formats or signers it does not allow: what serves goes on. */
 export async function policyReportOf(
   { modelVersions }: Pick<DeployerDatabase, "modelVersions">,
   experiment_id: string,
   gate_policy: GatePolicy,
 ): Promise<PolicyReport> {
   const allowed = allowedFormats(experiment_id, gate_policy);
-  const versions = allowed === undefined ? [] : await modelVersions.list(experiment_id);
+  const signers = allowedSigners(experiment_id, gate_policy);
+  const looksAtNone = allowed === undefined && signers === undefined;
+  const versions = looksAtNone ? [] : await modelVersions.list(experiment_id);
   const versions_in_other_formats = versions.flatMap((version) =>
     allowed === undefined ? [] : inOtherFormats(version, allowed),
   );
-  return { experiment_id, gate_policy, versions_in_other_formats };
+  const versions_signed_by_others = versions.flatMap((version) =>
+    signers === undefined ? [] : signedByOthers(version, signers),
+  );
+  return { experiment_id, gate_policy, versions_in_other_formats, versions_signed_by_others };
 }
 
 function inOtherFormats(
@@ -32,4 +42,14 @@ function inOtherFormats(
   if (loading === null) return [{ model_version_id, stage, formats: null }];
   const found = refusedFormats(loading, allowed, model_version_id);
   return found === null ? [] : [{ model_version_id, stage, formats: found.refused }];
+}
+
+function signedByOthers(
+  { model_version_id, stage, signed_by }: ModelVersion,
+  signers: AllowedSigners,
+): PolicyReport["versions_signed_by_others"] {
+  if (stage === "archived") return [];
+  if (signed_by === null) return [{ model_version_id, stage, signed_by: null }];
+  const found = refusedSigners(signed_by, signers, model_version_id);
+  return found === null ? [] : [{ model_version_id, stage, signed_by: found.refused }];
 }

@@ -216,6 +216,16 @@ export const policyReportSchema = z.strictObject({
       }),
     )
     .default([]),
+  /** The same for who signed them; null for signatures that were not verified. */
+  versions_signed_by_others: z
+    .array(
+      z.strictObject({
+        model_version_id: z.string(),
+        stage: stageSchema,
+        signed_by: z.array(z.string()).nullable(),
+      }),
+    )
+    .default([]),
 });
 export const versionsReportSchema = z.strictObject({ versions: z.array(modelVersionSchema) });
 export const deploymentsReportSchema = z.strictObject({ deployments: z.array(deploymentSchema) });

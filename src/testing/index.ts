@@ -35,6 +35,7 @@ export {
 export { InMemoryModelPackager } from "./in_memory/model_packager.ts";
 export { InMemoryModelRegistry } from "./in_memory/model_registry.ts";
 export { type Files, modelIdOf, type RunSeed } from "./in_memory/run_seed.ts";
+export { signedFiles } from "./in_memory/signed_files.ts";
 export { InMemoryModelServer } from "./in_memory/model_server.ts";
 export { type Behaviour, InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 export { pollUntil, type PollOptions, PollTimeoutError } from "./poll.ts";

@@ -47,6 +47,7 @@ export async function seedVersion(
     shap_evidence: null,
     signature: null,
     loading: null,
+    signed_by: null,
     earlier_version_id: null,
     stage: "development",
     stage_revision: 0,

@@ -14,10 +14,10 @@ export async function remotePolicy(api: RemoteApi, experiment: string): Promise<
 export async function setRemotePolicy(
   api: RemoteApi,
   experiment: string,
-  change: (before: NewGatePolicy) => NewGatePolicy,
+  change: (before: NewGatePolicy) => Promise<NewGatePolicy>,
 ): Promise<PolicyReport> {
   const { policy_id: _, ...before } = (await remotePolicy(api, experiment)).gate_policy;
-  const body = change(before);
+  const body = await change(before);
   return api.ask(policyReportSchema, at(experiment), { method: "PUT", body });
 }
 

@@ -16,8 +16,9 @@ export async function insertModelVersion(
     `insert into ml_model_registry (
        model_version_id, experiment_id, model_name, version, mlflow_run_id, algorithm, metrics, shap_evidence, stage,
        stage_revision, model_artifact_uri, preprocessing_artifact_uri, artifact_digest, preprocessing_digest,
-       registered_at, promoted_at, earlier_version_id, signature, loading
-     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+       registered_at, promoted_at, earlier_version_id, signature, loading,
+       signed_by
+     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
     [
       version.model_version_id,
       version.experiment_id,
@@ -38,6 +39,7 @@ export async function insertModelVersion(
       version.earlier_version_id,
       json(version.signature),
       json(version.loading),
+      json(version.signed_by),
     ],
   );
   await writeStageHistory(tx, context, {

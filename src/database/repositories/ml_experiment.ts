@@ -109,8 +109,9 @@ export class MLExperimentRepository implements Experiments {
       `insert into ml_gate_policies (experiment_id, policy_id, kind, minimum_shadow_hours, minimum_shadow_requests,
          maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement,
          maximum_shadow_age_days, approvals_for_production,
-         approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown, formats)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+         approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown, formats,
+         signers)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
       [
         experimentId,
         stored.policy_id,
@@ -130,6 +131,7 @@ export class MLExperimentRepository implements Experiments {
         setBy,
         stored.approvals_for_unknown,
         json(stored.formats),
+        json(stored.signers),
       ],
     );
     return stored;

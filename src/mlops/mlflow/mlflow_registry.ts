@@ -3,11 +3,13 @@ import {
   type ModelSignature,
   signatureBehind,
 } from "../../agents/model_deployer/domain/models/model_signature.ts";
+import type { AllowedSigners, SignatureFound } from "../../agents/model_deployer/domain/models/signers.ts";
 import { ArtifactRejectedError, NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type { CallOptions, LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
   DescribeRunOptions,
   FetchedArtifact,
+  FetchOptions,
   ModelRegistry,
   RegisteredVersion,
   ShownVersion,
@@ -36,6 +38,13 @@ export interface MLflowRegistryOptions {
   artifactSeconds?: number;
   /** Tells what loading fetched files would do, or refuses them; `where` is their address. */
   inspect?: (folder: string, where: string, signal: AbortSignal) => Promise<LoadingReport>;
+  /** Tells who signed fetched files, or refuses those that none of the allowed signers has signed. */
+  verify?: (
+    folder: string,
+    where: string,
+    signers: AllowedSigners,
+    options: LongCallOptions,
+  ) => Promise<SignatureFound>;
   /** Also sets MLflow's deprecated stage, for stages that it knows: staging, production, archived. */
   mirrorLegacyStages?: boolean;
 }
@@ -47,10 +56,12 @@ export class MLflowRegistry implements ModelRegistry {
   readonly #registration: VersionRegistration;
   readonly #mirrorLegacyStages: boolean;
   readonly #inspect: MLflowRegistryOptions["inspect"];
+  readonly #verify: MLflowRegistryOptions["verify"];
 
   constructor(options: MLflowRegistryOptions) {
     this.#client = options.client;
     this.#inspect = options.inspect;
+    this.#verify = options.verify;
     this.#mirrorLegacyStages = options.mirrorLegacyStages ?? false;
     this.#artifacts = new ArtifactStore({
       client: options.client,
@@ -97,11 +108,13 @@ export class MLflowRegistry implements ModelRegistry {
   }
 
   /** @throws ArtifactRejectedError | NotFoundError | ServiceUnavailableError | ServiceRefusedError */
-  async fetchArtifact(artifactUri: string, options: LongCallOptions): Promise<FetchedArtifact> {
-    const fetched = await this.#artifacts.fetch(artifactUri, options);
+  async fetchArtifact(artifactUri: string, options: FetchOptions): Promise<FetchedArtifact> {
+    const { signers, ...limits } = options;
+    const fetched = await this.#artifacts.fetch(artifactUri, limits);
+    const signed_by = signers && (await this.#verify?.(fetched.path, artifactUri, signers, limits));
     const loading = await this.#inspect?.(fetched.path, artifactUri, options.signal);
     const signature = await signatureIn(fetched.path, artifactUri);
-    return { ...fetched, signature, ...(loading && { loading }) };
+    return { ...fetched, signature, ...(loading && { loading }), ...(signed_by && { signed_by }) };
   }
 
   /**

@@ -24,7 +24,7 @@ export async function isComplete(directory: string): Promise<boolean> {
 
 export function environmentDirectory(
   options: EnvironmentOptions,
-  kind: "tools" | "model",
+  kind: "tools" | "model" | "signing",
   requirements: string[],
   python: PythonInterpreter,
 ): string {

@@ -10,10 +10,11 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
-import type { CallOptions, LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
+import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
   DescribeRunOptions,
   FetchedArtifact,
+  FetchOptions,
   ModelRegistry,
   RegisteredVersion,
   ShownVersion,
@@ -22,6 +23,7 @@ import type {
 } from "../../agents/model_deployer/ports/model_registry_port.ts";
 import { describedRun, modelIdOf, modelRoot, runRoot, type RunSeed } from "./run_seed.ts";
 import { ArtifactFiles, digestOf, isWithin, writeInto } from "./artifact_files.ts";
+import { verifyInMemory } from "./signed_files.ts";
 import { parseArtifactUri } from "../../mlops/mlflow/artifacts/artifact_uri.ts";
 import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/name_rules.ts";
 import { checkProjection } from "../../mlops/mlflow/stage_projection.ts";
@@ -132,7 +134,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
 
   async fetchArtifact(
     artifactUri: string,
-    { signal, onProgress }: LongCallOptions,
+    { signal, onProgress, signers }: FetchOptions,
   ): Promise<FetchedArtifact> {
     parseArtifactUri(artifactUri);
     refuseAborted(signal);
@@ -142,7 +144,10 @@ export class InMemoryModelRegistry implements ModelRegistry {
     const digest = digestOf(files);
     const folder = join(this.#directory ?? "/in-memory-artifacts", digest);
     if (this.#directory !== null) await writeInto(folder, files);
+    const texts = Object.fromEntries(files.map(({ path, text }) => [path, text]));
+    const signed_by = signers && verifyInMemory(texts, signers, artifactUri);
     return {
+      ...(signed_by && { signed_by }),
       path: folder,
       digest,
       signature: this.#files.signatureOf(root, artifactUri),

@@ -6,7 +6,9 @@ import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { assertFormats, inspectLoading } from "../../mlops/loading/loading_inspector.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../mlops/mlflow/mlflow_registry.ts";
+import { SignatureVerifier } from "../../mlops/signing/signature_verifier.ts";
 import type { ToolsEnvironment } from "../../platform/python/python_environment.ts";
+import { ensureSigningEnvironment } from "../../platform/python/signing_environment.ts";
 import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters/outside_servers.ts";
 import { localServer } from "./local_servers.ts";
 import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
@@ -55,7 +57,7 @@ export async function createEngine(
   const served = await servedBy(configuration, packager, tools, options);
   const router = routerOf(configuration, tools);
   return {
-    registry: registryOf(configuration, mlflowUrl),
+    registry: registryOf(configuration, mlflowUrl, tools),
     router,
     // A router of the engine's own stands in its place.
     ...(served.router === undefined && { ingress: router }),
@@ -78,7 +80,16 @@ function routerOf(configuration: RoutedConfiguration, tools: ToolsEnvironment): 
   });
 }
 
-function registryOf({ home, mlflowAuth, limits, formats }: Configuration, mlflowUrl: string): MLflowRegistry {
+function registryOf(
+  { home, cache, mlflowAuth, limits, formats, sigstoreTrustedRoot: trustedRoot }: Configuration,
+  mlflowUrl: string,
+  { uv }: ToolsEnvironment,
+): MLflowRegistry {
+  const { environmentSeconds: limitSeconds } = limits;
+  const verifier = new SignatureVerifier({
+    environment: (options) => ensureSigningEnvironment({ cacheDirectory: cache, uv, limitSeconds, ...options }),
+    trustedRoot,
+  });
   return new MLflowRegistry({
     client: new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) }),
     artifactDirectory: join(home, "artifacts"),
@@ -88,6 +99,7 @@ function registryOf({ home, mlflowAuth, limits, formats }: Configuration, mlflow
       assertFormats(report, formats, where);
       return report;
     },
+    verify: (folder, where, signers, options) => verifier.verify(folder, where, signers, options),
   });
 }
 

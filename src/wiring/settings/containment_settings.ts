@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import {
   type Format,
@@ -15,6 +16,8 @@ export interface ContainmentSettings {
   containment: ContainmentPolicy;
   /** Whether models may name packages by address, as `name @ https://...`. */
   directReferences: DirectReferences;
+  /** The file with a trusted root of Sigstore's, by which signers' identities are verified; null without one. */
+  sigstoreTrustedRoot: string | null;
 }
 
 export const containmentVariables = {
@@ -22,6 +25,11 @@ export const containmentVariables = {
   MODEL_DEPLOYER_MODEL_NETWORK: modelNetwork(),
   MODEL_DEPLOYER_DIRECT_REFERENCES: z.enum(["refused", "allowed"]).default("refused"),
   MODEL_DEPLOYER_FORMATS: formats(),
+  MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT: z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional(),
 };
 
 export function containmentOf(values: {
@@ -29,12 +37,14 @@ export function containmentOf(values: {
   MODEL_DEPLOYER_MODEL_NETWORK: "any" | number[];
   MODEL_DEPLOYER_DIRECT_REFERENCES: DirectReferences;
   MODEL_DEPLOYER_FORMATS: Format[];
+  MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT?: string | undefined;
 }): ContainmentSettings {
   const { MODEL_DEPLOYER_ISOLATION: isolation, MODEL_DEPLOYER_MODEL_NETWORK: network } = values;
   return {
     containment: { isolation, network },
     formats: values.MODEL_DEPLOYER_FORMATS,
     directReferences: values.MODEL_DEPLOYER_DIRECT_REFERENCES,
+    sigstoreTrustedRoot: values.MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT ?? null,
   };
 }
 

@@ -53,6 +53,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     judge: {},
     kept_rows: null,
     formats: null,
+    signers: null,
     reason: "the standard policy",
     ...overrides,
   };
@@ -73,6 +74,7 @@ export function aVersion(number: number, overrides: Partial<ModelVersion> = {}):
     shap_evidence: null,
     signature: null,
     loading: null,
+    signed_by: null,
     earlier_version_id: null,
     stage: "production",
     stage_revision: 3,

@@ -7,6 +7,7 @@ test("a policy shows its formats, and each version that is in others with what b
   const lines = policyReport({
     experiment_id: "churn",
     gate_policy: aPolicy({ formats: ["skops", "onnx"] }),
+    versions_signed_by_others: [],
     versions_in_other_formats: [
       { model_version_id: "mv_1", stage: "production", formats: ["pickle"] },
       { model_version_id: "mv_2", stage: "staging", formats: null },

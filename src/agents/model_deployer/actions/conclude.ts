@@ -5,6 +5,7 @@ import { completeRegistration } from "./register/decide.ts";
 import { type Isolation, isolationSchema } from "../domain/entities.ts";
 import { loadingNotes, loadingReportSchema } from "../domain/models/loading_report.ts";
 import { type LoadingSummary, summaryOf } from "../domain/models/loading_summary.ts";
+import { type SignedBy, signedBySchema } from "../domain/models/signers.ts";
 import type { Plan } from "../domain/plan.ts";
 import {
   type ModelSignature,
@@ -87,6 +88,7 @@ interface Found {
   signature: ModelSignature | null | undefined;
   loading_notes: string[];
   loading: LoadingSummary | null;
+  signed_by: SignedBy[] | null;
   endpoint_url: string | null;
   limits_enforced: boolean | null;
   limits_note: string | null;
@@ -111,6 +113,7 @@ function readResults(steps: DoneStep[]): Found {
     preprocessing_digest: digestOf("preprocessing"),
     signature: pinnedSignature(pinned("model"), pinned("preprocessing")),
     ...loadingIn(pinned),
+    signed_by: signedIn(pinned),
     endpoint_url: typeof url === "string" ? url : null,
     limits_enforced: typeof limits_enforced === "boolean" ? limits_enforced : null,
     limits_note: typeof limits_note === "string" ? limits_note : null,
@@ -129,6 +132,17 @@ function loadingIn(
     loading: reports.some(({ artifact }) => artifact === "model") ? summaryOf(reports) : null,
     loading_notes: reports.flatMap(({ artifact, report }) => loadingNotes(report, artifact)),
   };
+}
+
+/** Null where no signature was asked for, which one artifact has if the other does. */
+function signedIn(pinned: (artifact: string) => DoneStep["result"] | undefined): SignedBy[] | null {
+  const signed = ["model", "preprocessing"].flatMap((artifact) => {
+    const found = pinned(artifact)?.["signed_by"];
+    return typeof found === "object" && found !== null
+      ? [signedBySchema.parse({ ...found, artifact })]
+      : [];
+  });
+  return signed.length === 0 ? null : signed;
 }
 
 /** Undefined where nothing was pinned. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { formatSchema } from "./models/loading_report.ts";
 import { loadingSummarySchema } from "./models/loading_summary.ts";
 import { modelSignatureSchema } from "./models/model_signature.ts";
+import { signedBySchema, signerSchema } from "./models/signers.ts";
 import { keptRowSettingsSchema } from "./evidence/kept_rows.ts";
 import { askedJudgeSettingsSchema } from "./evidence/judgement.ts";
 import { outcomeEvidenceSchema } from "./evidence/late_outcomes.ts";
@@ -123,6 +124,8 @@ export const gatePolicySchema = z.strictObject({
   kept_rows: keptRowSettingsSchema.nullable().default(null),
   /** Formats in which models may be saved, those that run code by name; null allows each that the installation does. */
   formats: z.array(formatSchema).min(1).nullable().default(null),
+  /** By whom models have to be signed; null asks for no signature. */
+  signers: z.array(signerSchema).min(1).max(20).nullable().default(null),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
@@ -146,6 +149,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   judge: {},
   kept_rows: null,
   formats: null,
+  signers: null,
   reason: "The standard policy: no other was set.",
 };
 
@@ -168,6 +172,8 @@ export const modelVersionSchema = z.strictObject({
   signature: modelSignatureSchema.nullable().default(null),
   /** The effects of loading its files, read from them at registration; null where they were not read. */
   loading: loadingSummarySchema.nullable().default(null),
+  /** Who signed its files, as verified at registration; null where no policy asked for it then. */
+  signed_by: z.array(signedBySchema).nullable().default(null),
   /** The version of the same run that was at its end when this one was registered; null for the first. */
   earlier_version_id: z.string().nullable().default(null),
   stage: stageSchema,

@@ -4,6 +4,7 @@ import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
 import { allowedFormatsSchema } from "./models/allowed_formats.ts";
 import { signatureComparisonSchema } from "./models/model_signature.ts";
+import { allowedSignersSchema } from "./models/signers.ts";
 import { rolloutExpectationSchema } from "./traffic/rollout_expectation.ts";
 import { metricsSchema, resourcesSchema, weightSetSchema } from "./entities.ts";
 
@@ -31,6 +32,8 @@ const pinArtifact = z.strictObject({
   artifact_uri: z.string(),
   /** Files in other formats are refused; left out where each is allowed. */
   allowed: allowedFormatsSchema.optional(),
+  /** Files that none of them signed are refused; left out where no signature is asked for. */
+  signers: allowedSignersSchema.optional(),
 });
 
 const packageModel = z.strictObject({
@@ -45,6 +48,8 @@ const packageModel = z.strictObject({
   preprocessing_digest: z.string().nullable(),
   /** For a version whose formats were not read at registration: files in other ones are refused. */
   allowed: allowedFormatsSchema.optional(),
+  /** For a version whose signature was not verified at registration: files that none of them signed are refused. */
+  signers: allowedSignersSchema.optional(),
 });
 
 const startServer = z.strictObject({

@@ -1,6 +1,7 @@
 import type { StepOf } from "../domain/plan.ts";
 import { serving } from "../domain/traffic/weights.ts";
 import { assertAllowed } from "./assert_allowed.ts";
+import { assertSigned } from "./assert_signed.ts";
 import { ArtifactRejectedError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
@@ -46,12 +47,13 @@ export class DeploymentOrchestrator {
 
   /**
    * Packages exactly the files that were pinned at registration.
-   * @throws ArtifactRejectedError when the artifact is no longer those files, or is in a format that is not allowed
+   * @throws ArtifactRejectedError when the artifact is no longer those files, or is in a format, or by a signer, that is not allowed
    */
   async package(step: StepOf<"package_model">, options: LongCallOptions): Promise<{ bento_tag: string }> {
     const present = await this.#packager.findPackage(step.bento_tag);
     const isPackaged = present !== null && present.artifact_digest === step.artifact_digest;
-    if (isPackaged && step.allowed === undefined) return { bento_tag: present.bento_tag };
+    const isChecked = step.allowed === undefined && step.signers === undefined;
+    if (isPackaged && isChecked) return { bento_tag: present.bento_tag };
     const model = await this.#fetchPinned(step, "model", options);
     const preprocessing =
       step.preprocessing_artifact_uri === null
@@ -80,9 +82,11 @@ export class DeploymentOrchestrator {
     const isModel = artifact === "model";
     const uri = (isModel ? null : step.preprocessing_artifact_uri) ?? step.model_artifact_uri;
     const pinned = isModel ? step.artifact_digest : step.preprocessing_digest;
-    const fetched = await this.#registry.fetchArtifact(uri, options);
+    const { signers } = step;
+    const fetched = await this.#registry.fetchArtifact(uri, { ...options, ...(signers && { signers }) });
     if (fetched.digest === pinned) {
       assertAllowed(step.allowed, fetched.loading, { artifact, uri });
+      assertSigned(signers, fetched.signed_by, uri);
       return fetched;
     }
     throw new ArtifactRejectedError(

@@ -2,8 +2,10 @@ import type { VersionProjection } from "../domain/lifecycle.ts";
 import type { ModelVersion, Stage } from "../domain/entities.ts";
 import type { LoadingReport } from "../domain/models/loading_report.ts";
 import type { ModelSignature } from "../domain/models/model_signature.ts";
+import type { SignatureFound } from "../domain/models/signers.ts";
 import type { StepOf } from "../domain/plan.ts";
 import { assertAllowed } from "./assert_allowed.ts";
+import { assertSigned } from "./assert_signed.ts";
 import { ConflictError, NotFoundError } from "../errors.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
 import type { ModelRegistry, StageProjection } from "../ports/model_registry_port.ts";
@@ -55,7 +57,7 @@ export class RegistryManager {
     return { version: registered.version };
   }
 
-  /** @throws ArtifactRejectedError also for files in a format that the step does not allow */
+  /** @throws ArtifactRejectedError also for files in a format, or by a signer, that the step does not allow */
   async pin(
     step: StepOf<"pin_artifact">,
     options: LongCallOptions,
@@ -64,10 +66,14 @@ export class RegistryManager {
     digest: string;
     signature: ModelSignature | null;
     loading: LoadingReport | null;
+    signed_by: SignatureFound | null;
   }> {
-    const { digest, signature, loading } = await this.#registry.fetchArtifact(step.artifact_uri, options);
-    assertAllowed(step.allowed, loading, { artifact: step.artifact, uri: step.artifact_uri });
-    return { artifact: step.artifact, digest, signature, loading: loading ?? null };
+    const { artifact, artifact_uri: uri, allowed, signers } = step;
+    const asked = { ...options, ...(signers && { signers }) };
+    const { digest, signature, loading, signed_by } = await this.#registry.fetchArtifact(uri, asked);
+    assertAllowed(allowed, loading, { artifact, uri });
+    assertSigned(signers, signed_by, uri);
+    return { artifact, digest, signature, loading: loading ?? null, signed_by: signed_by ?? null };
   }
 
   /**

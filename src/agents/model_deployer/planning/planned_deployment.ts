@@ -3,6 +3,7 @@ import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
 import type { Deployment, GatePolicy, ModelVersion, Resources } from "../domain/entities.ts";
 import { allowedFormats } from "../domain/models/allowed_formats.ts";
+import { allowedSigners } from "../domain/models/signers.ts";
 import type { Moment } from "../judge/counts/live_figures.ts";
 import { bentoTag, deploymentId, endpointName, rolloutId } from "../domain/values/names.ts";
 import type { PlannedStep, StepOf } from "../domain/plan.ts";
@@ -79,7 +80,7 @@ export function deploymentSteps(
   moment: Moment,
   served: TakeOver & { sizedBy: string | null },
   rows: StepOf<"replay_rows"> | null = null,
-  policy: Pick<GatePolicy, "formats"> = { formats: null },
+  policy: Pick<GatePolicy, "formats" | "signers"> = { formats: null, signers: null },
 ): PlannedStep[] {
   const { deployment_id: id, endpoint_name: name } = deployment;
   // Before the route's own undo, which mirrors to the shadow again.
@@ -133,13 +134,15 @@ export function startBesideOf(deployment: Deployment): StepOf<"start_server"> {
   return { ...startAgainOf(deployment), beside: true };
 }
 
-/** A version from before its formats were read has them looked at when it is packaged. */
+/** What a version's registration did not look at, its formats or its signature, is looked at when it is packaged. */
 function allowedPackageOf(
   version: ModelVersion,
-  policy: Pick<GatePolicy, "formats">,
+  policy: Pick<GatePolicy, "formats" | "signers">,
 ): StepOf<"package_model"> {
-  const allowed = version.loading === null ? allowedFormats(version.experiment_id, policy) : undefined;
-  return { ...packageOf(version), ...(allowed && { allowed }) };
+  const { experiment_id, loading, signed_by } = version;
+  const allowed = loading === null ? allowedFormats(experiment_id, policy) : undefined;
+  const signers = signed_by === null ? allowedSigners(experiment_id, policy) : undefined;
+  return { ...packageOf(version), ...(allowed && { allowed }), ...(signers && { signers }) };
 }
 
 export function packageOf(version: ModelVersion): StepOf<"package_model"> {

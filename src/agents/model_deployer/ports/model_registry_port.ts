@@ -1,6 +1,7 @@
 import type { Metrics, Stage } from "../domain/entities.ts";
 import type { LoadingReport } from "../domain/models/loading_report.ts";
 import type { ModelSignature } from "../domain/models/model_signature.ts";
+import type { AllowedSigners, SignatureFound } from "../domain/models/signers.ts";
 import type { CallOptions, LongCallOptions } from "./call_options.ts";
 
 export interface TrainedRun {
@@ -44,6 +45,13 @@ export interface FetchedArtifact {
   signature: ModelSignature | null;
   /** The effects of loading the files; left out where nobody looks. */
   loading?: LoadingReport;
+  /** Who signed the files; left out where no signature was asked for, or nobody verifies any. */
+  signed_by?: SignatureFound;
+}
+
+export interface FetchOptions extends LongCallOptions {
+  /** Files that none of them signed are rejected. */
+  signers?: AllowedSigners;
 }
 
 export interface StageProjection {
@@ -66,7 +74,7 @@ export interface ModelRegistry {
   /** @throws NotFoundError */
   describeVersion(modelName: string, version: number, options: CallOptions): Promise<ShownVersion>;
   /** Downloads into a folder named by the content. @throws ArtifactRejectedError | NotFoundError */
-  fetchArtifact(artifactUri: string, options: LongCallOptions): Promise<FetchedArtifact>;
+  fetchArtifact(artifactUri: string, options: FetchOptions): Promise<FetchedArtifact>;
   /** Idempotent. */
   projectStage(projection: StageProjection, options: CallOptions): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { serving } from "../../../agents/model_deployer/domain/traffic/weights.t
 import type { Observer } from "../../../wiring/observer.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import { formatsOf } from "./formats_option.ts";
+import { signersOf } from "./signers_option.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
 import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
@@ -40,6 +41,7 @@ interface Options {
   approvalsForUnknown?: number | undefined;
   duringRollout?: string | undefined;
   formats?: string | undefined;
+  signedBy?: string[] | undefined;
   rows?: string | undefined;
   hide?: string | undefined;
   hash?: string | undefined;
@@ -63,6 +65,10 @@ const FLAGS = {
   formats: [
     "--formats <names>",
     "formats in which models may be saved: any, safe, or by name, as in safe,pickle",
+  ],
+  signedBy: [
+    "--signed-by <signers...>",
+    "who has to have signed a model: files with a public key or an authority's certificates, identity@https://issuer, or none",
   ],
   rows: [
     "--rows <sample>",
@@ -95,6 +101,7 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     )
     .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
     .option(...FLAGS.formats)
+    .option(...FLAGS.signedBy)
     .option(...FLAGS.rows)
     .option(
       "--hide <fields>",
@@ -125,8 +132,8 @@ async function set(invocation: Invocation, experiment: string, options: Options)
   const remote = await invocation.remote();
   if (remote !== null) {
     refuseRemoteMetrics(judgeOptionsIn(options).metrics);
-    const change = (before: NewGatePolicy) =>
-      changed(before, options, options.demo === true ? "demo" : before.kind);
+    const change = async (before: NewGatePolicy) =>
+      changed(await withSigners(before, options), options, options.demo === true ? "demo" : before.kind);
     return policyReport(await setRemotePolicy(remote, experiment, change));
   }
   return invocation.withObserver(async ({ database, teamMetrics, rowServers }) => {
@@ -139,7 +146,7 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
     const installation = await database.overview.installation();
     if (options.demo === true && installation !== "demo") throw noDemo(experiment);
-    const wanted = changed(before, options, installation);
+    const wanted = changed(await withSigners(before, options), options, installation);
     if (judgeOptionsIn(options).metrics !== undefined)
       await checkMetricsOf(experiment, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
@@ -158,6 +165,10 @@ async function checkMetricsOf(
   const side = { deployment, endpoint: name, version: version?.model_version_id ?? "" };
   const signal = AbortSignal.timeout(CHECK_MS);
   await checkMetrics(teamMetrics, judge.metrics ?? {}, side, { signal });
+}
+
+async function withSigners(before: NewGatePolicy, { signedBy }: Options): Promise<NewGatePolicy> {
+  return signedBy === undefined ? before : { ...before, signers: await signersOf(signedBy, before.signers) };
 }
 
 const asksForRows = ({ rows }: Options): boolean => rows !== undefined && rows !== "none";

@@ -1,4 +1,5 @@
 import { approvalsByMove } from "../../../agents/model_deployer/planning/approval/approvals_needed.ts";
+import { signersText } from "../../../agents/model_deployer/domain/models/signers.ts";
 import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { policyReportSchema } from "../../../service/report_schemas.ts";
@@ -11,6 +12,7 @@ export function policyReport(found: PolicyReport): Report {
     paint.bold(data.experiment_id),
     ...policyLines(data.gate_policy, paint),
     ...data.versions_in_other_formats.map((one) => paint.yellow(`  ${otherFormats(one)}`)),
+    ...data.versions_signed_by_others.map((one) => paint.yellow(`  ${otherSigners(one)}`)),
   ]);
 }
 
@@ -24,6 +26,16 @@ function otherFormats({
   return `${model_version_id} (${stage}) is saved as ${formats.join(", ")}: it is not deployed anew; where it serves, it goes on and comes back.`;
 }
 
+function otherSigners({
+  model_version_id,
+  stage,
+  signed_by,
+}: PolicyReport["versions_signed_by_others"][number]): string {
+  if (signed_by === null)
+    return `${model_version_id} (${stage}): its signature was not verified; it is before it is deployed anew.`;
+  return `${model_version_id} (${stage}) was signed by ${signed_by.join(", ")}: it is not deployed anew; where it serves, it goes on and comes back.`;
+}
+
 export function policyLines(policy: GatePolicy, paint: Paint): string[] {
   const {
     policy_id,
@@ -34,6 +46,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     judge,
     kept_rows,
     formats,
+    signers,
     ...rules
   } = policy;
   const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
@@ -47,6 +60,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     ...[
       ...Object.entries(rules),
       ["formats", allowed],
+      ["signed by", signers === null ? "nobody has to" : signersText(signers)],
       ["kept_rows", JSON.stringify(kept_rows)],
       ...approvals,
       ...judged,

@@ -13,6 +13,7 @@ import { projectStage } from "../../planning/announcements/outbox_entries.ts";
 import type { Decision, Plan, UnmetCriterion } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { gateEvidence, type GateFacts, unmetProductionCriteria } from "../promote/production_gate.ts";
 import type { DecisionContext, DeployRequest, RetryRequest } from "../../domain/requests.ts";
 import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";
@@ -56,6 +57,7 @@ export function decideRetry(request: RetryRequest, facts: RetryFacts, context: D
     ...planned.plan.evidence,
     ...gateEvidence(gate),
     ...loadingEvidence(version, production),
+    ...signingEvidence(version, production),
     retried_rollout: rolloutEvidence(rollout),
   };
   const plan = { ...planned.plan, evidence };

@@ -16,6 +16,7 @@ import {
   refuseFlapping,
   refuseFormats,
   refuseSettings,
+  refuseSigners,
   refuseStage,
 } from "./refusals.ts";
 import { planTraffic } from "./plan_traffic.ts";
@@ -46,6 +47,7 @@ export function decideDeploy(request: DeployRequest, facts: DeployFacts, context
 export function planDeployment(...[request, facts, version, context]: Parameters<typeof plan>): Decision {
   const refused =
     refuseFormats(version, facts) ??
+    refuseSigners(version, facts) ??
     refuseSettings(request, facts) ??
     refuseDuringUnfinishedRollback(request, facts);
   if (refused !== null) return refused;

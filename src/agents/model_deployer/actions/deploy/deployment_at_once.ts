@@ -3,6 +3,7 @@ import type { Plan } from "../../domain/plan.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import type { PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
 import type { DeployFacts } from "./facts.ts";
 
@@ -25,6 +26,7 @@ export function askedAtOnce(
       metrics: version.metrics,
       weights: traffic.weights,
       ...loadingEvidence(version, serves_now),
+      ...signingEvidence(version, serves_now),
     },
     notes: approvalNotes(policy, "immediate_deployment"),
   };

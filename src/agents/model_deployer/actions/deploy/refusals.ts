@@ -2,6 +2,7 @@ import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { DeployFacts } from "./facts.ts";
 import type { ModelVersion } from "../../domain/entities.ts";
 import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
+import { allowedSigners, refusedSigners } from "../../domain/models/signers.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
@@ -99,6 +100,17 @@ export function refuseFormats(
   const allowed = allowedFormats(version.experiment_id, policy);
   if (allowed === undefined || version.loading === null) return null;
   const found = refusedFormats(version.loading, allowed, version.model_version_id);
+  return found === null ? null : refuse("artifact_rejected", found.sentence, { next: found.next });
+}
+
+/** The policy no longer names whoever signed the version; what serves already goes on, and comes back. */
+export function refuseSigners(
+  version: ModelVersion,
+  { policy }: Pick<DeployFacts, "policy">,
+): Decision | null {
+  const allowed = allowedSigners(version.experiment_id, policy);
+  if (allowed === undefined || version.signed_by === null) return null;
+  const found = refusedSigners(version.signed_by, allowed, version.model_version_id);
   return found === null ? null : refuse("artifact_rejected", found.sentence, { next: found.next });
 }
 

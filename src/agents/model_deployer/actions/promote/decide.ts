@@ -17,6 +17,7 @@ import { endpointName } from "../../domain/values/names.ts";
 import type { Decision, Plan } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "../../domain/requests.ts";
 import { rolloutEvidence } from "../../planning/rollout_evidence.ts";
@@ -177,6 +178,7 @@ function productionEvidence(
   return {
     ...gate,
     ...loadingEvidence(version, production),
+    ...signingEvidence(version, production),
     feature_shift: shift === null ? null : { ...shift },
     ...(ended === null ? {} : { ended_rollout: rolloutEvidence(ended) }),
   };

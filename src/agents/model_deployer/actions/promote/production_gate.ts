@@ -1,6 +1,7 @@
 import { policyEvidence } from "../../planning/approval/policy_evidence.ts";
 import type { Experiment, GatePolicy, ModelVersion, ShadowEvidence } from "../../domain/entities.ts";
 import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
+import { allowedSigners, refusedSigners, signersText } from "../../domain/models/signers.ts";
 import type { Plan, UnmetCriterion } from "../../domain/plan.ts";
 import { describeComparison, disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 import { defaultJudgeSettings, settingsOver } from "../../domain/traffic/rollout_plan.ts";
@@ -161,11 +162,21 @@ function formatsCriterion({ version, policy }: GateFacts): UnmetCriterion | null
   return unmet("formats", `only ${allowed.formats.join(", ")}`, found.refused.join(", "), found.sentence);
 }
 
+function signersCriterion({ version, policy }: GateFacts): UnmetCriterion | null {
+  const allowed = allowedSigners(version.experiment_id, policy);
+  if (allowed === undefined || version.signed_by === null) return null;
+  const found = refusedSigners(version.signed_by, allowed, version.model_version_id);
+  if (found === null) return null;
+  const required = `signed by ${signersText(allowed.signers)}`;
+  return unmet("signers", required, found.refused.join(", "), found.sentence);
+}
+
 /** All criteria for production that the version does not meet, never only the first. */
 export function unmetProductionCriteria(facts: GateFacts): UnmetCriterion[] {
   return [
     ...unmetSuccessCriteria(facts.experiment, facts.version.metrics),
     formatsCriterion(facts),
+    signersCriterion(facts),
     ...shadowCriteria(facts),
   ].filter((criterion) => criterion !== null);
 }

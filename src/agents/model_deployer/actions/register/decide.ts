@@ -5,6 +5,7 @@ import type { Experiment, ModelVersion } from "../../domain/entities.ts";
 import { unmetSuccessCriteria } from "../promote/success_criteria.ts";
 import { featureShift, featureShiftNotes } from "../../planning/comparisons/feature_shift.ts";
 import { allowedFormats } from "../../domain/models/allowed_formats.ts";
+import { allowedSigners, type SignedBy } from "../../domain/models/signers.ts";
 import type { LoadingSummary } from "../../domain/models/loading_summary.ts";
 import { experimentName, modelVersionId } from "../../domain/values/names.ts";
 import { projectStage, remember } from "../../planning/announcements/outbox_entries.ts";
@@ -99,6 +100,7 @@ function newVersion(
     shap_evidence: request.shap_evidence,
     signature: run.signature,
     loading: null,
+    signed_by: null,
     stage: "development",
     stage_revision: 0,
     registered_at: context.now,
@@ -202,8 +204,10 @@ function pinned(
   { policy }: RegisterFacts,
 ): PlannedStep[] {
   const allowed = allowedFormats(experiment_id, policy);
+  const signers = allowedSigners(experiment_id, policy);
+  const checks = { ...(allowed && { allowed }), ...(signers && { signers }) };
   const pin = (artifact: "model" | "preprocessing", artifact_uri: string) =>
-    planned({ step: "pin_artifact", artifact, artifact_uri, ...(allowed && { allowed }) });
+    planned({ step: "pin_artifact", artifact, artifact_uri, ...checks });
   return [
     pin("model", model_artifact_uri),
     ...(preprocessing_artifact_uri === null ? [] : [pin("preprocessing", preprocessing_artifact_uri)]),
@@ -224,6 +228,8 @@ export function completeRegistration(
     loading_notes: string[];
     /** The same as data; null where nobody read it. */
     loading: LoadingSummary | null;
+    /** Null where no signature was asked for. */
+    signed_by: SignedBy[] | null;
   },
 ): { insert: ChangeOf<"insert_model_version">; answer: Answer } {
   const version = found.version ?? insert.model_version.version;
@@ -233,6 +239,7 @@ export function completeRegistration(
     artifact_digest: found.digest ?? insert.model_version.artifact_digest,
     preprocessing_digest: found.preprocessing_digest,
     loading: found.loading,
+    signed_by: found.signed_by,
     signature: found.signature === undefined ? insert.model_version.signature : found.signature,
   };
   const record = draft.version_record;

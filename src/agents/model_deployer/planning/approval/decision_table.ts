@@ -9,6 +9,7 @@ import {
 import type { Plan } from "../../domain/plan.ts";
 import type { DecisionRow } from "./decision_row.ts";
 import { loadingEvidenceSchema, loadingRows } from "./loading_rows.ts";
+import { signingEvidenceSchema, signingRows } from "./signing_rows.ts";
 import { percent } from "../../judge/sentences.ts";
 import { disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 
@@ -39,6 +40,7 @@ const evidenceSchema = z.object({
     .nullish()
     .catch(undefined),
   loading: loadingEvidenceSchema.optional().catch(undefined),
+  signing: signingEvidenceSchema.optional().catch(undefined),
   rollout: z.unknown().optional(),
   ended_rollout: z.unknown().optional(),
 });
@@ -80,6 +82,7 @@ export function decisionTable(plan: Pick<Plan, "evidence" | "on_success">): Deci
     ...shadowRows(evidence),
     ...featureRows(evidence.feature_shift),
     ...loadingRows(evidence.loading, evidence.gate_policy?.formats),
+    ...signingRows(evidence.signing, evidence.gate_policy?.signers),
     ...rolloutRows("this rollout", evidence.rollout),
     ...rolloutRows("a rollout that it ends", evidence.ended_rollout),
   ];
