@@ -14,7 +14,10 @@ export function readPem(text: string): ReadPem {
   const blocks = [...text.matchAll(BLOCK)].map(([pem, label = ""]) => ({ pem, label }));
   if (blocks.some(({ label }) => label.endsWith("PRIVATE KEY")))
     return unusable("holds a private key: name the public one, and let nobody else have that");
-  if (blocks.length === 0) return unusable("holds no PEM, which begins with -----BEGIN PUBLIC KEY----- or -----BEGIN CERTIFICATE-----");
+  if (blocks.length === 0)
+    return unusable(
+      "holds no PEM, which begins with -----BEGIN PUBLIC KEY----- or -----BEGIN CERTIFICATE-----",
+    );
   const isKey = blocks.every(({ label }) => label === "PUBLIC KEY");
   if (!isKey && !blocks.every(({ label }) => label === "CERTIFICATE"))
     return unusable("holds something beside a public key or certificates");

@@ -75,7 +75,8 @@ export class SignatureVerifier {
     const answer = await withScratch((scratch) =>
       run(environment, { folder, scratch, signers: allowed.signers, trust }, where, options.signal),
     );
-    if (answer.found !== "signed") throw rejected({ problem: answer.found, detail: answer.detail }, allowed, where);
+    if (answer.found !== "signed")
+      throw rejected({ problem: answer.found, detail: answer.detail }, allowed, where);
     const signer = allowed.signers[answer.signer];
     if (signer === undefined) throw unreadable(where, `it names signer ${answer.signer}`);
     return { kind: signer.kind, name: shortName(signer), signer: signerId(signer), subject: answer.subject };
@@ -91,9 +92,12 @@ export class SignatureVerifier {
       );
     }
     return readFile(trustedRoot, "utf8").catch((cause: unknown) => {
-      throw new ConfigurationError(`${setting}=${trustedRoot} cannot be read: name a file with a trusted root.`, {
-        cause,
-      });
+      throw new ConfigurationError(
+        `${setting}=${trustedRoot} cannot be read: name a file with a trusted root.`,
+        {
+          cause,
+        },
+      );
     });
   }
 }
@@ -119,7 +123,9 @@ function rejected(problem: SignatureProblem, allowed: AllowedSigners, where: str
 }
 
 const unreadable = (where: string, why: string, cause?: unknown): ServiceUnavailableError =>
-  new ServiceUnavailableError("model signing", `verifying the signature of ${where} gave no answer: ${why}`, { cause });
+  new ServiceUnavailableError("model signing", `verifying the signature of ${where} gave no answer: ${why}`, {
+    cause,
+  });
 
 interface Request {
   folder: string;
@@ -137,7 +143,9 @@ async function run(
   const request = {
     folder,
     signature: join(folder, SIGNATURE_FILE),
-    signers: await Promise.all(signers.map((signer, index) => fileOf(signer, join(scratch, String(index)), trust))),
+    signers: await Promise.all(
+      signers.map((signer, index) => fileOf(signer, join(scratch, String(index)), trust)),
+    ),
   };
   const file = join(scratch, "request.json");
   await writeFile(file, JSON.stringify(request));

@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 
 from cryptography import x509
-from model_signing import verifying
+from model_signing import hashing, verifying
 
 MOST_NAMED = 5
 MISMATCH = "Signature mismatch: "
@@ -75,6 +75,20 @@ class Trust:
         return json.dumps({"mediaType": TRUST_TYPE, "trustedRoot": given, "signingConfig": SIGNS_NOWHERE})
 
 
+def verify(signer, folder, signature):
+    try:
+        verifier(signer).verify(folder, signature)
+    except ValueError as error:
+        if not str(error).startswith(MISMATCH):
+            raise
+        # Releases before 1.1 do not write down that they left out the signature's own file.
+        own = hashing.Config().set_ignored_paths(paths=[signature.relative_to(folder)], ignore_git_paths=False)
+        try:
+            verifier(signer).set_hashing_config(own).verify(folder, signature)
+        except ValueError:
+            raise error from None
+
+
 def names_of(bundle):
     """The files that a verified bundle covers; a shard is named `path:from:to`."""
     statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"], validate=True))
@@ -88,12 +102,10 @@ def names_of(bundle):
 
 
 def subject_of(bundle, kind):
-    if kind == "key":
+    if kind != "certificate":
         return None
-    material = bundle["verificationMaterial"]
-    chain = material.get("x509CertificateChain", {}).get("certificates", [])
-    leaf = chain[0] if chain else material["certificate"]
-    certificate = x509.load_der_x509_certificate(base64.b64decode(leaf["rawBytes"]))
+    leaf = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"][0]
+    certificate = x509.load_der_x509_certificate(base64.b64decode(leaf["rawBytes"], validate=True))
     return shown(certificate.subject.rfc4514_string())
 
 
@@ -151,7 +163,7 @@ def main():
     differing, why = None, []
     for index, signer in enumerate(request["signers"]):
         try:
-            verifier(signer).verify(folder, signature)
+            verify(signer, folder, signature)
         except Exception as error:  # each kind has errors of its own, and of the libraries below it
             text = str(error)
             if text.startswith(MISMATCH):

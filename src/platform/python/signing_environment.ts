@@ -29,7 +29,10 @@ export async function ensureSigningEnvironment({
 }: EnvironmentOptions & { uv: string }): Promise<SigningEnvironment> {
   const python = await inspectPython(options.signal);
   const directory = environmentDirectory(options, "signing", signingRequirements, python);
-  const programs = { python: join(directory, "bin", "python"), modelSigning: join(directory, "bin", "model_signing") };
+  const programs = {
+    python: join(directory, "bin", "python"),
+    modelSigning: join(directory, "bin", "model_signing"),
+  };
   const commands = [
     [python.executable, "-m", "venv", directory],
     [uv, "pip", "install", "--python", programs.python, ...signingRequirements],

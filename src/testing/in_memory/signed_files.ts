@@ -22,7 +22,11 @@ const MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE = "https://model_signing/signature/v1.0";
-const HASH_OF_CURVE: Record<string, string> = { prime256v1: "sha256", secp384r1: "sha384", secp521r1: "sha512" };
+const HASH_OF_CURVE: Record<string, string> = {
+  prime256v1: "sha256",
+  secp384r1: "sha384",
+  secp521r1: "sha512",
+};
 
 const bundleSchema = z.object({
   mediaType: z.literal(MEDIA_TYPE),
@@ -49,7 +53,9 @@ export function signedFiles(files: Files, privateKey: string, ignored: readonly 
     .filter((path) => path !== SIGNATURE_FILE && !isIgnored(path, ignored))
     .sort();
   const digests = covered.map((path) => sha256(files[path] ?? ""));
-  const root = createHash("sha256").update(Buffer.from(digests.join(""), "hex")).digest("hex");
+  const root = createHash("sha256")
+    .update(Buffer.from(digests.join(""), "hex"))
+    .digest("hex");
   const statement = {
     _type: STATEMENT_TYPE,
     subject: [{ name: "model", digest: { sha256: root } }],
@@ -121,7 +127,9 @@ function problemOfFiles(
   const paths = Object.keys(files).filter((path) => path !== SIGNATURE_FILE);
   const uncovered = paths.filter((path) => !digests.has(path));
   const added = uncovered.filter((path) => !isIgnored(path, serialization.ignore_paths));
-  const altered = paths.filter((path) => digests.has(path) && digests.get(path) !== sha256(files[path] ?? ""));
+  const altered = paths.filter(
+    (path) => digests.has(path) && digests.get(path) !== sha256(files[path] ?? ""),
+  );
   const missing = [...digests.keys()].filter((path) => files[path] === undefined);
   const differing = Object.entries({ altered, added, missing }).filter(([, names]) => names.length > 0);
   if (differing.length > 0) {
@@ -148,9 +156,6 @@ const hashOf = (curve: string | undefined): string => HASH_OF_CURVE[curve ?? ""]
 
 /** The bytes that are signed: https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md */
 const enveloped = (payload: Buffer): Buffer =>
-  Buffer.concat([
-    Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `),
-    payload,
-  ]);
+  Buffer.concat([Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `), payload]);
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

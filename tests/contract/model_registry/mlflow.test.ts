@@ -7,6 +7,8 @@ import { inspectLoading } from "../../../src/mlops/loading/loading_inspector.ts"
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
+import { SignatureVerifier } from "../../../src/mlops/signing/signature_verifier.ts";
+import { signingEnvironment } from "../../support/signing/model_signing.ts";
 import { describeModelRegistry } from "../../../src/testing/contracts/model_registry_contract.ts";
 
 const undo: (() => Promise<void>)[] = [];
@@ -21,12 +23,14 @@ describeModelRegistry("MLflow", async () => {
     () => client.close(),
     () => rm(artifactDirectory, { recursive: true, force: true }),
   );
+  const verifier = new SignatureVerifier({ environment: signingEnvironment, trustedRoot: null });
   const seed = new MLflowSeed(inject("mlflowUrl"));
   return {
     registry: new MLflowRegistry({
       client,
       artifactDirectory,
       inspect: (folder, _where, signal) => inspectLoading(folder, signal),
+      verify: (...asked) => verifier.verify(...asked),
     }),
     seedRun: (run) => seed.addRun(run),
     projectionOf: async (modelName, version) => {

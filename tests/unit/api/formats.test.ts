@@ -35,7 +35,12 @@ test("a policy's formats are set and shown, and one with a format that there is 
   for (const wrong of [["onnx", "marshal"], [], "onnx"]) {
     expect(await problem(path, set(wrong))).toMatchObject({ status: 400, code: "invalid_request" });
   }
-  const shown = { experiment_id: EXPERIMENT, gate_policy, versions_in_other_formats: [] };
+  const shown = {
+    experiment_id: EXPERIMENT,
+    gate_policy,
+    versions_in_other_formats: [],
+    versions_signed_by_others: [],
+  };
   expect(await get(policyReportSchema, path)).toEqual(shown);
 });
 

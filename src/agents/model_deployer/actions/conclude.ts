@@ -1,7 +1,7 @@
 import type { Answer, DeploymentManifest } from "../domain/answer.ts";
 import type { Change } from "../domain/changes.ts";
 import { noticesOf } from "../planning/announcements/new_notices.ts";
-import { completeRegistration } from "./register/decide.ts";
+import { completeRegistration } from "./register/completed.ts";
 import { type Isolation, isolationSchema } from "../domain/entities.ts";
 import { loadingNotes, loadingReportSchema } from "../domain/models/loading_report.ts";
 import { type LoadingSummary, summaryOf } from "../domain/models/loading_summary.ts";
@@ -138,9 +138,7 @@ function loadingIn(
 function signedIn(pinned: (artifact: string) => DoneStep["result"] | undefined): SignedBy[] | null {
   const signed = ["model", "preprocessing"].flatMap((artifact) => {
     const found = pinned(artifact)?.["signed_by"];
-    return typeof found === "object" && found !== null
-      ? [signedBySchema.parse({ ...found, artifact })]
-      : [];
+    return typeof found === "object" && found !== null ? [signedBySchema.parse({ ...found, artifact })] : [];
   });
   return signed.length === 0 ? null : signed;
 }

@@ -44,9 +44,7 @@ export function versionOf(number: number): ModelVersion {
       unread: [],
       left_out: 0,
     },
-    signed_by: [
-      { artifact: "model", kind: "key", name: "release", signer: "b".repeat(64), subject: null },
-    ],
+    signed_by: [{ artifact: "model", kind: "key", name: "release", signer: "b".repeat(64), subject: null }],
     earlier_version_id: null,
     stage: "development",
     stage_revision: 0,

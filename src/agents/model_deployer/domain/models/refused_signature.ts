@@ -29,9 +29,17 @@ export function refusedSignature(
   where: string,
 ): { sentence: string; next: NextStep[] } {
   const asked = `the policy of ${experiment_id} asks for a signature by ${signersText(signers)}`;
-  const sign = `sign its folder with model-signing into ${SIGNATURE_FILE} and log it with the model`;
-  const unsigned = namingSigners(experiment_id, ["none"], `asks for no signature of ${experiment_id}'s models`);
-  const others = namingSigners(experiment_id, ['"..."'], "names whoever signed it, if that was the right one");
+  const sign = `sign its folder with model-signing into a ${SIGNATURE_FILE} that is logged with it`;
+  const unsigned = namingSigners(
+    experiment_id,
+    ["none"],
+    `asks for no signature of ${experiment_id}'s models`,
+  );
+  const others = namingSigners(
+    experiment_id,
+    ['"..."'],
+    "names whoever signed it, if that was the right one",
+  );
   switch (problem) {
     case "missing":
       return { sentence: `${where} is not signed: ${detail}, and ${asked}: ${sign}.`, next: [unsigned] };

@@ -51,7 +51,7 @@ export const signatureFoundSchema = z.strictObject({
   name: z.string(),
   /** The fingerprint of the key or the authorities, or `identity@issuer`. */
   signer: z.string(),
-  /** The subject of the certificate that signed; null for a key. */
+  /** The subject of the certificate that signed; null for a key and an identity. */
   subject: z.string().nullable(),
 });
 /** Who signed the files of one artifact. */
@@ -96,7 +96,7 @@ export function signerText(signer: Signer): string {
 export const signersText = (signers: readonly Signer[]): string => signers.map(signerText).join("; ");
 
 export function signedByText({ kind, name, signer, subject }: SignatureFound): string {
-  if (kind === "identity") return signer.replace(/@https:/, ", certified by https:");
+  if (kind === "identity") return signer.replace(/@(?=https:[^@]*$)/, ", certified by ");
   const whose = kind === "key" ? `key ${name}` : `${subject ?? "?"} of ${name}`;
   return `${whose} (${signer.slice(0, 8)})`;
 }
@@ -122,7 +122,11 @@ export function refusedSigners(
     refused,
     sentence: `${where} was signed by ${refused.join(" and ")}, and the policy of ${experiment_id} names ${signersText(signers)}: have it signed by one of these and register that run, or name its signer again.`,
     next: [
-      namingSigners(experiment_id, [...signers.map(signerName), '"..."'], "names its signer again; a key that may be in other hands should stay out"),
+      namingSigners(
+        experiment_id,
+        [...signers.map(signerName), '"..."'],
+        "names its signer again; a key that may be in other hands should stay out",
+      ),
     ],
   };
 }

@@ -1,7 +1,15 @@
 import { z } from "zod";
 
 export const decisionRowSchema = z.strictObject({
-  group: z.enum(["success criteria", "shadow", "other metrics", "features", "rollout", "loading", "signatures"]),
+  group: z.enum([
+    "success criteria",
+    "shadow",
+    "other metrics",
+    "features",
+    "rollout",
+    "loading",
+    "signatures",
+  ]),
   /** The compared figure, in words. */
   what: z.string(),
   /** The bound that the policy or the experiment sets; null where none is set. */
