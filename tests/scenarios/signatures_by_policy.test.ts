@@ -176,13 +176,16 @@ test("a signer who was taken out lets no version be deployed anew or promoted to
   expect(given.server.started).toEqual(started);
 });
 
-test("what serves when its signer is taken out goes on, is restarted, and comes back by a rollback", async () => {
+test("what serves when its signer is taken out goes on, is restarted and repaired, and comes back by a rollback", async () => {
   const given = await createTestDeployer({ runs: [signedRun("run1"), signedRun("run2", other)] });
   await ask(given, [release.signer, other.signer]);
   const { deployment } = await inProduction(given, "run1");
   const next = await readyForProduction(given, "run2");
   await ask(given, [other.signer]);
   await act(given, "restart", { deployment_id: deployment, restart_reason: "it was slow" });
+  given.server.crash(deployment);
+  await given.capabilities.reconciler.reconcile({ signal: new AbortController().signal });
+  expect(given.server.started.filter((one) => one === deployment)).toHaveLength(2);
   await promoteWithApproval(given, next);
   const rollout = {
     steps: [

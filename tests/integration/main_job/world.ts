@@ -100,8 +100,10 @@ export async function aliases(modelName: string): Promise<Record<string, string>
   return Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version]));
 }
 
+export const runNamed = (name: string): string => runOf(trained, name);
+
 export async function register(name: string) {
-  const run = runOf(trained, name);
+  const run = runNamed(name);
   const { version_record: record } = await act("register", { experiment_id: experiment, mlflow_run_id: run });
   if (record === null) throw new TypeError("register gave no record");
   return record;
