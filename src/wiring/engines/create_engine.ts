@@ -87,7 +87,8 @@ function registryOf(
 ): MLflowRegistry {
   const { environmentSeconds: limitSeconds } = limits;
   const verifier = new SignatureVerifier({
-    environment: (options) => ensureSigningEnvironment({ cacheDirectory: cache, uv, limitSeconds, ...options }),
+    environment: (options) =>
+      ensureSigningEnvironment({ cacheDirectory: cache, uv, limitSeconds, ...options }),
     trustedRoot,
   });
   return new MLflowRegistry({
