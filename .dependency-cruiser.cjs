@@ -79,12 +79,12 @@ module.exports = {
       name: "repairs-are-decided-purely",
       severity: "error",
       from: {
-        path: `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift|repair_waves)\\.ts$`,
+        path: `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift|route_repair|repair_waves)\\.ts$`,
       },
       to: {
         pathNot: [
           ...pure,
-          `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift)\\.ts$`,
+          `${deployer}reconciliation/(decide|facts|capacity/memory_limits|replica_drifts|capacity/scaled_servers|mended_replicas|registry_drift|route_repair)\\.ts$`,
         ],
       },
     },

@@ -25,6 +25,7 @@ import { actionRoutes } from "./routes/action_routes.ts";
 import { operationRoutes } from "./routes/operation_routes.ts";
 import { settingsRoutes } from "./routes/settings_routes.ts";
 import { auditRoutes } from "./routes/audit_routes.ts";
+import { ingressRoutes } from "./routes/ingress_routes.ts";
 import { machineRoutes } from "./routes/machine_routes.ts";
 import { notificationRoutes } from "./routes/notification_routes.ts";
 import { principalRoutes } from "./routes/principal_routes.ts";
@@ -68,6 +69,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...auditRoutes,
   ...settingsRoutes,
   ...notificationRoutes,
+  ...ingressRoutes,
   ...machineRoutes,
 ];
 
@@ -94,6 +96,7 @@ export function createApi(options: ApiOptions): Api {
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
     statusSource,
+    ingress: parts.ingress ?? null,
     secrets: deployer.secrets,
     examine: options.examine,
     notificationSender: parts.notificationSender,

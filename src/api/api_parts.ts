@@ -1,4 +1,5 @@
 import type { Origin } from "../agents/model_deployer/domain/roles.ts";
+import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
 import type { NotificationSender, SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
@@ -34,6 +35,8 @@ export interface ApiParts {
   /** Undefined where nothing measures servers. */
   serverUsage: Parts["serverUsage"];
   statusSource: StatusSource;
+  /** Null where the router lets everybody in. */
+  ingress: EndpointIngress | null;
   secrets: SecretKeeper;
   /** Undefined where nobody looks at the machine that serves. */
   examine: (() => Promise<DoctorReport>) | undefined;

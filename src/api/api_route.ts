@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 import {
+  type Actor,
   ALL,
   experimentsWith,
   type Extent,
@@ -24,6 +25,9 @@ export interface Caller {
   grants: readonly Grant[];
   origin: Origin;
 }
+
+/** Who changes something, for whoever reads it later. */
+export const actorOf = ({ principal, origin }: Caller): Actor => ({ who: principal, origin });
 
 /** The right that a route asks of its caller; every route names one, so that none is open by being forgotten. */
 export interface Needs<P, Q, B> {

@@ -1,4 +1,6 @@
 import type { Extent } from "../../agents/model_deployer/domain/roles.ts";
+import { NotFoundError } from "../../agents/model_deployer/errors.ts";
+import { namedEndpoint } from "../../service/ingress/ingress_administration.ts";
 import { subjectOfOperation } from "../../service/operations/operation_reports.ts";
 import type { ApiParts } from "../api_parts.ts";
 
@@ -8,6 +10,19 @@ export async function ofEndpoint(
   { params }: { params: { endpoint: string } },
 ): Promise<Extent> {
   return (await database.endpoints.get(params.endpoint))?.experiment_id ?? null;
+}
+
+/** Of one that is not open yet, too. */
+export async function ofNamedEndpoint(
+  parts: ApiParts,
+  { params }: { params: { endpoint: string } },
+): Promise<Extent> {
+  try {
+    return (await namedEndpoint(params.endpoint, parts)).experiment_id;
+  } catch (error) {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  }
 }
 
 export async function ofRollout(

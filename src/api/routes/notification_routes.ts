@@ -8,11 +8,10 @@ import {
   sinkTrialSchema,
 } from "../../service/notifications/sink_schemas.ts";
 import { setSink, sinksReport, trySink } from "../../service/notifications/sink_administration.ts";
-import { type ApiRoute, apiRoute, type Caller } from "../api_route.ts";
+import { actorOf, type ApiRoute, apiRoute } from "../api_route.ts";
 
 const named = z.strictObject({ sink: z.string() });
 const needs = { right: "configure", of: "all" } as const;
-const actor = ({ principal, origin }: Caller) => ({ who: principal, origin });
 
 const list = apiRoute(
   {
@@ -40,7 +39,7 @@ const set = apiRoute(
     answer: sinkReportSchema,
   },
   ({ database, secrets }, { params, body, caller }) =>
-    setSink({ database, secrets }, params.sink, body, actor(caller)),
+    setSink({ database, secrets }, params.sink, body, actorOf(caller)),
 );
 
 const trial = apiRoute(
@@ -54,7 +53,7 @@ const trial = apiRoute(
     answer: sinkTrialSchema,
   },
   ({ database, notificationSender: sender }, { params, caller, signal }) =>
-    trySink({ database, sender }, params.sink, actor(caller), signal),
+    trySink({ database, sender }, params.sink, actorOf(caller), signal),
 );
 
 const retry = apiRoute(
@@ -84,7 +83,7 @@ const remove = apiRoute(
     answer: removedSinkSchema,
   },
   async ({ database }, { params: { sink: sink_name }, caller }) => {
-    await database.sinks.remove(sink_name, actor(caller));
+    await database.sinks.remove(sink_name, actorOf(caller));
     return { sink_name };
   },
 );

@@ -14,13 +14,12 @@ import {
   removalReportSchema,
   principalRemovalRequestSchema,
 } from "../../service/people/principal_schemas.ts";
-import { type ApiRoute, apiRoute, type Caller } from "../api_route.ts";
+import { actorOf, type ApiRoute, apiRoute } from "../api_route.ts";
 
 const named = z.strictObject({ principal: z.string() });
 const setting = { tag: "settings", needs: { right: "administer", of: "all" } } as const;
 /** A change of a principal; most are answered with how the principal stands then. */
 const changing = { ...setting, method: "post", params: named, answer: principalsReportSchema } as const;
-const actor = ({ principal, origin }: Caller) => ({ who: principal, origin });
 
 const list = apiRoute(
   {
@@ -44,7 +43,7 @@ const enrol = apiRoute(
     answer: principalReportSchema,
     status: () => 201,
   },
-  ({ database }, { body, caller }) => enrolPrincipal(database, body, actor(caller)),
+  ({ database }, { body, caller }) => enrolPrincipal(database, body, actorOf(caller)),
 );
 
 const token = apiRoute(
@@ -57,7 +56,7 @@ const token = apiRoute(
     status: () => 201,
   },
   ({ database }, { params, body, caller }) =>
-    addPrincipalToken(database, params.principal, body, actor(caller)),
+    addPrincipalToken(database, params.principal, body, actorOf(caller)),
 );
 
 const revokeToken = apiRoute(
@@ -70,7 +69,7 @@ const revokeToken = apiRoute(
     answer: principalsReportSchema,
   },
   async ({ database }, { params, caller }) => {
-    const { principal } = await database.principalAdministration.revokeToken(params.token, actor(caller));
+    const { principal } = await database.principalAdministration.revokeToken(params.token, actorOf(caller));
     return principalsReport(database, principal);
   },
 );
@@ -83,7 +82,7 @@ const grant = apiRoute(
     body: grantRequestSchema,
   },
   async ({ database }, { params: { principal }, body, caller }) => {
-    await database.principalAdministration.grant(principal, body.role, body.experiment_id, actor(caller));
+    await database.principalAdministration.grant(principal, body.role, body.experiment_id, actorOf(caller));
     return principalsReport(database, principal);
   },
 );
@@ -97,7 +96,7 @@ const revoke = apiRoute(
   },
   async ({ database }, { params: { principal }, body, caller }) => {
     const { role, experiment_id } = body;
-    await database.principalAdministration.revokeRole(principal, role, experiment_id, actor(caller));
+    await database.principalAdministration.revokeRole(principal, role, experiment_id, actorOf(caller));
     return principalsReport(database, principal);
   },
 );
@@ -111,7 +110,7 @@ const remove = apiRoute(
     answer: removalReportSchema,
   },
   ({ database }, { params, body, caller }) =>
-    database.principalAdministration.remove(params.principal, body.reason, actor(caller)),
+    database.principalAdministration.remove(params.principal, body.reason, actorOf(caller)),
 );
 
 const link = apiRoute(
@@ -122,7 +121,7 @@ const link = apiRoute(
     body: loginSchema,
   },
   async ({ database }, { params, body, caller }) => {
-    const { principal } = await database.logins.link(params.principal, body, actor(caller));
+    const { principal } = await database.logins.link(params.principal, body, actorOf(caller));
     return principalsReport(database, principal);
   },
 );
@@ -137,7 +136,7 @@ const unlink = apiRoute(
     answer: principalsReportSchema,
   },
   async ({ database }, { body, caller }) => {
-    const { principal } = await database.logins.unlink(body, actor(caller));
+    const { principal } = await database.logins.unlink(body, actorOf(caller));
     return principalsReport(database, principal);
   },
 );

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import type { AuditLink } from "../../database/repositories/reading/audit_trail.ts";
 import type { AuditLinkView, AuditVerification } from "../../service/audit/audit_schemas.ts";
+import type { IngressReport, NewKeyReport, NewKeyRequest } from "../../service/ingress/ingress_schemas.ts";
+import type { IngressOptions } from "../commands/settings/ingress_options.ts";
 import type {
   removedSinkSchema,
   retriedSinkSchema,
@@ -46,6 +48,14 @@ export interface SinkBackend {
   tryOut(sink: string): Promise<z.infer<typeof sinkTrialSchema>>;
   retry(sink: string): Promise<z.infer<typeof retriedSinkSchema>>;
   remove(sink: string): Promise<z.infer<typeof removedSinkSchema>>;
+}
+
+/** Who may call an endpoint, and how much, here or through the API. */
+export interface IngressBackend {
+  show(endpoint: string): Promise<IngressReport>;
+  set(endpoint: string, options: IngressOptions): Promise<IngressReport>;
+  makeKey(endpoint: string, request: NewKeyRequest): Promise<NewKeyReport>;
+  revokeKey(endpoint: string, keyId: string): Promise<IngressReport>;
 }
 
 interface Chosen {

@@ -1,4 +1,6 @@
 import { auditReportSchema, auditVerificationSchema } from "../../service/audit/audit_schemas.ts";
+import { ingressReportSchema, newKeyReportSchema } from "../../service/ingress/ingress_schemas.ts";
+import { changeOf, refuseRemoteFiles } from "../commands/settings/ingress_options.ts";
 import {
   removedSinkSchema,
   retriedSinkSchema,
@@ -11,7 +13,7 @@ import {
   principalsReportSchema,
   removalReportSchema,
 } from "../../service/people/principal_schemas.ts";
-import type { AuditBackend, PrincipalBackend, SinkBackend } from "./backends.ts";
+import type { AuditBackend, IngressBackend, PrincipalBackend, SinkBackend } from "./backends.ts";
 import type { RemoteApi } from "./remote_api.ts";
 
 const at = (...parts: string[]): string => `/v1/${parts.map(encodeURIComponent).join("/")}`;
@@ -57,5 +59,22 @@ export function remoteSinkBackend(api: RemoteApi): SinkBackend {
     tryOut: (sink) => api.ask(sinkTrialSchema, to(sink, "trials"), { method: "POST" }),
     retry: (sink) => api.ask(retriedSinkSchema, to(sink, "retries"), { method: "POST" }),
     remove: (sink) => api.ask(removedSinkSchema, to(sink), { method: "DELETE" }),
+  };
+}
+
+/** Who may call an endpoint, through the API; files are those of the machine that serves, and are named there. */
+export function remoteIngressBackend(api: RemoteApi): IngressBackend {
+  const to = (endpoint: string, ...parts: string[]) => at("endpoints", endpoint, ...parts);
+  const show = (endpoint: string) => api.ask(ingressReportSchema, to(endpoint, "ingress"));
+  return {
+    show,
+    set: async (endpoint, options) => {
+      refuseRemoteFiles(options);
+      const body = { ...changeOf((await show(endpoint)).policy, options), reason: options.reason };
+      return api.ask(ingressReportSchema, to(endpoint, "ingress"), { method: "PUT", body });
+    },
+    makeKey: (endpoint, body) => api.ask(newKeyReportSchema, to(endpoint, "keys"), { body }),
+    revokeKey: (endpoint, key) =>
+      api.ask(ingressReportSchema, to(endpoint, "keys", key), { method: "DELETE" }),
   };
 }

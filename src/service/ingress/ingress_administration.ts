@@ -10,8 +10,14 @@ import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_
 import type { DeployerDatabase } from "../../database/index.ts";
 import { checkCertificate } from "../../platform/certificate_files.ts";
 import { unknownEndpoint } from "../unknown_name.ts";
-import type { IngressReport } from "./ingress_schemas.ts";
+import {
+  type IngressChange,
+  type IngressReport,
+  type NewKeyReport,
+  type NewKeyRequest,
+} from "./ingress_schemas.ts";
 import { newApiKey } from "./new_api_key.ts";
+import { readJwks } from "./read_jwks.ts";
 
 export interface IngressParts {
   database: Pick<DeployerDatabase, "ingressPolicies" | "endpoints" | "overview" | "clock">;
@@ -77,6 +83,19 @@ async function enforcedBy(ingress: EndpointIngress | null, endpointName: string)
 }
 
 /**
+ * The endpoint's policy after the change; the keys of an issuer are read anew.
+ * @throws InvalidRequestError where there are none, or one of them is of no use
+ */
+export async function changedPolicy(
+  before: IngressPolicy,
+  { keys, tokens, limits }: IngressChange,
+  signal: AbortSignal,
+): Promise<IngressPolicy> {
+  const issuer = tokens === null ? null : { ...tokens, jwks: await readJwks(tokens.source, signal) };
+  return { ...before, keys, tokens: issuer, limits };
+}
+
+/**
  * Writes the policy down and returns once the endpoint's router enforces it, where it runs.
  * @throws InvalidRequestError for a policy that contradicts itself, or a certificate that is of no use
  */
@@ -104,14 +123,16 @@ export async function setIngress(
 const DAY_MS = 86_400_000;
 const LONGEST_DAYS = 3_660;
 
+/** @throws InvalidRequestError for a key that holds for no time or too long, or has no name */
 export async function makeKey(
   { endpoint_name, experiment_id }: NamedEndpoint,
-  { key_name, days }: { key_name: string; days: number },
+  request: NewKeyRequest,
   by: Actor,
   { database, ingress }: IngressParts,
   signal: AbortSignal,
-): Promise<{ key_id: string; key: string; expires_at: string; enforced: number | null }> {
+): Promise<NewKeyReport> {
   const router = requireIngress(ingress);
+  const { key_name, days } = request;
   if (!(days > 0 && days <= LONGEST_DAYS))
     throw new InvalidRequestError(
       `--expires ${days}: a number of days, above 0 and at most ${LONGEST_DAYS}.`,
@@ -119,12 +140,11 @@ export async function makeKey(
   if (key_name.trim() === "" || key_name.length > 100)
     throw new InvalidRequestError("Name the key by 1 to 100 characters: whose it is, and for what.");
   const expires_at = new Date(Date.parse(await database.clock.now()) + days * DAY_MS).toISOString();
-  const made = newApiKey(endpoint_name, expires_at);
-  const { key_id, public_key } = made;
+  const { key_id, key, public_key } = newApiKey(endpoint_name, expires_at);
   const row = { key_id, public_key, endpoint_name, experiment_id, key_name, expires_at };
   await database.ingressPolicies.addKey(row, by);
   const enforced = await router.enforce(endpoint_name, { signal });
-  return { key_id, key: made.key, expires_at, enforced };
+  return { endpoint_name, key_id, key_name, expires_at, key, enforced };
 }
 
 export async function revokeKey(

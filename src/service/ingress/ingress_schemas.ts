@@ -1,6 +1,18 @@
 import { z } from "zod";
 import { apiKeySchema } from "../../agents/model_deployer/domain/ingress/api_key.ts";
-import { ingressPolicySchema } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import {
+  ingressLimitsSchema,
+  ingressPolicySchema,
+  tokenIssuerSchema,
+} from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+
+/** Who may call an endpoint, and how much: all of its policy but the certificate, which lies on the router's machine. */
+export const ingressChangeSchema = z.strictObject({
+  keys: z.boolean(),
+  tokens: tokenIssuerSchema.omit({ jwks: true }).nullable(),
+  limits: ingressLimitsSchema,
+});
+export type IngressChange = z.infer<typeof ingressChangeSchema>;
 
 export const ingressReportSchema = z.strictObject({
   endpoint_name: z.string(),
@@ -15,6 +27,10 @@ export const ingressReportSchema = z.strictObject({
 });
 export type IngressReport = z.infer<typeof ingressReportSchema>;
 
+/** Whose key and for what, and how long it holds; `makeKey` bounds both. */
+export const newKeyRequestSchema = z.strictObject({ key_name: z.string(), days: z.number() });
+export type NewKeyRequest = z.infer<typeof newKeyRequestSchema>;
+
 export const newKeyReportSchema = z.strictObject({
   endpoint_name: z.string(),
   key_id: z.string(),
@@ -24,3 +40,4 @@ export const newKeyReportSchema = z.strictObject({
   key: z.string(),
   enforced: z.int().nullable(),
 });
+export type NewKeyReport = z.infer<typeof newKeyReportSchema>;

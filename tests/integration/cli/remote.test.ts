@@ -28,17 +28,18 @@ async function here(): Promise<{ given: GivenDeployer; run: Run }> {
 async function elsewhere(): Promise<{ given: GivenDeployer; run: Run; url: string }> {
   const { given } = await here();
   const { server, router, db: database, capabilities } = given;
+  const ingress = new EnforcedPolicies(database.ingressPolicies);
   const source = {
     database,
     server,
     router,
-    ingress: new EnforcedPolicies(database.ingressPolicies),
+    ingress,
     shortages: async () => [],
     underWay: async () => [],
   };
   const { parts, settings } = capabilities;
   const api = createApi({
-    deployer: { parts, settings, database, secrets: givenSecrets() },
+    deployer: { parts: { ...parts, ingress }, settings, database, secrets: givenSecrets() },
     statusSource: source,
     version: "0.0.0",
     onUnexpected: (error) => expect.fail(String(error)),
@@ -92,6 +93,14 @@ const SCENARIO: string[][] = [
   ["notifications", "try", "nobody"],
   ["notifications", "remove", "pager"],
   ["notifications", "remove", "pager"],
+  ["endpoints", "show", "nowhere"],
+  ["endpoints", "set", ENDPOINT, "--callers", "keys", "--caller-rate", "5/m", "--reason", "partners alone"],
+  ["endpoints", "set", ENDPOINT, "--rate", "0/s", "--reason", "nobody"],
+  ["endpoints", "set", ENDPOINT, "--caller-rate", "none", "--callers", "everybody", "--reason", "all again"],
+  ["endpoints", "keys", "make", ENDPOINT, "--name", "payer", "--expires", "30"],
+  ["endpoints", "keys", "make", ENDPOINT, "--name", " "],
+  ["endpoints", "keys", "revoke", ENDPOINT, "key_none"],
+  ["endpoints", "show", ENDPOINT],
 ];
 
 async function told({ given, run }: { given: GivenDeployer; run: Run }, words: string[]) {
@@ -106,6 +115,9 @@ const plain = (out: string): string =>
   normalised(out)
     .replaceAll(/\b[0-9a-f]{64}\b/g, "<hash>")
     .replaceAll(/token_[0-9a-f-]{36}/g, "<token>")
+    .replaceAll(/"key": "[^"]+"/g, '"key": "<key>"')
+    .replaceAll(/key_[\w-]{12}/g, "<key id>")
+    .replaceAll(/"expires_at": "[^"]+"/g, '"expires_at": "<instant>"')
     .replaceAll(/"deployment_duration_seconds": [\d.]+/g, '"deployment_duration_seconds": 0')
     .replaceAll(/shadow for [\d.]+ s\b/g, "shadow for <time>")
     .replaceAll(/[\d.]+ h remain/g, "<time> remain")

@@ -7,6 +7,7 @@ import {
   type TestDeployer,
   type TestDeployerOptions,
 } from "../../../src/testing/index.ts";
+import { EnforcedPolicies } from "../enforced_policies.ts";
 import { givenSecrets } from "./given_secrets.ts";
 
 export const ANAS_TOKEN = "ana-has-a-long-secret";
@@ -30,16 +31,21 @@ export interface GivenApi {
   problem: (path: string, asked?: Asked) => Promise<z.infer<typeof problemSchema>>;
 }
 
-/** The API over a deployer in memory; `ana` asks, unless told. */
+/** The API over a deployer in memory, whose router `guards` its endpoints where that is said; `ana` asks, unless told. */
 export async function givenApi(
-  options: TestDeployerOptions & Pick<ApiOptions, "limits" | "signIns"> = {},
+  options: TestDeployerOptions & Pick<ApiOptions, "limits" | "signIns"> & { guards?: true } = {},
 ): Promise<GivenApi> {
   const deployer = await createTestDeployer(options);
   const { database, settings } = deployer;
   await database.principals.enrol("ana", ANAS_TOKEN);
   const unexpected: unknown[] = [];
   const api = createApi({
-    deployer: { parts: deployer.parts, settings, database, secrets: givenSecrets() },
+    deployer: {
+      parts: options.guards
+        ? { ...deployer.parts, ingress: new EnforcedPolicies(database.ingressPolicies) }
+        : deployer.parts,
+      ...{ settings, database, secrets: givenSecrets() },
+    },
     statusSource: {
       database,
       router: deployer.router,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { ROUTES } from "../../../src/api/api.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/roles.ts";
 import { ENDPOINT, inProduction, registerState } from "../../../src/testing/index.ts";
 import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
@@ -16,6 +17,10 @@ const TAKES: Record<string, Right> = {
   "get /v1/endpoints/{endpoint}/weights": "look",
   "get /v1/endpoints/{endpoint}/deployments": "look",
   "get /v1/endpoints/{endpoint}/outcomes": "look",
+  "get /v1/endpoints/{endpoint}/ingress": "look",
+  "put /v1/endpoints/{endpoint}/ingress": "configure",
+  "post /v1/endpoints/{endpoint}/keys": "configure",
+  "delete /v1/endpoints/{endpoint}/keys/{key}": "configure",
   "get /v1/rollouts/{rollout}/looks": "look",
   "post /v1/judgements": "look",
   "get /v1/experiments/{experiment}/releases/{run}": "look",
@@ -59,6 +64,8 @@ const TAKES: Record<string, Right> = {
 
 const { policy_id: _, ...POLICY } = STANDARD_GATE_POLICY;
 
+const { tls: _tls, ...OPEN_INGRESS_CHANGE } = OPEN_INGRESS;
+
 /** A body that each route reads, so that what is refused is refused for the right alone. */
 const BODIES: Record<string, unknown> = {
   "post /v1/plans": registerState(),
@@ -74,6 +81,8 @@ const BODIES: Record<string, unknown> = {
   "put /v1/experiments/{experiment}/criteria": { criteria: [], reason: "a test" },
   "put /v1/experiments/{experiment}/policy": POLICY,
   "post /v1/outcomes": { outcomes: [{ request_id: "a", outcome: 1 }] },
+  "put /v1/endpoints/{endpoint}/ingress": { ...OPEN_INGRESS_CHANGE, reason: "a test" },
+  "post /v1/endpoints/{endpoint}/keys": { key_name: "a test", days: 1 },
   "post /v1/principals": { principal: "eva" },
   "post /v1/principals/{principal}/tokens": { label: "a test" },
   "post /v1/principals/{principal}/grants": { role: "viewer" },

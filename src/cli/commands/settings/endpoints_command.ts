@@ -1,20 +1,15 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Execute } from "../../invocation/execute.ts";
 import { ingressLines } from "../../output/views/ingress_view.ts";
-import { actorOf } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import {
-  ingressReport,
-  makeKey,
-  namedEndpoint,
-  revokeKey,
-  setIngress,
-} from "../../../service/ingress/ingress_administration.ts";
-import { ingressReportSchema, newKeyReportSchema } from "../../../service/ingress/ingress_schemas.ts";
-import type { Observer } from "../../../wiring/observer.ts";
-import { type IngressOptions, policyOf } from "./ingress_options.ts";
+  type IngressReport,
+  ingressReportSchema,
+  newKeyReportSchema,
+} from "../../../service/ingress/ingress_schemas.ts";
 import { aNumber } from "../../number_options.ts";
+import { withIngressBackend } from "./ingress_backend.ts";
 
 export function addEndpoints(program: CommandUnknownOpts, execute: Execute): void {
   const endpoints = program.command("endpoints").description("who may call an endpoint, and how much");
@@ -23,7 +18,7 @@ export function addEndpoints(program: CommandUnknownOpts, execute: Execute): voi
     .description("its policy, whether the router enforces it, and its keys")
     .action((endpoint) =>
       execute("endpoints show", (invocation) =>
-        invocation.withObserver(async (observer) => shown(endpoint, observer)),
+        withIngressBackend(invocation, async (backend) => shown(await backend.show(endpoint))),
       ),
     );
   endpoints
@@ -44,7 +39,9 @@ export function addEndpoints(program: CommandUnknownOpts, execute: Execute): voi
     .option("--request-seconds <count>", "for a whole request to arrive; or none")
     .option("--idle-seconds <count>", "without a byte, until a request is ended")
     .action((endpoint, options) =>
-      execute("endpoints set", (invocation) => set(invocation, endpoint, options)),
+      execute("endpoints set", (invocation) =>
+        withIngressBackend(invocation, async (backend) => shown(await backend.set(endpoint, options))),
+      ),
     );
   addKeys(endpoints.command("keys").description("keys of an endpoint"), execute);
 }
@@ -62,56 +59,30 @@ function addKeys(keys: CommandUnknownOpts, execute: Execute): void {
     .command("revoke <endpoint> <key>")
     .description("end a key, as endpoints show names it")
     .action((endpoint, key) =>
-      execute("endpoints keys revoke", (invocation) => revoke(invocation, endpoint, key)),
+      execute("endpoints keys revoke", (invocation) =>
+        withIngressBackend(invocation, async (backend) => shown(await backend.revokeKey(endpoint, key))),
+      ),
     );
 }
 
-async function shown(name: string, observer: Observer): Promise<Report> {
-  const endpoint = await namedEndpoint(name, observer);
-  return report(ingressReportSchema, await ingressReport(endpoint, observer), ingressLines);
-}
-
-async function asked(invocation: Invocation, name: string, observer: Observer) {
-  const endpoint = await namedEndpoint(name, observer);
-  const needs = { right: "configure", extent: endpoint.experiment_id, subject: name } as const;
-  return { endpoint, by: await actorOf(invocation, observer.database, needs) };
-}
-
-function set(invocation: Invocation, name: string, options: IngressOptions): Promise<Report> {
-  return invocation.withObserver(async (observer) => {
-    const { endpoint, by } = await asked(invocation, name, observer);
-    const { policy: before } = await observer.database.ingressPolicies.wanted(name);
-    const policy = await policyOf(before, options, invocation.signal);
-    await setIngress(endpoint, policy, { reason: options.reason, by }, observer, invocation.signal);
-    return shown(name, observer);
-  });
-}
+const shown = (data: IngressReport): Report => report(ingressReportSchema, data, ingressLines);
 
 function make(
   invocation: Invocation,
   name: string,
   { name: key_name, expires: days }: { name: string; expires: number },
 ): Promise<Report> {
-  return invocation.withObserver(async (observer) => {
-    const { endpoint, by } = await asked(invocation, name, observer);
-    const made = await makeKey(endpoint, { key_name, days }, by, observer, invocation.signal);
-    const { policy } = await observer.database.ingressPolicies.wanted(name);
+  return withIngressBackend(invocation, async (backend) => {
+    const made = await backend.makeKey(name, { key_name, days });
+    const { policy } = await backend.show(name);
     const hint = policy.keys
       ? []
       : [`next: model-deployer endpoints set ${name} --callers keys --reason "..."`];
-    return report(newKeyReportSchema, { endpoint_name: name, key_name, ...made }, (data, paint) => [
+    return report(newKeyReportSchema, made, (data, paint) => [
       `${data.key_id} of ${data.endpoint_name} holds until ${data.expires_at}; shown this once:`,
       paint.bold(data.key),
       paint.dim("a caller brings it as `Authorization: Bearer <key>` or `x-api-key: <key>`"),
       ...hint.map((line) => paint.dim(line)),
     ]);
-  });
-}
-
-function revoke(invocation: Invocation, name: string, keyId: string): Promise<Report> {
-  return invocation.withObserver(async (observer) => {
-    const { by } = await asked(invocation, name, observer);
-    await revokeKey(name, keyId, by, observer, invocation.signal);
-    return shown(name, observer);
   });
 }

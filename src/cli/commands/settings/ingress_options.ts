@@ -5,7 +5,7 @@ import {
 } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { resolve } from "node:path";
-import { readJwks } from "../../../service/ingress/read_jwks.ts";
+import type { IngressChange } from "../../../service/ingress/ingress_schemas.ts";
 
 export interface IngressOptions {
   reason: string;
@@ -25,19 +25,24 @@ export interface IngressOptions {
 }
 
 /** Settings that are left out stay as they were. @throws InvalidRequestError */
-export async function policyOf(
-  before: IngressPolicy,
-  options: IngressOptions,
-  signal: AbortSignal,
-): Promise<IngressPolicy> {
+export function changeOf(before: IngressPolicy, options: IngressOptions): IngressChange {
   const callers = callersOf(options.callers);
   return {
     keys: callers?.includes("keys") ?? before.keys,
-    tokens:
-      callers?.includes("tokens") === false ? null : await tokensOf(before.tokens, options, callers, signal),
-    tls: certificateOf(before.tls, options),
+    tokens: callers?.includes("tokens") === false ? null : tokensOf(before.tokens, options, callers),
     limits: limitsOf(before.limits, options),
   };
+}
+
+/** Files lie on the machine that serves, which reads them again. @throws InvalidRequestError */
+export function refuseRemoteFiles({ certificate, certificateKey, jwks }: IngressOptions): void {
+  const isFile = jwks !== undefined && !jwks.startsWith("https:");
+  const named = certificate ?? certificateKey ?? (isFile ? jwks : undefined);
+  if (named === undefined) return;
+  const flag = isFile ? "--jwks" : "--certificate";
+  throw new InvalidRequestError(
+    `${flag} ${named}: is read where the deployer runs, and MODEL_DEPLOYER_URL is set: set it there, without that variable${isFile ? ", or name an address that begins with https:" : ""}.`,
+  );
 }
 
 const CALLERS = ["everybody", "keys", "tokens"];
@@ -51,12 +56,11 @@ function callersOf(given: string[] | undefined): string[] | undefined {
   );
 }
 
-async function tokensOf(
+function tokensOf(
   before: IngressPolicy["tokens"],
   { issuer = before?.issuer, audience = before?.audience, jwks }: IngressOptions,
   callers: string[] | undefined,
-  signal: AbortSignal,
-): Promise<IngressPolicy["tokens"]> {
+): IngressChange["tokens"] {
   const isTold = [issuer, audience, jwks].some((one) => one !== undefined);
   if (callers?.includes("tokens") !== true && before === null && !isTold) return null;
   const source = jwks ?? before?.source;
@@ -65,10 +69,11 @@ async function tokensOf(
   }
   if (callers === undefined && before === null)
     throw new InvalidRequestError("--issuer, --audience and --jwks go with --callers tokens.");
-  return { issuer, audience, source, jwks: await readJwks(source, signal) };
+  return { issuer, audience, source };
 }
 
-function certificateOf(before: IngressPolicy["tls"], options: IngressOptions): IngressPolicy["tls"] {
+/** The certificate's files after the change. @throws InvalidRequestError */
+export function certificateOf(before: IngressPolicy["tls"], options: IngressOptions): IngressPolicy["tls"] {
   const { certificate, certificateKey: key } = options;
   if (certificate === undefined && key === undefined) return before;
   if (certificate === "none" && key === undefined) return null;
