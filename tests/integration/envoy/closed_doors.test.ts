@@ -47,6 +47,14 @@ describe("what an endpoint lets through", () => {
     for (const path of [...open, "/openapi.json"]) expect(await statusOf("POST", path), path).toBe(200);
   });
 
+  it("is told in the form that all errors have", async () => {
+    const answer = await client.request({ method: "POST", path: "/sample" });
+    expect(answer.headers["content-type"]).toBe("application/json");
+    const message = "an endpoint answers /predict, /invocations, /v2, /openapi.json and /healthz";
+    const told = { error_code: "RESOURCE_DOES_NOT_EXIST", message, error: message };
+    expect(await answer.body.json()).toEqual(told);
+  });
+
   it.each([
     ...["/sample", "/info", "/health", "/metrics", "/docs.json", "/livez", "/readyz", "/", "//sample"],
     ...[

@@ -9,6 +9,7 @@ import {
 } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import type { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
+import { parsedJson } from "../../../src/platform/parsed_json.ts";
 import { newApiKey } from "../../../src/service/ingress/new_api_key.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { makeEnvoyFixture, prepareEnvoy, type EnvoyFixture } from "./fixture.ts";
@@ -55,7 +56,9 @@ describe("who may call an endpoint", () => {
     const [one, other] = [newApiKey("churn", tomorrow()), newApiKey("churn", tomorrow())];
     expect(await wants({ keys: true }, [one, other])).toBe(2);
     expect(await router.enforced("churn", options)).toBe(2);
-    expect(await statusOf()).toBe(401);
+    const refused = await fixture.predict(url);
+    expect(refused).toMatchObject({ status: 401, content_type: "application/json" });
+    expect(parsedJson(refused.body)).toMatchObject({ error_code: "UNAUTHENTICATED" });
     expect(await statusOf(bearer(one.key))).toBe(200);
     expect(await statusOf({ "x-api-key": other.key })).toBe(200);
     const seen = production.received.map(({ authorization }) => authorization);

@@ -3,6 +3,7 @@ import { extension } from "../extension.ts";
 import { routeConfigName } from "../route_config.ts";
 import { INGRESS_FILTER, INGRESS_FILTER_TYPE } from "./ingress_filters.ts";
 import { CERTIFICATE_NAME } from "./ingress_certificate.ts";
+import { ROUTER_ANSWERS } from "./router_answers.ts";
 
 /** Statistics of the listener begin with `http.ingress.`. */
 export const ingressPrefix = "ingress";
@@ -98,6 +99,7 @@ function callers({ readings_port, policy, routes, filters }: ListenerInput): obj
     request_headers_timeout: `${header_seconds}s`,
     ...(request_seconds !== null && { request_timeout: `${request_seconds}s` }),
     stream_idle_timeout: `${idle_seconds}s`,
+    local_reply_config: ROUTER_ANSWERS,
     rds: { route_config_name: routeConfigName, config_source: routes },
     ...(filters !== undefined && {
       http_filters: [

@@ -101,6 +101,7 @@ function readings({ host, readings_port }: BootstrapInput): object[] {
 function noProduction(endpointName: string): object {
   const body = JSON.stringify({
     error: "no_production_version",
+    error_code: "TEMPORARILY_UNAVAILABLE",
     message: `endpoint ${endpointName} has no production version yet`,
     endpoint_name: endpointName,
   });

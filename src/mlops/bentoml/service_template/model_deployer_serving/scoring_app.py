@@ -21,6 +21,7 @@ import time
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from .deployers_secret import DeployersSecret
@@ -57,8 +58,17 @@ class DirectRoutes(Starlette):
 
 
 async def not_here(scope, receive, send):
-    answer = Answer(error_content("RESOURCE_DOES_NOT_EXIST", f"{scope['path']} is not here"), 404)
+    answer = Answer(error_content("RESOURCE_DOES_NOT_EXIST", f"{scope['path'][:200]} is not here"), 404)
     await answer(scope, receive, send)
+
+
+async def unrouted(request, error):
+    """The router's own refusals, in the form of all others."""
+    path = request.scope["path"][:200]
+    if error.status_code == 404:
+        return Answer(error_content("RESOURCE_DOES_NOT_EXIST", f"{path} is not here"), 404)
+    allowed = (error.headers or {}).get("Allow", "")
+    return Answer(error_content("METHOD_NOT_ALLOWED", f"{path} takes {allowed}"), error.status_code, {"allow": allowed})
 
 
 class Posted:
@@ -93,7 +103,13 @@ class ScoringApp:
         self._protocol_paths = self._told_by_protocol()
         predicting = {"/predict": predict_one, "/invocations": predict_many, **self._inferring}
         handlers = {path: self.intake.handler_of(work) for path, work in predicting.items()}
-        self.app = DirectRoutes(handlers, secret, routes=self._routes(handlers), lifespan=self._lifespan)
+        self.app = DirectRoutes(
+            handlers,
+            secret,
+            routes=self._routes(handlers),
+            lifespan=self._lifespan,
+            exception_handlers={HTTPException: unrouted},
+        )
         self._paths = frozenset((*(route.path for route in self.app.routes), *handlers, *self._protocol_paths))
 
     def prepare(self):
