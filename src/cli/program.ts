@@ -19,7 +19,9 @@ export interface Host extends Openers {
 }
 
 /** Runs one command line, without the program's own name, to its exit code. */
-export async function runCli(words: string[], host: Host): Promise<ExitCode> {
+export async function runCli(given: string[], host: Host): Promise<ExitCode> {
+  // As a terminal's own are: half of a character stands for no name, and no address takes it.
+  const words = given.map((word) => word.toWellFormed());
   let code: ExitCode = exitCodes.done;
   const program = new Command("model-deployer")
     .description("Takes models from the registry to production traffic, and back again.")
