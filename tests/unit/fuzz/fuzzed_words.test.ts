@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { exitCodes } from "../../../src/cli/invocation/exit_codes.ts";
 import { runCli } from "../../../src/cli/program.ts";
-import { fuzzRuns, word } from "./fuzzed.ts";
+import { fuzzRuns, word } from "../../support/requests/fuzzed.ts";
 
 /** Those that start or write nothing before they have opened the database, which fails here. */
 const COMMANDS = [
@@ -66,6 +66,6 @@ test("whatever words the command line is given, it ends with a code that says wh
       expect(Object.values(exitCodes)).toContain(code);
       expect(said, JSON.stringify(words)).not.toMatch(/\u001b\[2J|\u202e|\n\s+at .*\.ts:\d+/);
     }),
-    { numRuns: fuzzRuns(0.4, 300), endOnFailure: true },
+    { numRuns: fuzzRuns(0.2, 300), endOnFailure: true },
   );
 });
