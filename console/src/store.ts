@@ -25,6 +25,8 @@ export const waiting = computed(() =>
   [...operations.value.values()].filter(({ status }) => status === "awaiting_approval"),
 );
 
+/** With 2 before 10. */
+const names = new Intl.Collator(undefined, { numeric: true });
 const ATTENTION = { down: 0, degraded: 1, unknown: 3, ok: 3, idle: 4 } as const;
 
 /** Endpoints by how much they need somebody: unwell, then with a rollout or an operation, then by name. */
@@ -34,7 +36,7 @@ export const byAttention = computed(() => {
     return Math.min(ATTENTION[one.health.state], isMoving || one.operations.length > 0 ? 2 : 5);
   };
   return [...endpoints.value.values()].sort(
-    (a, b) => rank(a) - rank(b) || a.endpoint_name.localeCompare(b.endpoint_name),
+    (a, b) => rank(a) - rank(b) || names.compare(a.endpoint_name, b.endpoint_name),
   );
 });
 
