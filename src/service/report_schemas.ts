@@ -231,7 +231,8 @@ export const versionsReportSchema = z.strictObject({ versions: z.array(modelVers
 export const deploymentsReportSchema = z.strictObject({ deployments: z.array(deploymentSchema) });
 
 const runningPartSchema = z.strictObject({
-  kind: z.enum(["service", "router", "server"]),
+  /** `command`: one that serves the home, such as `up`. */
+  kind: z.enum(["command", "service", "router", "server"]),
   name: z.string(),
   process: z.int(),
 });

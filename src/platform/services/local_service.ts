@@ -29,6 +29,9 @@ export interface LocalService {
   url(port: number): Promise<string>;
 }
 
+/** What a command stops of a home: a service, or all that runs there. */
+export type Stoppable = LocalService["name"] | "home";
+
 export interface HomeOptions {
   homeDirectory: string;
   onProgress?: (line: string) => void;
@@ -47,7 +50,7 @@ export function serviceRunDirectory(homeDirectory: string): string {
 }
 
 /** Laid down by whoever stops a service, before it ends, so that nobody takes that for a death; goes with the next start. */
-export function stoppedMark(runDirectory: string, name: LocalService["name"]): string {
+export function stoppedMark(runDirectory: string, name: Stoppable): string {
   return join(runDirectory, `${name}.stopped`);
 }
 

@@ -1,16 +1,11 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { localMlflow } from "./local_mlflow.ts";
 import { localPostgres } from "./local_postgres.ts";
 import { localRedis } from "./local_redis.ts";
-import {
-  ensureService,
-  type HomeOptions,
-  type LocalService,
-  serviceRunDirectory,
-  stoppedMark,
-} from "./local_service.ts";
+import { ensureService, type HomeOptions, type LocalService, serviceRunDirectory } from "./local_service.ts";
 import { readKeptPort } from "./local_port.ts";
+import { endAttendants } from "../processes/homes/attendants.ts";
 import { findProcess, listProcesses, stopProcess } from "../processes/managed_process.ts";
 import { ensureToolsEnvironment } from "../python/python_environment.ts";
 
@@ -132,14 +127,19 @@ export async function findLocalServices(homeDirectory: string): Promise<Omit<Loc
   };
 }
 
-/** Ends the local services of the home, or those of the names, and all their processes; the data stays. Idempotent. */
+/**
+ * Ends the local services of the home, or those of the names, and all their processes, once whoever serves by them has ended
+ * in order; the data stays. Idempotent.
+ */
 export async function stopLocalServices(homeDirectory: string, names?: readonly string[]): Promise<void> {
   const directory = resolve(homeDirectory);
   const runDirectory = serviceRunDirectory(directory);
   const known = [localPostgres(directory), localRedis(directory, ""), localMlflow(directory, "")];
   const asked = known.filter(({ name }) => names === undefined || names.includes(name));
-  // Without room for a mark a worker that runs may start it again.
-  await Promise.allSettled(asked.map(({ name }) => writeFile(stoppedMark(runDirectory, name), "")));
+  await endAttendants(
+    directory,
+    asked.map(({ name }) => name),
+  );
   const running = new Set((await listProcesses(runDirectory)).map((entry) => entry.name));
   await Promise.all(
     asked

@@ -147,7 +147,13 @@ export async function program(
   environment: Record<string, string> = {},
 ) {
   const { exitCode, stdout, stderr } = await execa(process.execPath, ["src/cli/main.ts", ...words], {
-    env: { DATABASE_URL: databaseUrl, MODEL_DEPLOYER_HOME: "/nonexistent/home", ...environment },
+    // As it is typed without npx, whatever has started the tests.
+    env: {
+      npm_command: "",
+      DATABASE_URL: databaseUrl,
+      MODEL_DEPLOYER_HOME: "/nonexistent/home",
+      ...environment,
+    },
     reject: false,
     timeout: 600_000,
   });

@@ -3,6 +3,7 @@ import { downLines, downPlanLines } from "../../output/views/down_view.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
+import { attendantsOf } from "../../../platform/processes/homes/attendants.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { type DownReport, downReportSchema } from "../../../service/report_schemas.ts";
 
@@ -15,7 +16,9 @@ interface Options {
 export function addDown(program: CommandUnknownOpts, execute: Execute): void {
   program
     .command("down")
-    .description("stop this home's own Postgres, Redis and MLflow; what serves answers on")
+    .description(
+      "stop this home's own Postgres, Redis and MLflow, and the commands that work with them; what serves answers on",
+    )
     .option("--all", "stop its routers and model servers too: production answers no longer")
     .option("-y, --yes", "do not ask")
     .action(({ all, yes }) =>
@@ -29,8 +32,17 @@ async function down(invocation: Invocation, { all, asks }: Options): Promise<Rep
   const { home } = await invocation.configuration();
   const { runningParts, stopHome } = await import("../../../platform/processes/homes/stop_home.ts");
   const parts = await runningParts(home);
-  const stopped = parts.filter(({ kind }) => all || kind === "service");
-  const going_on = parts.filter((part) => !stopped.includes(part));
+  const services = parts.filter(({ kind }) => kind === "service").map(({ name }) => name);
+  const ended = (await attendantsOf(home)).filter(
+    ({ needs }) => all || needs.some((one) => services.includes(one)),
+  );
+  const commands = ended.map(({ command, pid }) => ({
+    kind: "command" as const,
+    name: command,
+    process: pid,
+  }));
+  const stopped = [...commands, ...parts.filter(({ kind }) => all || kind === "service")];
+  const going_on = parts.filter(({ kind }) => !all && kind !== "service");
   const answer = (status: DownReport["status"]): Report => {
     const how = howToStop(status, { stopped, going_on });
     const data = { status, home, stopped: status === "stopped" ? stopped : [], going_on, how };
@@ -56,8 +68,7 @@ function howToStop(
 ): string | null {
   if (status === "declined") return null;
   const serving = going_on.length > 0 ? "Routers and model servers go on; `down --all` stops it too." : null;
-  const workers =
-    "A running worker ends by Ctrl-C or SIGTERM; the next command starts the services that it needs again.";
-  const said = [...(serving === null ? [] : [serving]), ...(stopped.length > 0 ? [workers] : [])];
+  const again = "The next command starts the services that it needs again.";
+  const said = [...(serving === null ? [] : [serving]), ...(stopped.length > 0 ? [again] : [])];
   return said.length === 0 ? null : said.join(" ");
 }

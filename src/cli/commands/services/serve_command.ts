@@ -16,8 +16,11 @@ export function addServe(program: CommandUnknownOpts, execute: Execute): void {
     )
     .action((address) =>
       execute("serve", async (invocation) => {
-        const { serveAlone } = await import("./serve_run.ts");
-        return serveAlone(invocation, address);
+        const { attending } = await import("./attending.ts");
+        return attending(invocation, "serve", async ({ until }) => {
+          const { serveAlone } = await import("./serve_run.ts");
+          return serveAlone(invocation, address, until);
+        });
       }),
     );
 }

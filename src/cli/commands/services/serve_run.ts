@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes } from "../../invocation/exit_codes.ts";
 import { ownVersion } from "../../own_version.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { examined } from "../doctor/doctor.ts";
+import { tell } from "./attending.ts";
 import type { Beside } from "./worker_run.ts";
 
 export interface ListenAt {
@@ -17,12 +18,16 @@ export interface ListenAt {
   port: number;
 }
 
-/** Serves until the invocation is ended, then lets answers under way finish. */
-export async function serveAlone(invocation: Invocation, at: ListenAt): Promise<ExitCode> {
+/** Serves until then, and lets answers under way finish. */
+export async function serveAlone(
+  invocation: Invocation,
+  at: ListenAt,
+  until: AbortSignal,
+): Promise<ExitCode> {
   const beside = servingBeside(invocation, at);
   return invocation.withDeployer(
     async (deployer) => {
-      await beside(deployer, invocation.signal);
+      await beside(deployer, until);
       tell(invocation, { event: "stopped", message: "the API has ended" });
       return exitCodes.done;
     },
@@ -76,10 +81,4 @@ async function serve(
     url: server.url,
   });
   return server;
-}
-
-function tell({ terminal }: Invocation, event: { event: string; message: string; url?: string }): void {
-  if (!terminal.json) return terminal.out([event.message]);
-  const at = new Date().toISOString();
-  terminal.out([JSON.stringify({ at, level: "info", ...event })]);
 }

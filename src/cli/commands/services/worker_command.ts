@@ -15,11 +15,14 @@ export function addWorker(program: CommandUnknownOpts, execute: Execute): void {
     .option("--host <address>", "what the API listens at", LOOPBACK)
     .action(({ idle, serve, port, host }) =>
       execute("worker", async (invocation) => {
-        await invocation.beginHome();
-        const { runWorker } = await import("./worker_run.ts");
-        if (serve !== true) return runWorker(invocation, idle);
-        const { servingBeside } = await import("./serve_run.ts");
-        return runWorker(invocation, idle, servingBeside(invocation, { host, port }));
+        const { attending } = await import("./attending.ts");
+        return attending(invocation, "worker", async ({ until }) => {
+          await invocation.beginHome();
+          const { runWorker } = await import("./worker_run.ts");
+          if (serve !== true) return runWorker(invocation, { idleMs: idle, until });
+          const { servingBeside } = await import("./serve_run.ts");
+          return runWorker(invocation, { idleMs: idle, until }, servingBeside(invocation, { host, port }));
+        });
       }),
     );
 }

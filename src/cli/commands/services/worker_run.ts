@@ -8,6 +8,11 @@ import { eventsOf, type WorkerEvent } from "../../output/worker_log.ts";
 export type Beside = (deployer: ModelDeployer, signal: AbortSignal) => Promise<void>;
 const nothing: Beside = async () => undefined;
 
+interface Run {
+  idleMs: number;
+  until: AbortSignal;
+}
+
 type Log = (event: WorkerEvent) => void;
 
 /**
@@ -16,11 +21,11 @@ type Log = (event: WorkerEvent) => void;
  */
 export async function runWorker(
   invocation: Invocation,
-  idleMs: number,
+  run: Run,
   beside: Beside = nothing,
 ): Promise<ExitCode> {
   const { checkpointsUrl } = await invocation.configuration();
-  const begin = (deployer: ModelDeployer) => work(invocation, deployer, idleMs, beside);
+  const begin = (deployer: ModelDeployer) => work(invocation, deployer, run, beside);
   // After a restart of the machine, serving must not wait for the registry, which only keeps a record.
   const options = { registryMayFollow: true };
   if (checkpointsUrl === null) return invocation.withDeployer(begin, options);
@@ -44,11 +49,11 @@ export async function runWorker(
 async function work(
   invocation: Invocation,
   deployer: ModelDeployer,
-  idleMs: number,
+  { idleMs, until }: Run,
   beside: Beside,
 ): Promise<ExitCode> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([invocation.signal, failed.signal]);
+  const signal = AbortSignal.any([until, failed.signal]);
   const log = logTo(invocation);
   log({ level: "info", event: "started", message: `the worker begins, process ${process.pid}` });
   const observed = await deployer.observeWorker();

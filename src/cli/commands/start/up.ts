@@ -12,9 +12,12 @@ export function addUp(program: CommandUnknownOpts, execute: Execute): void {
     .option("--host <address>", "what they listen at", LOOPBACK)
     .action(({ idle, port, host }) =>
       execute("up", async (invocation) => {
-        await invocation.beginHome();
-        const { runUp } = await import("./up_run.ts");
-        return runUp(invocation, { idleMs: idle, at: { host, port } });
+        const { attending } = await import("../services/attending.ts");
+        return attending(invocation, "up", async (served) => {
+          await invocation.beginHome();
+          const { runUp } = await import("./up_run.ts");
+          return runUp(invocation, { idleMs: idle, at: { host, port }, served });
+        });
       }),
     );
 }

@@ -7,16 +7,17 @@ import type { ModelDeployer } from "../../../wiring/model_deployer.ts";
 import type { ExitCode } from "../../invocation/exit_codes.ts";
 import { nextLines } from "../../output/next_lines.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
+import type { Served } from "../services/attending.ts";
 import { type ListenAt, servingBeside } from "../services/serve_run.ts";
 import { runWorker } from "../services/worker_run.ts";
 
 /** A worker with all that it needs; what this call has started ends with it, and what serves answers on. */
 export async function runUp(
   invocation: Invocation,
-  { idleMs, at }: { idleMs: number; at: ListenAt },
+  { idleMs, at, served }: { idleMs: number; at: ListenAt; served: Served },
 ): Promise<ExitCode> {
   const { home, installation } = await invocation.configuration();
-  const code = await runWorker(invocation, idleMs, async (deployer, signal) => {
+  const code = await runWorker(invocation, { idleMs, until: served.until }, async (deployer, signal) => {
     const isDemo = installation === "demo";
     if (isDemo) await enrolDemoPeople({ home, installation }, deployer.database);
     const serving = servingBeside(invocation, at, (url) => tellAddresses(invocation, deployer, url));
@@ -26,7 +27,7 @@ export async function runUp(
     ]);
   });
   const begun = invocation.begun.splice(0);
-  if (begun.length > 0) {
+  if (begun.length > 0 && !served.isBroughtDown()) {
     await invocation.terminal.withProgress(`stopping ${begun.join(", ")}`, () =>
       stopLocalServices(home, begun),
     );

@@ -7,9 +7,13 @@ const nameOf = (service: string): string => NAMES[service] ?? service;
 /** The sentence on leaving about services that this command started; null where it started none. */
 export function goesOnSentence(services: readonly string[]): string | null {
   if (services.length === 0) return null;
+  return `${listOfServices(services)} of this home ${services.length === 1 ? "goes" : "go"} on running; "model-deployer down" stops ${services.length === 1 ? "it" : "them"}.`;
+}
+
+/** `Postgres, Redis and MLflow` */
+export function listOfServices(services: readonly string[]): string {
   const names = services.map(nameOf);
-  const list = names.length === 1 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-  return `${list} of this home ${names.length === 1 ? "goes" : "go"} on running; "model-deployer down" stops ${names.length === 1 ? "it" : "them"}.`;
+  return names.length === 1 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 type Part = DownReport["stopped"][number];
@@ -24,7 +28,8 @@ export function downPlanLines({ stopped, going_on }: Plan, paint: Paint): string
 type Plan = Pick<DownReport, "stopped" | "going_on">;
 
 const partText = ({ kind, name, process }: Part): string => {
-  const what = kind === "service" ? nameOf(name) : `the ${kind} ${kind === "router" ? "of " : ""}${name}`;
+  const isNamed = kind === "service" || kind === "command";
+  const what = isNamed ? nameOf(name) : `the ${kind} ${kind === "router" ? "of " : ""}${name}`;
   return `${what}, process ${process}`;
 };
 

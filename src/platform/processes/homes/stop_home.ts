@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { serviceRunDirectory } from "../../services/local_service.ts";
 import { stopLocalServices } from "../../services/local_services.ts";
 import { listProcesses, stopProcess } from "../managed_process.ts";
+import { endAttendants } from "./attendants.ts";
 
 const GRACE_MS = 5000;
 
@@ -39,11 +40,13 @@ export async function runningParts(homeDirectory: string): Promise<RunningPart[]
 }
 
 /**
- * Ends everything that runs under a home: model servers, routers, then the embedded services. Data stays. Idempotent;
- * needs no database, so that it also cleans up after what was killed.
+ * Ends everything that runs under a home: commands that serve it, model servers, routers, then the embedded services. Data
+ * stays. Idempotent; needs no database, so that it also cleans up after what was killed.
  */
 export async function stopHome(homeDirectory: string): Promise<void> {
   const home = resolve(homeDirectory);
+  // First: a worker starts servers again that do not run.
+  await endAttendants(home, ["home"]);
   const services = serviceRunDirectory(home);
   const directories = (await runDirectories(home)).filter((directory) => directory !== services);
   for (const directory of directories) {
