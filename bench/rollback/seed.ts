@@ -157,6 +157,7 @@ function deploymentOf(operation_id: string, deployment_id: string, version: Mode
     operation_id,
     target_stage: "production",
     endpoint_name: ENDPOINT,
+    engine: "local",
     endpoint_url: null,
     status: "active",
     ...resources(),

@@ -1,4 +1,5 @@
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
+import { LOCAL_ENGINE } from "../../src/agents/model_deployer/domain/servers/engines.ts";
 import { STANDARD_LIVENESS } from "../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
 import type { Parts, Settings } from "../../src/agents/model_deployer/ports/parts.ts";
@@ -41,6 +42,7 @@ export const SETTINGS: Settings = {
   long_work_seconds: 3600,
   reconcile_seconds: 3600,
   liveness: STANDARD_LIVENESS,
+  engines: LOCAL_ENGINE,
   default_effects: "live",
 };
 

@@ -97,6 +97,7 @@ export function createApi(options: ApiOptions): Api {
     serverUsage: parts.serverUsage,
     statusSource,
     ingress: parts.ingress ?? null,
+    engines: deployer.settings.engines,
     secrets: deployer.secrets,
     examine: options.examine,
     notificationSender: parts.notificationSender,

@@ -37,6 +37,8 @@ export interface ApiParts {
   statusSource: StatusSource;
   /** Null where the router lets everybody in. */
   ingress: EndpointIngress | null;
+  /** The engines that the deployer has. */
+  engines: Settings["engines"];
   secrets: SecretKeeper;
   /** Undefined where nobody looks at the machine that serves. */
   examine: (() => Promise<DoctorReport>) | undefined;

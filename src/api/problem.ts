@@ -33,6 +33,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   rollback_failed: 409,
   stage_mismatch: 409,
   artifact_rejected: 422,
+  engine_refused: 422,
   stale_view: 412,
   idempotency_key_reused: 422,
   service_refused: 502,

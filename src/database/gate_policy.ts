@@ -30,6 +30,7 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
     kept_rows: policy.kept_rows ?? null,
     formats: policy.formats ?? null,
     signers: policy.signers?.map(withFingerprint) ?? null,
+    engines: policy.engines ?? {},
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
   const problems = problemsOf(stored);

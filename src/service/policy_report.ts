@@ -10,28 +10,38 @@ import {
   allowedSigners,
   refusedSigners,
 } from "../agents/model_deployer/domain/models/signers.ts";
+import type { InstalledEngines } from "../agents/model_deployer/domain/servers/engines.ts";
 import type { DeployerDatabase } from "../database/index.ts";
+import { onOtherEngines } from "./other_engines.ts";
 import type { policyReportSchema } from "./report_schemas.ts";
 
 export type PolicyReport = z.infer<typeof policyReportSchema>;
 
-/** A policy, with the versions on their way or at production whose formats or signers it does not allow: what serves goes on. */
+/**
+ * A policy, with the versions on their way or at production whose formats or signers it does not allow, and the
+ * deployments that serve on another engine than it names: what serves goes on where it is.
+ */
 export async function policyReportOf(
-  { modelVersions }: Pick<DeployerDatabase, "modelVersions">,
+  database: Pick<DeployerDatabase, "modelVersions" | "endpoints" | "deployments">,
+  installed: InstalledEngines,
   experiment_id: string,
   gate_policy: GatePolicy,
 ): Promise<PolicyReport> {
   const allowed = allowedFormats(experiment_id, gate_policy);
   const signers = allowedSigners(experiment_id, gate_policy);
   const looksAtNone = allowed === undefined && signers === undefined;
-  const versions = looksAtNone ? [] : await modelVersions.list(experiment_id);
+  const versions = looksAtNone ? [] : await database.modelVersions.list(experiment_id);
   const versions_in_other_formats = versions.flatMap((version) =>
     allowed === undefined ? [] : inOtherFormats(version, allowed),
   );
   const versions_signed_by_others = versions.flatMap((version) =>
     signers === undefined ? [] : signedByOthers(version, signers),
   );
-  return { experiment_id, gate_policy, versions_in_other_formats, versions_signed_by_others };
+  const deployments_on_other_engines = await onOtherEngines(experiment_id, gate_policy, installed, database);
+  return {
+    ...{ experiment_id, gate_policy },
+    ...{ versions_in_other_formats, versions_signed_by_others, deployments_on_other_engines },
+  };
 }
 
 function inOtherFormats(

@@ -8,8 +8,10 @@ import {
   instantSchema,
   metricsSchema,
   modelVersionSchema,
+  servedStageSchema,
   stageSchema,
 } from "../agents/model_deployer/domain/entities.ts";
+import { engineKindSchema } from "../agents/model_deployer/domain/servers/engines.ts";
 import { formatSchema } from "../agents/model_deployer/domain/models/loading_report.ts";
 import { signatureComparisonSchema } from "../agents/model_deployer/domain/models/model_signature.ts";
 import { rolloutExpectationSchema } from "../agents/model_deployer/domain/traffic/rollout_expectation.ts";
@@ -224,6 +226,12 @@ export const policyReportSchema = z.strictObject({
         stage: stageSchema,
         signed_by: z.array(z.string()).nullable(),
       }),
+    )
+    .default([]),
+  /** Deployments with traffic that serve on another engine than the policy gives to new ones; they stay there. */
+  deployments_on_other_engines: z
+    .array(
+      z.strictObject({ deployment_id: z.string(), target_stage: servedStageSchema, engine: engineKindSchema }),
     )
     .default([]),
 });

@@ -1,6 +1,7 @@
 import { MemorySaver } from "@langchain/langgraph";
 import { ModelDeployerAgent } from "../agents/model_deployer/agent.ts";
 import { type Capabilities, createCapabilities } from "../agents/model_deployer/capabilities.ts";
+import { LOCAL_ENGINE } from "../agents/model_deployer/domain/servers/engines.ts";
 import { STANDARD_LIVENESS } from "../agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
@@ -17,6 +18,7 @@ export const TEST_SETTINGS: Settings = {
   long_work_seconds: 3600,
   reconcile_seconds: 3600,
   liveness: STANDARD_LIVENESS,
+  engines: LOCAL_ENGINE,
   default_effects: "live",
 };
 

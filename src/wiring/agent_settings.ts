@@ -1,3 +1,4 @@
+import { installedEngines } from "./engines/installed_engines.ts";
 import type { Configuration } from "./settings/configuration.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 import { operatingUser } from "../platform/operating_user.ts";
@@ -16,6 +17,7 @@ export function settingsOf(configuration: Configuration, requester: Requester): 
     long_work_seconds: longWorkSeconds(configuration),
     reconcile_seconds: configuration.reconcileSeconds,
     liveness: configuration.liveness,
+    engines: installedEngines(configuration),
     default_effects: configuration.effects,
   };
 }

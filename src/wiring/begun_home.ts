@@ -3,6 +3,7 @@ import { AgentError } from "../agents/base/agent_error.ts";
 import type { Database } from "../agents/model_deployer/ports/parts.ts";
 import type { BentoMLServer } from "../mlops/bentoml/server.ts";
 import { lastServed } from "../mlops/envoy/last_routes.ts";
+import { settingsFor } from "./engines/installed_engines.ts";
 import { localServer } from "./engines/local_servers.ts";
 import type { Configuration } from "./settings/configuration.ts";
 import { type Addresses, resolveAddresses } from "./settings/resolved_addresses.ts";
@@ -36,7 +37,7 @@ interface BeginOptions {
  */
 export function beginHome(configuration: Configuration, options: BeginOptions): BegunHome {
   const server = localServer(configuration, "");
-  const woken = configuration.engine.kind === "local" ? wake(configuration, server, options) : noServers();
+  const woken = settingsFor("local", configuration) !== null ? wake(configuration, server, options) : noServers();
   const registryAfter = woken.then((names) => untilStarted(names, server));
   const addresses = resolveAddresses(configuration, { ...options, registryMayFollow: true, registryAfter });
   // A failure reaches whoever awaits it; until then it does not count as unhandled.

@@ -48,7 +48,7 @@ export async function createModelDeployer(
   if (degraded !== null) options.onProgress?.(degraded);
   const memory = await createMemories(configuration, addresses, options);
   const ingressOf = (name: string) => database.ingressPolicies.wanted(name);
-  const engine = { ...configuration, makeRoom, ingressOf };
+  const engine = { ...configuration, makeRoom, ingressOf, database };
   const parts: Parts = {
     database,
     ...(await createEngine(engine, addresses.mlflowUrl, tools, options)),

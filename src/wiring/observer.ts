@@ -2,19 +2,17 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { EpisodicMemory, ProceduralMemory } from "../agents/model_deployer/ports/memory_ports.ts";
-import type { ModelServer, SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
+import type { InstalledEngines } from "../agents/model_deployer/domain/servers/engines.ts";
+import type { SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
-import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
-import type { RowServers } from "../agents/model_deployer/ports/row_ports.ts";
 import type { TeamMetrics } from "../agents/model_deployer/ports/team_metrics_port.ts";
-import type { TrafficRouter } from "../agents/model_deployer/ports/traffic_router_port.ts";
 import type { Configuration } from "./settings/configuration.ts";
+import { installedEngines } from "./engines/installed_engines.ts";
+import { type ObservedEngines, observedEngines } from "./engines/observed_engines.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { SupabaseEpisodicMemory } from "../memory/episodic_memory.ts";
 import { SupabaseProceduralMemory } from "../memory/procedural_memory.ts";
 import { createMemoryClient } from "../memory/supabase_client.ts";
-import { BentoMLServer } from "../mlops/bentoml/server.ts";
-import { EnvoyRouter } from "../mlops/envoy/envoy_router.ts";
 import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import type { Pruner } from "../keeping/pruner.ts";
 import { homeSecrets } from "./home_secrets.ts";
@@ -22,19 +20,15 @@ import { roomOf, shortages } from "../platform/disk/disk_room.ts";
 import { listProgress, type WorkProgress } from "../platform/work/work_progress.ts";
 import { startLocalServices } from "../platform/services/local_services.ts";
 
-export interface Observer {
+export interface Observer extends ObservedEngines {
   database: DeployerDatabase;
   secrets: SecretKeeper;
   /** Of the tables' owner. */
   ownerUrl: string;
-  server: Pick<ModelServer, "observe"> & SamplePredictions;
-  router: Pick<TrafficRouter, "observe">;
-  /** Null where the router lets everybody in. */
-  ingress: EndpointIngress | null;
+  /** The engines that are configured where it looks. */
+  engines: InstalledEngines;
   episodicMemory: Pick<EpisodicMemory, "recent">;
   proceduralMemory: Pick<ProceduralMemory, "experience">;
-  /** Null where the engine keeps no rows. */
-  rowServers: RowServers | null;
   /** Null where no server of the team's metrics is configured. */
   teamMetrics: TeamMetrics | null;
   /** Sentences about disks that are nearly full. */
@@ -72,18 +66,17 @@ export async function openObserver(
     supabaseUrl: supabaseUrl ?? undefined,
     supabaseKey: supabaseKey ?? undefined,
   });
-  const { server, router, ingress, rowServers } = await observedEngine(configuration, database);
+  const { server, ...observed } = await observedEngines(configuration, database);
   return {
     ...{ database, ownerUrl, secrets: homeSecrets(configuration) },
     server: {
       observe: (id, asking) => server.observe(id, asking),
       trySample: seldom((id, asking) => server.trySample(id, asking)),
     },
-    router,
-    ingress,
+    ...observed,
+    engines: installedEngines(configuration),
     episodicMemory: new SupabaseEpisodicMemory(memory),
     proceduralMemory: new SupabaseProceduralMemory(memory),
-    rowServers,
     teamMetrics: configuration.prometheus && new PrometheusMetrics(configuration.prometheus),
     shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),
     pruner: async () => {
@@ -96,29 +89,6 @@ export async function openObserver(
       await database.close();
     },
   };
-}
-
-async function observedEngine(
-  configuration: Configuration,
-  { ingressPolicies }: Pick<DeployerDatabase, "ingressPolicies">,
-): Promise<Pick<Observer, "server" | "router" | "ingress" | "rowServers">> {
-  const { engine, home, cache } = configuration;
-  const ingressOf = (name: string) => ingressPolicies.wanted(name);
-  const beside = new EnvoyRouter({ home, envoyPath: null, ingressOf });
-  if (engine.kind === "kubernetes") {
-    const { observeKubernetes } = await import("./engines/kubernetes_engine.ts");
-    const { server, router } = await observeKubernetes(configuration, engine);
-    return { server, router: router ?? beside, ingress: router === null ? beside : null, rowServers: null };
-  }
-  if (engine.kind === "bentocloud") {
-    const { observeBentoCloud } = await import("./engines/bentocloud_engine.ts");
-    const server = observeBentoCloud(configuration, engine);
-    return { server, router: beside, ingress: beside, rowServers: null };
-  }
-  const runDirectory = join(home, "run");
-  const local = { home: join(home, "bentoml"), runDirectory, cacheDirectory: cache, uv: "uv" };
-  const server = new BentoMLServer(local);
-  return { server, router: beside, ingress: beside, rowServers: server };
 }
 
 /** Reads the progress files that long work writes into its folder. */

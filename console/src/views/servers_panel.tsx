@@ -3,6 +3,7 @@ import {
   serverUsageSchema,
   type ServerUsageReport,
 } from "../../../src/service/endpoints/server_usage_schemas.ts";
+import { elsewhere } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import { ask } from "../api/client.ts";
 import { now } from "../live_clock.ts";
 import { useAsked } from "../parts/asked.ts";
@@ -71,13 +72,16 @@ function cpuByServer({ deployments }: ServerUsageReport): Map<string, number> {
 
 function Deployment({ deployment, rates }: { deployment: Shown; rates: ReadonlyMap<string, number> }) {
   const { deployment_id: id, bento_tag, status, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
-  const { servers, not_enforced, warm_until } = deployment;
+  const { servers, not_enforced, warm_until, engine } = deployment;
   const { min, max, target_cpu } = autoscaling;
   const scaled = min === max ? `always ${min}` : `${min} to ${max} at ${target_cpu} % CPU`;
   return (
     <div class="servers">
       <h3>
-        <span class="name">{bento_tag}</span> <span class="quiet">{status}</span>
+        <span class="name">{bento_tag}</span> <span class="quiet">
+          {status}
+          {elsewhere(engine)}
+        </span>
       </h3>
       <p class="quiet">
         {servers?.length ?? "?"} of {replicas} {replicas === 1 ? "server" : "servers"} · autoscaling {scaled}{" "}

@@ -127,6 +127,12 @@ export class ArtifactRejectedError extends ModelDeployerError {
   readonly retryable = false;
 }
 
+/** Refuses the request, or ends the step: its engine is not configured here, or the endpoint's router reaches none of its servers. */
+export class EngineRefusedError extends ModelDeployerError {
+  readonly code = "engine_refused";
+  readonly retryable = false;
+}
+
 /** Ends the step: a part that is needed does not answer. The operation can be resumed. */
 export class ServiceUnavailableError extends ModelDeployerError {
   readonly code = "service_unavailable";

@@ -14,6 +14,7 @@ import {
   MOST_OUTCOMES_AT_ONCE,
   recordOutcomes,
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
+import { checkEngines } from "../../service/checked_engines.ts";
 import { policyReportOf } from "../../service/policy_report.ts";
 import { experimentReportSchema, policyReportSchema } from "../../service/report_schemas.ts";
 import { unknownExperiment } from "../../service/unknown_name.ts";
@@ -74,9 +75,9 @@ const policy = apiRoute(
     params: named,
     answer: policyReportSchema,
   },
-  async ({ database }, { params: { experiment: experiment_id } }) => {
+  async ({ database, engines }, { params: { experiment: experiment_id } }) => {
     const { gate_policy } = await reportOf(database, experiment_id);
-    return policyReportOf(database, experiment_id, gate_policy);
+    return policyReportOf(database, engines, experiment_id, gate_policy);
   },
 );
 
@@ -91,11 +92,13 @@ const setPolicy = apiRoute(
     body: gatePolicySchema.omit({ policy_id: true }),
     answer: policyReportSchema,
   },
-  async ({ database }, { params: { experiment: experiment_id }, body, caller }) => {
-    await reportOf(database, experiment_id);
+  async ({ database, engines }, { params: { experiment: experiment_id }, body, caller }) => {
+    const { gate_policy: before } = await reportOf(database, experiment_id);
+    const chosen = { before: before.engines, wanted: body.engines };
+    await checkEngines(experiment_id, chosen, engines, database);
     const { principal, origin } = caller;
     const gate_policy = await database.experiments.setGatePolicy(experiment_id, body, principal, origin);
-    return policyReportOf(database, experiment_id, gate_policy);
+    return policyReportOf(database, engines, experiment_id, gate_policy);
   },
 );
 

@@ -1,4 +1,4 @@
-import { AgentError } from "../../agents/base/agent_error.ts";
+import { answered } from "../../service/status/answered.ts";
 import type { Endpoint } from "../../agents/model_deployer/domain/entities.ts";
 import {
   type Answers,
@@ -164,14 +164,4 @@ function viewOf(
     p50_ms: quantileOf(latency, 0.5),
     p99_ms: quantileOf(latency, 0.99),
   };
-}
-
-/** Null when the part does not answer. */
-async function answered<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof AgentError || (error instanceof Error && error.name.endsWith("Error"))) return null;
-    throw error;
-  }
 }

@@ -27,6 +27,7 @@ const byErrorCode: Readonly<Record<string, ExitCode>> = {
   not_authenticated: exitCodes.refused,
   not_permitted: exitCodes.refused,
   artifact_rejected: exitCodes.refused,
+  engine_refused: exitCodes.refused,
   approval_required: exitCodes.approval_needed,
   conflict: exitCodes.conflict,
   idempotency_key_reused: exitCodes.conflict,

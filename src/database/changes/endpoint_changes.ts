@@ -10,12 +10,12 @@ const openedRow = z.strictObject({ experiment_id: z.string(), endpoint_url: z.st
 
 /** Idempotent for the same content; deployments of the endpoint that wait for its URL get it. */
 export async function openEndpoint(tx: Queries, change: ChangeOf<"open_endpoint">): Promise<void> {
-  const { endpoint_name: name, experiment_id, endpoint_url } = change;
+  const { endpoint_name: name, experiment_id, endpoint_url, engine = null } = change;
   await tx.query(
     anyRow,
-    `insert into ml_endpoints (endpoint_name, experiment_id, endpoint_url) values ($1, $2, $3)
+    `insert into ml_endpoints (endpoint_name, experiment_id, endpoint_url, engine) values ($1, $2, $3, $4)
      on conflict (endpoint_name) do nothing`,
-    [name, experiment_id, endpoint_url],
+    [name, experiment_id, endpoint_url, engine],
   );
   const [found] = await tx.query(
     openedRow,

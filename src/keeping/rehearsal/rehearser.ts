@@ -16,8 +16,8 @@ export interface Rehearsal {
 
 /** Where a rehearsal starts its servers: no router sends to them, and each is stopped again. */
 export interface RehearsalPlace {
-  /** Why the bento cannot be started as it is; null where nothing has to be made or fetched. */
-  lacks(bentoTag: string): Promise<string | null>;
+  /** Why the deployment cannot be started here as it is; null where nothing has to be made or fetched. */
+  lacks(deployment: Pick<Deployment, "bento_tag" | "engine">): Promise<string | null>;
   start(server: StartServer, signal: AbortSignal): Promise<void>;
   trySample(deploymentId: string, signal: AbortSignal): Promise<SampleOutcome>;
   stop(deploymentId: string, signal: AbortSignal): Promise<void>;
@@ -71,7 +71,7 @@ async function rehearseOne(
   });
   if (previous === null) return ended("none", "no other deployment has served production here");
   const { deployment_id, bento_tag, cpu_limit, memory_limit, autoscaling } = previous;
-  const lacks = await stage.lacks(bento_tag);
+  const lacks = await stage.lacks(previous);
   if (lacks !== null) return ended("unready", lacks);
   const resources = { replicas: 1, cpu_limit, memory_limit, autoscaling };
   const began = now();

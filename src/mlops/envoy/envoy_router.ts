@@ -80,6 +80,10 @@ export class EnvoyRouter implements TrafficRouter, EndpointIngress {
     return { endpoint_url: `${policy.tls === null ? "http" : "https"}://${shown}:${port}` };
   }
 
+  async guards(): Promise<boolean> {
+    return true;
+  }
+
   async enforce(endpointName: string, { signal }: CallOptions): Promise<number | null> {
     const folder = this.#folder(endpointName);
     if (!(await isRunning(folder))) return null;

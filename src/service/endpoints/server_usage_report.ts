@@ -33,7 +33,7 @@ export async function serverUsageReport(
 }
 
 async function usageOf(deployment: Deployment, usage: ServerUsage | undefined): Promise<Shown> {
-  const { deployment_id, bento_tag, status, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
+  const { deployment_id, bento_tag, engine, status, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
   const memory_limit_bytes = bytesOf(memory_limit);
   const options = { signal: AbortSignal.timeout(PATIENCE_MS) };
   const [measured, limits] = await Promise.all([
@@ -41,7 +41,7 @@ async function usageOf(deployment: Deployment, usage: ServerUsage | undefined): 
     known(() => usage?.limits(deployment_id, options)),
   ]);
   return {
-    ...{ deployment_id, bento_tag, status, replicas, cpu_limit, memory_limit, autoscaling },
+    ...{ deployment_id, bento_tag, engine, status, replicas, cpu_limit, memory_limit, autoscaling },
     cpu_cores: coresOf(cpu_limit),
     memory_limit_bytes,
     not_enforced: limits === null || limits.enforced ? null : limits.reason,
@@ -55,7 +55,7 @@ async function usageOf(deployment: Deployment, usage: ServerUsage | undefined): 
 }
 
 /** Null where nothing measures, or what measures does not answer. */
-async function known<T>(ask: () => Promise<T> | undefined): Promise<T | null> {
+async function known<T>(ask: () => Promise<T | null> | undefined): Promise<T | null> {
   try {
     return (await ask()) ?? null;
   } catch (error) {

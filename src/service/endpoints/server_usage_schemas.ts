@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineKindSchema } from "../../agents/model_deployer/domain/servers/engines.ts";
 import {
   deploymentStatusSchema,
   instantSchema,
@@ -27,6 +28,8 @@ export const serverUsageSchema = z.strictObject({
     z.strictObject({
       deployment_id: z.string(),
       bento_tag: z.string(),
+      /** Null for the usual one, from before it was written down. */
+      engine: engineKindSchema.nullable().default(null),
       status: deploymentStatusSchema,
       ...resourcesSchema.shape,
       /** In cores, as `cpu_limit` says. */

@@ -106,7 +106,7 @@ export async function setIngress(
   { database, ingress }: IngressParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const router = requireIngress(ingress);
+  const router = await requireIngress(ingress, endpoint.endpoint_name);
   if (why.reason.trim() === "") throw new InvalidRequestError("Say why, for whoever reads the policy later.");
   const checked = ingressPolicySchema.safeParse(policy);
   if (!checked.success) {
@@ -131,7 +131,7 @@ export async function makeKey(
   { database, ingress }: IngressParts,
   signal: AbortSignal,
 ): Promise<NewKeyReport> {
-  const router = requireIngress(ingress);
+  const router = await requireIngress(ingress, endpoint_name);
   const { key_name, days } = request;
   if (!(days > 0 && days <= LONGEST_DAYS))
     throw new InvalidRequestError(
@@ -154,14 +154,17 @@ export async function revokeKey(
   { database, ingress }: IngressParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const router = requireIngress(ingress);
+  const router = await requireIngress(ingress, endpointName);
   await database.ingressPolicies.revokeKey(endpointName, keyId, by);
   await router.enforce(endpointName, { signal });
 }
 
 /** @throws ConfigurationError */
-function requireIngress(ingress: EndpointIngress | null): EndpointIngress {
-  if (ingress !== null) return ingress;
+async function requireIngress(
+  ingress: EndpointIngress | null,
+  endpointName: string,
+): Promise<EndpointIngress> {
+  if (ingress !== null && (await ingress.guards(endpointName))) return ingress;
   throw new ConfigurationError(
     "The routers in the cluster (MODEL_DEPLOYER_ROUTER=cluster) let everybody in and take no policy: guard them by what stands before them, or let the worker route with MODEL_DEPLOYER_ROUTER=worker.",
   );

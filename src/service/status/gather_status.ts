@@ -1,4 +1,3 @@
-import { AgentError } from "../../agents/base/agent_error.ts";
 import type { Deployment, Endpoint } from "../../agents/model_deployer/domain/entities.ts";
 import { secondsAfter } from "../../agents/model_deployer/planning/planned_deployment.ts";
 import { countsOf } from "../../agents/model_deployer/judge/verdict.ts";
@@ -23,6 +22,7 @@ import { addressUnder } from "../ingress/ingress_administration.ts";
 import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
 import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";
 import { degradedOf, lateOutbox } from "./status_problems.ts";
+import { answered, serverSeen } from "./answered.ts";
 import type { EndpointStatus, StatusReport } from "../report_schemas.ts";
 
 export interface StatusSource {
@@ -173,22 +173,25 @@ type ServerView = EndpointStatus["servers"][number];
 
 async function serverView(
   { server }: StatusSource,
-  { deployment_id, bento_tag, status, drain_due_at, replicas }: Deployment,
+  { deployment_id, bento_tag, engine, status, drain_due_at, replicas }: Deployment,
   endpoint: Endpoint,
   restarts: WaitingRestart[],
 ): Promise<ServerView> {
   const signal = AbortSignal.timeout(2 * OBSERVE_MS);
-  const observed = await answered(() => server.observe(deployment_id, { signal, patience_ms: OBSERVE_MS }));
+  const { observed, refused } = await serverSeen(() =>
+    server.observe(deployment_id, { signal, patience_ms: OBSERVE_MS }),
+  );
   const asks = observed !== null && isIdle(observed) && isRouted(deployment_id, endpoint);
   const sample = asks ? await sampleOf(server, deployment_id) : null;
   const waiting = restarts.find((one) => one.deployment_id === deployment_id) ?? null;
   return {
     deployment_id,
     bento_tag,
+    engine,
     status,
     server: observed?.state ?? "unknown",
     replicas: observed === null ? [] : replicasOf(observed, replicas),
-    note: observed === null ? null : noteOn(observed),
+    note: observed === null ? refused : noteOn(observed),
     sample_failure: sample?.sample === "failed" ? sample.reason : null,
     restart: waiting === null ? null : (waitsFor(waiting) ?? `${failedStarts(waiting)}; it is tried again`),
     warm_until: drain_due_at,
@@ -220,14 +223,4 @@ async function ingressState(
     answered(async () => (await ingress?.enforced(endpointName, options)) ?? null),
   ]);
   return { revision, enforced, policy };
-}
-
-/** Null when the part does not answer. */
-async function answered<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof AgentError || (error instanceof Error && error.name.endsWith("Error"))) return null;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { deploymentStatusSchema, instantSchema } from "../../agents/model_deployer/domain/entities.ts";
+import { engineKindSchema } from "../../agents/model_deployer/domain/servers/engines.ts";
 import {
   pauseSchema,
   rolloutStatusSchema,
@@ -42,6 +43,8 @@ export const rolloutViewSchema = z.strictObject({
 const serverViewSchema = z.strictObject({
   deployment_id: z.string(),
   bento_tag: z.string(),
+  /** The engine that runs it; null for the usual one, from before it was written down. */
+  engine: engineKindSchema.nullable().default(null),
   status: deploymentStatusSchema,
   server: z.enum(["absent", "starting", "ready", "unresponsive", "failed", "unknown"]),
   /** Each of its servers, counted from 1; empty for one alone. */

@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { describeApprovals } from "./database/approvals_contract.ts";
 import { describeDeployments } from "./database/deployments_contract.ts";
+import { describeEngines } from "./database/engines_contract.ts";
 import { describeExperiments } from "./database/experiments_contract.ts";
 import { describeJournal } from "./database/journal_contract.ts";
 import { describeJournalLeases } from "./database/journal_leases_contract.ts";
@@ -27,6 +28,9 @@ export function describeDatabase(name: string, prepare: PrepareDatabase): void {
     });
     describe("deployments", () => {
       describeDeployments(open);
+    });
+    describe("engines", () => {
+      describeEngines(open);
     });
     describe("experiments", () => {
       describeExperiments(open);

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Configuration } from "../settings/configuration.ts";
 import { BentoMLPackager } from "../../mlops/bentoml/packaging/packager.ts";
-import { BentoMLPredictionLogs } from "../../mlops/bentoml/prediction_logs.ts";
 import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import { assertFormats, inspectLoading } from "../../mlops/loading/loading_inspector.ts";
 import { MLflowClient } from "../../mlops/mlflow/mlflow_client.ts";
@@ -10,18 +9,22 @@ import { SignatureVerifier } from "../../mlops/signing/signature_verifier.ts";
 import type { ToolsEnvironment } from "../../platform/python/python_environment.ts";
 import { ensureSigningEnvironment } from "../../platform/python/signing_environment.ts";
 import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters/outside_servers.ts";
-import { localServer } from "./local_servers.ts";
 import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
-import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
+import type { Database, Parts } from "../../agents/model_deployer/ports/parts.ts";
+import { installedEngines, settingsFor } from "./installed_engines.ts";
+import { routersOf } from "./routers_of_engines.ts";
+import { servedByEach } from "./served_by.ts";
+import { ofEngines } from "./several_engines.ts";
 
 type RoutedConfiguration = Configuration & {
   makeRoom: () => boolean;
   ingressOf: (endpointName: string) => Promise<Ingress>;
+  database: Pick<Database, "deployments" | "endpoints">;
 };
 
 /**
- * Registry, packager, servers and router. Where models are served differs by engine; the router runs where this process
- * does unless the engine has its own.
+ * Registry, packager, servers and router. Where models are served differs by engine, of which there may be several; the
+ * router runs where this process does unless the engine has its own.
  */
 export async function createEngine(
   configuration: RoutedConfiguration,
@@ -54,18 +57,17 @@ export async function createEngine(
       directReferences,
     },
   });
-  const served = await servedBy(configuration, packager, tools, options);
-  const router = routerOf(configuration, tools);
+  const served = await servedByEach(configuration, { packager, tools, ...options });
+  const installed = installedEngines(configuration);
+  const inCluster = [...served.values()].find(({ router }) => router !== undefined)?.router ?? null;
   return {
     registry: registryOf(configuration, mlflowUrl, tools),
-    router,
-    // A router of the engine's own stands in its place.
-    ...(served.router === undefined && { ingress: router }),
-    ...served,
+    ...ofEngines(served, packager, installed, configuration.database),
+    ...routersOf(besideWorker(configuration, tools), inCluster, installed, configuration.database),
   };
 }
 
-function routerOf(configuration: RoutedConfiguration, tools: ToolsEnvironment): EnvoyRouter {
+function besideWorker(configuration: RoutedConfiguration, tools: ToolsEnvironment): EnvoyRouter {
   const { home, bindHost, endpointHost, serving, makeRoom, ingressOf } = configuration;
   return new EnvoyRouter({
     home,
@@ -76,7 +78,7 @@ function routerOf(configuration: RoutedConfiguration, tools: ToolsEnvironment): 
     predictionQueue: serving.predictionQueue,
     makeRoom,
     ingressOf,
-    ...outsideOf(configuration.engine),
+    ...outsideOf(configuration),
   });
 }
 
@@ -104,47 +106,8 @@ function registryOf(
   });
 }
 
-type Served = Pick<Parts, "packager" | "server" | "serverUsage" | "rowServers" | "predictionLogs"> &
-  Partial<Pick<Parts, "router">>;
-
-async function servedBy(
-  configuration: Configuration,
-  packager: BentoMLPackager,
-  tools: ToolsEnvironment,
-  options: { onProgress?: (line: string) => void },
-): Promise<Served> {
-  const { engine } = configuration;
-  switch (engine.kind) {
-    case "kubernetes": {
-      const { createKubernetesEngine } = await import("./kubernetes_engine.ts");
-      return createKubernetesEngine(configuration, engine, { uv: tools.uv, packager });
-    }
-    case "bentocloud": {
-      const { createBentoCloudEngine } = await import("./bentocloud_engine.ts");
-      return createBentoCloudEngine(configuration, engine, { bentoml: tools.bentoml, packager });
-    }
-    case "local":
-      return { packager, ...localServers(configuration, tools, options) };
-    default:
-      return engine satisfies never;
-  }
-}
-
 /** Servers of BentoCloud take the same token as the platform. */
-function outsideOf(engine: Configuration["engine"]): { outside?: OutsideServers } {
-  return engine.kind === "bentocloud" ? { outside: { ...standardOutside, token: engine.token } } : {};
-}
-
-function localServers(
-  configuration: Configuration,
-  { uv }: ToolsEnvironment,
-  options: { onProgress?: (line: string) => void },
-): Pick<Parts, "server" | "serverUsage" | "rowServers" | "predictionLogs"> {
-  const server = localServer(configuration, uv, options);
-  return {
-    server,
-    serverUsage: server,
-    rowServers: server,
-    predictionLogs: new BentoMLPredictionLogs(server),
-  };
+function outsideOf(configuration: Configuration): { outside?: OutsideServers } {
+  const cloud = settingsFor("bentocloud", configuration);
+  return cloud === null ? {} : { outside: { ...standardOutside, token: cloud.token } };
 }

@@ -7,6 +7,8 @@ import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
 import { hasBentoEnvironment } from "../../mlops/bentoml/packaging/bento_environment.ts";
 import { BentoStore } from "../../mlops/bentoml/packaging/bento_store.ts";
 import { BentoMLServer } from "../../mlops/bentoml/server.ts";
+import { configured } from "../../agents/model_deployer/domain/servers/engines.ts";
+import { installedEngines, settingsFor } from "../engines/installed_engines.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import { aloneInHome } from "./create_pruner.ts";
 
@@ -20,9 +22,11 @@ export async function rehearseHome(
   database: DeployerDatabase,
   asked: { endpointName: string | null; by: string; signal: AbortSignal },
 ): Promise<Rehearsal[]> {
-  const { home, engine } = configuration;
-  if (engine.kind !== "local") {
-    throw new InvalidRequestError("rehearse brings servers up on this machine, and these run in a cluster.");
+  const { home } = configuration;
+  if (settingsFor("local", configuration) === null) {
+    throw new InvalidRequestError(
+      `rehearse brings servers up on this machine, and these run on ${configured(installedEngines(configuration)).join(" and ")} (MODEL_DEPLOYER_ENGINE).`,
+    );
   }
   const runDirectory = join(home, "rehearsal");
   const done = await aloneInHome(home, async () => {
@@ -67,10 +71,13 @@ function serverIn(
   });
 }
 
-function stageOf({ home, cache }: Configuration, server: BentoMLServer): RehearsalPlace {
+function stageOf(configuration: Configuration, server: BentoMLServer): RehearsalPlace {
+  const { home, cache } = configuration;
   const store = new BentoStore(join(home, "bentoml"));
   return {
-    lacks: async (bentoTag) => {
+    lacks: async ({ bento_tag: bentoTag, engine }) => {
+      const runsOn = engine ?? configuration.engine.kind;
+      if (runsOn !== "local") return `it runs on ${runsOn}, where nothing is rehearsed`;
       const found = await store.find(parseBentoTag(bentoTag));
       if (found === null) return `the bento ${bentoTag} is gone: a rollback would build it anew first`;
       const isMade = await hasBentoEnvironment(found, { cacheDirectory: cache, uv: "uv" });

@@ -6,7 +6,7 @@ import type { TelemetrySettings } from "../../telemetry/telemetry.ts";
 import * as notifications from "./notification_settings.ts";
 import { addressSetting as url } from "./address_setting.ts";
 import { containmentOf, type ContainmentSettings, containmentVariables } from "./containment_settings.ts";
-import { checkEngine, engineOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
+import { checkEngines, enginesOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
 import { folder } from "./folder_setting.ts";
 import { oidcOf, oidcProblem, type OidcSettings, oidcVariables } from "./oidc_settings.ts";
 import { livenessOf, type LivenessSettings, livenessVariables } from "./liveness_settings.ts";
@@ -63,7 +63,7 @@ export const settings = z.object({
 });
 
 const environmentSchema = settings.superRefine((values, context) => {
-  checkEngine(values, context);
+  checkEngines(values, context);
   const problem = oidcProblem(values) ?? mlflowProblem(values) ?? notifications.mailProblem(values);
   if (problem !== null) context.addIssue({ code: "custom", path: [problem.name], message: problem.message });
 });
@@ -104,8 +104,10 @@ export interface Configuration extends ContainmentSettings, ServingSettings, Dis
   keyring: notifications.Keyring;
   /** Where people and machines sign in; null: by tokens alone. */
   oidc: OidcSettings | null;
-  /** The engine that runs the servers. */
+  /** The engine that runs the servers where no policy names another one. */
   engine: EngineSettings;
+  /** Those that a policy may name instead. */
+  otherEngines: readonly EngineSettings[];
   telemetry: TelemetrySettings;
   /** The longest that making one environment, fetching one artifact, building one bento and starting one server may take. */
   limits: { environmentSeconds: number; fetchSeconds: number; buildSeconds: number; startSeconds: number };
@@ -153,7 +155,7 @@ export function readConfiguration(environment: Record<string, string | undefined
     notifications: notifications.notificationsOf(values),
     oidc: oidcOf(values),
     keyring: notifications.keyringOf(values, given),
-    engine: engineOf(values),
+    ...enginesOf(values),
     telemetry: telemetryOf(values),
     limits: limitsOf(values),
     leaseSeconds: values.MODEL_DEPLOYER_LEASE_SECONDS,

@@ -1,11 +1,12 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { type EngineKind, engineKindSchema } from "../../agents/model_deployer/domain/servers/engines.ts";
 import { checkGateway, gatewayOf, type GatewaySettings, gatewayVariables } from "./gateway_settings.ts";
 
-/** Which platform runs the servers, as the environment names it. */
+/** The platforms that run servers, as the environment names them; the first is the usual one. */
 export const engineVariables = {
-  MODEL_DEPLOYER_ENGINE: z.enum(["local", "kubernetes", "bentocloud"]).default("local"),
+  MODEL_DEPLOYER_ENGINE: engineNames(),
   BENTO_CLOUD_API_ENDPOINT: z
     .url({
       protocol: /^https?$/,
@@ -128,27 +129,62 @@ const neededOnKubernetes = {
     "the image with Python that they are made on, by its digest, as in registry.example.org/python@sha256:4f2c...",
 } as const;
 
-/** Adds a problem for each setting that the chosen engine needs and the environment has not. */
-export function checkEngine(values: EngineValues, context: z.RefinementCtx): void {
-  const engine = values.MODEL_DEPLOYER_ENGINE;
-  if (engine === "local") return;
-  if (engine === "kubernetes" && values.MODEL_DEPLOYER_ROUTER === "gateway") checkGateway(values, context);
+/** `local`, or several: `local,kubernetes`. */
+function engineNames() {
+  const said = `${engineKindSchema.options.join(", ")}, or several of them with the usual one first, as in local,kubernetes`;
+  return z
+    .string()
+    .transform((text) => text.split(",").map((name) => name.trim()))
+    .pipe(z.array(z.enum(engineKindSchema.options, said)))
+    .refine((names) => new Set(names).size === names.length, { error: "each engine once" })
+    .default(["local"]);
+}
+
+/** Adds a problem for each setting that a chosen engine needs and the environment has not. */
+export function checkEngines(values: EngineValues, context: z.RefinementCtx): void {
+  const engines = values.MODEL_DEPLOYER_ENGINE;
+  if (engines.includes("kubernetes")) {
+    if (values.MODEL_DEPLOYER_ROUTER === "gateway") checkGateway(values, context);
+    checkNeeded(neededOnKubernetes, values, context);
+  }
+  if (engines.includes("bentocloud")) checkNeeded(neededOnBentoCloud, values, context);
+}
+
+function checkNeeded(needed: Readonly<Record<string, string>>, values: EngineValues, context: z.RefinementCtx) {
   const isMade = values.MODEL_DEPLOYER_OWN_IMAGES === undefined;
-  const needed = engine === "kubernetes" ? neededOnKubernetes : neededOnBentoCloud;
   for (const [name, what] of Object.entries(needed)) {
     if (name.startsWith("MODEL_DEPLOYER_IMAGE_") && !isMade) continue;
     if (Object.entries(values).some(([given, value]) => given === name && value !== undefined)) continue;
     context.addIssue({
       code: "custom",
       path: [name],
-      message: `MODEL_DEPLOYER_ENGINE=${engine} needs ${what}`,
+      message: `MODEL_DEPLOYER_ENGINE=${values.MODEL_DEPLOYER_ENGINE.join(",")} needs ${what}`,
     });
   }
 }
 
-export function engineOf(values: EngineValues): EngineSettings {
-  if (values.MODEL_DEPLOYER_ENGINE === "local") return { kind: "local" };
-  if (values.MODEL_DEPLOYER_ENGINE === "bentocloud") return bentoCloudOf(values);
+/** The usual engine, and those that serve beside it where a policy says so. */
+export function enginesOf(values: EngineValues): { engine: EngineSettings; otherEngines: EngineSettings[] } {
+  const [engine = { kind: "local" }, ...otherEngines] = values.MODEL_DEPLOYER_ENGINE.map((kind) =>
+    settingsOf(kind, values),
+  );
+  return { engine, otherEngines };
+}
+
+function settingsOf(kind: EngineKind, values: EngineValues): EngineSettings {
+  switch (kind) {
+    case "local":
+      return { kind };
+    case "kubernetes":
+      return kubernetesOf(values);
+    case "bentocloud":
+      return bentoCloudOf(values);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function kubernetesOf(values: EngineValues): KubernetesSettings {
   const isInPod = values.KUBERNETES_SERVICE_HOST !== undefined;
   const usual = isInPod ? null : join(homedir(), ".kube", "config");
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { installedEnginesSchema } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
 
 /** Messages between a process that is to be killed and the one that watches it. */
@@ -44,6 +45,7 @@ const orderSchema = z.strictObject({
     long_work_seconds: z.number(),
     reconcile_seconds: z.number(),
     liveness: livenessSchema,
+    engines: installedEnginesSchema,
     default_effects: z.enum(["live", "dry-run"]),
   }),
   /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */

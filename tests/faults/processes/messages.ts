@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { installedEnginesSchema } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
@@ -20,6 +21,7 @@ const settingsSchema = z.object({
   long_work_seconds: z.number(),
   reconcile_seconds: z.number(),
   liveness: livenessSchema,
+  engines: installedEnginesSchema,
   default_effects: z.enum(["live", "dry-run"]),
 });
 

@@ -194,6 +194,12 @@ test("an operator creates an experiment, sets its policy and enrols who may appr
   expect((await limit("--formats", "onnx,marshal")).err).toMatch(/name any, safe, or some of skops, /);
   expect((await limit()).out).toMatch(/formats +onnx, pickle/);
   expect((await limit("--formats", "any")).out).toMatch(/formats +as the installation allows/);
+  expect((await limit("--engine", "staging=local")).out).toMatch(/engine: staging +local/);
+  expect((await limit("--engine", "k8s")).err).toMatch(/name local, kubernetes, bentocloud or usual/);
+  const missing = await limit("--engine", "production=kubernetes");
+  expect(missing.code).toBe(3);
+  expect(missing.err).toMatch(/this deployer has local alone: set MODEL_DEPLOYER_ENGINE=local,kubernetes/);
+  expect((await limit()).out).toMatch(/engine: production +the installation's usual one/);
   const { out } = await cli(given, ["principals", "enrol", "eva", "--json"]);
   const enrolled = z.object({ data: z.object({ token: z.string() }) }).parse(JSON.parse(out));
   expect(await given.db.principals.authenticate(enrolled.data.token)).toEqual({ principal: "eva" });

@@ -57,7 +57,8 @@ export async function cli(
       const pruner = prunerOf(database);
       const ownerUrl = given.world.url;
       const offered = { shortages, underWay, pruner: async () => pruner, close: async () => undefined };
-      return { database, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
+      const { engines } = given.settings;
+      return { database, engines, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
     },
   });
   return { code, ...printed };

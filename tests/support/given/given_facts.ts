@@ -8,6 +8,7 @@ import type {
 } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { newJudgeState } from "../../../src/agents/model_deployer/judge/observe.ts";
 import type { DeployFacts } from "../../../src/agents/model_deployer/actions/deploy/facts.ts";
+import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import type { DecisionContext } from "../../../src/agents/model_deployer/domain/requests.ts";
 import type { Rollout } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../../src/agents/model_deployer/domain/evidence/figures.ts";
@@ -54,6 +55,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     kept_rows: null,
     formats: null,
     signers: null,
+    engines: {},
     reason: "the standard policy",
     ...overrides,
   };
@@ -92,6 +94,7 @@ export function aDeployment(number: number, overrides: Partial<Deployment> = {})
     operation_id: `op_${number}`,
     target_stage: "production",
     endpoint_name: ENDPOINT,
+    engine: "local",
     endpoint_url: "http://127.0.0.1:20000",
     status: "active",
     replicas: 1,
@@ -119,6 +122,7 @@ export function anEndpoint(overrides: Partial<Endpoint> = {}): Endpoint {
   return {
     endpoint_name: ENDPOINT,
     experiment_id: "remission",
+    engine: "local",
     endpoint_url: "http://127.0.0.1:20000",
     generation: 7,
     weights: { d1: 100 },
@@ -146,6 +150,8 @@ export function deployFacts(overrides: Partial<DeployFacts> = {}): DeployFacts {
     ended: { ways: null, last_rollout: null },
     metrics_problem: null,
     other_python: null,
+    engines: LOCAL_ENGINE,
+    is_guarded: false,
     ...overrides,
   };
 }

@@ -40,6 +40,7 @@ test("a policy's formats are set and shown, and one with a format that there is 
     gate_policy,
     versions_in_other_formats: [],
     versions_signed_by_others: [],
+    deployments_on_other_engines: [],
   };
   expect(await get(policyReportSchema, path)).toEqual(shown);
 });

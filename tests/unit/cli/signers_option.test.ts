@@ -66,6 +66,7 @@ test("a policy shows its signers, and each version that others signed with what 
     experiment_id: "churn",
     gate_policy: aPolicy({ signers: [signer] }),
     versions_in_other_formats: [],
+    deployments_on_other_engines: [],
     versions_signed_by_others: [
       { model_version_id: "mv_1", stage: "production", signed_by: ["key old (12345678)"] },
       { model_version_id: "mv_2", stage: "staging", signed_by: null },

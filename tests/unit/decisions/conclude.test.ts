@@ -1,3 +1,4 @@
+import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import { expect, test } from "vitest";
 import { conclude } from "../../../src/agents/model_deployer/actions/conclude.ts";
 import { decideDeploy } from "../../../src/agents/model_deployer/actions/deploy/decide.ts";
@@ -51,6 +52,8 @@ function deployment(
     other_python: null,
     ended: { ways: null, last_rollout: null },
     metrics_problem: null,
+    engines: LOCAL_ENGINE,
+    is_guarded: false,
   };
   return planOf(decideDeploy(request, facts, context));
 }

@@ -23,6 +23,7 @@ function given(stage: Partial<RehearsalPlace> = {}, more: Partial<RehearserParts
     generation: 2,
     weights: { d2: 100 },
     mirror_deployment_id: null,
+    engine: null,
     observed_generation: 2,
     observed_at: null,
   };

@@ -10,6 +10,7 @@ export function aManifest(overrides: Partial<DeploymentManifest> = {}): Deployme
     experiment_id: "remission",
     target_stage: "staging",
     endpoint_name: "e2i_remission_staging",
+    engine: "local",
     endpoint_url: "http://127.0.0.1:9",
     replicas: 1,
     cpu_limit: "2",

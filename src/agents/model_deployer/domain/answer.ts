@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineKindSchema } from "./servers/engines.ts";
 import {
   autoscalingSchema,
   deploymentStatusSchema,
@@ -17,6 +18,8 @@ export const deploymentManifestSchema = z.strictObject({
   experiment_id: z.string(),
   target_stage: servedStageSchema,
   endpoint_name: z.string(),
+  /** The engine that runs its servers; null for the installation's usual one, from before it was written down. */
+  engine: engineKindSchema.nullable().default(null),
   /** Base URL: callers append `/predict`. */
   endpoint_url: z.string(),
   replicas: z.int(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineKindSchema } from "./servers/engines.ts";
 import {
   deploymentSchema,
   deploymentStatusSchema,
@@ -45,6 +46,8 @@ const openEndpoint = z.strictObject({
   endpoint_name: z.string(),
   experiment_id: z.string(),
   endpoint_url: z.string(),
+  /** The engine whose router it is opened at; left out for one that was open, and for the usual one. */
+  engine: engineKindSchema.optional(),
 });
 
 const insertDeployment = z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineKindSchema, enginesByStageSchema } from "./servers/engines.ts";
 import { formatSchema } from "./models/loading_report.ts";
 import { loadingSummarySchema } from "./models/loading_summary.ts";
 import { modelSignatureSchema } from "./models/model_signature.ts";
@@ -126,6 +127,8 @@ export const gatePolicySchema = z.strictObject({
   formats: z.array(formatSchema).min(1).nullable().default(null),
   /** By whom models have to be signed; null asks for no signature. */
   signers: z.array(signerSchema).min(1).max(20).nullable().default(null),
+  /** The engine on which new deployments of an endpoint are made; one that is not named has the installation's. */
+  engines: enginesByStageSchema.default({}),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
@@ -150,6 +153,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   kept_rows: null,
   formats: null,
   signers: null,
+  engines: {},
   reason: "The standard policy: no other was set.",
 };
 
@@ -191,6 +195,8 @@ export type WeightSet = z.infer<typeof weightSetSchema>;
 export const endpointSchema = z.strictObject({
   endpoint_name: z.string(),
   experiment_id: z.string(),
+  /** The engine whose router it was opened at, for its life; null for the usual one, from before it was written down. */
+  engine: engineKindSchema.nullable().default(null),
   /** Base URL, stable for the endpoint's life: callers append `/predict`. */
   endpoint_url: z.string(),
   /** The fence: each change of weights or mirror names the generation that it saw and raises it by one. */
@@ -210,6 +216,8 @@ export const deploymentSchema = z.strictObject({
   operation_id: z.string(),
   target_stage: servedStageSchema,
   endpoint_name: z.string(),
+  /** The engine that runs its servers, for its life; null for the usual one, from before it was written down. */
+  engine: engineKindSchema.nullable().default(null),
   /** Null until the endpoint is open. */
   endpoint_url: z.string().nullable(),
   status: deploymentStatusSchema,

@@ -3,6 +3,7 @@ import { nextStepSchema } from "../../base/next_step.ts";
 import { answerSchema } from "./answer.ts";
 import { changeSchema } from "./changes.ts";
 import { allowedFormatsSchema } from "./models/allowed_formats.ts";
+import { engineKindSchema } from "./servers/engines.ts";
 import { signatureComparisonSchema } from "./models/model_signature.ts";
 import { allowedSignersSchema } from "./models/signers.ts";
 import { rolloutExpectationSchema } from "./traffic/rollout_expectation.ts";
@@ -69,6 +70,8 @@ const startServer = z.strictObject({
   replica: z.int().min(1).optional(),
   /** The deployment that serves now, which has as many servers as its load needs. */
   sized_by: z.string().optional(),
+  /** The engine that the deployment was made on; left out for the usual one. */
+  engine: engineKindSchema.optional(),
 });
 
 /** Writes the wanted route into the database; the generation becomes `expected_generation + 1`. */
@@ -95,6 +98,8 @@ const openEndpoint = z.strictObject({
   step: z.literal("open_endpoint"),
   endpoint_name: z.string(),
   experiment_id: z.string(),
+  /** The engine whose router an endpoint gets that was never open; left out for one that was, and for the usual one. */
+  engine: engineKindSchema.optional(),
 });
 
 /** Sends kept rows to a deployment before its first share; answers that turn into errors end the operation. */
@@ -210,6 +215,7 @@ export const refusalSchema = z.strictObject({
     "invalid_request",
     "invalid_approval",
     "artifact_rejected",
+    "engine_refused",
   ]),
   sentence: z.string(),
   /** Whether the same request, unchanged, can be granted later. */

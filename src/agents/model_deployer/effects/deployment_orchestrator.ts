@@ -105,6 +105,7 @@ export class DeploymentOrchestrator {
       beside = false,
       replica,
       sized_by,
+      engine: _engine,
       ...server
     } = step;
     const { deployment_id, bento_tag } = server;
@@ -120,7 +121,7 @@ export class DeploymentOrchestrator {
     options: CallOptions,
   ): Promise<Pick<Started, "limits_enforced" | "limits_note">> {
     const limits = await this.#usage?.limits(deploymentId, options);
-    if (limits === undefined) return { limits_enforced: null, limits_note: null };
+    if (limits === undefined || limits === null) return { limits_enforced: null, limits_note: null };
     if (limits.enforced) return { limits_enforced: true, limits_note: null };
     const note = `${limits.reason}. A server that holds more than its memory_limit is replaced at a look of the worker; its CPU is not limited.`;
     return { limits_enforced: false, limits_note: note };

@@ -46,7 +46,8 @@ export class EndpointManager {
   }
 
   async open(step: StepOf<"open_endpoint">, options: CallOptions): Promise<{ endpoint_url: string }> {
-    return this.#router.open(step.endpoint_name, options);
+    const { endpoint_name, engine } = step;
+    return this.#router.open(endpoint_name, { ...options, ...(engine !== undefined && { engine }) });
   }
 
   async close(step: StepOf<"close_endpoint">, options: CallOptions): Promise<Record<string, never>> {

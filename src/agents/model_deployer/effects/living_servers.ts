@@ -1,3 +1,5 @@
+import { AgentError } from "../../base/agent_error.ts";
+import { publishDegraded } from "../../base/diagnostics.ts";
 import type { Deployment, Endpoint } from "../domain/entities.ts";
 import type { Life } from "../domain/servers/liveness.ts";
 import type { ServerPresence } from "../planning/ways_out/way_back.ts";
@@ -58,17 +60,25 @@ export class LivingServers {
   }
 
   /**
-   * The endpoint for a plan, without a dead shadow, which must not hold up production. A shadow that misses a probe
-   * stays until it has missed as many as its stage's liveness requires.
+   * The endpoint for a plan, without a dead shadow, which must not hold up production; nor may one whose engine cannot be
+   * asked. A shadow that misses a probe stays until it has missed as many as its stage's liveness requires.
    */
   async withLivingMirror(endpoint: Endpoint, options: CallOptions): Promise<Endpoint> {
     const mirror = endpoint.mirror_deployment_id;
     if (mirror === null) return endpoint;
-    const observed = await this.#observe(mirror, options);
-    const isAlive =
-      observed.state === "ready" ||
-      (observed.state === "unresponsive" && !this.#liveness.isSilent(mirror, "shadow"));
+    const isAlive = await this.#isLivingShadow(mirror, options);
     return isAlive ? endpoint : { ...endpoint, mirror_deployment_id: null };
+  }
+
+  async #isLivingShadow(mirror: string, options: CallOptions): Promise<boolean> {
+    try {
+      const { state } = await this.#observe(mirror, options);
+      return state === "ready" || (state === "unresponsive" && !this.#liveness.isSilent(mirror, "shadow"));
+    } catch (error) {
+      if (!(error instanceof AgentError) || options.signal.aborted) throw error;
+      publishDegraded({ part: "server", message: `the shadow ${mirror} cannot be asked: ${error.message}` });
+      return false;
+    }
   }
 
   async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {

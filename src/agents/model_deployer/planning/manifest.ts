@@ -10,6 +10,7 @@ export function manifestBasics(deployment: Deployment) {
     experiment_id: deployment.experiment_id,
     target_stage: deployment.target_stage,
     endpoint_name: deployment.endpoint_name,
+    engine: deployment.engine,
     replicas: deployment.replicas,
     cpu_limit: deployment.cpu_limit,
     memory_limit: deployment.memory_limit,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Change } from "../domain/changes.ts";
 import { type Resources, servedStageSchema, type Stage, type WeightSet } from "../domain/entities.ts";
+import { elsewhere } from "../domain/servers/engines.ts";
 import type { Plan, PlannedStep } from "../domain/plan.ts";
 
 export const planDifferenceSchema = z.strictObject({
@@ -70,7 +71,7 @@ function ofStep({ do: step, undo }: PlannedStep): PlanDifference[] {
       ];
     }
     case "start_server":
-      return difference("server", step.deployment_id, null, `serves ${step.bento_tag}`);
+      return difference("server", step.deployment_id, null, `serves ${step.bento_tag}${elsewhere(step.engine)}`);
     case "stop_server":
     case "drain_server":
       return difference("server", step.deployment_id, "runs", null);

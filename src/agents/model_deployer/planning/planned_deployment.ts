@@ -2,6 +2,7 @@ import type { DeploymentManifest } from "../domain/answer.ts";
 import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
 import type { Deployment, GatePolicy, ModelVersion, Resources } from "../domain/entities.ts";
+import type { EngineKind } from "../domain/servers/engines.ts";
 import { allowedFormats } from "../domain/models/allowed_formats.ts";
 import { allowedSigners } from "../domain/models/signers.ts";
 import type { Moment } from "../judge/counts/live_figures.ts";
@@ -41,7 +42,7 @@ export function newDeployment(
   request: DeployRequest,
   version: ModelVersion,
   context: DecisionContext,
-  previous: string | null,
+  { engine, previous }: { engine: EngineKind; previous: string | null },
 ): Deployment {
   return {
     deployment_id: deploymentId(context.operation_id),
@@ -50,6 +51,7 @@ export function newDeployment(
     operation_id: context.operation_id,
     target_stage: request.target_stage,
     endpoint_name: endpointName(version.experiment_id, request.target_stage),
+    engine,
     endpoint_url: null,
     status: "pending",
     replicas: request.replicas,
@@ -78,7 +80,7 @@ export function deploymentSteps(
   before: RouteSwitch["before"],
   traffic: PlannedTraffic,
   moment: Moment,
-  served: TakeOver & { sizedBy: string | null },
+  served: TakeOver & { sizedBy: string | null; isNew: boolean },
   rows: StepOf<"replay_rows"> | null = null,
   policy: Pick<GatePolicy, "formats" | "signers"> = { formats: null, signers: null },
 ): PlannedStep[] {
@@ -90,7 +92,10 @@ export function deploymentSteps(
       : [{ step: "give_back_server", deployment_id: id, to_deployment_id: served.adopts }];
   return [
     planned(
-      { step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
+      {
+        ...{ step: "open_endpoint", endpoint_name: name, experiment_id: version.experiment_id },
+        ...(served.isNew && onEngine(deployment)),
+      },
       { then: [setStatus(id, ["pending"], "deploying")] },
     ),
     planned(allowedPackageOf(version, policy)),
@@ -117,8 +122,11 @@ export function startOf(
   const { deployment_id, bento_tag } = deployment;
   const resources = resourcesOf(deployment);
   const adopted = adopts === null ? {} : { adopts };
-  return { step: "start_server", deployment_id, bento_tag, resources, takes_over, ...adopted };
+  const where = onEngine(deployment);
+  return { step: "start_server", deployment_id, bento_tag, resources, takes_over, ...adopted, ...where };
 }
+
+const onEngine = ({ engine }: Deployment): { engine?: EngineKind } => (engine === null ? {} : { engine });
 
 export function resourcesOf({ replicas, cpu_limit, memory_limit, autoscaling }: Deployment): Resources {
   return { replicas, cpu_limit, memory_limit, autoscaling };

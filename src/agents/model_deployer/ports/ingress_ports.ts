@@ -32,6 +32,8 @@ export interface IngressPolicies {
 
 /** A router that enforces who may call its endpoints, and how much. */
 export interface EndpointIngress {
+  /** Whether the endpoint is at a router that enforces its policy; one that was never open is as yet. */
+  guards(endpointName: string): Promise<boolean>;
   /**
    * Enforces the endpoint's present policy, and returns its revision once the router has acknowledged it: this one or a
    * newer one. Null where the endpoint has no listener, which gets its policy before it is opened.

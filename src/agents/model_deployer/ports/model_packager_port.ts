@@ -1,3 +1,4 @@
+import type { EngineKind } from "../domain/servers/engines.ts";
 import type { OtherPython } from "../domain/servers/other_python.ts";
 import type { LongCallOptions } from "./call_options.ts";
 
@@ -19,16 +20,21 @@ export interface Package {
   other_python?: OtherPython;
 }
 
+/** Where a bento is to be served, by which an installation with several engines chooses. */
+export interface ServedOn {
+  engine?: EngineKind;
+}
+
 export interface ModelPackager {
   /** Finds the bento of exactly this tag, or builds it. @throws EndpointCreationError */
   packageModel(input: PackageInput, options: LongCallOptions): Promise<Package>;
   /** Null unless a whole bento of exactly this tag is in the store. */
   findPackage(bentoTag: string): Promise<Package | null>;
   /** Whether a server of this bento could be started without anything being made for it. */
-  isServable(bentoTag: string): Promise<boolean>;
+  isServable(bentoTag: string, on?: ServedOn): Promise<boolean>;
   /**
    * Makes the environment for a server of this bento, where it is missing. Idempotent.
    * @throws EndpointCreationError
    */
-  prepareServing(bentoTag: string, options: LongCallOptions): Promise<void>;
+  prepareServing(bentoTag: string, options: LongCallOptions & ServedOn): Promise<void>;
 }

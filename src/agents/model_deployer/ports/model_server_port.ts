@@ -172,10 +172,10 @@ export type LimitsState = { enforced: true } | { enforced: false; reason: string
 
 /** Measures servers; an engine without it leaves it out of the parts. */
 export interface ServerUsage {
-  /** One entry for each server that runs. */
-  usage(deploymentId: string, options: CallOptions): Promise<ReplicaUsage[]>;
-  /** Of a deployment whose servers were started. */
-  limits(deploymentId: string, options: CallOptions): Promise<LimitsState>;
+  /** One entry for each server that runs; null where its engine measures none. */
+  usage(deploymentId: string, options: CallOptions): Promise<ReplicaUsage[] | null>;
+  /** Of a deployment whose servers were started; null where its engine does not tell. */
+  limits(deploymentId: string, options: CallOptions): Promise<LimitsState | null>;
   /** CPU cores that all servers share. */
   cores(options: CallOptions): Promise<number>;
 }

@@ -1,5 +1,6 @@
 import type { Origin } from "../domain/roles.ts";
 import type { ServedStage } from "../domain/entities.ts";
+import type { InstalledEngines } from "../domain/servers/engines.ts";
 import type { LivenessPolicy } from "../domain/servers/liveness.ts";
 import type { ModelRegistry } from "./model_registry_port.ts";
 import type { TeamMetrics } from "./team_metrics_port.ts";
@@ -93,6 +94,8 @@ export interface Settings {
   reconcile_seconds: number;
   /** After how many misses a server that has a process counts as dead. */
   liveness: Readonly<Record<ServedStage, LivenessPolicy>>;
+  /** The engines that this process has, as each process of an installation has to have them. */
+  engines: InstalledEngines;
   /** The value of `context.effects` when the caller leaves it out; a development server always plans only. */
   default_effects: "live" | "dry-run";
 }

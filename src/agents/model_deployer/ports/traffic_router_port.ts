@@ -1,4 +1,5 @@
 import type { CallOptions } from "./call_options.ts";
+import type { EngineKind } from "../domain/servers/engines.ts";
 import type { Route } from "../domain/traffic/rollout.ts";
 import type { VersionFigures } from "../domain/evidence/figures.ts";
 
@@ -12,9 +13,14 @@ export interface ServerAddress {
   tls?: true;
 }
 
+export interface OpenOptions extends CallOptions {
+  /** The engine of the deployment that it is opened for, by which an installation with several chooses among its routers. */
+  engine?: EngineKind;
+}
+
 export interface TrafficRouter {
   /** Finds or makes the endpoint's listener. The address never changes afterwards. @throws EndpointCreationError */
-  open(endpointName: string, options: CallOptions): Promise<{ endpoint_url: string }>;
+  open(endpointName: string, options: OpenOptions): Promise<{ endpoint_url: string }>;
   /**
    * Applies a route and returns when the router has acknowledged it. A route with no weights answers 503 and still
    * mirrors. A deployment that is left out of `servers` keeps the address that the endpoint knows of it. A generation at or below the one in force changes nothing and returns what is in force.

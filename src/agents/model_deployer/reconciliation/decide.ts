@@ -4,6 +4,7 @@ import { planned } from "../planning/decisions.ts";
 import type { PlannedStep } from "../domain/plan.ts";
 import { packageOf, startAgainOf, startBesideOf } from "../planning/planned_deployment.ts";
 import { answersAgain, isGivenUp, waitsFor } from "../domain/servers/server_restarts.ts";
+import { elsewhere } from "../domain/servers/engines.ts";
 import { setStatus } from "../planning/route_switch.ts";
 import type { RunningServer, ServerState } from "../domain/servers/running_server.ts";
 import type { EndpointFacts, WantedServer } from "./facts.ts";
@@ -119,7 +120,7 @@ function deadServer(server: WantedServer, facts: EndpointFacts): Drift {
     part: "servers",
     subject: deployment.deployment_id,
     found: stateText(state),
-    wanted: `ready with ${deployment.bento_tag}, ${purposeOf(deployment.deployment_id, facts.endpoint)}`,
+    wanted: `ready with ${deployment.bento_tag}${elsewhere(deployment.engine)}, ${purposeOf(deployment.deployment_id, facts.endpoint)}`,
     left: isRolledBack(server, facts)
       ? "it is the candidate of a rollout, which rolls it back"
       : waitsFor(restarts),

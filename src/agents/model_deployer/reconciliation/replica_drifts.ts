@@ -1,4 +1,5 @@
 import type { Endpoint } from "../domain/entities.ts";
+import { elsewhere } from "../domain/servers/engines.ts";
 import { waitsFor } from "../domain/servers/server_restarts.ts";
 import { count } from "../planning/wording/count.ts";
 import type { WantedServer } from "./facts.ts";
@@ -28,7 +29,8 @@ export function partialServer(server: WantedServer, endpoint: Endpoint): Drift {
   const { deployment, restarts } = server;
   const { found = "", left = null } = replicaDrift(server) ?? {};
   const id = deployment.deployment_id;
-  const wanted = `${count(deployment.replicas, "server")}, ${purposeOf(id, endpoint)}`;
+  const servers = `${count(deployment.replicas, "server")}${elsewhere(deployment.engine)}`;
+  const wanted = `${servers}, ${purposeOf(id, endpoint)}`;
   return { part: "servers", subject: id, found, wanted, left: left ?? waitsFor(restarts) };
 }
 

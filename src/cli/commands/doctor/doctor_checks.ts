@@ -14,7 +14,7 @@ import { findLocalServices } from "../../../platform/services/local_services.ts"
 import { findToolsEnvironment } from "../../../platform/python/python_environment.ts";
 import { inspectPython } from "../../../platform/python/python_interpreter.ts";
 import { maskedConfiguration } from "./masked_configuration.ts";
-import { checkEngine } from "./doctor_cluster.ts";
+import { checkCluster } from "./doctor_cluster.ts";
 import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
@@ -57,7 +57,7 @@ export async function checkAll(
       check("supabase", () => checkSupabase(configuration)),
       check("checkpoints", () => checkCheckpoints(configuration)),
     ]);
-    checks.push(...(await checkEngine(configuration)));
+    checks.push(...(await checkCluster(configuration)));
     return { checks, configuration: maskedConfiguration(configuration) };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;

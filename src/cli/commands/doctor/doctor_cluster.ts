@@ -1,10 +1,12 @@
+import { settingsFor } from "../../../wiring/engines/installed_engines.ts";
 import type { Configuration } from "../../../wiring/settings/configuration.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 import { check, CHECK_MS, fine, weak } from "./doctor_finding.ts";
 
-/** The cluster that models are served on, where that is not this machine. */
-export async function checkEngine({ engine }: Configuration): Promise<Check[]> {
-  if (engine.kind !== "kubernetes") return [];
+/** The cluster that models are served on, where one is configured. */
+export async function checkCluster(configuration: Configuration): Promise<Check[]> {
+  const engine = settingsFor("kubernetes", configuration);
+  if (engine === null) return [];
   const { kubernetesLooks } = await import("../../../wiring/engines/kubernetes_diagnosis.ts");
   return Promise.all(
     Object.entries(kubernetesLooks(engine)).map(([part, look]) =>

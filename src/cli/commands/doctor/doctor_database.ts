@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import pg from "pg";
 import { z } from "zod";
 import type { Drift } from "../../../agents/model_deployer/reconciliation/decide.ts";
@@ -11,9 +10,9 @@ import { createDatabase, type DeployerDatabase } from "../../../database/index.t
 import { countMissing } from "../../../database/migrate.ts";
 import { toAgentError } from "../../../database/connection/sqlstate.ts";
 import type { findLocalServices } from "../../../platform/services/local_services.ts";
-import { BentoMLServer } from "../../../mlops/bentoml/server.ts";
-import { EnvoyRouter } from "../../../mlops/envoy/envoy_router.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
+import { observedEngines } from "../../../wiring/engines/observed_engines.ts";
+import { checkEngines } from "./doctor_engines.ts";
 import { check, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "../../../service/report_schemas.ts";
 
@@ -45,6 +44,10 @@ export function checkDatabase(
     check("operations", looked(checkOperations)),
     check("outbox", looked(checkOutbox)),
     check("ways back", looked(checkWaysBack)),
+    check(
+      "engines",
+      looked((database) => checkEngines(database, configuration)),
+    ),
     check(
       "drift",
       looked((database) => checkDrift(database, configuration)),
@@ -156,10 +159,12 @@ const PAGE = 50;
 
 /** Compares endpoints and servers with the database as the reconciler does, and repairs nothing. */
 async function checkDrift(
-  { reconciliation, clock }: DeployerDatabase,
+  database: DeployerDatabase,
   configuration: Configuration,
 ): Promise<DoctorFinding> {
-  const parts = { ...lookedAt(configuration), clock, liveness: new Liveness(configuration.liveness) };
+  const { reconciliation, clock } = database;
+  const { server, router } = await observedEngines(configuration, database);
+  const parts = { server, router, clock, liveness: new Liveness(configuration.liveness) };
   const options = { signal: AbortSignal.timeout(DRIFT_MS) };
   const [drifts, unchecked]: [Drift[], string[]] = [[], []];
   let [checked, after]: [number, string | null] = [0, null];
@@ -181,12 +186,4 @@ async function checkDrift(
   if (unchecked.length > 0) return weak(unchecked.join("; "), "see why it does not answer");
   const verb = checked === 1 ? "does" : "do";
   return fine(`${count(checked, "endpoint")} ${verb} what the database wants`);
-}
-
-function lookedAt({ home, cache }: Configuration) {
-  const places = { home: join(home, "bentoml"), runDirectory: join(home, "run"), cacheDirectory: cache };
-  return {
-    router: new EnvoyRouter({ home, envoyPath: null }),
-    server: new BentoMLServer({ ...places, uv: "uv" }),
-  };
 }

@@ -1,4 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { configured } from "../../../agents/model_deployer/domain/servers/engines.ts";
+import { installedEngines } from "../../../wiring/engines/installed_engines.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
@@ -15,11 +17,15 @@ export function addEnv(program: CommandUnknownOpts, execute: Execute): void {
 
 /** The configured addresses, or else those of services that run under the home; starts nothing. */
 async function environment(invocation: Invocation): Promise<Report> {
-  const { home, databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl } = await invocation.configuration();
+  const configuration = await invocation.configuration();
+  const { home, databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl } = configuration;
+  const engines = configured(installedEngines(configuration)).join(",");
   const { findLocalServices } = await import("../../../platform/services/local_services.ts");
   const local = await findLocalServices(home);
   const found = {
     MODEL_DEPLOYER_HOME: home,
+    // Whatever works with this home has to have the same engines.
+    ...(engines !== "local" && { MODEL_DEPLOYER_ENGINE: engines }),
     DATABASE_URL: databaseUrl ?? local.databaseUrl ?? null,
     DATABASE_OWNER_URL: databaseOwnerUrl ?? databaseUrl ?? local.databaseOwnerUrl ?? null,
     REDIS_URL: redisUrl ?? local.redisUrl ?? null,

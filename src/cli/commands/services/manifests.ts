@@ -2,6 +2,8 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ConfigurationError } from "../../../agents/model_deployer/errors.ts";
+import { configured } from "../../../agents/model_deployer/domain/servers/engines.ts";
+import { installedEngines, settingsFor } from "../../../wiring/engines/installed_engines.ts";
 import type { InstallationInput } from "../../../mlops/kubernetes/installation/installation_manifests.ts";
 import { ownVersion } from "../../own_version.ts";
 import type { Execute } from "../../invocation/execute.ts";
@@ -35,10 +37,12 @@ async function manifests(
   invocation: Invocation,
   { image, secret, serviceMonitor = false, chart }: Options,
 ): Promise<Report> {
-  const { engine } = await invocation.configuration();
-  if (engine.kind !== "kubernetes") {
+  const configuration = await invocation.configuration();
+  const engine = settingsFor("kubernetes", configuration);
+  const engines = configured(installedEngines(configuration)).join(",");
+  if (engine === null) {
     throw new ConfigurationError(
-      "MODEL_DEPLOYER_ENGINE is local, which needs no manifests: set it to kubernetes, with the settings that belong to it.",
+      `MODEL_DEPLOYER_ENGINE is ${engines}, which needs no manifests: set it to kubernetes, with the settings that belong to it.`,
     );
   }
   const [{ installationManifests }, { stringify }] = await Promise.all([
@@ -47,6 +51,7 @@ async function manifests(
   ]);
   const { images } = engine;
   const environment = {
+    MODEL_DEPLOYER_ENGINE: engines,
     ...(images.kind === "own"
       ? { MODEL_DEPLOYER_OWN_IMAGES: images.pattern }
       : { MODEL_DEPLOYER_IMAGE_REPOSITORY: images.repository, MODEL_DEPLOYER_IMAGE_BASE: images.base }),

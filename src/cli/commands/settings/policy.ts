@@ -13,6 +13,7 @@ import { endpointName } from "../../../agents/model_deployer/domain/values/names
 import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { actorOf } from "../../invocation/requester.ts";
+import { enginesFrom } from "./engine_option.ts";
 import { formatsOf } from "./formats_option.ts";
 import { signersOf } from "./signers_option.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
@@ -20,6 +21,7 @@ import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
+import { checkEngines } from "../../../service/checked_engines.ts";
 import { policyReportOf } from "../../../service/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/unknown_name.ts";
@@ -42,6 +44,7 @@ interface Options {
   duringRollout?: string | undefined;
   formats?: string | undefined;
   signedBy?: string[] | undefined;
+  engine?: string | undefined;
   rows?: string | undefined;
   hide?: string | undefined;
   hash?: string | undefined;
@@ -69,6 +72,10 @@ const FLAGS = {
   signedBy: [
     "--signed-by <signers...>",
     "who has to have signed a model: files with a public key or an authority's certificates, identity@https://issuer, or none",
+  ],
+  engine: [
+    "--engine <engines>",
+    "where new deployments are made: local, kubernetes, bentocloud or usual, or by endpoint as in staging=local,production=kubernetes",
   ],
   rows: [
     "--rows <sample>",
@@ -102,6 +109,7 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
     .option(...FLAGS.formats)
     .option(...FLAGS.signedBy)
+    .option(...FLAGS.engine)
     .option(...FLAGS.rows)
     .option(
       "--hide <fields>",
@@ -119,12 +127,12 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
 async function show(invocation: Invocation, experiment: string): Promise<Report> {
   const remote = await invocation.remote();
   if (remote !== null) return policyReport(await remotePolicy(remote, experiment));
-  return invocation.withObserver(async ({ database }) => {
+  return invocation.withObserver(async ({ database, engines }) => {
     if ((await database.experiments.get(experiment)) === null) {
       throw await unknownExperiment(experiment, database);
     }
     const policy = await database.experiments.getGatePolicy(experiment);
-    return policyReport(await policyReportOf(database, experiment, policy));
+    return policyReport(await policyReportOf(database, engines, experiment, policy));
   });
 }
 
@@ -136,7 +144,7 @@ async function set(invocation: Invocation, experiment: string, options: Options)
       changed(await withSigners(before, options), options, options.demo === true ? "demo" : before.kind);
     return policyReport(await setRemotePolicy(remote, experiment, change));
   }
-  return invocation.withObserver(async ({ database, teamMetrics, rowServers }) => {
+  return invocation.withObserver(async ({ database, engines, teamMetrics, rowServers }) => {
     if ((await database.experiments.get(experiment)) === null) {
       throw await unknownExperiment(experiment, database);
     }
@@ -147,10 +155,12 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const installation = await database.overview.installation();
     if (options.demo === true && installation !== "demo") throw noDemo(experiment);
     const wanted = changed(await withSigners(before, options), options, installation);
+    const chosen = { before: before.engines, wanted: wanted.engines ?? {} };
+    await checkEngines(experiment, chosen, engines, database);
     if (judgeOptionsIn(options).metrics !== undefined)
       await checkMetricsOf(experiment, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
-    return policyReport(await policyReportOf(database, experiment, policy));
+    return policyReport(await policyReportOf(database, engines, experiment, policy));
   });
 }
 
@@ -206,6 +216,7 @@ function changed(before: NewGatePolicy, options: Options, installation: "standar
     approvals_for_unknown: options.approvalsForUnknown ?? before.approvals_for_unknown,
     judge: { ...before.judge, ...judgeSettingsOf(options) },
     formats: options.formats === undefined ? (before.formats ?? null) : formatsOf(options.formats),
+    ...(options.engine !== undefined && { engines: enginesFrom(options.engine, before.engines ?? {}) }),
     kept_rows: keptRowsOf(before.kept_rows ?? null, options),
     ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
     reason: options.reason,

@@ -1,6 +1,7 @@
 import { approvalsByMove } from "../../../agents/model_deployer/planning/approval/approvals_needed.ts";
 import { signersText } from "../../../agents/model_deployer/domain/models/signers.ts";
 import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
+import { ENDPOINT_STAGES } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { policyReportSchema } from "../../../service/report_schemas.ts";
 import type { PolicyReport } from "../../../service/policy_report.ts";
@@ -13,6 +14,7 @@ export function policyReport(found: PolicyReport): Report {
     ...policyLines(data.gate_policy, paint),
     ...data.versions_in_other_formats.map((one) => paint.yellow(`  ${otherFormats(one)}`)),
     ...data.versions_signed_by_others.map((one) => paint.yellow(`  ${otherSigners(one)}`)),
+    ...data.deployments_on_other_engines.map((one) => paint.yellow(`  ${otherEngine(one)}`)),
   ]);
 }
 
@@ -36,6 +38,14 @@ function otherSigners({
   return `${model_version_id} (${stage}) was signed by ${signed_by.join(", ")}: it is not deployed anew; where it serves, it goes on and comes back.`;
 }
 
+function otherEngine({
+  deployment_id,
+  target_stage,
+  engine,
+}: PolicyReport["deployments_on_other_engines"][number]): string {
+  return `${deployment_id} (${target_stage}) serves on ${engine} and stays there; the next deployment is made where the policy says.`;
+}
+
 export function policyLines(policy: GatePolicy, paint: Paint): string[] {
   const {
     policy_id,
@@ -47,6 +57,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     kept_rows,
     formats,
     signers,
+    engines,
     ...rules
   } = policy;
   const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
@@ -61,6 +72,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
       ...Object.entries(rules),
       ["formats", allowed],
       ["signed by", signers === null ? "nobody has to" : signersText(signers)],
+      ...ENDPOINT_STAGES.map((stage) => [`engine: ${stage}`, engines[stage] ?? "the installation's usual one"]),
       ["kept_rows", JSON.stringify(kept_rows)],
       ...approvals,
       ...judged,

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report } from "../../invocation/command_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
+import { elsewhere } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { deploymentsReportSchema } from "../../../service/report_schemas.ts";
 import { unknownEndpoint } from "../../../service/unknown_name.ts";
 
@@ -37,7 +38,7 @@ function lines({ deployments }: Deployments, paint: Paint): string[] {
     ["deployment", "bento", "stage", "status", "traffic", "deployed"],
     deployments.map((one) => [
       one.deployment_id,
-      one.bento_tag,
+      `${one.bento_tag}${elsewhere(one.engine)}`,
       one.target_stage,
       one.status,
       `${one.traffic_percentage} %`,

@@ -1,3 +1,4 @@
+import { elsewhere } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import type { DeploymentManifest, VersionRecord } from "../../../agents/model_deployer/domain/answer.ts";
 import { barLine } from "../terminal/bars.ts";
 import type { ApplyReport } from "../../../service/report_schemas.ts";
@@ -31,7 +32,7 @@ function manifestLines(manifest: DeploymentManifest, paint: Paint, columns: numb
   const { rollout, traffic } = manifest;
   const steps = rollout?.steps.map((step) => `${step.weight} %`).join(" → ");
   return [
-    `  ${manifest.bento_tag} at ${manifest.target_stage}: ${manifest.status}`,
+    `  ${manifest.bento_tag} at ${manifest.target_stage}: ${manifest.status}${elsewhere(manifest.engine)}`,
     `  ${manifest.deployment_id}`,
     `  ${manifest.endpoint_url}/predict`,
     ...traffic.weights.map(

@@ -1,3 +1,4 @@
+import { elsewhere } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { isRolloutOpen } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
 import { sentenceOfProgress } from "../../../platform/work/work_progress.ts";
 import { barLine, duration } from "../terminal/bars.ts";
@@ -134,7 +135,7 @@ function serverLines(server: EndpointStatus["servers"][number], now: string, pai
   const note = server.note === null ? "" : ` (${server.note})`;
   const { sample_failure: sample, restart } = server;
   return [
-    `${label("server")}${mark} ${server.bento_tag} ${server.server}${note}, ${server.status}${warm} ${paint.dim(server.deployment_id)}`,
+    `${label("server")}${mark} ${server.bento_tag} ${server.server}${elsewhere(server.engine)}${note}, ${server.status}${warm} ${paint.dim(server.deployment_id)}`,
     ...server.replicas.map((one) => replicaLine(one, paint)),
     ...(sample === null
       ? []

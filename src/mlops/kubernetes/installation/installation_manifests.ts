@@ -149,7 +149,6 @@ function worker(metadata: Metadata, input: InstallationInput): Record<string, un
 function workerContainer({ name, namespace }: Metadata, input: InstallationInput): Record<string, unknown> {
   const environment = {
     ...input.environment,
-    MODEL_DEPLOYER_ENGINE: "kubernetes",
     MODEL_DEPLOYER_KUBERNETES_NAMESPACE: namespace,
     MODEL_DEPLOYER_KUBERNETES_INSTALLATION: input.installation,
     MODEL_DEPLOYER_HOME: HOME,

@@ -66,6 +66,7 @@ export function deploymentOf(
     operation_id: operationId,
     target_stage: "production",
     endpoint_name: "e2i_exp",
+    engine: "local",
     endpoint_url: null,
     status: "pending",
     replicas: 1,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigurationError } from "../../../../src/agents/model_deployer/errors.ts";
+import { installedEngines } from "../../../../src/wiring/engines/installed_engines.ts";
 import { readConfiguration } from "../../../../src/wiring/settings/configuration.ts";
 
 const kubernetes = {
@@ -31,6 +32,21 @@ test("servers run on this machine unless the environment names another engine", 
   });
 });
 
+test("several engines are named with the usual one first, and each has the settings that it needs", () => {
+  const both = readConfiguration({ ...kubernetes, MODEL_DEPLOYER_ENGINE: "local, kubernetes" });
+  expect(both.engine).toEqual({ kind: "local" });
+  expect(both.otherEngines).toMatchObject([{ kind: "kubernetes", namespace: "models" }]);
+  expect(installedEngines(both)).toEqual({
+    usual: "local",
+    routers: { local: "worker", kubernetes: "cluster" },
+  });
+  expect(readConfiguration({}).otherEngines).toEqual([]);
+  const missing = () => readConfiguration({ MODEL_DEPLOYER_ENGINE: "local,kubernetes,bentocloud" });
+  for (const name of [...Object.keys(kubernetes).slice(1), "BENTO_CLOUD_API_KEY"]) {
+    expect(missing).toThrow(`${name}: MODEL_DEPLOYER_ENGINE=local,kubernetes,bentocloud needs`);
+  }
+});
+
 test("a pod's own service account is used where no kubeconfig is named", () => {
   const inPod = readConfiguration({ ...kubernetes, KUBERNETES_SERVICE_HOST: "10.96.0.1" });
   expect(inPod.engine).toMatchObject({ kubeconfig: null });
@@ -57,6 +73,10 @@ test("each setting that Kubernetes needs and that is missing is named, all at on
 
 test.each([
   ["MODEL_DEPLOYER_ENGINE", "k8s"],
+  ["MODEL_DEPLOYER_ENGINE", "local,k8s"],
+  ["MODEL_DEPLOYER_ENGINE", "local,local"],
+  ["MODEL_DEPLOYER_ENGINE", "local,"],
+  ["MODEL_DEPLOYER_ENGINE", "local kubernetes"],
   ["MODEL_DEPLOYER_KUBERNETES_NAMESPACE", "Models"],
   ["MODEL_DEPLOYER_IMAGE_REPOSITORY", "registry.example.org"],
   ["MODEL_DEPLOYER_IMAGE_REPOSITORY", "registry.example.org/models:latest"],

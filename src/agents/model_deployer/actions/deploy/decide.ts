@@ -23,6 +23,8 @@ import { planTraffic } from "./plan_traffic.ts";
 import { type PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
 import { expectationNotes, expectationOf } from "./expectation.ts";
 import { type DeployFacts } from "./facts.ts";
+import { engineOf } from "../../domain/servers/engines.ts";
+import { chosenEngine, engineNotes, refuseEngine, servedOn } from "./served_on.ts";
 import { serving } from "../../domain/traffic/weights.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { noRoute, setStatus } from "../../planning/route_switch.ts";
@@ -48,6 +50,7 @@ export function planDeployment(...[request, facts, version, context]: Parameters
   const refused =
     refuseFormats(version, facts) ??
     refuseSigners(version, facts) ??
+    refuseEngine(request, version.experiment_id, facts) ??
     refuseSettings(request, facts) ??
     refuseDuringUnfinishedRollback(request, facts);
   if (refused !== null) return refused;
@@ -62,16 +65,16 @@ function plan(
 ): Decision {
   const id = deploymentId(context.operation_id);
   const traffic = planTraffic(request, facts, id, context.now);
-  const deployment = newDeployment(request, version, context, traffic.baseline);
+  const engine = chosenEngine(request, facts);
+  const deployment = newDeployment(request, version, context, { engine, previous: traffic.baseline });
   const { endpoint_name: name } = deployment;
-  const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
   const warm = takeOver(deployment, facts);
-  const notes = [...notesOn(traffic, facts), ...warm.notes];
+  const notes = [...notesOn(traffic, facts), ...engineNotes(engine, facts), ...warm.notes];
   const expectation = expectationOf(traffic, facts, context);
   const moment = momentBefore(deployment, traffic, facts);
   const asked = askedAtOnce(traffic, traffic.weights[id] ?? 0, version, facts, context);
   return propose({
-    summary: `Deploy ${version.model_name} version ${version.version} at ${request.target_stage} on ${name}${how}.`,
+    summary: summaryOf(version, deployment, traffic, servedOn(engine, facts)),
     lease_name: name,
     intent: [{ change: "insert_deployment", deployment }, ...warm.intent],
     steps: deploymentSteps(
@@ -80,7 +83,7 @@ function plan(
       facts.endpoint ?? noRoute,
       traffic,
       moment,
-      { ...warm, sizedBy: sizedBy(request, facts) },
+      { ...warm, sizedBy: sizedBy(deployment, facts), isNew: facts.endpoint === null },
       rowsFirst(deployment, traffic, facts),
       facts.policy,
     ),
@@ -105,9 +108,26 @@ function plan(
   });
 }
 
-/** What is to take production's requests, or copies of them, begins with as many servers as production has. */
-function sizedBy({ target_stage }: DeployRequest, { endpoint }: DeployFacts): string | null {
-  return target_stage === "staging" ? null : (serving(endpoint?.weights ?? {})[0] ?? null);
+function summaryOf(
+  { model_name, version }: ModelVersion,
+  { deployment_id: id, endpoint_name, target_stage }: Deployment,
+  traffic: PlannedTraffic,
+  where: string,
+): string {
+  const how = traffic.rollout === null ? "" : `, beginning with ${traffic.weights[id] ?? 0} %`;
+  return `Deploy ${model_name} version ${version} at ${target_stage} on ${endpoint_name}${where}${how}.`;
+}
+
+/**
+ * What is to take production's requests, or copies of them, begins with as many servers as production has there: another
+ * engine knows nothing of them.
+ */
+function sizedBy(wanted: Deployment, { endpoint, deployments, engines }: DeployFacts): string | null {
+  if (wanted.target_stage === "staging") return null;
+  const [first] = serving(endpoint?.weights ?? {});
+  const production = deployments.find(({ deployment_id: id }) => id === first);
+  const isElsewhere = production !== undefined && engineOf(production, engines) !== wanted.engine;
+  return isElsewhere ? null : (first ?? null);
 }
 
 /** Kept rows are sent to a candidate before its first share of production. */

@@ -1,4 +1,5 @@
 import type { ModelVersion, Endpoint, Deployment, GatePolicy } from "../../domain/entities.ts";
+import type { InstalledEngines } from "../../domain/servers/engines.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../domain/evidence/figures.ts";
 import type { EndedFacts } from "../rollback/ended_version.ts";
@@ -38,4 +39,7 @@ export interface DeployFacts {
   ended: EndedFacts;
   /** The Python of a version that is packaged, and the one that serves it, where they differ; else null. */
   other_python: OtherPython | null;
+  engines: InstalledEngines;
+  /** Whether a policy says who may call an endpoint that was never open; nobody asks about one that was. */
+  is_guarded: boolean;
 }

@@ -4,8 +4,9 @@ import { RunMemory } from "../../../base/memory.ts";
 import { type Experience, recentRollbacks } from "./caution.ts";
 import { gatherEnded } from "../rollback/gather_ended.ts";
 import { decideDeploy } from "./decide.ts";
-import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
+import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { bentoTag, endpointName, rolloutId } from "../../domain/values/names.ts";
+import { engineFor, engineOf } from "../../domain/servers/engines.ts";
 import type { DeployFacts, WarmServer } from "./facts.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { planRollout } from "../../domain/traffic/rollout_plan.ts";
@@ -57,10 +58,11 @@ export async function gatherDeploy(
       isRollout && version !== null
         ? experienceOf(parts.proceduralMemory, version.model_name, options)
         : null,
-      warmAmong(endpoints, usableAmong(deployments, request, endpoint), options),
+      warmAmong(endpoints, usableAmong({ deployments, policy, endpoint }, request, settings), options),
       isRollout ? metricsProblem(parts.teamMetrics ?? null, metrics, side, options) : null,
       version === null ? null : parts.packager.findPackage(bentoTag(version)),
     ]);
+  const guarded = version === null || known !== null ? null : await database.ingressPolicies.wanted(name);
   return {
     ...{ version, endpoint, deployments, aborted, still_warm, open_rollout },
     figures,
@@ -71,6 +73,8 @@ export async function gatherDeploy(
     ended: ended_version,
     metrics_problem,
     other_python: packaged?.other_python ?? null,
+    engines: settings.engines,
+    is_guarded: guarded !== null && guarded.revision > 0,
   };
 }
 
@@ -85,13 +89,16 @@ async function versionThatServes(
   return deployment === null ? null : modelVersions.get(deployment.model_version_id);
 }
 
-/** Deployments of the version that are over, and its shadow. */
+/** Deployments of the version that are over, and its shadow, on the engine that the new one is made on. */
 function usableAmong(
-  deployments: readonly Deployment[],
-  { model_version_id }: Pick<DeployRequest, "model_version_id">,
-  endpoint: Endpoint | null,
+  { deployments, policy, endpoint }: Pick<DeployFacts, "deployments" | "policy" | "endpoint">,
+  { model_version_id, target_stage }: Pick<DeployRequest, "model_version_id" | "target_stage">,
+  { engines }: Pick<Settings, "engines">,
 ): Deployment[] {
-  const own = deployments.filter((one) => one.model_version_id === model_version_id);
+  const engine = engineFor(target_stage, policy, engines);
+  const own = deployments.filter(
+    (one) => one.model_version_id === model_version_id && engineOf(one, engines) === engine,
+  );
   return own.filter((one) => isOver(one) || one.deployment_id === endpoint?.mirror_deployment_id);
 }
 

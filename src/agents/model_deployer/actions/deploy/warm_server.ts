@@ -1,6 +1,7 @@
 import type { Change } from "../../domain/changes.ts";
 import type { Deployment } from "../../domain/entities.ts";
 import { resourcesOf, type TakeOver } from "../../planning/planned_deployment.ts";
+import { engineOf } from "../../domain/servers/engines.ts";
 import type { DeployFacts } from "./facts.ts";
 import { setStatus } from "../../planning/route_switch.ts";
 
@@ -28,31 +29,35 @@ export function takeOver(wanted: Deployment, facts: DeployFacts): PlannedTakeOve
 }
 
 /** An ended deployment of the same version with the same limits, which no rollback would bring back. */
-function warmServer(wanted: Deployment, { deployments, still_warm }: DeployFacts): Deployment | null {
+function warmServer(wanted: Deployment, facts: DeployFacts): Deployment | null {
+  const { deployments, still_warm } = facts;
   const usable = deployments.filter(({ deployment_id: id }) => still_warm.some((warm) => warm.id === id));
-  return usable.find((one) => isOver(one) && isServedAlike(one, wanted, still_warm)) ?? null;
+  return usable.find((one) => isOver(one) && isServedAlike(one, wanted, facts)) ?? null;
 }
 
 /** The shadow of the version that goes to production, unless mirrored requests queue at it. */
-function ownShadow(
-  wanted: Deployment,
-  { deployments, endpoint, still_warm }: DeployFacts,
-): Deployment | null {
+function ownShadow(wanted: Deployment, facts: DeployFacts): Deployment | null {
+  const { deployments, endpoint, still_warm } = facts;
   if (wanted.target_stage !== "production") return null;
   const free = still_warm.filter(({ id, is_behind }) => id === endpoint?.mirror_deployment_id && !is_behind);
   const shadow = deployments.find(({ deployment_id: id }) => free.some((warm) => warm.id === id));
-  return shadow !== undefined && isServedAlike(shadow, wanted, still_warm) ? shadow : null;
+  return shadow !== undefined && isServedAlike(shadow, wanted, facts) ? shadow : null;
 }
 
 /**
  * Whether the servers of one deployment can serve the other one. Their number may differ where a start corrects it.
  */
-function isServedAlike(one: Deployment, other: Deployment, warm: DeployFacts["still_warm"]): boolean {
-  const isCounted = warm.some(({ id, is_counted }) => id === one.deployment_id && is_counted);
+function isServedAlike(
+  one: Deployment,
+  other: Deployment,
+  { still_warm, engines }: Pick<DeployFacts, "still_warm" | "engines">,
+): boolean {
+  const isCounted = still_warm.some(({ id, is_counted }) => id === one.deployment_id && is_counted);
   const server = (deployment: Deployment) => {
     const { model_version_id, bento_tag, cpu_limit, memory_limit } = deployment;
     const number = isCounted ? null : resourcesOf(deployment);
-    return JSON.stringify({ model_version_id, bento_tag, cpu_limit, memory_limit, number });
+    const engine = engineOf(deployment, engines);
+    return JSON.stringify({ model_version_id, bento_tag, cpu_limit, memory_limit, number, engine });
   };
   return server(one) === server(other);
 }

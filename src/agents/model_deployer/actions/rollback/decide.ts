@@ -20,6 +20,7 @@ import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
 import {
+  engineNotes,
   isWarm,
   keepServer,
   releaseServer,
@@ -145,6 +146,7 @@ export function planRollback(
     on_failure: [...resumeAfterFailedRollback(rollout, judged, context.now), ...releaseServer(reversal)],
     draft: rollbackAnswer(reversal),
     generation: endpoint.generation,
+    notes: engineNotes(current, previous),
     names: namesOf({
       deployments: [current, previous],
       versions: [reversal.currentVersion, reversal.previousVersion],
@@ -154,14 +156,14 @@ export function planRollback(
 }
 
 function rollbackAnswer(reversal: Reversal): Answer {
-  const { previous, live } = reversal;
+  const { current, previous, live } = reversal;
   return {
     ...emptyAnswer,
     model_version_id: previous.model_version_id,
     rollback_successful: true,
     active_deployment_id: previous.deployment_id,
     deployment_manifest: restoredManifest(reversal),
-    notes: [...serverNotes(reversal), ...missingNotes(live)],
+    notes: [...engineNotes(current, previous), ...serverNotes(reversal), ...missingNotes(live)],
   };
 }
 

@@ -13,6 +13,7 @@ import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
 import {
+  engineNotes,
   isWarm,
   keepServer,
   releaseServer,
@@ -189,6 +190,7 @@ function notesOn(request: RollbackRequest, facts: ReturnFacts): string[] {
   const { bento_tag, deployment_id: id } = deployment;
   return [
     warmth(facts),
+    ...engineNotes(facts.current?.deployment ?? null, deployment),
     ...(isWarm(wayOf(facts)) || is_packaged
       ? []
       : [`The bento ${bento_tag} is gone and is built again from ${version.model_artifact_uri} first.`]),

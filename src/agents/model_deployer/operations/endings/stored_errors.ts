@@ -34,6 +34,7 @@ const restorers: Readonly<Record<string, Restore>> = {
   fork_refused: (message, options) => new errors.ForkRefusedError(message, options),
   invalid_approval: (message, options) => new errors.InvalidApprovalError(message, options),
   artifact_rejected: (message, options) => new errors.ArtifactRejectedError(message, options),
+  engine_refused: (message, options) => new errors.EngineRefusedError(message, options),
   service_unavailable: (message, options) =>
     new errors.ServiceUnavailableError(serviceOf(options), message, options),
   disk_full: (message, options) => new errors.DiskFullError(message, options),

@@ -3,7 +3,7 @@ import type { DeploymentOrchestrator } from "../../effects/deployment_orchestrat
 import type { Plan, Step, StepOf } from "../../domain/plan.ts";
 import { typedFileError } from "../../file_errors.ts";
 import type { LongCallOptions } from "../../ports/call_options.ts";
-import type { ModelPackager } from "../../ports/model_packager_port.ts";
+import type { ModelPackager, ServedOn } from "../../ports/model_packager_port.ts";
 
 /**
  * The parts of a plan that may take long and touch no endpoint: fetching artifacts, building bentos, and making the
@@ -20,7 +20,7 @@ export class Preparation {
   }
 
   async isNeeded(plan: Plan): Promise<boolean> {
-    const needed = await Promise.all(tagsOf(plan).map((tag) => this.#isMissing(tag, plan)));
+    const needed = await Promise.all(servedIn(plan).map((one) => this.#isMissing(one, plan)));
     return needed.includes(true);
   }
 
@@ -29,8 +29,9 @@ export class Preparation {
     await inSpan("prepare", {}, async () => {
       try {
         for (const step of stepsOf(plan).filter(isPackaging)) await this.#orchestrator.package(step, options);
-        for (const tag of tagsOf(plan)) {
-          if (await this.#isMissing(tag, plan)) await this.#packager.prepareServing(tag, options);
+        for (const { tag, on } of servedIn(plan)) {
+          if (await this.#isMissing({ tag, on }, plan))
+            await this.#packager.prepareServing(tag, { ...options, ...on });
         }
       } catch (error) {
         throw typedFileError(error);
@@ -39,8 +40,8 @@ export class Preparation {
   }
 
   /** A bento that is in no store and that no step packages is left to the server's own error. */
-  async #isMissing(tag: string, plan: Plan): Promise<boolean> {
-    if ((await this.#packager.findPackage(tag)) !== null) return !(await this.#packager.isServable(tag));
+  async #isMissing({ tag, on }: Served, plan: Plan): Promise<boolean> {
+    if ((await this.#packager.findPackage(tag)) !== null) return !(await this.#packager.isServable(tag, on));
     return stepsOf(plan).some((step) => isPackaging(step) && step.bento_tag === tag);
   }
 }
@@ -49,10 +50,22 @@ const stepsOf = (plan: Plan): Step[] => plan.steps.map((step) => step.do);
 
 const isPackaging = (step: Step): step is StepOf<"package_model"> => step.step === "package_model";
 
-/** Tags of all bentos that the plan packages or starts, each once. */
-function tagsOf(plan: Plan): string[] {
-  const tags = stepsOf(plan).flatMap((step) =>
-    step.step === "package_model" || step.step === "start_server" ? [step.bento_tag] : [],
-  );
-  return [...new Set(tags)];
+interface Served {
+  tag: string;
+  on: ServedOn;
 }
+
+/** All bentos that the plan starts, or packages only, each once with its engine. */
+function servedIn(plan: Plan): Served[] {
+  const steps = stepsOf(plan);
+  const started = steps.flatMap((step): Served[] =>
+    step.step === "start_server" ? [{ tag: step.bento_tag, on: onEngine(step) }] : [],
+  );
+  const packaged = steps.filter(isPackaging).map(({ bento_tag: tag }): Served => ({ tag, on: {} }));
+  const others = packaged.filter(({ tag }) => !started.some((one) => one.tag === tag));
+  const isFirst = ({ tag, on }: Served, index: number, all: Served[]) =>
+    all.findIndex((one) => one.tag === tag && one.on.engine === on.engine) === index;
+  return [...started, ...others].filter(isFirst);
+}
+
+const onEngine = ({ engine }: StepOf<"start_server">): ServedOn => (engine === undefined ? {} : { engine });

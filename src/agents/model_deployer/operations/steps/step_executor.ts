@@ -61,11 +61,8 @@ export class StepExecutor {
         return { result: await this.#endpoints.rows.check(step, options), changes: [] };
       case "open_endpoint": {
         const opened = await this.#endpoints.open(step, options);
-        const { endpoint_name, experiment_id } = step;
-        return {
-          result: opened,
-          changes: [{ change: "open_endpoint", endpoint_name, experiment_id, ...opened }],
-        };
+        const { step: _kind, ...endpoint } = step;
+        return { result: opened, changes: [{ change: "open_endpoint", ...endpoint, ...opened }] };
       }
       case "close_endpoint":
         return { result: await this.#endpoints.close(step, options), changes: [] };

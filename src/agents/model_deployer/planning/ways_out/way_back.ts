@@ -63,6 +63,13 @@ function stopAgain({ deployment_id, drained_at }: Deployment, server: ServerPres
   return drained_at === null && server !== "stopping" ? [] : [{ step: "stop_server", deployment_id }];
 }
 
+/** Says so where what comes back runs on another engine than what goes. */
+export function engineNotes(current: Deployment | null, previous: Deployment): string[] {
+  if (current === null || current.engine === previous.engine) return [];
+  const on = ({ deployment_id, engine }: Deployment) => `${deployment_id} on ${engine ?? "the usual engine"}`;
+  return [`It goes from ${on(current)} to ${on(previous)}, where that was made.`];
+}
+
 export function serverNotes(way: WayBack): string[] {
   const { server, previous } = way;
   const name = `The server of ${previous.deployment_id}`;

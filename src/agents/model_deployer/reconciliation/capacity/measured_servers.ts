@@ -24,6 +24,7 @@ export class MeasuredServers {
 
   async of(deployment: Deployment, options: CallOptions): Promise<Measured> {
     const measured = await this.#usage.usage(deployment.deployment_id, options);
+    if (measured === null) return { usage: [], scale: null };
     const usage = measured.map(({ replica, memory_bytes, age_seconds, out_of_memory, run }) => {
       const killed = out_of_memory - (this.#killed.get(run) ?? 0);
       this.#killed.set(run, out_of_memory);
