@@ -8,11 +8,8 @@ import {
 } from "../../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { checkMetrics } from "../../../agents/model_deployer/collection/check_metrics.ts";
-import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
-import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
-import type { Observer } from "../../../wiring/observer.ts";
 import { actorOf } from "../../invocation/requester.ts";
+import { checkMetricsOf } from "./asked_metrics.ts";
 import { enginesFrom } from "./engine_option.ts";
 import { formatsOf } from "./formats_option.ts";
 import { signersOf } from "./signers_option.ts";
@@ -26,9 +23,6 @@ import { policyReportOf } from "../../../service/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
-
-/** The limit for asking the server of metrics whether it takes all queries. */
-const CHECK_MS = 30_000;
 
 interface Options {
   reason: string;
@@ -162,19 +156,6 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
     return policyReport(await policyReportOf(database, engines, experiment, policy));
   });
-}
-
-async function checkMetricsOf(
-  experiment: string,
-  { judge = {} }: NewGatePolicy,
-  { database, teamMetrics }: Pick<Observer, "database" | "teamMetrics">,
-): Promise<void> {
-  const name = endpointName(experiment, "production");
-  const [deployment = ""] = serving((await database.endpoints.get(name))?.weights ?? {});
-  const version = deployment === "" ? null : await database.deployments.get(deployment);
-  const side = { deployment, endpoint: name, version: version?.model_version_id ?? "" };
-  const signal = AbortSignal.timeout(CHECK_MS);
-  await checkMetrics(teamMetrics, judge.metrics ?? {}, side, { signal });
 }
 
 async function withSigners(before: NewGatePolicy, { signedBy }: Options): Promise<NewGatePolicy> {
