@@ -231,7 +231,11 @@ export const policyReportSchema = z.strictObject({
   /** Deployments with traffic that serve on another engine than the policy gives to new ones; they stay there. */
   deployments_on_other_engines: z
     .array(
-      z.strictObject({ deployment_id: z.string(), target_stage: servedStageSchema, engine: engineKindSchema }),
+      z.strictObject({
+        deployment_id: z.string(),
+        target_stage: servedStageSchema,
+        engine: engineKindSchema,
+      }),
     )
     .default([]),
 });

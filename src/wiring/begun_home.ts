@@ -37,7 +37,8 @@ interface BeginOptions {
  */
 export function beginHome(configuration: Configuration, options: BeginOptions): BegunHome {
   const server = localServer(configuration, "");
-  const woken = settingsFor("local", configuration) !== null ? wake(configuration, server, options) : noServers();
+  const woken =
+    settingsFor("local", configuration) !== null ? wake(configuration, server, options) : noServers();
   const registryAfter = woken.then((names) => untilStarted(names, server));
   const addresses = resolveAddresses(configuration, { ...options, registryMayFollow: true, registryAfter });
   // A failure reaches whoever awaits it; until then it does not count as unhandled.

@@ -78,7 +78,8 @@ function Deployment({ deployment, rates }: { deployment: Shown; rates: ReadonlyM
   return (
     <div class="servers">
       <h3>
-        <span class="name">{bento_tag}</span> <span class="quiet">
+        <span class="name">{bento_tag}</span>{" "}
+        <span class="quiet">
           {status}
           {elsewhere(engine)}
         </span>

@@ -1,7 +1,4 @@
-import type {
-  EngineKind,
-  InstalledEngines,
-} from "../../agents/model_deployer/domain/servers/engines.ts";
+import type { EngineKind, InstalledEngines } from "../../agents/model_deployer/domain/servers/engines.ts";
 import { notConfigured } from "../../agents/model_deployer/domain/servers/engine_refusals.ts";
 import { EngineRefusedError } from "../../agents/model_deployer/errors.ts";
 import type { Deployments } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
@@ -53,7 +50,8 @@ export class ByEngine<T> {
   /** Null where the deployment's engine has no such part. @throws EngineRefusedError where it is not configured */
   async find(deploymentId: string): Promise<T | null> {
     const engine = await this.engineOf(deploymentId);
-    if (this.#engines.installed.routers[engine] === undefined) return this.on(engine, `${deploymentId} runs on`);
+    if (this.#engines.installed.routers[engine] === undefined)
+      return this.on(engine, `${deploymentId} runs on`);
     return this.parts.get(engine) ?? null;
   }
 
@@ -63,8 +61,11 @@ export class ByEngine<T> {
     const chosen = engine ?? installed.usual;
     const part = this.parts.get(chosen);
     if (part !== undefined) return part;
-    throw new EngineRefusedError(`${notConfigured(what, chosen, installed)}; until then it is left as it is.`, {
-      details: { engine: chosen },
-    });
+    throw new EngineRefusedError(
+      `${notConfigured(what, chosen, installed)}; until then it is left as it is.`,
+      {
+        details: { engine: chosen },
+      },
+    );
   }
 }

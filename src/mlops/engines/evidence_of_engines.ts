@@ -1,5 +1,9 @@
 import { ServerNotReadyError } from "../../agents/model_deployer/errors.ts";
-import type { KeptRowSettings, Row, RowAnswer } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
+import type {
+  KeptRowSettings,
+  Row,
+  RowAnswer,
+} from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
   LimitsState,
@@ -7,7 +11,10 @@ import type {
   ReplicaUsage,
   ServerUsage,
 } from "../../agents/model_deployer/ports/model_server_port.ts";
-import type { PredictionLogs, ReadPredictions } from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+import type {
+  PredictionLogs,
+  ReadPredictions,
+} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
 import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
 import type { ByEngine } from "./by_engine.ts";
 
@@ -55,7 +62,11 @@ export class RowServersOfEngines implements RowServers {
     this.#servers = servers;
   }
 
-  async keepRows(deploymentId: string, settings: KeptRowSettings | null, options: CallOptions): Promise<void> {
+  async keepRows(
+    deploymentId: string,
+    settings: KeptRowSettings | null,
+    options: CallOptions,
+  ): Promise<void> {
     await (await this.#servers.find(deploymentId))?.keepRows(deploymentId, settings, options);
   }
 
@@ -63,6 +74,8 @@ export class RowServersOfEngines implements RowServers {
     const server = await this.#servers.find(deploymentId);
     if (server !== null) return server.predictRow(deploymentId, row, options);
     const engine = await this.#servers.engineOf(deploymentId);
-    throw new ServerNotReadyError(`${deploymentId} runs on ${engine}, whose servers take no rows past the router.`);
+    throw new ServerNotReadyError(
+      `${deploymentId} runs on ${engine}, whose servers take no rows past the router.`,
+    );
   }
 }

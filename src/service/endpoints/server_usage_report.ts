@@ -33,7 +33,8 @@ export async function serverUsageReport(
 }
 
 async function usageOf(deployment: Deployment, usage: ServerUsage | undefined): Promise<Shown> {
-  const { deployment_id, bento_tag, engine, status, replicas, cpu_limit, memory_limit, autoscaling } = deployment;
+  const { deployment_id, bento_tag, engine, status, replicas, cpu_limit, memory_limit, autoscaling } =
+    deployment;
   const memory_limit_bytes = bytesOf(memory_limit);
   const options = { signal: AbortSignal.timeout(PATIENCE_MS) };
   const [measured, limits] = await Promise.all([

@@ -150,7 +150,11 @@ export function checkEngines(values: EngineValues, context: z.RefinementCtx): vo
   if (engines.includes("bentocloud")) checkNeeded(neededOnBentoCloud, values, context);
 }
 
-function checkNeeded(needed: Readonly<Record<string, string>>, values: EngineValues, context: z.RefinementCtx) {
+function checkNeeded(
+  needed: Readonly<Record<string, string>>,
+  values: EngineValues,
+  context: z.RefinementCtx,
+) {
   const isMade = values.MODEL_DEPLOYER_OWN_IMAGES === undefined;
   for (const [name, what] of Object.entries(needed)) {
     if (name.startsWith("MODEL_DEPLOYER_IMAGE_") && !isMade) continue;

@@ -2,7 +2,10 @@ import type { EngineKind } from "../../../src/agents/model_deployer/domain/serve
 import type { ModelServer } from "../../../src/agents/model_deployer/ports/model_server_port.ts";
 import { ByEngine } from "../../../src/mlops/engines/by_engine.ts";
 import { ServersOfEngines } from "../../../src/mlops/engines/servers_of_engines.ts";
-import { describeModelServer, type ServerSubject } from "../../../src/testing/contracts/model_server_contract.ts";
+import {
+  describeModelServer,
+  type ServerSubject,
+} from "../../../src/testing/contracts/model_server_contract.ts";
 import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
 import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
 import { enginesFrom } from "../../support/given/given_engine_rows.ts";
@@ -11,7 +14,9 @@ import { openCluster } from "../../support/kubernetes/cluster_with_servers.ts";
 
 const tags = ["e2i_classifier:v1", "e2i_regressor:v1", "e2i_broken:v1", "e2i_changed:v1"] as const;
 const broken = "ModuleNotFoundError: No module named 'scorecard_rules'";
-const log = ["Traceback (most recent call last):", '  File "model.py", line 1, in <module>', broken].join("\n");
+const log = ["Traceback (most recent call last):", '  File "model.py", line 1, in <module>', broken].join(
+  "\n",
+);
 
 async function openBoth() {
   const packager = new InMemoryModelPackager();
@@ -34,7 +39,10 @@ async function subjectOn(engine: EngineKind): Promise<ServerSubject> {
     ["local", local],
     ["kubernetes", here.server],
   ]);
-  const byEngine = new ByEngine(servers, enginesFrom(LOCAL_AND_CLUSTER, () => engine));
+  const byEngine = new ByEngine(
+    servers,
+    enginesFrom(LOCAL_AND_CLUSTER, () => engine),
+  );
   const kill = async (name: string) => {
     if (engine === "local") return local.crash(name);
     const owned = here.cluster.objects
@@ -43,7 +51,11 @@ async function subjectOn(engine: EngineKind): Promise<ServerSubject> {
     for (const { metadata } of owned) here.cluster.node.kill(here.cluster.node.pods(metadata.name));
   };
   return {
-    server: new ServersOfEngines(byEngine, { onSilent: (_engine, error) => { throw error; } }),
+    server: new ServersOfEngines(byEngine, {
+      onSilent: (_engine, error) => {
+        throw error;
+      },
+    }),
     bento_tags: [tags[0], tags[1]],
     broken_tag: tags[2],
     broken_reason: /ModuleNotFoundError: No module named 'scorecard_rules'/,

@@ -55,7 +55,10 @@ test("env says of what does not run that nothing does, and starts nothing", asyn
 test("env prints the engines of an installation that has others than this machine, for whatever works with it", async () => {
   const home = await mkdtemp(join(tmpdir(), "model-deployer-env-"));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
-  const cloud = { BENTO_CLOUD_API_ENDPOINT: "https://team.example.org", BENTO_CLOUD_API_KEY: "a-long-secret" };
+  const cloud = {
+    BENTO_CLOUD_API_ENDPOINT: "https://team.example.org",
+    BENTO_CLOUD_API_KEY: "a-long-secret",
+  };
   const settings = { MODEL_DEPLOYER_HOME: home, MODEL_DEPLOYER_ENGINE: "local,bentocloud", ...cloud };
   const { out } = await program(DATABASE, ["env"], settings);
   expect(out).toContain("export MODEL_DEPLOYER_ENGINE='local,bentocloud'");

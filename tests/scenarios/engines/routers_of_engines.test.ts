@@ -66,7 +66,9 @@ test("an endpoint of the cluster's routers is not moved to this machine, which t
   await serveOn({ staging: "local" });
   const error = await errorOf(deploy(given, version, "staging", { request_id: "again" }));
   expect(error).toMatchObject({ code: "engine_refused" });
-  expect(error.message).toContain(`its router (cluster) for its life, and that router reaches no server of local`);
+  expect(error.message).toContain(
+    `its router (cluster) for its life, and that router reaches no server of local`,
+  );
   expect(local.started).toEqual([]);
 });
 

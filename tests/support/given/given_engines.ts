@@ -5,8 +5,14 @@ import {
   type InstalledEngines,
 } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
 import type { LongCallOptions } from "../../../src/agents/model_deployer/ports/call_options.ts";
-import type { EndpointIngress, IngressPolicies } from "../../../src/agents/model_deployer/ports/ingress_ports.ts";
-import type { ModelPackager, PackageInput } from "../../../src/agents/model_deployer/ports/model_packager_port.ts";
+import type {
+  EndpointIngress,
+  IngressPolicies,
+} from "../../../src/agents/model_deployer/ports/ingress_ports.ts";
+import type {
+  ModelPackager,
+  PackageInput,
+} from "../../../src/agents/model_deployer/ports/model_packager_port.ts";
 import type { ModelServer } from "../../../src/agents/model_deployer/ports/model_server_port.ts";
 import {
   assembleDeployer,
@@ -63,7 +69,11 @@ export async function givenEngines(
   const images: string[] = [];
   const served: Record<EngineKind, Served> = {
     local: { server: local, packager, predictionLogs, serverUsage: local, rowServers: local },
-    kubernetes: { server: handedIn.cluster ?? cluster, packager: new Images(packager, images), predictionLogs },
+    kubernetes: {
+      server: handedIn.cluster ?? cluster,
+      packager: new Images(packager, images),
+      predictionLogs,
+    },
     bentocloud: { server: new InMemoryModelServer(packager), packager, predictionLogs },
   };
   const another = (engines: InstalledEngines): TestDeployer => {

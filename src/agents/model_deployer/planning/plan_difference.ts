@@ -71,7 +71,12 @@ function ofStep({ do: step, undo }: PlannedStep): PlanDifference[] {
       ];
     }
     case "start_server":
-      return difference("server", step.deployment_id, null, `serves ${step.bento_tag}${elsewhere(step.engine)}`);
+      return difference(
+        "server",
+        step.deployment_id,
+        null,
+        `serves ${step.bento_tag}${elsewhere(step.engine)}`,
+      );
     case "stop_server":
     case "drain_server":
       return difference("server", step.deployment_id, "runs", null);

@@ -12,7 +12,10 @@ export function addDoctor(program: CommandUnknownOpts, execute: Execute): void {
   program
     .command("doctor")
     .description("check each part and say what to do; starts nothing")
-    .option("--engine <engine>", "instead of MODEL_DEPLOYER_ENGINE: local, kubernetes, bentocloud, or several as in local,kubernetes")
+    .option(
+      "--engine <engine>",
+      "instead of MODEL_DEPLOYER_ENGINE: local, kubernetes, bentocloud, or several as in local,kubernetes",
+    )
     .action((options: { engine?: string }) =>
       execute("doctor", (invocation) => examine(invocation, options.engine)),
     );

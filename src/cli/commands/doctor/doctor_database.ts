@@ -158,10 +158,7 @@ const DRIFT_MS = 5000;
 const PAGE = 50;
 
 /** Compares endpoints and servers with the database as the reconciler does, and repairs nothing. */
-async function checkDrift(
-  database: DeployerDatabase,
-  configuration: Configuration,
-): Promise<DoctorFinding> {
+async function checkDrift(database: DeployerDatabase, configuration: Configuration): Promise<DoctorFinding> {
   const { reconciliation, clock } = database;
   const { server, router } = await observedEngines(configuration, database);
   const parts = { server, router, clock, liveness: new Liveness(configuration.liveness) };

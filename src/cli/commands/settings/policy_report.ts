@@ -72,7 +72,10 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
       ...Object.entries(rules),
       ["formats", allowed],
       ["signed by", signers === null ? "nobody has to" : signersText(signers)],
-      ...ENDPOINT_STAGES.map((stage) => [`engine: ${stage}`, engines[stage] ?? "the installation's usual one"]),
+      ...ENDPOINT_STAGES.map((stage) => [
+        `engine: ${stage}`,
+        engines[stage] ?? "the installation's usual one",
+      ]),
       ["kept_rows", JSON.stringify(kept_rows)],
       ...approvals,
       ...judged,

@@ -29,7 +29,11 @@ export function describeEngines(open: OpenDatabase): void {
       ...{ change: "open_endpoint" as const, experiment_id: "exp", endpoint_url: "http://127.0.0.1:8" },
       endpoint_name: "e2i_exp_staging",
     };
-    await apply(db, { ...opened, engine: "kubernetes" }, { change: "insert_deployment", deployment: written });
+    await apply(
+      db,
+      { ...opened, engine: "kubernetes" },
+      { change: "insert_deployment", deployment: written },
+    );
     await apply(db, { ...opened, engine: "local" }, opened);
     expect(await db.deployments.get("d9")).toMatchObject({ engine: "kubernetes" });
     expect(await db.endpoints.get("e2i_exp_staging")).toMatchObject({ engine: "kubernetes" });

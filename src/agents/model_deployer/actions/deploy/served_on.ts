@@ -31,8 +31,7 @@ export function refuseEngine(
   const stage = endpointStage(request.target_stage);
   const engine = chosenEngine(request, facts);
   const asked = policy.engines[stage];
-  const missing =
-    asked === undefined ? null : missingEngines(experiment_id, { [stage]: asked }, engines);
+  const missing = asked === undefined ? null : missingEngines(experiment_id, { [stage]: asked }, engines);
   if (missing !== null) return refuse("engine_refused", missing.sentence, { next: missing.next });
   const problem = routerProblem(engine, facts);
   if (problem === null) return null;

@@ -47,8 +47,10 @@ export function engineFor(
 }
 
 /** The engine of what was made before engines were written down is the usual one. */
-export const engineOf = ({ engine }: { engine: EngineKind | null }, { usual }: InstalledEngines): EngineKind =>
-  engine ?? usual;
+export const engineOf = (
+  { engine }: { engine: EngineKind | null },
+  { usual }: InstalledEngines,
+): EngineKind => engine ?? usual;
 
 /**
  * Whether a router reaches the servers of an engine. An Envoy beside the worker reaches a cluster's Services where that
