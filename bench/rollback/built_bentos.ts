@@ -34,6 +34,10 @@ export class BuiltBentos implements ModelPackager {
     return this.#packages.has(bentoTagOf);
   }
 
+  async listPackages(): Promise<null> {
+    return null;
+  }
+
   async prepareServing(): Promise<void> {
     // Nothing is missing.
   }

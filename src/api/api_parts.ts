@@ -40,6 +40,8 @@ export interface ApiParts {
   /** The engines that the deployer has. */
   engines: Settings["engines"];
   secrets: SecretKeeper;
+  /** The packages of a bento, by its tag; null where no such bento is on the machine that serves. */
+  listPackages: Parts["packager"]["listPackages"];
   /** Undefined where nobody looks at the machine that serves. */
   examine: (() => Promise<DoctorReport>) | undefined;
   /** Undefined where nobody is told of anything. */

@@ -39,6 +39,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     words: ["disagreements", "replay"],
     load: async () => (await import("./commands/status/rows_commands.ts")).addRows,
   },
+  { words: ["sbom"], load: async () => (await import("./commands/status/sbom_command.ts")).addBill },
   { words: ["doctor"], load: async () => (await import("./commands/doctor/doctor.ts")).addDoctor },
   { words: ["reconcile"], load: async () => (await import("./commands/services/reconcile.ts")).addReconcile },
   { words: ["prune"], load: async () => (await import("./commands/keeping/prune_command.ts")).addPrune },

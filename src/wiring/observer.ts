@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { EpisodicMemory, ProceduralMemory } from "../agents/model_deployer/ports/memory_ports.ts";
+import type { ModelPackager } from "../agents/model_deployer/ports/model_packager_port.ts";
 import type { InstalledEngines } from "../agents/model_deployer/domain/servers/engines.ts";
 import type { SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
@@ -13,6 +14,7 @@ import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { SupabaseEpisodicMemory } from "../memory/episodic_memory.ts";
 import { SupabaseProceduralMemory } from "../memory/procedural_memory.ts";
 import { createMemoryClient } from "../memory/supabase_client.ts";
+import { packagesIn } from "../mlops/bentoml/packaging/bento_packages.ts";
 import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import type { Pruner } from "../keeping/pruner.ts";
 import { homeSecrets } from "./home_secrets.ts";
@@ -31,6 +33,8 @@ export interface Observer extends ObservedEngines {
   proceduralMemory: Pick<ProceduralMemory, "experience">;
   /** Null where no server of the team's metrics is configured. */
   teamMetrics: TeamMetrics | null;
+  /** The packages of a bento of this home, by its tag; null where there is none. */
+  listPackages: ModelPackager["listPackages"];
   /** Sentences about disks that are nearly full. */
   shortages(): Promise<string[]>;
   /** Removes things from this machine's disk; loaded for whoever removes some. */
@@ -78,6 +82,7 @@ export async function openObserver(
     episodicMemory: new SupabaseEpisodicMemory(memory),
     proceduralMemory: new SupabaseProceduralMemory(memory),
     teamMetrics: configuration.prometheus && new PrometheusMetrics(configuration.prometheus),
+    listPackages: packagesIn(join(home, "bentoml"), cache),
     shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),
     pruner: async () => {
       const { createPruner } = await import("./keeping/create_pruner.ts");

@@ -32,6 +32,16 @@ export async function ofRollout(
   return (await database.rollouts.get(params.rollout))?.experiment_id ?? null;
 }
 
+/** A version or a deployment. */
+export async function ofServed(
+  { database }: ApiParts,
+  { params }: { params: { served: string } },
+): Promise<Extent> {
+  const { deployments, modelVersions } = database;
+  const deployment = await deployments.get(params.served);
+  return deployment?.experiment_id ?? (await modelVersions.get(params.served))?.experiment_id ?? null;
+}
+
 export async function ofExperimentNamed(
   _: ApiParts,
   { params }: { params: { experiment: string } },

@@ -7,10 +7,12 @@ import { judgedReport, rolloutOf } from "../../service/judged/judged_report.ts";
 import { judgedReportSchema, judgedRequestSchema } from "../../service/judged/judged_schemas.ts";
 import { outcomesReportSchema } from "../../service/outcomes/outcome_schemas.ts";
 import { outcomesReport } from "../../service/outcomes/outcomes_report.ts";
+import { billOf } from "../../service/bills/bill_of_materials.ts";
+import { billOfMaterialsSchema } from "../../service/bills/bill_schemas.ts";
 import { releaseFacts, releaseFactsSchema } from "../../service/release/release_facts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
-import { ofExperimentNamed } from "../access/extents.ts";
+import { ofExperimentNamed, ofServed } from "../access/extents.ts";
 
 const pairs = endpointRoute(
   {
@@ -71,4 +73,17 @@ const release = apiRoute(
   ({ database }, { params }) => releaseFacts(database, params.experiment, params.run),
 );
 
-export const detailRoutes: ApiRoute[] = [pairs, servers, outcomes, judgement, release];
+const bill = apiRoute(
+  {
+    method: "get",
+    path: "/v1/bills/{served}",
+    tag: "looking",
+    summary: "The bill of materials of a version or a deployment, as CycloneDX 1.6",
+    needs: { right: "look", of: ofServed },
+    params: z.strictObject({ served: z.string() }),
+    answer: billOfMaterialsSchema,
+  },
+  ({ database, listPackages }, { params }) => billOf(database, listPackages, params.served),
+);
+
+export const detailRoutes: ApiRoute[] = [pairs, servers, outcomes, judgement, release, bill];

@@ -1,3 +1,4 @@
+import type { EnvironmentPackages } from "../../agents/model_deployer/domain/models/environment_packages.ts";
 import type { LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
   ModelPackager,
@@ -18,10 +19,13 @@ const lookMs = 20_000;
 
 /** Packages by another packager; ready to be served is what has its image in the registry. */
 export class ImagePackager implements ModelPackager {
-  readonly #packages: Pick<ModelPackager, "packageModel" | "findPackage">;
+  readonly #packages: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages">;
   readonly #images: BentoImages;
 
-  constructor(packages: Pick<ModelPackager, "packageModel" | "findPackage">, images: BentoImages) {
+  constructor(
+    packages: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages">,
+    images: BentoImages,
+  ) {
     this.#packages = packages;
     this.#images = images;
   }
@@ -32,6 +36,10 @@ export class ImagePackager implements ModelPackager {
 
   findPackage(bentoTag: string): Promise<Package | null> {
     return this.#packages.findPackage(bentoTag);
+  }
+
+  listPackages(bentoTag: string): Promise<EnvironmentPackages | null> {
+    return this.#packages.listPackages(bentoTag);
   }
 
   async isServable(bentoTag: string): Promise<boolean> {

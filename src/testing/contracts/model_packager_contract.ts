@@ -44,6 +44,20 @@ export function describeModelPackager(name: string, open: () => Promise<Packager
       expect(await packager.packageModel(input("e2i_once:v1"), patience())).toEqual(made);
     });
 
+    it("lists the packages of a bento that it has, each with the hashes of its files", async () => {
+      const { packager } = subject;
+      expect(await packager.listPackages("e2i_listed:v1")).toBeNull();
+      await packager.packageModel(input("e2i_listed:v1"), patience());
+      const listed = await packager.listPackages("e2i_listed:v1");
+      expect(listed).toMatchObject({ bento_tag: "e2i_listed:v1", python: expect.stringMatching(/^3\.\d+/) });
+      const bentoml = listed?.packages.find(({ name }) => name === "bentoml");
+      expect(bentoml).toMatchObject({ version: expect.stringMatching(/^1\./), address: null });
+      expect(bentoml?.sha256[0]).toMatch(/^[0-9a-f]{64}$/);
+      await expect(packager.listPackages("no tag")).rejects.toMatchObject({
+        code: "endpoint_creation_failed",
+      });
+    });
+
     it("refuses a tag that holds another artifact, and keeps the first", async () => {
       const { packager } = subject;
       const made = await packager.packageModel(input("e2i_taken:v1"), patience());

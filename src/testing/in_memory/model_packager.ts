@@ -1,4 +1,5 @@
 import type { OtherPython } from "../../agents/model_deployer/domain/servers/other_python.ts";
+import type { EnvironmentPackages } from "../../agents/model_deployer/domain/models/environment_packages.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type { LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
@@ -7,6 +8,15 @@ import type {
   PackageInput,
 } from "../../agents/model_deployer/ports/model_packager_port.ts";
 import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
+
+/** The one package that a bento's lock names unless told otherwise. */
+const LOCKED: EnvironmentPackages["packages"][number] = {
+  name: "bentoml",
+  version: "1.4.20",
+  address: null,
+  sha256: ["0123456789abcdef".repeat(4)],
+  licence: null,
+};
 
 interface StoredPackage extends Package {
   preprocessing_path: string | null;
@@ -25,6 +35,7 @@ export class InMemoryModelPackager implements ModelPackager {
   readonly #environments = new Set<string>();
   readonly #unusable = new Map<string, string>();
   readonly #otherPythons = new Map<string, OtherPython>();
+  readonly #locked = new Map<string, EnvironmentPackages["packages"]>();
   #isDown = false;
 
   async packageModel(input: PackageInput, { signal }: LongCallOptions): Promise<Package> {
@@ -75,6 +86,23 @@ export class InMemoryModelPackager implements ModelPackager {
     this.prepared.push(bentoTag);
   }
 
+  async listPackages(bentoTag: string): Promise<EnvironmentPackages | null> {
+    parseBentoTag(bentoTag);
+    if (!this.#packages.has(bentoTag)) return null;
+    const packages = this.#locked.get(bentoTag) ?? [LOCKED];
+    return {
+      bento_tag: bentoTag,
+      python: "3.11.7",
+      packages,
+      has_licences: this.#environments.has(bentoTag),
+    };
+  }
+
+  /** From now on, this bento's lock names these packages. */
+  lock(bentoTag: string, packages: EnvironmentPackages["packages"]): void {
+    this.#locked.set(bentoTag, packages);
+  }
+
   /** From now on, packaging this artifact fails for that reason. */
   refuse(modelPath: string, reason: string): void {
     this.#unusable.set(modelPath, reason);
@@ -100,6 +128,7 @@ export class InMemoryModelPackager implements ModelPackager {
     for (const [tag, stored] of this.#packages) copy.#packages.set(tag, { ...stored });
     for (const tag of this.#environments) copy.#environments.add(tag);
     for (const [tag, python] of this.#otherPythons) copy.#otherPythons.set(tag, python);
+    for (const [tag, packages] of this.#locked) copy.#locked.set(tag, packages);
     for (const [path, reason] of this.#unusable) copy.#unusable.set(path, reason);
     return copy;
   }

@@ -43,6 +43,7 @@ export function createBentoCloudEngine(
     packager: {
       packageModel: (input, options) => packager.packageModel(input, options),
       findPackage: (bentoTag) => packager.findPackage(bentoTag),
+      listPackages: (bentoTag) => packager.listPackages(bentoTag),
       isServable: async (bentoTag) =>
         (await packager.findPackage(bentoTag)) !== null && isThere(bentoTag, AbortSignal.timeout(20_000)),
       prepareServing: push,

@@ -34,6 +34,7 @@ import {
 } from "../../../src/service/notifications/sink_schemas.ts";
 import { ingressReportSchema, newKeyReportSchema } from "../../../src/service/ingress/ingress_schemas.ts";
 import { outcomesReportSchema } from "../../../src/service/outcomes/outcome_schemas.ts";
+import { billOfMaterialsSchema } from "../../../src/service/bills/bill_schemas.ts";
 import { cli, documentOf, jsonErrorOf } from "../../support/given/given_cli.ts";
 import {
   APPROVER_TOKEN,
@@ -115,7 +116,8 @@ async function setUp(scripts: Scripts): Promise<void> {
 
 async function lookAround(scripts: Scripts): Promise<void> {
   await scripts.read(versionsReportSchema, ["versions", EXPERIMENT]);
-  await scripts.read(deploymentsReportSchema, ["deployments", ENDPOINT]);
+  const { deployments } = await scripts.read(deploymentsReportSchema, ["deployments", ENDPOINT]);
+  await scripts.read(billOfMaterialsSchema, ["sbom", deployments[0]?.deployment_id ?? ""]);
   await scripts.read(statusReportSchema, ["status"]);
   await scripts.read(historyReportSchema, ["history", ENDPOINT]);
   await scripts.read(ingressReportSchema, ["endpoints", "show", ENDPOINT]);

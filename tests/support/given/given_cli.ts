@@ -56,7 +56,14 @@ export async function cli(
       const underWay = () => underWayIn(configuration);
       const pruner = prunerOf(database);
       const ownerUrl = given.world.url;
-      const offered = { shortages, underWay, pruner: async () => pruner, close: async () => undefined };
+      const listPackages = (bentoTag: string) => given.packager.listPackages(bentoTag);
+      const offered = {
+        listPackages,
+        shortages,
+        underWay,
+        pruner: async () => pruner,
+        close: async () => undefined,
+      };
       const { engines } = given.settings;
       return { database, engines, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
     },

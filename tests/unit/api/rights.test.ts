@@ -30,6 +30,7 @@ const TAKES: Record<string, Right> = {
   "get /v1/history/{subject}": "look",
   "get /v1/experiments": "look",
   "get /v1/experiments/{experiment}": "look",
+  "get /v1/bills/{served}": "look",
   "get /v1/experiments/{experiment}/versions": "look",
   "get /v1/operations": "look",
   "get /v1/operations/{operation}": "look",

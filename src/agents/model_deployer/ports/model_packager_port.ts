@@ -1,5 +1,6 @@
 import type { EngineKind } from "../domain/servers/engines.ts";
 import type { OtherPython } from "../domain/servers/other_python.ts";
+import type { EnvironmentPackages } from "../domain/models/environment_packages.ts";
 import type { LongCallOptions } from "./call_options.ts";
 
 export interface PackageInput {
@@ -37,4 +38,6 @@ export interface ModelPackager {
    * @throws EndpointCreationError
    */
   prepareServing(bentoTag: string, options: LongCallOptions & ServedOn): Promise<void>;
+  /** The packages that its server runs with, as its lock names them; null without such a bento, or without a lock. */
+  listPackages(bentoTag: string): Promise<EnvironmentPackages | null>;
 }

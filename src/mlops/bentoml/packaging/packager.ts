@@ -1,5 +1,6 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { EnvironmentPackages } from "../../../agents/model_deployer/domain/models/environment_packages.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../../agents/model_deployer/errors.ts";
 import type { LongCallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
 import type {
@@ -21,6 +22,7 @@ import {
   otherPythonOf,
 } from "./bento_environment.ts";
 import { BentoStore, type StoredBento } from "./bento_store.ts";
+import { packagesOfBento } from "./bento_packages.ts";
 import { parseBentoTag, type BentoTag } from "../bento_tag.ts";
 import { describeBento, writeContext } from "./build_context.ts";
 import { lastErrorLine } from "../log_errors.ts";
@@ -121,6 +123,10 @@ export class BentoMLPackager implements ModelPackager {
     if (found === null) return null;
     const other_python = await otherPythonOf(found);
     return { ...packageOf(found), ...(other_python !== null && { other_python }) };
+  }
+
+  async listPackages(bentoTag: string): Promise<EnvironmentPackages | null> {
+    return packagesOfBento(this.#store, bentoTag, this.#environments.cacheDirectory);
   }
 
   async isServable(bentoTag: string): Promise<boolean> {
