@@ -49,9 +49,11 @@ export function describeModelPackager(name: string, open: () => Promise<Packager
       expect(await packager.listPackages("e2i_listed:v1")).toBeNull();
       await packager.packageModel(input("e2i_listed:v1"), patience());
       const listed = await packager.listPackages("e2i_listed:v1");
-      expect(listed).toMatchObject({ bento_tag: "e2i_listed:v1", python: expect.stringMatching(/^3\.\d+/) });
+      expect(listed?.bento_tag).toBe("e2i_listed:v1");
+      expect(listed?.python).toMatch(/^3\.\d+/);
       const bentoml = listed?.packages.find(({ name }) => name === "bentoml");
-      expect(bentoml).toMatchObject({ version: expect.stringMatching(/^1\./), address: null });
+      expect(bentoml?.version).toMatch(/^1\./);
+      expect(bentoml?.address).toBeNull();
       expect(bentoml?.sha256[0]).toMatch(/^[0-9a-f]{64}$/);
       await expect(packager.listPackages("no tag")).rejects.toMatchObject({
         code: "endpoint_creation_failed",
