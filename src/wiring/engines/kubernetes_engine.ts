@@ -31,7 +31,10 @@ import type { KubernetesSettings } from "../settings/engine_settings.ts";
 export async function createKubernetesEngine(
   configuration: Configuration,
   settings: KubernetesSettings,
-  { uv, packager }: { uv: string; packager: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages"> },
+  {
+    uv,
+    packager,
+  }: { uv: string; packager: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages"> },
 ): Promise<
   Pick<Parts, "packager" | "predictionLogs"> & { server: KubernetesServer; router?: TrafficRouter }
 > {
