@@ -1,3 +1,4 @@
+import type { EnvironmentPackages } from "../../agents/model_deployer/domain/models/environment_packages.ts";
 import type { EngineKind } from "../../agents/model_deployer/domain/servers/engines.ts";
 import type { LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type {
@@ -10,11 +11,11 @@ import type { ByEngine } from "./by_engine.ts";
 
 /** One store of bentos, and what each engine makes of a bento before it can be served there. */
 export class PackagerOfEngines implements ModelPackager {
-  readonly #store: Pick<ModelPackager, "packageModel" | "findPackage">;
+  readonly #store: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages">;
   readonly #packagers: ByEngine<ModelPackager>;
 
   constructor(
-    store: Pick<ModelPackager, "packageModel" | "findPackage">,
+    store: Pick<ModelPackager, "packageModel" | "findPackage" | "listPackages">,
     packagers: ByEngine<ModelPackager>,
   ) {
     this.#store = store;
@@ -27,6 +28,10 @@ export class PackagerOfEngines implements ModelPackager {
 
   findPackage(bentoTag: string): Promise<Package | null> {
     return this.#store.findPackage(bentoTag);
+  }
+
+  listPackages(bentoTag: string): Promise<EnvironmentPackages | null> {
+    return this.#store.listPackages(bentoTag);
   }
 
   async isServable(bentoTag: string, { engine }: ServedOn = {}): Promise<boolean> {

@@ -114,6 +114,10 @@ class Images implements ModelPackager {
     return this.#store.findPackage(bentoTag);
   }
 
+  listPackages(bentoTag: string) {
+    return this.#store.listPackages(bentoTag);
+  }
+
   async isServable(bentoTag: string): Promise<boolean> {
     return this.#images.includes(bentoTag);
   }
