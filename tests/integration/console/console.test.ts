@@ -40,6 +40,7 @@ test("the page is small, loads nothing from elsewhere, and its policy lets no co
   const answer = await fetch(`${url}/`);
   const policy = answer.headers.get("content-security-policy") ?? "";
   expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("frame-ancestors 'none'");
   expect(policy).not.toContain("unsafe");
   expect(await answer.text()).not.toMatch(/<script>|<style>|style=/);
 });

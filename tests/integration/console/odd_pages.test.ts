@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
 import { endpointViewSchema, type EndpointView } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import {
   accessibilityProblems,
   ENDPOINT,
   givenConsole,
+  givenContext,
   inBrowser,
   LOOKS,
   PICTURES,
@@ -16,6 +19,17 @@ inBrowser();
 
 const MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
 const LONG = "a_model_family_whose_name_says_all_that_there_is_to_say_about_it";
+
+/** A page of another origin. */
+async function givenSite(page: string): Promise<string> {
+  const server = createServer((_, response) => {
+    response.setHeader("content-type", "text/html").end(page);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return `http://localhost:${typeof address === "object" && address !== null ? address.port : 0}/`;
+}
 
 async function busyEndpoint({ url, deployer }: ServedConsole): Promise<EndpointView> {
   await givenBusyInstallation(deployer);
@@ -110,4 +124,49 @@ test("a page that is behind says why, and what it cannot ask for is told where i
   await page.goto(`${served.url}/#/operations/op_nosuch`);
   await page.getByRole("alert").waitFor();
   await page.screenshot({ path: `${PICTURES}/nosuch-narrow.png`, fullPage: true });
+});
+
+test("another site's page can neither frame the console nor act by the session of the browser that it is in", async () => {
+  const served = await givenConsole();
+  await givenBusyInstallation(served.deployer);
+  const context = await givenContext();
+  const own = await context.newPage();
+  await own.goto(`${served.url}/#token=${TOKENS.omar}`);
+  await own.locator(".live-live").waitFor();
+  const body = JSON.stringify({
+    deployment_action: "rollback",
+    endpoint_name: ENDPOINT,
+    rollback_reason: "theirs",
+  });
+  // A simple request, a form and an event stream are sent without asking the server first.
+  const site = await givenSite(`<!doctype html><iframe src="${served.url}/"></iframe>
+    <iframe name="answer"></iframe>
+    <form method="post" target="answer" enctype="text/plain" action="${served.url}/v1/actions">
+      <input name='${body.slice(0, -1)},"x":"' value='"}'>
+    </form>
+    <script>
+      document.forms[0].submit();
+      const tried = [
+        fetch("${served.url}/v1/endpoints", { credentials: "include" }),
+        fetch("${served.url}/v1/actions", { method: "POST", credentials: "include", mode: "no-cors", body: ${JSON.stringify(body)} })
+          .then((answer) => { if (answer.type === "opaque") throw new Error("unreadable"); }),
+        new Promise((read, refused) => {
+          const stream = new EventSource("${served.url}/v1/events", { withCredentials: true });
+          stream.onopen = read;
+          stream.onerror = refused;
+        }),
+      ];
+      window.outcomes = Promise.allSettled(tried).then((all) => all.map(({ status }) => status));
+    </script>`);
+  const theirs = await context.newPage();
+  const answered = theirs.waitForResponse(
+    (answer) => answer.request().isNavigationRequest() && answer.url().endsWith("/v1/actions"),
+  );
+  await theirs.goto(site);
+  expect(await theirs.evaluate("window.outcomes")).toEqual(["rejected", "rejected", "rejected"]);
+  expect((await answered).status()).toBe(403);
+  expect(theirs.frames().map((frame) => frame.url())).not.toContain(`${served.url}/`);
+  const endpoint = await served.deployer.database.endpoints.get(ENDPOINT);
+  expect(Object.values(endpoint?.weights ?? {}).toSorted((a, b) => a - b)).toEqual([30, 70]);
+  expect(await served.deployer.database.overview.openOperations()).toHaveLength(1);
 });
