@@ -41,6 +41,10 @@ export class BentoMLServer extends ReplicatedServer implements SamplePredictions
     return this.#servers.trySample(deploymentId, options);
   }
 
+  async takesRows(): Promise<boolean> {
+    return true;
+  }
+
   async keepRows(deploymentId: string, settings: KeptRowSettings | null): Promise<void> {
     const logs = await this.predictionLogFiles(deploymentId);
     await Promise.all(logs.map(({ path }) => configureKeptRows(path, settings)));

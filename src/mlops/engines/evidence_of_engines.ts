@@ -62,6 +62,10 @@ export class RowServersOfEngines implements RowServers {
     this.#servers = servers;
   }
 
+  async takesRows(deploymentId: string): Promise<boolean> {
+    return (await this.#servers.find(deploymentId)) !== null;
+  }
+
   async keepRows(
     deploymentId: string,
     settings: KeptRowSettings | null,

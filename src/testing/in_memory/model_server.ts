@@ -40,6 +40,10 @@ export class InMemoryModelServer
   readonly keeping = new Map<string, KeptRowSettings>();
   #answering: (deploymentId: string, row: Row) => RowAnswer = () => ({ status: 200, body: "{}" });
 
+  async takesRows(): Promise<boolean> {
+    return true;
+  }
+
   async keepRows(deploymentId: string, settings: KeptRowSettings | null): Promise<void> {
     if (settings === null) this.keeping.delete(deploymentId);
     else this.keeping.set(deploymentId, settings);

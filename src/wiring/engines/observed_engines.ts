@@ -23,6 +23,8 @@ export interface ObservedEngines {
   ingress: EndpointIngress | null;
   /** Null where no engine keeps rows. */
   rowServers: RowServers | null;
+  /** The engines that do. */
+  rowsKeptOn: readonly EngineKind[];
 }
 
 interface Observed {
@@ -52,6 +54,7 @@ export async function observedEngines(
     server: new ObservedServersOfEngines(new ByEngine(servers, engines)),
     router,
     ingress: ingress ?? null,
+    rowsKeptOn: rows.map(([kind]) => kind),
     rowServers: rows.length === 0 ? null : new RowServersOfEngines(new ByEngine(new Map(rows), engines)),
   };
 }

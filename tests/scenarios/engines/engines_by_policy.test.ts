@@ -14,6 +14,7 @@ import {
   type TestDeployer,
 } from "../../../src/testing/index.ts";
 import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
+import { keptRowSettingsSchema, usualKeptRows } from "../../../src/agents/model_deployer/domain/evidence/kept_rows.ts";
 import { gatherStatus } from "../../../src/service/status/gather_status.ts";
 import { givenEngines, LOCAL_AND_CLUSTER } from "../../support/given/given_engines.ts";
 
@@ -210,4 +211,19 @@ test("another usual engine moves nothing by itself: what was made here stays, an
   expect(manifest).toMatchObject({ engine: "kubernetes" });
   expect(await local.list()).toContain(deployment);
   expect(await cluster.list()).toContain(manifest.deployment_id);
+});
+
+test("rows that a policy keeps are sent to no candidate whose engine takes none, and hold up no rollout", async () => {
+  const { given, serveOn } = await givenEngines();
+  const { deployment } = await inProduction(given, "run1");
+  const next = await readyForProduction(given, "run2");
+  await promoteWithApproval(given, next);
+  const { policy_id: _, ...policy } = await given.database.experiments.getGatePolicy(EXPERIMENT);
+  const kept_rows = keptRowSettingsSchema.parse({ ...usualKeptRows, sample: 1 });
+  await given.database.experiments.setGatePolicy(EXPERIMENT, { ...policy, kept_rows, reason: "look" }, "ana");
+  await serveOn({ production: "kubernetes" });
+  const candidate = await deploy(given, next, "production", { rollout });
+  expect(await weightsOf(given)).toEqual({ [deployment]: 90, [candidate.deployment_id]: 10 });
+  expect(given.wire.calls).toContain("rowServers.takesRows");
+  expect(given.wire.calls).not.toContain("rowServers.predictRow");
 });

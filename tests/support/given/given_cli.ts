@@ -65,7 +65,8 @@ export async function cli(
         close: async () => undefined,
       };
       const { engines } = given.settings;
-      return { database, engines, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
+      const rowsKeptOn = rowServers === null ? [] : (["local"] as const);
+      return { database, engines, rowsKeptOn, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
     },
   });
   return { code, ...printed };

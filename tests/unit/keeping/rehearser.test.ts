@@ -74,6 +74,20 @@ test("what would have to be made or fetched first is not started", async () => {
   expect(calls).toEqual([]);
 });
 
+test("a way back on another engine is not started here, and says where it runs", async () => {
+  const { run, calls } = given(
+    { lacks: async ({ engine }) => (engine === "local" ? null : `it runs on ${engine}`) },
+    {
+      wayBackOf: async () => ({
+        current: deploymentOf("op_1", "d2", 2, { target_stage: "production" }),
+        previous: deploymentOf("op_1", "d1", 1, { engine: "kubernetes" }),
+      }),
+    },
+  );
+  expect(await run()).toMatchObject([{ outcome: "unready", reason: "it runs on kubernetes" }]);
+  expect(calls).toEqual([]);
+});
+
 test("an endpoint without a way back says so, one of staging is left out, and one can be named", async () => {
   const alone = given(
     {},

@@ -69,10 +69,12 @@ export class RowKeeper {
     { signal }: CallOptions,
   ): Promise<Record<string, unknown>> {
     const { database, rowServers } = this.#parts;
-    if (rowServers === undefined) return { sent: 0, why: "this engine keeps no rows" };
+    if (rowServers === undefined || !(await rowServers.takesRows(deployment_id)))
+      return { sent: 0, why: "this engine keeps no rows" };
     const rows = await database.keptRows.list(endpoint_name, { limit: REPLAYED });
     const until = AbortSignal.timeout(REPLAY_MS);
-    const sides = { candidate: deployment_id, baseline: baseline_deployment_id };
+    const isAsked = await rowServers.takesRows(baseline_deployment_id);
+    const sides = { candidate: deployment_id, baseline: isAsked ? baseline_deployment_id : null };
     const replayed = await replay(rowServers, rows, sides, { signal, until });
     const turned = turnedToErrors(replayed);
     if (turned.length > 0 && on_errors === "refuse") throw refusal(deployment_id, turned, replayed.length);

@@ -4,6 +4,8 @@ import type { LogPositions } from "./shadow_ports.ts";
 
 /** Servers that keep rows, and predict them again; an engine without it leaves it out of the parts. */
 export interface RowServers {
+  /** Whether the deployment's engine keeps rows, and sends them past the router. */
+  takesRows(deploymentId: string): Promise<boolean>;
   /** From now on the deployment's servers log the inputs of sampled requests; null ends it. Idempotent. */
   keepRows(deploymentId: string, settings: KeptRowSettings | null, options: CallOptions): Promise<void>;
   /**

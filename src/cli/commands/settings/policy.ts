@@ -7,6 +7,7 @@ import {
   STANDARD_GATE_POLICY,
 } from "../../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
+import { type EngineKind, engineFor } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import { checkMetricsOf } from "./asked_metrics.ts";
@@ -138,11 +139,10 @@ async function set(invocation: Invocation, experiment: string, options: Options)
       changed(await withSigners(before, options), options, options.demo === true ? "demo" : before.kind);
     return policyReport(await setRemotePolicy(remote, experiment, change));
   }
-  return invocation.withObserver(async ({ database, engines, teamMetrics, rowServers }) => {
+  return invocation.withObserver(async ({ database, engines, teamMetrics, rowsKeptOn }) => {
     if ((await database.experiments.get(experiment)) === null) {
       throw await unknownExperiment(experiment, database);
     }
-    if (rowServers === null && asksForRows(options)) throw noRows();
     const needs = { right: "configure", extent: experiment, subject: "policy" } as const;
     const by = await actorOf(invocation, database, needs);
     const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
@@ -151,6 +151,8 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const wanted = changed(await withSigners(before, options), options, installation);
     const chosen = { before: before.engines, wanted: wanted.engines ?? {} };
     await checkEngines(experiment, chosen, engines, database);
+    const engine = engineFor("production", { engines: chosen.wanted }, engines);
+    if (asksForRows(options) && !rowsKeptOn.includes(engine)) throw noRows(engine);
     if (judgeOptionsIn(options).metrics !== undefined)
       await checkMetricsOf(experiment, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
@@ -164,9 +166,9 @@ async function withSigners(before: NewGatePolicy, { signedBy }: Options): Promis
 
 const asksForRows = ({ rows }: Options): boolean => rows !== undefined && rows !== "none";
 
-const noRows = (): InvalidRequestError =>
+const noRows = (engine: EngineKind): InvalidRequestError =>
   new InvalidRequestError(
-    "--rows: this engine's servers log no inputs, so that nothing would be kept; servers on the deployer's own machine do.",
+    `--rows: this engine's servers log no inputs, so that nothing would be kept: production is served on ${engine}, and servers on the deployer's own machine keep rows.`,
   );
 
 function noDemo(experiment: string): InvalidRequestError {

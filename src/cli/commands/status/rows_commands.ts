@@ -9,6 +9,7 @@ import {
   rowSchema,
 } from "../../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import { InvalidRequestError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { engineFor } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { replay } from "../../../agents/model_deployer/collection/row_keeper.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { parsedJson } from "../../../platform/parsed_json.ts";
@@ -77,9 +78,13 @@ async function disagreements(observer: Observer, name: string, limit: number): P
   ]);
 }
 
-async function whyNone({ database, rowServers }: Observer, experiment: string): Promise<string> {
-  if (rowServers === null) return NO_ROWS;
-  const { kept_rows } = await database.experiments.getGatePolicy(experiment);
+async function whyNone(
+  { database, engines, rowsKeptOn }: Observer,
+  experiment: string,
+): Promise<string> {
+  const policy = await database.experiments.getGatePolicy(experiment);
+  if (!rowsKeptOn.includes(engineFor("production", policy, engines))) return NO_ROWS;
+  const { kept_rows } = policy;
   return kept_rows === null
     ? `the policy of ${experiment} asks for none; policy set ${experiment} --rows 0.01 does`
     : `no request was drawn since the policy asks for ${100 * kept_rows.sample} % of them, or no worker runs`;
