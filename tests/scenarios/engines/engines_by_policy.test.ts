@@ -14,7 +14,10 @@ import {
   type TestDeployer,
 } from "../../../src/testing/index.ts";
 import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
-import { keptRowSettingsSchema, usualKeptRows } from "../../../src/agents/model_deployer/domain/evidence/kept_rows.ts";
+import {
+  keptRowSettingsSchema,
+  usualKeptRows,
+} from "../../../src/agents/model_deployer/domain/evidence/kept_rows.ts";
 import { gatherStatus } from "../../../src/service/status/gather_status.ts";
 import { givenEngines, LOCAL_AND_CLUSTER } from "../../support/given/given_engines.ts";
 

@@ -66,7 +66,16 @@ export async function cli(
       };
       const { engines } = given.settings;
       const rowsKeptOn = rowServers === null ? [] : (["local"] as const);
-      return { database, engines, rowsKeptOn, ownerUrl, secrets: givenSecrets(), ingress, ...parts, ...offered };
+      return {
+        database,
+        engines,
+        rowsKeptOn,
+        ownerUrl,
+        secrets: givenSecrets(),
+        ingress,
+        ...parts,
+        ...offered,
+      };
     },
   });
   return { code, ...printed };

@@ -58,7 +58,9 @@ test("rows are kept and sent where the deployment's engine takes them, and elsew
   await rows.keepRows("there", settings, options);
   expect([...local.keeping.keys()]).toEqual(["here"]);
   expect([await rows.takesRows("here"), await rows.takesRows("there")]).toEqual([true, false]);
-  expect(await rows.predictRow("here", { path: "/predict", input: {} }, options)).toMatchObject({ status: 200 });
+  expect(await rows.predictRow("here", { path: "/predict", input: {} }, options)).toMatchObject({
+    status: 200,
+  });
   const refused = await errorOf(rows.predictRow("there", { path: "/predict", input: {} }, options));
   expect(refused).toMatchObject({ code: "server_not_ready" });
   expect(refused.message).toContain("there runs on kubernetes");

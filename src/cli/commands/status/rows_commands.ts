@@ -78,10 +78,7 @@ async function disagreements(observer: Observer, name: string, limit: number): P
   ]);
 }
 
-async function whyNone(
-  { database, engines, rowsKeptOn }: Observer,
-  experiment: string,
-): Promise<string> {
+async function whyNone({ database, engines, rowsKeptOn }: Observer, experiment: string): Promise<string> {
   const policy = await database.experiments.getGatePolicy(experiment);
   if (!rowsKeptOn.includes(engineFor("production", policy, engines))) return NO_ROWS;
   const { kept_rows } = policy;
