@@ -7,7 +7,7 @@ import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
-import { readRequirements } from "../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { readRequirements } from "../../src/mlops/bentoml/packaging/artifact_environment.ts";
 import { childEnvironment } from "../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,

@@ -7,6 +7,7 @@ import { EndpointCreationError, ServiceUnavailableError } from "../../agents/mod
 import type { LongCallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import { lastWords, runBounded } from "../../platform/processes/bounded_program.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
+import { constraintOf } from "../../platform/python/requirements/requirement_lines.ts";
 import { installEnvironment } from "../../platform/python/requirements/index_settings.ts";
 import { withSharedWork } from "../../platform/work/shared_work.ts";
 import { type Layer, writeLayer } from "./layer.ts";
@@ -117,13 +118,18 @@ export function installByUv(uv: string, limitSeconds: number): InstallPackages {
     const machine = architecture === "arm64" ? "aarch64" : "x86_64";
     const target = ["--target", folder, "--python-version", python];
     const platform = ["--python-platform", `${machine}-manylinux_2_28`, "--only-binary", ":all:"];
+    const named = requirements.filter((line) => constraintOf(line) === null);
+    const limits = requirements.map(constraintOf).filter((line) => line !== null);
+    const constraints = `${folder}.constraints`;
+    const within = limits.length === 0 ? [] : ["--constraint", constraints];
+    if (limits.length > 0) await writeFile(constraints, `${limits.join("\n")}\n`);
     const ended = await runBounded({
       command: uv,
-      args: ["pip", "install", "--no-config", ...target, ...platform, "--", ...requirements],
+      args: ["pip", "install", "--no-config", ...target, ...platform, ...within, "--", ...named],
       env: installEnvironment(),
       limitMs: limitSeconds * 1000,
       signal,
-    });
+    }).finally(() => rm(constraints, { force: true }));
     if (!("failed" in ended)) return;
     const { failed, stderr, cause } = ended;
     if (failed === "cut" || failed === "late") {

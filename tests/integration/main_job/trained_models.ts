@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { inject } from "vitest";
 import { z } from "zod";
 import type { ModelRegistry } from "../../../src/agents/model_deployer/ports/model_registry_port.ts";
-import { readRequirements } from "../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { readRequirements } from "../../../src/mlops/bentoml/packaging/artifact_environment.ts";
 import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,

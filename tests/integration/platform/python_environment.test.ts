@@ -11,6 +11,7 @@ import {
   type ToolsEnvironment,
 } from "../../../src/platform/python/python_environment.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
+import { lockedRequirements } from "../../../src/platform/python/requirements/resolved_requirements.ts";
 
 const run = promisify(execFile);
 const sharedCache = process.env["MODEL_DEPLOYER_CACHE"] ?? join(homedir(), ".cache", "model-deployer");
@@ -138,6 +139,13 @@ describe("a model's environment", () => {
       uv: tools.uv,
     });
     await expectFailure(asked, "endpoint_creation_failed", /joblib==0\.0\.0\.1/);
+  });
+
+  it("has no package that a constraint bounds and nothing needs", { timeout: 300_000 }, async () => {
+    const requirements = ["six", "-c six<1.17", "-c lightgbm<5"];
+    const { packages } = await lockedRequirements({ cacheDirectory, requirements, uv: tools.uv });
+    expect(packages).toMatch(/^six==1\.16\.0 /m);
+    expect(packages).not.toMatch(/^lightgbm/m);
   });
 
   it("takes no installer options from a model", async () => {

@@ -1,9 +1,6 @@
-import { constants, copyFile, link, mkdir, readdir, readFile, rename, stat } from "node:fs/promises";
+import { constants, copyFile, link, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
-import { parse } from "yaml";
-import { z } from "zod";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
-import { isMissing } from "../../../platform/system_errors.ts";
 import { digestOfFile, digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
 
 export interface ArtifactFile {
@@ -66,22 +63,6 @@ export async function placeArtifact(directory: string, target: string): Promise<
   }
 }
 
-const pythonEnvironmentSchema = z.object({ python: z.string().regex(/^3\.\d+(\.\d+)?$/) });
-
-/** The Python that `python_env.yaml` names, which MLflow writes beside a model; null where it does not. */
-export async function readPythonVersion(directory: string): Promise<string | null> {
-  const text = await readFile(join(directory, "python_env.yaml"), "utf8").catch((error: unknown) => {
-    if (isMissing(error)) return null;
-    throw error;
-  });
-  if (text === null) return null;
-  try {
-    return pythonEnvironmentSchema.parse(parse(text, { schema: "failsafe" })).python;
-  } catch {
-    return null;
-  }
-}
-
 /**
  * Makes equal files of two folders one file with two names, so that they take their room once. Where the file system has
  * no hard links the copies stay.
@@ -95,32 +76,4 @@ export async function shareArtifact(directory: string, copies: string): Promise<
     );
     if (isLinked) await rename(shared, join(copies, path));
   }
-}
-
-/**
- * The packages in the artifact's `requirements.txt`, those of a constraints file that it names included.
- *
- * @throws EndpointCreationError without one: MLflow writes it with each model.
- */
-export async function readRequirements(directory: string): Promise<string[]> {
-  const text = await readFile(join(directory, "requirements.txt"), "utf8").catch((cause: unknown) => {
-    const message = `the model has no requirements.txt, so its environment is unknown: save it with MLflow 2 or newer`;
-    throw new EndpointCreationError(message, { cause });
-  });
-  const lines = withoutComments(text);
-  const constraints = /^(-c|--constraint)[ =]\s*constraints\.txt$/;
-  if (!lines.some((line) => constraints.test(line))) return lines;
-  const more = await readFile(join(directory, "constraints.txt"), "utf8").catch((cause: unknown) => {
-    throw new EndpointCreationError("the model's requirements name a constraints.txt that is missing", {
-      cause,
-    });
-  });
-  return [...lines.filter((line) => !constraints.test(line)), ...withoutComments(more)];
-}
-
-function withoutComments(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
-    .filter((line) => line !== "");
 }

@@ -4,17 +4,13 @@ import { fileURLToPath } from "node:url";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
 import {
   checkedRequirements,
+  constraintOf,
   type DirectReferences,
   wheelOf,
 } from "../../../platform/python/requirements/requirement_lines.ts";
 import type { PackageInput } from "../../../agents/model_deployer/ports/model_packager_port.ts";
-import {
-  digestArtifact,
-  listArtifact,
-  placeArtifact,
-  readPythonVersion,
-  readRequirements,
-} from "./bento_artifact.ts";
+import { readPythonVersion, readRequirements } from "./artifact_environment.ts";
+import { digestArtifact, listArtifact, placeArtifact } from "./bento_artifact.ts";
 import type { ServiceSettings } from "../service_settings.ts";
 
 const templateDirectory = fileURLToPath(new URL("../service_template/", import.meta.url));
@@ -36,7 +32,8 @@ export async function describeBento(
   const requirements = new Set(below("model", await readRequirements(input.model_path), direct));
   const preprocessing = input.preprocessing_path;
   if (preprocessing !== null) {
-    const isDescribed = (await listArtifact(preprocessing)).some((file) => file.path === "requirements.txt");
+    const environment = ["requirements.txt", "conda.yaml"];
+    const isDescribed = (await listArtifact(preprocessing)).some(({ path }) => environment.includes(path));
     const own = isDescribed ? await readRequirements(preprocessing) : [];
     for (const line of below("preprocessing", own, direct)) requirements.add(line);
   }
@@ -72,7 +69,7 @@ export async function writeContext(
     await placeArtifact(input.preprocessing_path, join(context, "preprocessing"));
   }
   // Its last entry is `python`. By name they are needed, since BentoML reads no file of them below a dotted folder.
-  const named = settings.requirements.filter((line) => wheelOf(line) === null);
+  const named = settings.requirements.filter((line) => wheelOf(line) === null && constraintOf(line) === null);
   await appendFile(join(context, "bentofile.yaml"), `  packages: ${JSON.stringify(named)}\n`);
   await writeFile(join(context, "service.json"), `${JSON.stringify(settings, null, 2)}\n`);
 }

@@ -22,6 +22,13 @@ const REFERENCE = /^(?:[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*@\s*)?((?:https?|git\+ht
 
 const PLACE_OPTION = /^(?:--index-url|-i|--extra-index-url|--find-links|-f)(?:\s*=\s*|\s+)(\S+)$/;
 
+const CONSTRAINT = /^(?:-c|--constraint)(?:\s+|\s*=\s*)(.+)$/;
+
+/** The versions that a line allows a package to have if anything needs it, as one line for each; null for any other line. */
+export function constraintOf(requirement: string): string | null {
+  return CONSTRAINT.exec(requirement)?.[1] ?? null;
+}
+
 /** The wheel of the artifact that a requirement names, relative to the artifact's folder; null where it names none. */
 export function wheelOf(requirement: string): string | null {
   return WHEEL.exec(requirement)?.[1] ?? null;
@@ -31,7 +38,7 @@ export function wheelOf(requirement: string): string | null {
  * The requirements without comments and blank lines. An index or a folder of wheels that the model names is left out where
  * the configuration has it, for then it is asked anyway, with the configuration's own password.
  * @throws EndpointCreationError that names the first line that is neither a package of an index with versions, a marker
- * and hashes, nor a wheel of the artifact; where they are allowed, `https` and `git+https` references pass as well
+ * and hashes, nor a constraint of one, nor a wheel of the artifact; where they are allowed, `https` and `git+https` references pass as well
  */
 export function checkedRequirements(
   lines: readonly string[],
@@ -59,6 +66,7 @@ function problemOf(line: string, direct: DirectReferences): string | null {
   if (placeIn(line) !== null) {
     return "is an installer option that names an index which is not configured here: add it to UV_INDEX (a folder of wheels to UV_FIND_LINKS) if it is to be trusted";
   }
+  if (constraintOf(line) !== null && OF_AN_INDEX.test(constraintOf(line) ?? "")) return null;
   if (line.startsWith("-")) {
     return "is an installer option: name packages only. Code of your own is logged with code_paths, or as a wheel in the artifact";
   }

@@ -8,6 +8,7 @@ import { finishedEnvironment, reasonOf } from "../environment_job.ts";
 import { buildEnvironment, indexPaths, installEnvironment } from "./index_settings.ts";
 import { inspectPython, type PythonInterpreter, pythonFolder } from "../python_interpreter.ts";
 import {
+  constraintOf,
   type DirectReferences,
   localVersionHint,
   modelRequirements,
@@ -112,13 +113,16 @@ async function resolved(
   options: ResolvingOptions,
 ): Promise<string | null> {
   const { directory, lines, python } = asked;
-  const input = `${directory}.in`;
+  const [input, constraints] = [`${directory}.in`, `${directory}.constraints`];
   await mkdir(join(directory, ".."), { recursive: true });
-  await writeWhole(input, `${lines.join("\n").replaceAll(WHEELS, addressOf(options.wheels))}\n`);
+  const named = lines.filter((line) => constraintOf(line) === null);
+  await writeWhole(input, `${named.join("\n").replaceAll(WHEELS, addressOf(options.wheels))}\n`);
+  const limits = lines.map(constraintOf).filter((line) => line !== null);
+  if (limits.length > 0) await writeWhole(constraints, `${limits.join("\n")}\n`);
   const job = {
     directory,
     purpose: `the versions for ${packagesText(lines)}`,
-    commands: await commands(asked, input, options),
+    commands: await commands(asked, limits.length > 0 ? [input, constraints] : [input], options),
     warmUp: [],
     probe: [python.executable, "-I", "-S", "-c", "print('{}')"],
     python: python.executable,
@@ -135,18 +139,19 @@ async function resolved(
 
 async function commands(
   { directory, builds, python }: { directory: string; builds: boolean; python: PythonInterpreter },
-  input: string,
+  [input, constraints]: readonly [string, string?],
   { uv, containment, wheels }: ResolvingOptions,
 ): Promise<string[][]> {
   const how = ["--python", python.executable, "--generate-hashes", "--no-header", "--no-annotate"];
-  const compile = [uv, "pip", "compile", input, ...how];
+  const within = constraints === undefined ? [] : ["--constraint", constraints];
+  const compile = [uv, "pip", "compile", input, ...within, ...how];
   const output = ["-o", join(directory, "requirements.txt")];
   if (!builds) return [inNewFolder(python, directory), [...compile, "--no-build", ...output]];
   const scratch = join(directory, "scratch");
   const contained = await inContainment([...compile, ...output], {
     containment,
     scratch,
-    read: [input, pythonFolder(python), ...(wheels === undefined ? [] : [wheels])],
+    read: [input, ...within.slice(1), pythonFolder(python), ...(wheels === undefined ? [] : [wheels])],
     write: [directory],
   });
   return [inNewFolder(python, scratch), contained, withoutFolder(python, scratch)];

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { z } from "zod";
 import { experimentName } from "../../../../src/agents/model_deployer/domain/values/names.ts";
 import type { Settings } from "../../../../src/agents/model_deployer/ports/parts.ts";
-import { readRequirements } from "../../../../src/mlops/bentoml/packaging/bento_artifact.ts";
+import { readRequirements } from "../../../../src/mlops/bentoml/packaging/artifact_environment.ts";
 import { childEnvironment } from "../../../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,

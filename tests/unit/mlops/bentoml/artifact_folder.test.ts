@@ -6,7 +6,6 @@ import {
   digestArtifact,
   listArtifact,
   placeArtifact,
-  readRequirements,
 } from "../../../../src/mlops/bentoml/packaging/bento_artifact.ts";
 
 let directory = "";
@@ -42,23 +41,5 @@ describe("an artifact's folder", () => {
     const refusal = { code: "endpoint_creation_failed" };
     await expect(listArtifact(join(directory, "model"))).rejects.toMatchObject(refusal);
     await expect(listArtifact(join(directory, "nowhere"))).rejects.toMatchObject(refusal);
-  });
-});
-
-describe("a model's requirements", () => {
-  const write = (name: string, text: string) => writeFile(join(directory, "model", name), text);
-
-  it("are its lines without comments, and what a constraints file adds", async () => {
-    await write("requirements.txt", "mlflow==3.17.2  # pinned\n\n# more\nnumpy\n-c constraints.txt\n");
-    await write("constraints.txt", "scipy<2\n");
-    expect(await readRequirements(join(directory, "model"))).toEqual(["mlflow==3.17.2", "numpy", "scipy<2"]);
-  });
-
-  it("are required", async () => {
-    await expect(readRequirements(join(directory, "model"))).rejects.toThrow(/no requirements\.txt/);
-    await write("requirements.txt", "-c constraints.txt\n");
-    await expect(readRequirements(join(directory, "model"))).rejects.toThrow(
-      /constraints\.txt that is missing/,
-    );
   });
 });
