@@ -10,12 +10,16 @@ JSON, CSV = "application/json", "text/csv"
 
 @dataclasses.dataclass
 class Ask:
-    """`reason` names the row of docs/serving.md by which our answer may be another one than MLflow's."""
+    """`reason` names the row of docs/serving.md by which our answer may be another one than MLflow's.
+
+    `expected` is a status and a body for what MLflow's server is not asked, since it would end.
+    """
 
     name: str
     body: str | bytes
     content_type: str | None = JSON
     reason: str | None = None
+    expected: tuple[int, str] | None = None
 
 
 @dataclasses.dataclass
@@ -29,6 +33,10 @@ class Case:
     asks: list[Ask] = dataclasses.field(default_factory=list)
     # The model was trained on pandas' categories, which MLflow's server does not give it.
     told_categories: bool = False
+    # A preprocessing that is saved apart; MLflow's server is not asked then, which knows none.
+    preprocessing: Callable[[str], None] | None = None
+    # The predictions for `example`, a table, where MLflow's server cannot tell them.
+    expected: Callable[[], list[Any]] | None = None
 
 
 def ask(name: str, content: Any, **more: Any) -> Ask:
@@ -68,7 +76,18 @@ CELLS = {
     "integer": [(3.5, "value_changed"), (3_000_000_000, "value_changed"), (None, "null_kept"), ("x", None)],
     "boolean": [(None, "null_kept"), (1, "value_changed"), ("yes", "value_changed")],
     "string": [(5, "value_changed"), (None, None), ({"a": 1}, "value_changed")],
-    "datetime": [("2025-01-02T03:04:05Z", "time_zone"), (5, "value_changed"), ("soon", None), (None, None)],
+    "datetime": [
+        ("2025-01-02T03:04:05Z", "time_zone"),
+        (5, "value_changed"),
+        ("soon", None),
+        (None, None),
+        ("2025-01-02 03:04:05.678", None),
+        ("20250102", "time_form"),
+        ("01/02/2025", "time_form"),
+        (" 2025-01-02", "time_form"),
+        ("9999-12-31", "time_form"),
+        ("1735786800", "time_form"),
+    ],
 }
 
 
@@ -96,11 +115,13 @@ def asks_of_table(table: dict[str, Any], types: dict[str, str]) -> list[Ask]:
         ask("inputs of records", {"inputs": records}, reason=null),
         ask("inputs by column", {"inputs": by_column}, reason=null),
         ask("inputs of one row", {"inputs": records[0]}, reason=null),
+        ask("inputs of one row and more", {"inputs": {**records[0], "unused": "x"}}),
         ask("inputs of lists", {"inputs": data}),
         ask("instances of records", {"instances": records}, reason=null),
         ask("instances of lists", {"instances": data}),
         ask("no instances", {"instances": []}),
         Ask("CSV", "\n".join(lines) + "\n", CSV),
+        *(ask(f"a table beside {key}", {"dataframe_split": table, key: "x"}) for key in ("messages", "prompt", "input", "unknown")),
         ask("unknown params", {"dataframe_split": table, "params": {"unknown": 1}}),
         ask("params of a wrong kind", {"dataframe_split": table, "params": 5}),
         ask("a hundred rows", {"dataframe_split": {"columns": columns, "data": data * 100}}),
@@ -116,9 +137,25 @@ def asks_of_table(table: dict[str, Any], types: dict[str, str]) -> list[Ask]:
                 changed = [{**records[0], name: cell}]
                 told = "null_kept" if cell is None and form == "inputs" else reason or null
                 asks.append(ask(f"{form}: {kind} {json.dumps(cell)[:20]}", {form: changed}, reason=told))
+    for name in [name for name, kind in types.items() if kind == "datetime"][:1]:
+        mixed = [{**records[0], name: "2025-01-02"}, {**records[0], name: "2025-01-02T03:04:05.678"}]
+        asks += [ask(f"{form}: times of several forms", {form: mixed}, reason="time_form") for form in ("dataframe_records", "inputs")]
     no_number = json.dumps({"dataframe_records": [{**records[0], columns[0]: "?"}]})
     asks += [Ask(f"the number {name}", no_number.replace('"?"', name), reason="no_json_number") for name in ("NaN", "Infinity")]
     return asks
+
+
+def asks_of_expected(case: Case) -> list[tuple[str, Ask, Any]]:
+    """[(path, ask, the answer's part that is compared)] of the table that a case has its predictions for."""
+    if case.expected is None:
+        return []
+    table = case.example.to_dict(orient="split")
+    records = [dict(zip(table["columns"], row)) for row in table["data"]]
+    predictions = case.expected()
+    forms = {"dataframe_split": {key: table[key] for key in ("columns", "data")}, "dataframe_records": records, "inputs": records}
+    asks = [("/invocations", ask(f"expected: {form}", {form: told, "params": case.params}), {"predictions": predictions}) for form, told in forms.items()]
+    is_told = not case.params
+    return asks + [("/predict", ask("expected: /predict", {"features": records[0]}), {"prediction": predictions[0]})] * is_told
 
 
 def _without(records: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -1,11 +1,10 @@
 """Boosted trees and statistics, each by its own flavor of MLflow; what is not installed is skipped by its name."""
 
-import dataclasses
-
 import numpy
 import pandas
 from cases import Case
 from mlflow.models import infer_signature
+from models_categories import of_categories
 
 random = numpy.random.default_rng(0)
 NUMBERS = pandas.DataFrame(random.normal(size=(80, 3)), columns=["a", "b", "c"])
@@ -65,15 +64,6 @@ def lightgbm_booster():
     return mlflow.lightgbm, model, model.predict
 
 
-def lightgbm_categories():
-    import lightgbm
-    import mlflow.lightgbm
-
-    rows = PLACES.assign(place=PLACES.place.astype("category"))
-    model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1).fit(rows, NUMBERS.b)
-    return mlflow.lightgbm, model, lambda some: model.predict(some.assign(place=some.place.astype(rows.place.dtype)))
-
-
 def catboost_classifier():
     import catboost
     import mlflow.catboost
@@ -110,8 +100,7 @@ def logit():
 def cases():
     for make in (xgboost_classifier, xgboost_regressor, xgboost_booster, lightgbm_classifier, lightgbm_booster, catboost_classifier):
         yield case(make.__name__, make)
-    categories = case("lightgbm_categories", lightgbm_categories, PLACES.head(3))
-    yield dataclasses.replace(categories, example=None, told_categories=True)
+    yield from of_categories()
     yield case("catboost_texts", catboost_texts, PLACES.head(3))
     yield case("least_squares", least_squares, NUMBERS[["b", "c"]].head(2))
     yield case("logit", logit, NUMBERS[["b"]].head(2))

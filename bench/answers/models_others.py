@@ -53,6 +53,8 @@ def trained():
     yield "odd names", LogisticRegression().fit(odd, two), odd, {}
     numbered = rows.set_axis([0, 1, 2], axis=1)
     yield "numbers as names", LinearRegression().fit(numbered.to_numpy(), two), numbered, {}
+    apart = rows.set_axis([10, 20, 30], axis=1)
+    yield "numbers apart as names", LinearRegression().fit(apart.to_numpy(), two), apart, {}
     yield "an array", KNeighborsClassifier(3).fit(rows.to_numpy(), two), rows.to_numpy(), {}
     yield "an array of float32", LinearRegression().fit(rows.to_numpy("float32"), two), rows.to_numpy("float32"), {}
 

@@ -1,6 +1,7 @@
 """Python functions: params, type hints, tensors by name, nested types, and whatever a model may answer or raise."""
 
 import base64
+import json
 import os
 import tempfile
 
@@ -164,6 +165,8 @@ def cases():
     answers = [ask(name, {"inputs": [{"x": name}]}) for name in ANSWERS]
     yield Case("answers", saved(Answering(), signature=label), None, asks=answers)
     raised = [ask(name, {"inputs": [{"x": name}]}) for name in ("invalid", "internal", "key", "value", "type", "memory")]
+    ended = (500, json.dumps({"error_code": "MODEL_FAILED"}))
+    raised += [ask(name, {"inputs": [{"x": name}]}, expected=ended) for name in ("exit", "interrupt", "unspeakable")]
     yield Case("failures", saved(Raising(), signature=label), None, asks=raised)
     chat = {"messages": [{"role": "user", "content": "x"}]}
     yield Case("any_input", saved(Shown()), None, asks=[ask("messages", chat), ask("prompt", {"prompt": "x"}), ask("rows", {"inputs": [1]}), ask("table", {"dataframe_split": {"columns": ["a"], "data": [[1]]}})])

@@ -49,7 +49,7 @@ def _inputs(request, tensors, runtime):
     """The example as tensors; None for one that the protocol has no form of, such as a gap."""
     split, given = request.get("dataframe_split"), request.get("inputs")
     if split is not None and "columns" in split and len(tensors) == len(split["columns"]):
-        columns = {name: [row[place] for row in split["data"]] for place, name in enumerate(split["columns"])}
+        columns = {str(name): [row[place] for row in split["data"]] for place, name in enumerate(split["columns"])}
     elif isinstance(given, dict) and len(given) == len(tensors):
         columns = given
     elif isinstance(given, list) and len(tensors) == 1:

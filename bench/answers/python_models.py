@@ -121,6 +121,11 @@ class Answering(mlflow.pyfunc.PythonModel):
         return ANSWERS[model_input["x"].iloc[0]]()
 
 
+class Unspeakable(Exception):
+    def __str__(self):
+        raise ValueError("not told")
+
+
 class Raising(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         raised = model_input["x"].iloc[0]
@@ -128,6 +133,10 @@ class Raising(mlflow.pyfunc.PythonModel):
             raise MlflowException("no such region", error_code=INVALID_PARAMETER_VALUE)
         if raised == "internal":
             raise MlflowException("no store")
+        if raised == "unspeakable":
+            raise Unspeakable
+        if raised in ("exit", "interrupt"):
+            raise {"exit": SystemExit, "interrupt": KeyboardInterrupt}[raised](3)
         raise {"key": KeyError, "value": ValueError, "type": TypeError, "memory": MemoryError}[raised]("no such region")
 
 

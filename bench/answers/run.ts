@@ -15,6 +15,7 @@ export const groups = [
   "models_sklearn",
   "models_arrays",
   "models_pyfunc",
+  "models_prepared",
   "models_boosted",
   "models_networks",
   "models_others",

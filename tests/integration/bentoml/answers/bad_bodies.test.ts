@@ -45,6 +45,7 @@ const line = `${Object.values(tumour).join(",")}\n`;
 describe("a packed body", () => {
   it.each([
     ["gzip", gzipSync(text)],
+    ["x-gzip", gzipSync(text)],
     ["deflate", deflateSync(text)],
     ["identity", Buffer.from(text)],
   ])("by %s is read", async (encoding, body) => {
@@ -81,6 +82,19 @@ describe("a packed body", () => {
     expect(answer).toMatchObject({ status, message: answer.error });
     expect(answer.message).toMatch(sentence);
     expect(answer.error_code).toMatch(/^[A-Z_]+$/);
+  });
+});
+
+describe("what no route takes is refused in the one form", () => {
+  it.each([
+    ["GET", "", 405, "METHOD_NOT_ALLOWED"],
+    ["OPTIONS", "", 405, "METHOD_NOT_ALLOWED"],
+    ["POST", "/more", 404, "RESOURCE_DOES_NOT_EXIST"],
+  ])("%s /invocations%s", async (method, more, status, code) => {
+    const response = await fetch(`${url}${more}`, { method, signal: signal() });
+    const answer = answerSchema.parse(await response.json());
+    expect(answer).toMatchObject({ error_code: code, message: answer.error });
+    expect([response.status, response.headers.get("allow")]).toEqual([status, status === 405 ? "POST" : null]);
   });
 });
 

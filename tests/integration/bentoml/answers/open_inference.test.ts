@@ -100,6 +100,27 @@ describe("the Open Inference Protocol through an endpoint", () => {
       400,
       'the model has no output "shares": it has output-0',
     ],
+    [
+      "an output whose name is none",
+      "/v2/models/classifier/infer",
+      { inputs: columns, outputs: [{ name: ["x"] }] },
+      400,
+      '"outputs" must be a list of objects with a name',
+    ],
+    [
+      "a datatype that is none",
+      "/v2/models/classifier/infer",
+      { inputs: [{ ...first, datatype: ["FP64"] }, ...others] },
+      400,
+      "has an unknown datatype a list",
+    ],
+    [
+      "parameters that are none",
+      "/v2/models/classifier/infer",
+      { inputs: [{ ...first, parameters: 5 }, ...others] },
+      400,
+      'needs an object as its "parameters"',
+    ],
     ["another model", "/v2/models/other/infer", { inputs: columns }, 404, "the model is classifier"],
     ["another method", "/v2/models/classifier/infer", undefined, 405, "takes POST"],
   ])("refuses %s", async (_, path, body, status, sentence) => {

@@ -62,7 +62,6 @@ const asked: [string, Asked][] = [
   ["a body that is too large", { path: "/invocations", body: " ".repeat(16 * 1024 * 1024 + 1) }],
   ["another method", { path: "/predict", method: "GET" }],
   ["HEAD", { path: "/info", method: "HEAD" }],
-  ["a path that is not there", { path: "/nowhere" }],
   ["a path with a slash at its end", { path: "/predict/", body: "{}" }],
   ["/info", { path: "/info" }],
   ["/sample", { path: "/sample" }],
@@ -75,6 +74,15 @@ describe("a bento's own runner", () => {
   it.each(asked)("answers as bentoml serve does: %s", async (_, request) => {
     const [runner, bentoml] = await Promise.all(servers.map((server) => answerOf(server, request)));
     expect(runner).toEqual(bentoml);
+  });
+
+  it("refuses a path that is not there as it refuses anything, and not by BentoML's text", async () => {
+    const [runner, bentoml] = await Promise.all(
+      servers.map((server) => answerOf(server, { path: "/nowhere" })),
+    );
+    expect([runner?.status, bentoml?.status]).toEqual([404, 404]);
+    expect(runner?.type).toBe("application/json");
+    expect(runner?.text).toContain("RESOURCE_DOES_NOT_EXIST");
   });
 
   it("keeps the same figures under the same names and labels", async () => {

@@ -29,7 +29,12 @@ def error_content(code, message, **more):
 
 
 def first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:MAX_SENTENCE]
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        # One of a model's own, which cannot tell of itself.
+        lines = []
+    return (lines or [type(error).__name__])[0][:MAX_SENTENCE]
 
 
 def kind_of(value):

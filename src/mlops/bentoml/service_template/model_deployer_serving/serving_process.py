@@ -1,6 +1,7 @@
 """The process that answers: the service's application, and BentoML's own /livez, /healthz, /readyz and /metrics.
 
-Bodies, metric names and labels are those of `bentoml serve`; no bentoml is needed at run time.
+Bodies, metric names and labels are those of `bentoml serve`, but for a path that nothing answers; no bentoml is needed at
+run time.
 """
 
 import asyncio

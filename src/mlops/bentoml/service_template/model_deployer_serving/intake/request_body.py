@@ -14,6 +14,8 @@ def unpacked(body, encoding, max_bytes):
     """The body without its content encoding; what it would unpack to is bounded. Raises BadInput."""
     if encoding in ("", "identity"):
         return body
+    # By RFC 9110 an old name of the same.
+    encoding = "gzip" if encoding == "x-gzip" else encoding
     if encoding not in ("gzip", "deflate"):
         raise BadInput(f'the content encoding "{encoding[:40]}" is not supported: send gzip, deflate or none', status=415)
     left, plain, size = memoryview(body), [], 0

@@ -10,7 +10,7 @@ import re
 import sys
 
 from ..refusal import BadInput, NotEncodable, first_line
-from .trained_categories import with_categories
+from .trained_categories import tell_categories, with_categories
 
 # How type hints take JSON; MLflow's own server sets it before it loads a model.
 os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
@@ -19,7 +19,7 @@ COLUMN = re.compile(r"(?:column |inputs \[|key )[`']?([^`'\],]+)[`',\]]?(?: is r
 
 
 class ModelFailed(Exception):
-    """What the model's own code has raised, as the cause."""
+    """What the model's own code has raised, as the cause: SystemExit too, which ends a request and no more."""
 
 
 class Parsed:
@@ -43,7 +43,8 @@ class Parser:
         from mlflow.pyfunc import scoring_server
 
         with refusing():
-            parsed = scoring_server._parse_json_data(request, self._metadata, self._schema)
+            told = request if self._metadata is not None else _as_table(request)
+            parsed = scoring_server._parse_json_data(told, self._metadata, self._schema)
             return Parsed(parsed.data, parsed.params, not parsed.is_unified_llm_input)
 
     def csv(self, body):
@@ -60,12 +61,22 @@ class Parser:
             return Parsed(scoring_server.parse_parquet_input(parquet_input=io.BytesIO(body)))
 
 
+def _as_table(request):
+    """Records are a table under whatever name they come, where no signature could say that they are none."""
+    records = {"inputs", "instances"} & request.keys()
+    rows = request[next(iter(records))] if len(records) == 1 else None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        return request
+    return {**{name: value for name, value in request.items() if name not in records}, "dataframe_records": rows}
+
+
 class MlflowModel:
     """A model that `mlflow.pyfunc` loads, asked as MLflow's own scoring server asks it."""
 
     def __init__(self, directory, native=None):
         """`native` is a model of scikit-learn that was loaded from the directory already."""
         self._model = _loaded(directory, native)
+        tell_categories()
         self._own_predict = self._model._predict_fn
         self._instead = contextvars.ContextVar("instead", default=None)
         self._model._predict_fn = self._guarded(self._own_predict, with_categories(self._own_predict, self.native()))
@@ -81,7 +92,7 @@ class MlflowModel:
             token = self._instead.set(None)
             try:
                 return predict(data, *args, **kwargs) if instead is None else instead(data)
-            except Exception as error:
+            except BaseException as error:
                 raise ModelFailed from error
             finally:
                 self._instead.reset(token)
@@ -119,9 +130,9 @@ class MlflowModel:
         finally:
             self._instead.reset(token)
 
-    def predict_fitting(self, data):
-        """The same for data that fits the signature already. Raises ModelFailed."""
-        return self._model._predict_fn(data, **({"params": self._params} if self._takes_params else {}))
+    def predict_fitting(self, data, params=None):
+        """The same for data that fits the signature already, with what `params_of` has told. Raises ModelFailed."""
+        return self._model._predict_fn(data, **({"params": params or self._defaults} if self._takes_params else {}))
 
     @functools.cached_property
     def _takes_params(self):
@@ -131,11 +142,23 @@ class MlflowModel:
         return params is not None and params.kind != inspect.Parameter.VAR_KEYWORD
 
     @functools.cached_property
-    def _params(self):
-        """Those that the signature has where the caller names none."""
+    def _defaults(self):
+        return self.params_of(None)
+
+    def params_of(self, given):
+        """A request's params by the signature, which tells those that the caller does not name. Raises BadInput."""
         from mlflow.models.utils import _enforce_params_schema
 
-        return _enforce_params_schema(None, self._model.metadata.get_params_schema())
+        with refusing():
+            return _enforce_params_schema(given, self._model.metadata.get_params_schema())
+
+
+def unwrapped(call, data):
+    """What the model has raised itself, where another guard is around already."""
+    try:
+        return call(data)
+    except ModelFailed as failure:
+        raise failure.__cause__ from None
 
 
 def _loaded(directory, native):

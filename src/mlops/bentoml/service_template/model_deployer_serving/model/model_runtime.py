@@ -1,18 +1,16 @@
 """The model of this bento, with its preprocessing: a request to what is predicted."""
 
 import functools
-import os
 
 from ..arrays.array_model import ArrayModel
-from .mlflow_adapter import MlflowModel, ModelFailed, Parser
+from .mlflow_adapter import MlflowModel, ModelFailed, Parsed, Parser, unwrapped
 from .model_folder import read_description, read_example, signature_fields
 from .own_modules import modules_apart
 from .plain_model import PlainModel, load_plain
-from .plain_table import PlainSchema
+from .plain_table import PlainSchema, missing_features
+from .preprocessing import as_signed, load_preprocessing
 from ..refusal import BadInput, shown
-from .trained_categories import with_categories
 
-PREPROCESSING_FILES = (".joblib", ".pkl", ".pickle")
 MADE_UP = {"string": "", "boolean": False, "datetime": "2000-01-01T00:00:00"}
 
 
@@ -24,27 +22,29 @@ class ModelRuntime:
         self.example = read_example(preprocessing_directory or model_directory)
         self.model = load_plain(model_directory, description) or MlflowModel(model_directory)
         native = self.model.native()
-        predict_proba = getattr(native, "predict_proba", None)
-        self._predict_proba = predict_proba and with_categories(predict_proba, native)
+        self._predict_proba = getattr(native, "predict_proba", None)
         self._predict = native.predict if self.model.predicts_otherwise() else self.model.predict_fitting
         last = native.steps[-1][1] if hasattr(native, "steps") else native
         self.model_type = type(last).__name__ if native is not None else "PyFuncModel"
         self.classes = getattr(native, "classes_", None)
-        self._transform, self._taker, first = None, self.model, native
+        self.params = signature_fields(description, "params")
+        self._transform, self._taker, self._signed, first = None, self.model, signature_fields(description), native
         if preprocessing_directory:
             with modules_apart(model_directory):
                 first, description = self._add_preprocessing(preprocessing_directory)
         self.fields = signature_fields(description)
-        self.params = signature_fields(description, "params")
         self._plain = None if self._has_own_way() else PlainSchema.of(self.fields)
         self.names = self._plain.names if self._plain else _trained_names(first, self.fields)
         # (how requests become arrays, the model that takes them), or None
         self.arrays = self._by_arrays(native) if preprocessing_directory is None else None
+        # A signature's name may be a number, and a key of JSON is always a text.
+        self.names_by_text = {str(field["name"]): field["name"] for field in self.fields if "name" in field}
         # Which feature is which is told by its place alone.
-        self.is_nameless = self.names is None and (_is_nameless(self.fields) or hasattr(first, "n_features_in_"))
+        is_array = self.names is None and hasattr(first, "n_features_in_")
+        self.is_nameless = _is_nameless(self.fields) if self.fields else is_array
 
     def _add_preprocessing(self, directory):
-        transformer, description, taker = _load_preprocessing(directory)
+        transformer, description, taker = load_preprocessing(directory)
         self._transform = getattr(transformer, "transform", None) or transformer.predict
         self._taker = taker
         return transformer, description
@@ -83,8 +83,11 @@ class ModelRuntime:
         if self._transform is None:
             return self.model.predict(parsed)
         if self._taker is None:
-            return self._predicted(parsed.data)
-        return self._taker.predict(parsed, instead=self._predicted_inside)
+            return self._predicted(parsed.data, self.model.params_of(parsed.params))
+        # The params are the model's, and the preprocessing's where the model knows none.
+        mine, theirs = (parsed.params, None) if self.params else (None, parsed.params)
+        inside = functools.partial(unwrapped, functools.partial(self._predicted, params=self.model.params_of(mine)))
+        return self._taker.predict(Parsed(parsed.data, theirs), instead=inside)
 
     def scored_features(self, features):
         """(predictions, probabilities or None) for one row of named features. Raises BadInput."""
@@ -98,8 +101,9 @@ class ModelRuntime:
         if self.names is not None and not self.fields:
             missing = [name for name in self.names if name not in features]
             if missing:
-                raise BadInput(f"missing feature{'s' if len(missing) > 1 else ''}: {shown(missing)}", column=missing[0])
+                raise missing_features(missing)
             features = {name: features[name] for name in self.names}
+        features = {self.names_by_text.get(name, name): value for name, value in features.items()}
         parsed = self.parser.json({"dataframe_records": [features]})
         if self._taker is None:
             return self._guarded(self._with_probabilities, parsed.data)
@@ -125,18 +129,18 @@ class ModelRuntime:
             return None
         return dict(zip(table["columns"], table["data"][0]))
 
-    def _predicted(self, data):
-        if self._transform is None:
-            return self.model.predict_fitting(data)
-        return self.model.predict_fitting(self._guarded(self._transform, data))
+    def _predicted(self, data, params=None):
+        if self._transform is not None:
+            data = self._guarded(self._prepared, data)
+        return self.model.predict_fitting(data, params)
 
-    def _predicted_inside(self, data):
-        return _unwrapped(self._predicted, data)
+    def _prepared(self, data):
+        return as_signed(self._transform(data), self._signed)
 
     def _with_probabilities(self, data):
         if self._transform is not None:
-            data = self._transform(data)
-        predictions = _unwrapped(self._predict, data)
+            data = self._prepared(data)
+        predictions = unwrapped(self._predict, data)
         return predictions, None if self._predict_proba is None else self._predict_proba(data)
 
     def _guarded(self, call, data):
@@ -144,7 +148,7 @@ class ModelRuntime:
             return call(data)
         except ModelFailed:
             raise
-        except Exception as error:
+        except BaseException as error:
             raise ModelFailed from error
 
     def _check_names(self, data):
@@ -154,36 +158,9 @@ class ModelRuntime:
         given = list(data.columns)
         missing = [name for name in self.names if name not in given]
         if missing:
-            raise BadInput(f"missing feature{'s' if len(missing) > 1 else ''}: {shown(missing)}", column=missing[0])
+            raise missing_features(missing)
         if given != self.names:
             raise BadInput(f"the columns must be those of the training data in their order: {shown(self.names)}")
-
-
-def _unwrapped(call, data):
-    """What the model has raised itself, where another guard is around already."""
-    try:
-        return call(data)
-    except ModelFailed as failure:
-        raise failure.__cause__ from None
-
-
-def _load_preprocessing(directory):
-    """(the transformer, its description, what takes a request by its signature or None)"""
-    if os.path.exists(os.path.join(directory, "MLmodel")):
-        taker = MlflowModel(directory)
-        native = taker.native()
-        return native if hasattr(native, "transform") else _Predicting(taker), read_description(directory), taker
-    files = sorted(name for name in os.listdir(directory) if name.endswith(PREPROCESSING_FILES))
-    if len(files) != 1:
-        raise ValueError(f"preprocessing needs an MLmodel file or exactly one of {PREPROCESSING_FILES}; it has {files}")
-    import joblib
-
-    return joblib.load(os.path.join(directory, files[0])), {}, None
-
-
-class _Predicting:
-    def __init__(self, taker):
-        self.predict = functools.partial(_unwrapped, taker.predict_fitting)
 
 
 def _trained_names(first, fields):

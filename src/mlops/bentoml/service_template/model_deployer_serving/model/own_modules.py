@@ -25,8 +25,9 @@ def modules_apart(directory):
 
 
 def _places_of(module):
-    # A package without an __init__.py has no file.
-    return getattr(module, "__file__", None), *getattr(module, "__path__", ())
+    # A package without an __init__.py has no file. Asked by getattr, a module may answer whatever name it is asked for.
+    told = getattr(module, "__dict__", None) or {}
+    return told.get("__file__"), *(told.get("__path__") or ())
 
 
 def _is_within(root, *places):

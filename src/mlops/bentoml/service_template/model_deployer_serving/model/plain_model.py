@@ -8,6 +8,7 @@ import os
 import threading
 
 from .mlflow_adapter import MlflowModel, ModelFailed
+from .trained_categories import tell_categories
 
 LOADER = "mlflow.sklearn"
 
@@ -25,7 +26,11 @@ def load_plain(directory, description):
         and importlib.util.find_spec("mlflow") is not None
     )
     path = os.path.join(directory, str(pyfunc.get("model_path") or ""))
-    return PlainModel(directory, _unpickled(path, own)) if is_plain and os.path.isfile(path) else None
+    if not is_plain or not os.path.isfile(path):
+        return None
+    native = _unpickled(path, own)
+    tell_categories()
+    return PlainModel(directory, native)
 
 
 def _unpickled(path, flavor):
@@ -60,11 +65,14 @@ class PlainModel:
     def has_type_hints(self):
         return False
 
-    def predict_fitting(self, data):
+    def predict_fitting(self, data, _params=None):
         try:
             return self._native.predict(data)
-        except Exception as error:
+        except BaseException as error:
             raise ModelFailed from error
+
+    def params_of(self, given):
+        return self._by_mlflow.params_of(given) if given else None
 
     def predict(self, parsed, instead=None):
         return self._by_mlflow.predict(parsed, instead)

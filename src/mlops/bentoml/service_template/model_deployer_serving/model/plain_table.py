@@ -11,6 +11,8 @@ from ..refusal import BadInput, kind_of, shown
 NUMBER_TYPES = {"float": "float32", "double": "float64", "integer": "int32", "long": "int64"}
 PLAIN_TYPES = frozenset((*NUMBER_TYPES, "boolean", "string", "datetime"))
 FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+# Beside which MLflow takes none of the formats, but the whole request for what is asked.
+CHATS = ("messages", "prompt", "input")
 
 
 class PlainSchema:
@@ -25,7 +27,9 @@ class PlainSchema:
     @staticmethod
     def of(fields):
         """None for any other signature. `fields` is the list of inputs that a signature has as JSON."""
-        if not fields or any("name" not in field or field.get("type") not in PLAIN_TYPES for field in fields):
+        # MLflow takes a name that is empty, or no text, for another one than it is.
+        named = all(isinstance(field.get("name"), str) and field["name"] != "" for field in fields)
+        if not fields or not named or any(field.get("type") not in PLAIN_TYPES for field in fields):
             return None
         columns = [(field["name"], field["type"], field.get("required", True)) for field in fields]
         return PlainSchema(columns) if len({name for name, _, _ in columns}) == len(columns) else None
@@ -33,7 +37,7 @@ class PlainSchema:
     def table(self, request):
         """The DataFrame of a scoring request, its params aside; None where MLflow's own functions must tell. Raises BadInput."""
         given = [name for name in FORMATS if name in request]
-        if len(given) != 1:
+        if len(given) != 1 or any(name in request for name in CHATS):
             return None
         value = request[given[0]]
         if given[0] == "dataframe_split":
@@ -47,7 +51,7 @@ class PlainSchema:
     def from_records(self, records):
         missing = [name for name, _, required in self.columns if required and any(name not in row for row in records)]
         if missing:
-            raise BadInput(f"missing feature{'s' if len(missing) > 1 else ''}: {shown(missing)}", column=missing[0])
+            raise missing_features(missing)
         present = [column for column in self.columns if column[2] or any(column[0] in row for row in records)]
         return self._frame(present, [[row.get(name, math.nan) for row in records] for name, _, _ in present])
 
@@ -73,13 +77,13 @@ class PlainSchema:
             lengths = {len(column) for column in cells.values()}
             is_known = len(lengths) == 1 and lengths != {0}
             return self._by_name(cells) if is_known and len(cells) == len(value) else None
-        is_row = not any(isinstance(cell, (list, dict)) for cell in value.values())
+        is_row = len(cells) == len(value) and not any(isinstance(cell, (list, dict)) for cell in value.values())
         return self._by_name({name: [cell] for name, cell in cells.items()}) if is_row else None
 
     def _by_name(self, cells):
         missing = [name for name, _, required in self.columns if required and name not in cells]
         if missing:
-            raise BadInput(f"missing feature{'s' if len(missing) > 1 else ''}: {shown(missing)}", column=missing[0])
+            raise missing_features(missing)
         present = [column for column in self.columns if column[0] in cells]
         return self._frame(present, [cells[name] for name, _, _ in present])
 
@@ -186,6 +190,11 @@ def _is_no_time(cell):
     import pandas
 
     return cell is not None and pandas.isna(pandas.to_datetime(cell, utc=True, errors="coerce"))
+
+
+def missing_features(names):
+    sentence = f"missing feature{'s' if len(names) > 1 else ''}: {shown(names)}"
+    return BadInput(sentence, "INVALID_PARAMETER_VALUE", column=names[0])
 
 
 def _too_large(name, row):

@@ -62,12 +62,13 @@ def _scoring_request(inputs, runtime):
     if not names and not more:
         is_text = any(field.get("type") not in SIMPLE for field in fields)
         return {"inputs": first.parsed_column() if is_text else first.nested}
-    texts = {field.get("name") for field in fields if field.get("type") not in SIMPLE}
+    texts = {str(field.get("name")) for field in fields if field.get("type") not in SIMPLE}
     columns = [one.parsed_column() if one.name in texts else one.column() for one in inputs]
     if len({len(column) for column in columns}) != 1:
         raise BadInput("the inputs are columns of one table: all need the same number of rows")
     rows = [list(row) for row in zip(*columns)]
-    return {"dataframe_split": {"columns": [one.name for one in inputs], "data": rows}}
+    named = [runtime.names_by_text.get(one.name, one.name) for one in inputs]
+    return {"dataframe_split": {"columns": named, "data": rows}}
 
 
 def _params(request, runtime):
@@ -84,10 +85,10 @@ def _wanted(request, outputs):
     wanted = request.get("outputs")
     if not wanted:
         return outputs
-    if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+    if not isinstance(wanted, list) or not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in wanted):
         raise BadInput('"outputs" must be a list of objects with a name')
     by_name = {one["name"]: one for one in outputs}
-    unknown = [one.get("name") for one in wanted if one.get("name") not in by_name]
+    unknown = [one["name"] for one in wanted if one["name"] not in by_name]
     if unknown:
-        raise BadInput(f'the model has no output "{str(unknown[0])[:80]}": it has {", ".join(by_name)[:400]}')
+        raise BadInput(f'the model has no output "{unknown[0][:80]}": it has {", ".join(by_name)[:400]}')
     return [by_name[one["name"]] for one in wanted]

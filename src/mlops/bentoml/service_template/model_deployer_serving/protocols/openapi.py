@@ -86,8 +86,8 @@ def _row(runtime):
 
 
 def _fields(fields):
-    required = [field["name"] for field in fields if field.get("required", True)]
-    return _object({field["name"]: _cell(field) for field in fields}, required)
+    required = [str(field["name"]) for field in fields if field.get("required", True)]
+    return _object({str(field["name"]): _cell(field) for field in fields}, required)
 
 
 def _cell(field):
@@ -110,7 +110,7 @@ def _cell(field):
 
 def _scoring(row, runtime):
     params = {"params": _object({field["name"]: ANY for field in runtime.params}, [])} if runtime.params else {}
-    split = _object({"columns": _list(TEXT), "data": _list(_list(ANY)), "index": _list(ANY)}, ["data"])
+    split = _object({"columns": _list({"type": ["string", "integer"]}), "data": _list(_list(ANY)), "index": _list(ANY)}, ["data"])
     forms = [("dataframe_split", split), ("dataframe_records", _list(row)), ("inputs", ANY), ("instances", ANY)]
     return {"anyOf": [_object({form: schema, **params}, [form]) for form, schema in forms]}
 

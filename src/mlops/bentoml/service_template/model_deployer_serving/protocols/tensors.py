@@ -3,8 +3,8 @@
 import itertools
 import json
 import math
-import numbers
 
+from ..model.predictions import as_rows
 from ..refusal import BadInput, NotEncodable, kind_of
 
 # By MLflow's type of a column.
@@ -29,7 +29,8 @@ def described(fields, prefix):
         spec = field.get("tensor-spec")
         datatype = OF_COLUMNS.get(field.get("type"), "BYTES") if spec is None else datatype_of(numpy.dtype(spec["dtype"]))
         shape = [-1] if spec is None else spec["shape"]
-        tensors.append({"name": field.get("name") or f"{prefix}{number}", "datatype": datatype, "shape": shape})
+        name = f"{prefix}{number}" if field.get("name") in (None, "") else str(field["name"])
+        tensors.append({"name": name, "datatype": datatype, "shape": shape})
     return tensors
 
 
@@ -43,9 +44,12 @@ class Tensor:
         self.shape, self._datatype = told.get("shape"), told.get("datatype")
         if not isinstance(self.shape, list) or not all(type(size) is int and size >= 0 for size in self.shape):
             raise self._bad('needs a "shape", a list of whole numbers')
-        if self._datatype not in WHOLE and self._datatype not in FLOATS | {"BOOL", "BYTES"}:
+        if self._datatype not in (*WHOLE, *FLOATS, "BOOL", "BYTES"):
             raise self._bad(f"has an unknown datatype {kind_of(self._datatype)}")
-        if "binary_data_size" in (told.get("parameters") or {}):
+        parameters = told.get("parameters", {})
+        if not isinstance(parameters, dict):
+            raise self._bad('needs an object as its "parameters"')
+        if "binary_data_size" in parameters:
             raise self._bad("comes as binary data, which is not supported: send JSON")
         self.flat = _flat(told.get("data"))
         if self.flat is None or len(self.flat) != math.prod(self.shape):
@@ -97,18 +101,14 @@ def _flat(data):
 
 def told(raw, names):
     """The tensors of what a model has answered; `names` are those of the signature. Raises NotEncodable."""
-    import numpy
-
     arrays = list(_arrays(raw))
     if len(names) != len(arrays):
         names = [None] * len(arrays)
     tensors = []
     for number, (own, values) in enumerate(arrays):
         array = _uniform(values)
-        data = numpy.datetime_as_string(array.ravel()) if array.dtype.kind == "M" else array.ravel()
         name = own if own is not None else names[number] or f"output-{number}"
-        datatype = datatype_of(array.dtype)
-        tensors.append({"name": name, "shape": list(array.shape), "datatype": datatype, "data": data.tolist()})
+        tensors.append({"name": name, "shape": list(array.shape), "datatype": datatype_of(array.dtype), "data": array.ravel().tolist()})
     return tensors
 
 
@@ -116,26 +116,31 @@ def _uniform(values):
     """An array of one kind of value; numpy makes texts of numbers beside texts, and numbers of booleans."""
     import numpy
 
-    if isinstance(values, numpy.ndarray) and values.dtype.kind in "iufbUM":
+    if getattr(getattr(values, "dtype", None), "kind", None) in tuple("iufb") and hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, numpy.ndarray) and values.dtype.kind in "iufb" and not numpy.ma.is_masked(values):
         return values
+    # Times and the like are what /invocations makes of them.
+    told = as_rows(values.tolist() if hasattr(values, "tolist") else values)
     try:
-        cells = numpy.asarray(values, dtype=object).ravel()
-        kinds = {bool if isinstance(cell, (bool, numpy.bool_)) else str if isinstance(cell, str) else _number(cell) for cell in cells}
-        if len(kinds) <= 1 and None not in kinds:
-            return numpy.asarray(values, dtype=object if kinds == {str} else None)
+        cells = numpy.asarray(told, dtype=object)
+        kinds = {type(cell) for cell in cells.ravel()}
+        if kinds <= {int, float} or kinds in ({bool}, {str}):
+            array = numpy.asarray(told, dtype=object if kinds == {str} else None)
+            # Whole numbers beyond 64 bits, or among floats, would become others.
+            if array.tolist() == told:
+                return array
     except ValueError as error:
         raise NotEncodable(f"it is no tensor: {error}") from error
     raise NotEncodable("it is no tensor of numbers, booleans or texts: ask /invocations")
 
 
-def _number(cell):
-    return float if isinstance(cell, numbers.Real) else None
-
-
 def _arrays(raw):
     """(its own name or None, values) of each tensor in an answer."""
-    if hasattr(raw, "columns") and hasattr(raw, "to_numpy"):
-        return [(str(name), raw[name].to_numpy()) for name in raw.columns]
+    if hasattr(raw, "columns") and hasattr(raw, "iloc"):
+        # Of several columns by one name the last, as in JSON.
+        places = {name: place for place, name in enumerate(raw.columns)}
+        return [(str(name), raw.iloc[:, place]) for name, place in places.items()]
     if isinstance(raw, dict):
         return [(str(name), values) for name, values in raw.items()]
-    return [(None, raw.to_numpy() if hasattr(raw, "to_numpy") else raw)]
+    return [(None, raw)]
