@@ -94,7 +94,10 @@ describe("what no route takes is refused in the one form", () => {
     const response = await fetch(`${url}${more}`, { method, signal: signal() });
     const answer = answerSchema.parse(await response.json());
     expect(answer).toMatchObject({ error_code: code, message: answer.error });
-    expect([response.status, response.headers.get("allow")]).toEqual([status, status === 405 ? "POST" : null]);
+    expect([response.status, response.headers.get("allow")]).toEqual([
+      status,
+      status === 405 ? "POST" : null,
+    ]);
   });
 });
 

@@ -21,7 +21,10 @@ afterEach(async () => {
 
 describe("a model's requirements", () => {
   it("are its lines without comments; those of a constraints file ask for nothing", async () => {
-    await write("requirements.txt", "\ufeffmlflow==3.17.2  # pinned\r\n\n# more\nnumpy\n-c constraints.txt\n");
+    await write(
+      "requirements.txt",
+      "\ufeffmlflow==3.17.2  # pinned\r\n\n# more\nnumpy\n-c constraints.txt\n",
+    );
     await write("constraints.txt", "scipy<2\n");
     const lines = ["mlflow==3.17.2", "numpy", "-c scipy<2"];
     expect(await readRequirements(directory)).toEqual(lines);
@@ -67,7 +70,9 @@ describe("a model that has a conda.yaml alone", () => {
 
   it("is refused with the packages that only conda has, and the way out", async () => {
     await conda("- python=3.10.12", "- numpy=1.24", "- pip:", "  - mlflow==1.30.0");
-    await expect(readRequirements(directory)).rejects.toThrow(/names numpy=1\.24 as conda's: list them below pip/);
+    await expect(readRequirements(directory)).rejects.toThrow(
+      /names numpy=1\.24 as conda's: list them below pip/,
+    );
   });
 
   it.each(["dependencies: 5", "a: [", "", "- x", "dependencies:\n- pip: mlflow"])(
