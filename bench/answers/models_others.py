@@ -11,7 +11,7 @@ from models_pyfunc import Shown, of_columns, saved
 from models_sklearn import saved as saved_sklearn
 from odd_tables import ODD_JSON
 from rare_answers import ANSWERS, Answering
-from rare_models import Anything, Asked, Counts, Patients, Tensor, Times, Whole
+from rare_models import Agent, Anything, Asked, Chat, Counts, Patients, Responding, Tensor, Times, Whole
 
 random = numpy.random.default_rng(2)
 
@@ -81,6 +81,27 @@ def hinted():
     yield Case("others: anything by hint", saved(Anything(), input_example=["x"]), None, asks=any_asks)
 
 
+def chats():
+    said = [{"role": "user", "content": "x"}]
+    told = [
+        {"messages": said},
+        {"messages": said, "temperature": 0.5},
+        {"messages": said, "temperature": "hot"},
+        {"messages": said, "unknown": 1},
+        {"messages": said, "stream": True},
+        {"messages": [{"role": "user"}]},
+        {"messages": "x"},
+        {"messages": []},
+        {"input": said},
+        {"input": "x"},
+        {"prompt": "x"},
+        {"inputs": {"messages": [said]}},
+    ]
+    asks = [ask(f"a chat {one}"[:60], one) for one in told]
+    for model in (Chat(), Agent(), Responding()):
+        yield Case(f"others: {type(model).__name__}", saved(model), None, asks=asks)
+
+
 def asked():
     person = Object([Property("name", DataType.string), Property("age", DataType.long, required=False)])
     specs = [
@@ -139,6 +160,7 @@ def cases():
     yield Case("others: odd JSON without a signature", saved(Shown()), None, asks=ODD_JSON)
     yield asked()
     yield from hinted()
+    yield from chats()
     for name, model, example, more in trained():
         shown = example.head(4) if hasattr(example, "head") else example[:4]
         yield Case(f"others: {name}", saved_sklearn(model, shown, **more), shown)

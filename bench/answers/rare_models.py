@@ -52,3 +52,25 @@ class Tensor(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         shown = model_input if isinstance(model_input, dict) else {"": model_input}
         return {name or "all": [str(array.dtype), list(array.shape), array.tolist()] for name, array in shown.items()}
+
+
+class Chat(mlflow.pyfunc.ChatModel):
+    def predict(self, context, messages, params):
+        from mlflow.types.llm import ChatChoice, ChatCompletionResponse, ChatMessage
+
+        said = ChatMessage(role="assistant", content=f"{messages[-1].content} {params.temperature}")
+        return ChatCompletionResponse(choices=[ChatChoice(index=0, message=said)], id="x", created=1)
+
+
+class Agent(mlflow.pyfunc.ChatAgent):
+    def predict(self, messages, context=None, custom_inputs=None):
+        from mlflow.types.agent import ChatAgentMessage, ChatAgentResponse
+
+        return ChatAgentResponse(messages=[ChatAgentMessage(role="assistant", content=messages[-1].content, id="1")])
+
+
+class Responding(mlflow.pyfunc.ResponsesAgent):
+    def predict(self, request):
+        from mlflow.types.responses import ResponsesAgentResponse
+
+        return ResponsesAgentResponse(output=[self.create_text_output_item(str(len(request.input)), "1")])

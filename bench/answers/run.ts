@@ -81,6 +81,8 @@ export async function compareGroup(python: string, group: (typeof groups)[number
       cwd: directory,
       env: childEnvironment({
         MLFLOW_DISABLE_TELEMETRY: "true",
+        // The first prediction of some imports for long.
+        MODEL_DEPLOYER_PREDICTION_SECONDS: "600",
         PYTHONDONTWRITEBYTECODE: "1",
         TMPDIR: directory,
       }),

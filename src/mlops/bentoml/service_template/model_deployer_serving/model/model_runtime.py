@@ -3,7 +3,7 @@
 import functools
 
 from ..arrays.array_model import ArrayModel
-from .mlflow_adapter import MlflowModel, ModelFailed, Parsed, Parser, unwrapped
+from .mlflow_adapter import MlflowModel, ModelFailed, Parsed, Parser, refusing, unwrapped
 from .model_folder import read_description, read_example, signature_fields
 from .own_modules import modules_apart
 from .plain_model import PlainModel, load_plain
@@ -72,7 +72,8 @@ class ModelRuntime:
     def scored(self, request):
         """(what the model's predict gives for a JSON scoring request, whether its answer is wrapped). Raises BadInput."""
         if self._plain is not None and not request.get("params") and not self.params:
-            table = self._plain.table(request)
+            with refusing():
+                table = self._plain.table(request)
             if table is not None:
                 return self._predicted(table), True
         parsed = self.parser.json(request)
@@ -97,7 +98,9 @@ class ModelRuntime:
                 "ask /invocations, or log the model with a signature of named columns"
             )
         if self._plain is not None and not self.params:
-            return self._guarded(self._with_probabilities, self._plain.from_records([features]))
+            with refusing():
+                table = self._plain.from_records([features])
+            return self._guarded(self._with_probabilities, table)
         if self.names is not None and not self.fields:
             missing = [name for name in self.names if name not in features]
             if missing:

@@ -1,5 +1,7 @@
 """An OpenAPI 3.1 document of what a bento answers, made from its model's signature and input example."""
 
+from ..model.plain_table import CHATS
+
 SCALARS = {
     "double": {"type": ["number", "null"]},
     "float": {"type": ["number", "null"]},
@@ -112,7 +114,9 @@ def _scoring(row, runtime):
     params = {"params": _object({field["name"]: ANY for field in runtime.params}, [])} if runtime.params else {}
     split = _object({"columns": _list({"type": ["string", "integer"]}), "data": _list(_list(ANY)), "index": _list(ANY)}, ["data"])
     forms = [("dataframe_split", split), ("dataframe_records", _list(row)), ("inputs", ANY), ("instances", ANY)]
-    return {"anyOf": [_object({form: schema, **params}, [form]) for form, schema in forms]}
+    # A model of chats or prompts is asked without any of these, as its example is.
+    asked = [key for key in CHATS if key in (runtime.example or {})]
+    return {"anyOf": [_object({form: schema, **params}, [form]) for form, schema in [*forms, *((key, ANY) for key in asked)]]}
 
 
 def _predictions():
