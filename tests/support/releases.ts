@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
-import { ApprovalRequiredError, ConflictError } from "../../src/agents/model_deployer/errors.ts";
+import { AgentError } from "../../src/agents/base/agent_error.ts";
+import { ApprovalRequiredError } from "../../src/agents/model_deployer/errors.ts";
 import type { World } from "./world.ts";
 
 type Request = Record<string, unknown>;
@@ -30,14 +31,14 @@ export class Releases {
     this.#token = token;
   }
 
-  /** One action to its end: what an answer does not wait for, the worker carries on, and who is in its way is waited for. */
+  /** One action to its end: what an answer does not wait for, the worker carries on, and what passes by itself is waited for. */
   async act(action: string, request: Request) {
     const asked = { request_id: randomUUID(), deployment_action: action, ...request };
     let inTheWay: unknown = null;
     const ask = () =>
       this.#deployer.agent.execute(asked).catch((error: unknown) => {
         inTheWay = error;
-        if (error instanceof ConflictError && error.retryable) return null;
+        if (error instanceof AgentError && error.retryable) return null;
         throw error;
       });
     let answer = await ask();

@@ -68,7 +68,11 @@ async function givenRestart(): Promise<BegunHome> {
   });
   const begun = beginHome(configuration, { onProgress: () => undefined, onBegun: () => undefined });
   await begun.awake;
-  expect(await workshop.processesOf(ID)).not.toEqual([]);
+  // A process is known by its environment, which cannot be read in the moment in which it becomes another program.
+  await pollUntil(async () => (await workshop.processesOf(ID)).length > 0, {
+    deadlineMs: 300_000,
+    what: "its process",
+  });
   return begun;
 }
 
