@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { type Configuration, readConfiguration } from "../../src/wiring/settings/configuration.ts";
 import { stopHome } from "../../src/platform/processes/homes/stop_home.ts";
 
@@ -33,7 +34,7 @@ export async function runInHome(
     process.exitCode = await Promise.race([measured, interrupted]);
   } catch (error) {
     process.exitCode = 1;
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(`${inspect(error)}\n`);
   } finally {
     for (const close of opened.closers.reverse()) await close();
     await stopHome(home);

@@ -68,6 +68,10 @@ export class CountedLoad {
     return this.#counted.sent;
   }
 
+  get lost(): number {
+    return this.#counted.lost;
+  }
+
   /** Waits for what is still under way. */
   async end(): Promise<Counted> {
     this.#isOver = true;

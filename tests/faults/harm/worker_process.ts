@@ -45,6 +45,10 @@ export class WorkerProcess {
     hold(this.isRunning, () => `the worker ended at once with ${this.#child.exitCode}; see ${this.#log}`);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? Number.NaN;
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
