@@ -92,6 +92,7 @@ export function createApi(options: ApiOptions): Api {
   const apiParts: ApiParts = {
     database,
     episodicMemory: parts.episodicMemory,
+    vulnerabilities: parts.vulnerabilities,
     listPackages: (bentoTag) => parts.packager.listPackages(bentoTag),
     proceduralMemory: parts.proceduralMemory,
     predictionLogs: parts.predictionLogs,

@@ -42,6 +42,8 @@ export interface ApiParts {
   secrets: SecretKeeper;
   /** The packages of a bento, by its tag; null where no such bento is on the machine that serves. */
   listPackages: Parts["packager"]["listPackages"];
+  /** Undefined where nobody brought entries of known ones. */
+  vulnerabilities: Parts["vulnerabilities"];
   /** Undefined where nobody looks at the machine that serves. */
   examine: (() => Promise<DoctorReport>) | undefined;
   /** Undefined where nobody is told of anything. */

@@ -31,6 +31,9 @@ export function newGatePolicy(policy: NewGatePolicy): GatePolicy {
     formats: policy.formats ?? null,
     signers: policy.signers?.map(withFingerprint) ?? null,
     engines: policy.engines ?? {},
+    vulnerabilities: policy.vulnerabilities
+      ? { ...policy.vulnerabilities, accepted: policy.vulnerabilities.accepted ?? [] }
+      : null,
   };
   const stored: GatePolicy = { ...policy, ...usual, policy_id: `policy_${randomUUID()}` };
   const problems = problemsOf(stored);

@@ -53,6 +53,7 @@ export function assembleDeployer(parts: Parts, options: AssembleOptions): Assemb
     router: wire.around("router", parts.router),
     ...(parts.serverUsage && { serverUsage: wire.around("serverUsage", parts.serverUsage) }),
     ...(parts.teamMetrics && { teamMetrics: wire.around("teamMetrics", parts.teamMetrics) }),
+    ...(parts.vulnerabilities && { vulnerabilities: wire.around("vulnerabilities", parts.vulnerabilities) }),
     ...(parts.rowServers && { rowServers: wire.around("rowServers", parts.rowServers) }),
     predictionLogs: wire.around("predictionLogs", parts.predictionLogs),
     workingMemory: wire.around("workingMemory", parts.workingMemory),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Configuration } from "./settings/configuration.ts";
 import { createDatabase, type DeployerDatabase } from "../database/index.ts";
+import { OsvVulnerabilities } from "../mlops/vulnerabilities/osv_vulnerabilities.ts";
 import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import { routerRunDirectories } from "../mlops/envoy/endpoint_folder.ts";
 import { startBoundingLogs } from "../platform/processes/bounded_log.ts";
@@ -53,6 +54,12 @@ export async function createModelDeployer(
     database,
     ...(await createEngine(engine, addresses.mlflowUrl, tools, options)),
     ...(configuration.prometheus && { teamMetrics: new PrometheusMetrics(configuration.prometheus) }),
+    ...(configuration.vulnerabilities !== null && {
+      vulnerabilities: new OsvVulnerabilities({
+        place: configuration.vulnerabilities,
+        python: async () => tools.python,
+      }),
+    }),
     ...memory.ports,
     notificationSender: noticeSender(configuration, secrets),
   };

@@ -7,6 +7,7 @@ import type { InstalledEngines } from "../agents/model_deployer/domain/servers/e
 import type { SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { TeamMetrics } from "../agents/model_deployer/ports/team_metrics_port.ts";
+import type { KnownVulnerabilities } from "../agents/model_deployer/ports/vulnerability_port.ts";
 import type { Configuration } from "./settings/configuration.ts";
 import { installedEngines } from "./engines/installed_engines.ts";
 import { type ObservedEngines, observedEngines } from "./engines/observed_engines.ts";
@@ -15,10 +16,12 @@ import { SupabaseEpisodicMemory } from "../memory/episodic_memory.ts";
 import { SupabaseProceduralMemory } from "../memory/procedural_memory.ts";
 import { createMemoryClient } from "../memory/supabase_client.ts";
 import { packagesIn } from "../mlops/bentoml/packaging/bento_packages.ts";
+import { OsvVulnerabilities } from "../mlops/vulnerabilities/osv_vulnerabilities.ts";
 import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import type { Pruner } from "../keeping/pruner.ts";
 import { homeSecrets } from "./home_secrets.ts";
 import { roomOf, shortages } from "../platform/disk/disk_room.ts";
+import { findToolsEnvironment } from "../platform/python/python_environment.ts";
 import { listProgress, type WorkProgress } from "../platform/work/work_progress.ts";
 import { startLocalServices } from "../platform/services/local_services.ts";
 
@@ -35,6 +38,8 @@ export interface Observer extends ObservedEngines {
   teamMetrics: TeamMetrics | null;
   /** The packages of a bento of this home, by its tag; null where there is none. */
   listPackages: ModelPackager["listPackages"];
+  /** Left out where nobody brought entries of known ones. */
+  vulnerabilities?: KnownVulnerabilities;
   /** Sentences about disks that are nearly full. */
   shortages(): Promise<string[]>;
   /** Removes things from this machine's disk; loaded for whoever removes some. */
@@ -83,6 +88,7 @@ export async function openObserver(
     proceduralMemory: new SupabaseProceduralMemory(memory),
     teamMetrics: configuration.prometheus && new PrometheusMetrics(configuration.prometheus),
     listPackages: packagesIn(join(home, "bentoml"), cache),
+    ...vulnerabilitiesOf(configuration),
     shortages: async () => shortages(await roomOf([home, cache]), lowDiskBytes),
     pruner: async () => {
       const { createPruner } = await import("./keeping/create_pruner.ts");
@@ -94,6 +100,16 @@ export async function openObserver(
       await database.close();
     },
   };
+}
+
+/** Looked up by the tools' Python, which whoever only looks does not make. */
+function vulnerabilitiesOf({
+  vulnerabilities: place,
+  cache,
+}: Configuration): Pick<Observer, "vulnerabilities"> {
+  if (place === null) return {};
+  const python = async () => (await findToolsEnvironment({ cacheDirectory: cache }))?.python ?? null;
+  return { vulnerabilities: new OsvVulnerabilities({ place, python }) };
 }
 
 /** Reads the progress files that long work writes into its folder. */

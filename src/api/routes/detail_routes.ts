@@ -83,7 +83,7 @@ const bill = apiRoute(
     params: z.strictObject({ served: z.string() }),
     answer: billOfMaterialsSchema,
   },
-  ({ database, listPackages }, { params }) => billOf(database, listPackages, params.served),
+  (parts, { params }) => billOf(parts, params.served),
 );
 
 export const detailRoutes: ApiRoute[] = [pairs, servers, outcomes, judgement, release, bill];

@@ -110,8 +110,8 @@ export class MLExperimentRepository implements Experiments {
          maximum_shadow_error_rate, maximum_shadow_p99_ms, maximum_shadow_disagreement,
          maximum_shadow_age_days, approvals_for_production,
          approvals_by_move, during_rollout, judge, kept_rows, reason, set_by, approvals_for_unknown, formats,
-         signers, engines)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+         signers, engines, vulnerabilities)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
       [
         experimentId,
         stored.policy_id,
@@ -133,6 +133,7 @@ export class MLExperimentRepository implements Experiments {
         json(stored.formats),
         json(stored.signers),
         json(stored.engines),
+        json(stored.vulnerabilities),
       ],
     );
     return stored;

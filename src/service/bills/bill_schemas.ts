@@ -19,6 +19,21 @@ const componentSchema = z.strictObject({
 });
 export type Component = z.infer<typeof componentSchema>;
 
+const vulnerabilitySchema = z.strictObject({
+  "bom-ref": z.string(),
+  id: z.string(),
+  references: z.array(z.strictObject({ id: z.string(), source: z.strictObject({ name: z.string() }) })),
+  ratings: z.array(
+    z.strictObject({
+      score: z.number().optional(),
+      severity: z.enum(["unknown", "low", "medium", "high", "critical"]),
+    }),
+  ),
+  description: z.string(),
+  recommendation: z.string().optional(),
+  affects: z.array(z.strictObject({ ref: z.string() })),
+});
+
 /** The part of CycloneDX 1.6 that is written: https://cyclonedx.org/docs/1.6/json */
 export const billOfMaterialsSchema = z.strictObject({
   bomFormat: z.literal("CycloneDX"),
@@ -32,5 +47,7 @@ export const billOfMaterialsSchema = z.strictObject({
   }),
   components: z.array(componentSchema),
   dependencies: z.array(z.strictObject({ ref: z.string(), dependsOn: z.array(z.string()).optional() })),
+  /** Left out where nobody brought entries of known ones. */
+  vulnerabilities: z.array(vulnerabilitySchema).optional(),
 });
 export type BillOfMaterials = z.infer<typeof billOfMaterialsSchema>;

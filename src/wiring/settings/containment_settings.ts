@@ -18,6 +18,8 @@ export interface ContainmentSettings {
   directReferences: DirectReferences;
   /** The file with a trusted root of Sigstore's, by which signers' identities are verified; null without one. */
   sigstoreTrustedRoot: string | null;
+  /** Entries of known vulnerabilities, a folder, a zip or a file; null without any. */
+  vulnerabilities: string | null;
 }
 
 export const containmentVariables = {
@@ -25,11 +27,8 @@ export const containmentVariables = {
   MODEL_DEPLOYER_MODEL_NETWORK: modelNetwork(),
   MODEL_DEPLOYER_DIRECT_REFERENCES: z.enum(["refused", "allowed"]).default("refused"),
   MODEL_DEPLOYER_FORMATS: formats(),
-  MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT: z
-    .string()
-    .min(1)
-    .transform((path) => resolve(path))
-    .optional(),
+  MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT: broughtFile(),
+  MODEL_DEPLOYER_VULNERABILITIES: broughtFile(),
 };
 
 export function containmentOf(values: {
@@ -38,6 +37,7 @@ export function containmentOf(values: {
   MODEL_DEPLOYER_DIRECT_REFERENCES: DirectReferences;
   MODEL_DEPLOYER_FORMATS: Format[];
   MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT?: string | undefined;
+  MODEL_DEPLOYER_VULNERABILITIES?: string | undefined;
 }): ContainmentSettings {
   const { MODEL_DEPLOYER_ISOLATION: isolation, MODEL_DEPLOYER_MODEL_NETWORK: network } = values;
   return {
@@ -45,7 +45,17 @@ export function containmentOf(values: {
     formats: values.MODEL_DEPLOYER_FORMATS,
     directReferences: values.MODEL_DEPLOYER_DIRECT_REFERENCES,
     sigstoreTrustedRoot: values.MODEL_DEPLOYER_SIGSTORE_TRUSTED_ROOT ?? null,
+    vulnerabilities: values.MODEL_DEPLOYER_VULNERABILITIES ?? null,
   };
+}
+
+/** A path, from where the process was started. */
+function broughtFile() {
+  return z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional();
 }
 
 /** `any`, `safe`, or formats by name: `safe,pickle`. */

@@ -37,6 +37,9 @@ export function anExperiment(overrides: Partial<Experiment> = {}): Experiment {
   };
 }
 
+/** Nobody brought entries of known vulnerabilities. */
+export const NO_ENTRIES = { known: "unset", why: "nobody brought any" } as const;
+
 export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
   return {
     policy_id: "standard",
@@ -56,6 +59,7 @@ export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
     formats: null,
     signers: null,
     engines: {},
+    vulnerabilities: null,
     reason: "the standard policy",
     ...overrides,
   };
@@ -152,6 +156,7 @@ export function deployFacts(overrides: Partial<DeployFacts> = {}): DeployFacts {
     other_python: null,
     engines: LOCAL_ENGINE,
     is_guarded: false,
+    vulnerabilities: NO_ENTRIES,
     ...overrides,
   };
 }

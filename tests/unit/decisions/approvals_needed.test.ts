@@ -22,6 +22,7 @@ import {
   context,
   deployFacts,
   someEvidence,
+  NO_ENTRIES,
 } from "../../support/given/given_facts.ts";
 
 const serving = anEndpoint({ weights: { d1: 90, d2: 10 } });
@@ -53,6 +54,7 @@ function promote(policy: GatePolicy, to: "production" | "archived", ends = false
       experiment: anExperiment(),
       policy: { ...policy, during_rollout: "supersede" },
       shadow: someEvidence(),
+      vulnerabilities: NO_ENTRIES,
       production: null,
       endpoint: serving,
       serving: [],

@@ -14,6 +14,7 @@ import {
   context,
   later,
   NOW,
+  NO_ENTRIES,
 } from "../../support/given/given_facts.ts";
 
 const finishedAfter = (seconds: number) => ({
@@ -50,6 +51,7 @@ function deployment(
     serves_now: null,
     retention_seconds: 3600,
     other_python: null,
+    vulnerabilities: NO_ENTRIES,
     ended: { ways: null, last_rollout: null },
     metrics_problem: null,
     engines: LOCAL_ENGINE,

@@ -20,6 +20,7 @@ import {
   aVersion,
   context,
   someEvidence,
+  NO_ENTRIES,
 } from "../../support/given/given_facts.ts";
 
 const inShadow = aVersion(2, { stage: "shadow", stage_revision: 2 });
@@ -38,6 +39,7 @@ function decide(request: Partial<PromoteRequest> = {}, facts: Partial<PromoteFac
     experiment: anExperiment(),
     policy: aPolicy(),
     shadow: someEvidence(),
+    vulnerabilities: NO_ENTRIES,
     production: null,
     endpoint: anEndpoint(),
     serving: [],

@@ -8,7 +8,13 @@ import type {
 } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { unmetProductionCriteria } from "../../../src/agents/model_deployer/actions/promote/production_gate.ts";
 import { readMetric } from "../../../src/agents/model_deployer/actions/promote/success_criteria.ts";
-import { anExperiment, aPolicy, aVersion, someEvidence } from "../../support/given/given_facts.ts";
+import {
+  anExperiment,
+  aPolicy,
+  aVersion,
+  someEvidence,
+  NO_ENTRIES,
+} from "../../support/given/given_facts.ts";
 
 interface Given {
   metrics?: Metrics;
@@ -23,6 +29,7 @@ function unmet({ metrics, experiment, policy, shadow, production = null }: Given
     version: aVersion(2, metrics === undefined ? {} : { metrics }),
     experiment: anExperiment(experiment),
     policy: aPolicy(policy),
+    vulnerabilities: NO_ENTRIES,
     shadow: shadow === null ? null : someEvidence(shadow),
     production,
   });

@@ -11,7 +11,13 @@ import {
   type Pair,
   shadowComparisonSchema,
 } from "../../../src/agents/model_deployer/domain/evidence/shadow_comparison.ts";
-import { anExperiment, aPolicy, aVersion, someEvidence } from "../../support/given/given_facts.ts";
+import {
+  anExperiment,
+  aPolicy,
+  aVersion,
+  someEvidence,
+  NO_ENTRIES,
+} from "../../support/given/given_facts.ts";
 
 const pair = (
   shadow: unknown,
@@ -82,6 +88,7 @@ const gate = (maximum_shadow_disagreement: number | null, comparison = nothingCo
     experiment: anExperiment(),
     policy: aPolicy({ maximum_shadow_disagreement }),
     shadow: someEvidence({ comparison }),
+    vulnerabilities: NO_ENTRIES,
     production: null,
   });
 const compared = (pairs: number, disagreements: number) => ({ ...nothingCompared, pairs, disagreements });

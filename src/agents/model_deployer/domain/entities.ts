@@ -3,6 +3,7 @@ import { engineKindSchema, enginesByStageSchema } from "./servers/engines.ts";
 import { formatSchema } from "./models/loading_report.ts";
 import { loadingSummarySchema } from "./models/loading_summary.ts";
 import { modelSignatureSchema } from "./models/model_signature.ts";
+import { vulnerabilityPolicySchema } from "./models/known_vulnerabilities.ts";
 import { signedBySchema, signerSchema } from "./models/signers.ts";
 import { keptRowSettingsSchema } from "./evidence/kept_rows.ts";
 import { askedJudgeSettingsSchema } from "./evidence/judgement.ts";
@@ -129,6 +130,8 @@ export const gatePolicySchema = z.strictObject({
   signers: z.array(signerSchema).min(1).max(20).nullable().default(null),
   /** The engine on which new deployments of an endpoint are made; one that is not named has the installation's. */
   engines: enginesByStageSchema.default({}),
+  /** The known vulnerabilities with which packages are refused; null refuses none. */
+  vulnerabilities: vulnerabilityPolicySchema.nullable().default(null),
   reason: z.string(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
@@ -154,6 +157,7 @@ export const STANDARD_GATE_POLICY: GatePolicy = {
   formats: null,
   signers: null,
   engines: {},
+  vulnerabilities: null,
   reason: "The standard policy: no other was set.",
 };
 

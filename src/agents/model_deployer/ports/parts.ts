@@ -6,6 +6,7 @@ import type { ModelRegistry } from "./model_registry_port.ts";
 import type { TeamMetrics } from "./team_metrics_port.ts";
 import type { ModelPackager } from "./model_packager_port.ts";
 import type { ModelServer, ServerUsage } from "./model_server_port.ts";
+import type { KnownVulnerabilities } from "./vulnerability_port.ts";
 import type { TrafficRouter } from "./traffic_router_port.ts";
 import type { PredictionLogs } from "./prediction_logs_port.ts";
 import type { EpisodicMemory, ProceduralMemory, WorkingMemory } from "./memory_ports.ts";
@@ -68,6 +69,8 @@ export interface Parts {
   rowServers?: RowServers;
   /** Left out where no server of the team's metrics is configured. */
   teamMetrics?: TeamMetrics;
+  /** Left out where nobody brought entries of known vulnerabilities. */
+  vulnerabilities?: KnownVulnerabilities;
   workingMemory: WorkingMemory;
   episodicMemory: EpisodicMemory;
   proceduralMemory: ProceduralMemory;

@@ -14,6 +14,7 @@ import { checkMetricsOf } from "./asked_metrics.ts";
 import { enginesFrom } from "./engine_option.ts";
 import { formatsOf } from "./formats_option.ts";
 import { signersOf } from "./signers_option.ts";
+import { vulnerabilitiesOf, type VulnerabilityOptions } from "./vulnerability_options.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
 import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
@@ -25,7 +26,7 @@ import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
 
-interface Options {
+interface Options extends VulnerabilityOptions {
   reason: string;
   shadowHours?: number | undefined;
   shadowRequests?: number | undefined;
@@ -72,6 +73,10 @@ const FLAGS = {
     "--engine <engines>",
     "where new deployments are made: local, kubernetes, bentocloud or usual, or by endpoint as in staging=local,production=kubernetes",
   ],
+  refuseVulnerabilities: [
+    "--refuse-vulnerabilities <severity>",
+    "refuse packages with a known vulnerability from this severity on: low, medium, high, critical, any, or none",
+  ],
   rows: [
     "--rows <sample>",
     "keep this share of requests with what each side answered; 0.01,most=1000,on_errors=tell tells more, none keeps nothing",
@@ -105,6 +110,8 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     .option(...FLAGS.formats)
     .option(...FLAGS.signedBy)
     .option(...FLAGS.engine)
+    .option(...FLAGS.refuseVulnerabilities)
+    .option("--accept-vulnerabilities <ids...>", "those that were looked into, by id; or none")
     .option(...FLAGS.rows)
     .option(
       "--hide <fields>",
@@ -200,6 +207,7 @@ function changed(before: NewGatePolicy, options: Options, installation: "standar
     judge: { ...before.judge, ...judgeSettingsOf(options) },
     formats: options.formats === undefined ? (before.formats ?? null) : formatsOf(options.formats),
     ...(options.engine !== undefined && { engines: enginesFrom(options.engine, before.engines ?? {}) }),
+    vulnerabilities: vulnerabilitiesOf(before.vulnerabilities, options),
     kept_rows: keptRowsOf(before.kept_rows ?? null, options),
     ...(options.duringRollout === undefined ? {} : { during_rollout: duringRollout(options.duringRollout) }),
     reason: options.reason,

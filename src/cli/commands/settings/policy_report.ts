@@ -1,4 +1,5 @@
 import { approvalsByMove } from "../../../agents/model_deployer/planning/approval/approvals_needed.ts";
+import { policyText } from "../../../agents/model_deployer/domain/models/known_vulnerabilities.ts";
 import { signersText } from "../../../agents/model_deployer/domain/models/signers.ts";
 import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
 import { ENDPOINT_STAGES } from "../../../agents/model_deployer/domain/servers/engines.ts";
@@ -58,6 +59,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     formats,
     signers,
     engines,
+    vulnerabilities,
     ...rules
   } = policy;
   const approvals = approvalsByMove(policy).map(([move, needed]) => [`approvals: ${move}`, needed]);
@@ -71,6 +73,7 @@ export function policyLines(policy: GatePolicy, paint: Paint): string[] {
     ...[
       ...Object.entries(rules),
       ["formats", allowed],
+      ["known vulnerabilities", vulnerabilities === null ? "any" : policyText(vulnerabilities)],
       ["signed by", signers === null ? "nobody has to" : signersText(signers)],
       ...ENDPOINT_STAGES.map((stage) => [
         `engine: ${stage}`,

@@ -23,5 +23,5 @@ export function addBill(program: CommandUnknownOpts, execute: Execute): void {
 async function found(invocation: Invocation, named: string): Promise<BillOfMaterials> {
   const remote = await invocation.remote();
   if (remote !== null) return remote.ask(billOfMaterialsSchema, `/v1/bills/${encodeURIComponent(named)}`);
-  return invocation.withObserver(({ database, listPackages }) => billOf(database, listPackages, named));
+  return invocation.withObserver((observer) => billOf(observer, named));
 }

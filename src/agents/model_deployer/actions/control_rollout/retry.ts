@@ -13,6 +13,7 @@ import { projectStage } from "../../planning/announcements/outbox_entries.ts";
 import type { Decision, Plan, UnmetCriterion } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { vulnerabilityEvidence } from "../../planning/approval/vulnerability_rows.ts";
 import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { gateEvidence, type GateFacts, unmetProductionCriteria } from "../promote/production_gate.ts";
 import type { DecisionContext, DeployRequest, RetryRequest } from "../../domain/requests.ts";
@@ -44,8 +45,8 @@ export function decideRetry(request: RetryRequest, facts: RetryFacts, context: D
     const sentence = `${version.model_version_id} is at ${version.stage}; promote it to production first.`;
     return refuse("conflict", sentence, { next: stepsToNextStage(version, reason) });
   }
-  const { policy, shadow, production } = facts;
-  const gate = { version, experiment, policy, shadow, production };
+  const { policy, shadow, production, vulnerabilities } = facts;
+  const gate = { version, experiment, policy, shadow, production, vulnerabilities };
   const unmet = [...unmetProductionCriteria(gate), ...tooOld(gate, context.now)];
   if (unmet.length > 0) return refuseReturn(unmet, version, facts, reason);
   const deployment = asDeployment(candidate, rollout, request.judge ?? {});
@@ -58,6 +59,7 @@ export function decideRetry(request: RetryRequest, facts: RetryFacts, context: D
     ...gateEvidence(gate),
     ...loadingEvidence(version, production),
     ...signingEvidence(version, production),
+    ...vulnerabilityEvidence(vulnerabilities),
     retried_rollout: rolloutEvidence(rollout),
   };
   const plan = { ...planned.plan, evidence };

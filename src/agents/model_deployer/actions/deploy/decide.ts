@@ -4,6 +4,7 @@ import { missing, propose } from "../../planning/decisions.ts";
 import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { type Moment, momentOf } from "../../judge/counts/live_figures.ts";
+import { vulnerabilityNotes } from "../../domain/models/known_vulnerabilities.ts";
 import { deploymentId, rolloutId } from "../../domain/values/names.ts";
 import type { Decision, Plan, StepOf } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
@@ -18,6 +19,7 @@ import {
   refuseSettings,
   refuseSigners,
   refuseStage,
+  refuseVulnerabilities,
 } from "./refusals.ts";
 import { planTraffic } from "./plan_traffic.ts";
 import { type PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
@@ -51,6 +53,7 @@ export function planDeployment(...[request, facts, version, context]: Parameters
     refuseFormats(version, facts) ??
     refuseSigners(version, facts) ??
     refuseEngine(request, version.experiment_id, facts) ??
+    refuseVulnerabilities(version, facts) ??
     refuseSettings(request, facts) ??
     refuseDuringUnfinishedRollback(request, facts);
   if (refused !== null) return refused;
@@ -171,7 +174,10 @@ function momentBefore(
   return momentOf(live, { candidate_id: deployment_id, baseline_id: traffic.baseline ?? "" }, null);
 }
 
-function notesOn(traffic: PlannedTraffic, { experience, figures, other_python }: DeployFacts): string[] {
+function notesOn(
+  traffic: PlannedTraffic,
+  { experience, figures, other_python, vulnerabilities }: DeployFacts,
+): string[] {
   const isForgotten = traffic.rollout !== null && experience === null;
   const isUncounted = traffic.baseline !== null && figures === null;
   return [
@@ -181,6 +187,7 @@ function notesOn(traffic: PlannedTraffic, { experience, figures, other_python }:
       : [
           `The model was logged under Python ${other_python.logged_under}, which is not to be had here: it is served with ${other_python.served_with}.`,
         ]),
+    ...vulnerabilityNotes(vulnerabilities),
     ...(isForgotten
       ? [
           "degraded: procedural memory gave no answer, so of past rollbacks only those within the last hour count.",

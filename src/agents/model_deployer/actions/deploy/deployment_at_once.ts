@@ -3,6 +3,7 @@ import type { Plan } from "../../domain/plan.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import type { PlannedTraffic } from "../../domain/traffic/planned_traffic.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { vulnerabilityEvidence } from "../../planning/approval/vulnerability_rows.ts";
 import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
 import type { DeployFacts } from "./facts.ts";
@@ -15,7 +16,7 @@ export function askedAtOnce(
   traffic: PlannedTraffic,
   firstShare: number,
   version: ModelVersion,
-  { policy, serves_now }: DeployFacts,
+  { policy, serves_now, vulnerabilities }: DeployFacts,
   context: DecisionContext,
 ): Pick<Plan, "approvals_needed" | "evidence" | "notes"> {
   const isAtOnce = traffic.baseline !== null && firstShare > LARGEST_FIRST_STEP;
@@ -27,6 +28,7 @@ export function askedAtOnce(
       weights: traffic.weights,
       ...loadingEvidence(version, serves_now),
       ...signingEvidence(version, serves_now),
+      ...vulnerabilityEvidence(vulnerabilities),
     },
     notes: approvalNotes(policy, "immediate_deployment"),
   };

@@ -3,6 +3,7 @@ import type { InstalledEngines } from "../../domain/servers/engines.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../domain/evidence/figures.ts";
 import type { EndedFacts } from "../rollback/ended_version.ts";
+import type { VulnerabilityFacts } from "../../domain/models/known_vulnerabilities.ts";
 import type { OtherPython } from "../../domain/servers/other_python.ts";
 import type { Experience } from "./caution.ts";
 
@@ -42,4 +43,6 @@ export interface DeployFacts {
   engines: InstalledEngines;
   /** Whether a policy says who may call an endpoint that was never open; nobody asks about one that was. */
   is_guarded: boolean;
+  /** Known vulnerabilities of the version's packages. */
+  vulnerabilities: VulnerabilityFacts;
 }

@@ -2,6 +2,7 @@ import { AgentError } from "../../../base/agent_error.ts";
 import { publishDegraded } from "../../../base/diagnostics.ts";
 import { RunMemory } from "../../../base/memory.ts";
 import { type Experience, recentRollbacks } from "./caution.ts";
+import { gatherVulnerabilities } from "./gather_vulnerabilities.ts";
 import { gatherEnded } from "../rollback/gather_ended.ts";
 import { decideDeploy } from "./decide.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
@@ -29,7 +30,10 @@ export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings
 }
 
 export async function gatherDeploy(
-  { database, ...parts }: Pick<Parts, "database" | "proceduralMemory" | "packager" | "teamMetrics">,
+  {
+    database,
+    ...parts
+  }: Pick<Parts, "database" | "proceduralMemory" | "packager" | "teamMetrics" | "vulnerabilities">,
   endpoints: EndpointManager,
   settings: Settings,
   request: Pick<DeployRequest, "model_version_id" | "target_stage"> & Partial<Pick<DeployRequest, "rollout">>,
@@ -75,6 +79,7 @@ export async function gatherDeploy(
     other_python: packaged?.other_python ?? null,
     engines: settings.engines,
     is_guarded: guarded !== null && guarded.revision > 0,
+    vulnerabilities: await gatherVulnerabilities(parts, version, options),
   };
 }
 

@@ -2,6 +2,7 @@ import { heldUntil, recentRollbacks } from "./caution.ts";
 import type { DeployFacts } from "./facts.ts";
 import type { ModelVersion } from "../../domain/entities.ts";
 import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
+import { refusedEnvironment } from "../../domain/models/known_vulnerabilities.ts";
 import { allowedSigners, refusedSigners } from "../../domain/models/signers.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
@@ -111,6 +112,16 @@ export function refuseSigners(
   const allowed = allowedSigners(version.experiment_id, policy);
   if (allowed === undefined || version.signed_by === null) return null;
   const found = refusedSigners(version.signed_by, allowed, version.model_version_id);
+  return found === null ? null : refuse("artifact_rejected", found.sentence, { next: found.next });
+}
+
+/** The version's packages have known vulnerabilities that the policy refuses; what serves already goes on, and comes back. */
+export function refuseVulnerabilities(
+  { experiment_id, model_version_id }: ModelVersion,
+  { policy, vulnerabilities }: Pick<DeployFacts, "policy" | "vulnerabilities">,
+): Decision | null {
+  const asked = { experiment_id, policy: policy.vulnerabilities };
+  const found = refusedEnvironment(vulnerabilities, asked, model_version_id);
   return found === null ? null : refuse("artifact_rejected", found.sentence, { next: found.next });
 }
 

@@ -17,6 +17,7 @@ import { endpointName } from "../../domain/values/names.ts";
 import type { Decision, Plan } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
+import { vulnerabilityEvidence } from "../../planning/approval/vulnerability_rows.ts";
 import { signingEvidence } from "../../planning/approval/signing_rows.ts";
 import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "../../domain/requests.ts";
@@ -69,6 +70,7 @@ export function decidePromote(
     policy: facts.policy,
     shadow: facts.shadow,
     production: facts.production,
+    vulnerabilities: facts.vulnerabilities,
   };
   const unmet = unmetProductionCriteria(gate);
   if (unmet.length > 0) {
@@ -170,15 +172,19 @@ function gateNotes(policy: GatePolicy, shadow: ShadowEvidence | null): string[] 
 /** The gate's figures, those that only a person can judge, and the rollout that the move would end. */
 function productionEvidence(
   version: ModelVersion,
-  { experiment, policy, shadow, production, way_back: wayBack }: PromoteFacts,
+  { experiment, policy, shadow, production, vulnerabilities, way_back: wayBack }: PromoteFacts,
   shift: FeatureShift | null,
 ): Plan["evidence"] {
-  const gate = experiment === null ? {} : gateEvidence({ version, experiment, policy, shadow, production });
+  const gate =
+    experiment === null
+      ? {}
+      : gateEvidence({ version, experiment, policy, shadow, production, vulnerabilities });
   const ended = wayBack?.open_rollout ?? null;
   return {
     ...gate,
     ...loadingEvidence(version, production),
     ...signingEvidence(version, production),
+    ...vulnerabilityEvidence(vulnerabilities),
     feature_shift: shift === null ? null : { ...shift },
     ...(ended === null ? {} : { ended_rollout: rolloutEvidence(ended) }),
   };

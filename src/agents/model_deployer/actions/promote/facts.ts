@@ -6,6 +6,7 @@ import type {
   Endpoint,
   Deployment,
 } from "../../domain/entities.ts";
+import type { VulnerabilityFacts } from "../../domain/models/known_vulnerabilities.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { LiveFigures } from "../../judge/counts/live_figures.ts";
 import type { EndedFacts } from "../rollback/ended_version.ts";
@@ -28,6 +29,8 @@ export interface PromoteFacts {
   /** Figures of the deployment that an archival takes the traffic from; read for no other move. */
   live: LiveFigures;
   ended: EndedFacts;
+  /** Known vulnerabilities of the version's packages, read for a promotion to production. */
+  vulnerabilities: VulnerabilityFacts;
   /** Why shadow figures could not be read; the stored evidence counts then. */
   notes: string[];
 }

@@ -9,6 +9,7 @@ import type { EndpointManager } from "../../effects/endpoint_manager.ts";
 import { type Planner, plannerFor, type PlanOptions } from "../planner.ts";
 import type { Database, Parts } from "../../ports/parts.ts";
 import { notEnded } from "../rollback/ended_version.ts";
+import { gatherVulnerabilities } from "../deploy/gather_vulnerabilities.ts";
 import { gatherEnded } from "../rollback/gather_ended.ts";
 import { gatherRollback } from "../rollback/gather.ts";
 import { requireEvidence, gatherShadow } from "./gather_shadow.ts";
@@ -16,7 +17,7 @@ import { requireEvidence, gatherShadow } from "./gather_shadow.ts";
 /** Moves a version to the next stage; production asks for every criterion and an approval. */
 export function promotePlanner(parts: Parts, endpoints: EndpointManager): Planner {
   return plannerFor("promote", async (request, context, options) => {
-    const { facts, failure } = await gather(parts.database, endpoints, request, options);
+    const { facts, failure } = await gather(parts, endpoints, request, options);
     const decision = decidePromote(request, facts, context);
     requireEvidence(decision, failure);
     return decision;
@@ -24,7 +25,7 @@ export function promotePlanner(parts: Parts, endpoints: EndpointManager): Planne
 }
 
 async function gather(
-  database: Database,
+  { database, ...parts }: Pick<Parts, "database" | "packager" | "vulnerabilities">,
   endpoints: EndpointManager,
   request: PromoteRequest,
   options: PlanOptions,
@@ -49,7 +50,11 @@ async function gather(
       ? await gatherRollback(database, endpoints, open_rollout.deployment_id, options)
       : null;
   const ended = await gatherEnded(database, version);
-  const facts = { version, experiment, policy, production, endpoint, open_rollout, way_back, ended };
+  const vulnerabilities = asksForProduction
+    ? await gatherVulnerabilities(parts, version, options)
+    : nothingKnown.vulnerabilities;
+  const known = { version, experiment, policy, production, endpoint, open_rollout, way_back, ended };
+  const facts = { ...known, vulnerabilities };
   if (request.target_stage !== "production" && request.target_stage !== "archived") {
     return { facts: { ...facts, shadow: null, serving: [], live: notRead, notes: [] }, failure: null };
   }
@@ -77,7 +82,8 @@ const nothingKnown = {
   ended: notEnded,
   live: notRead,
   notes: [],
-};
+  vulnerabilities: { known: "unset", why: "nobody asked for them" },
+} satisfies Omit<PromoteFacts, "policy">;
 
 async function servingVersions(
   database: Database,

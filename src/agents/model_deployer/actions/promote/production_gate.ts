@@ -1,6 +1,11 @@
 import { policyEvidence } from "../../planning/approval/policy_evidence.ts";
 import type { Experiment, GatePolicy, ModelVersion, ShadowEvidence } from "../../domain/entities.ts";
 import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
+import {
+  policyText,
+  refusedEnvironment,
+  type VulnerabilityFacts,
+} from "../../domain/models/known_vulnerabilities.ts";
 import { allowedSigners, refusedSigners, signersText } from "../../domain/models/signers.ts";
 import type { Plan, UnmetCriterion } from "../../domain/plan.ts";
 import { describeComparison, disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
@@ -19,6 +24,8 @@ export interface GateFacts {
   shadow: ShadowEvidence | null;
   /** The version at production, which the shadow was compared with; null without one. */
   production: Pick<ModelVersion, "model_version_id"> | null;
+  /** Known vulnerabilities of the version's packages. */
+  vulnerabilities: VulnerabilityFacts;
 }
 
 /** All figures of the gate, by name, for whoever approves. */
@@ -171,12 +178,21 @@ function signersCriterion({ version, policy }: GateFacts): UnmetCriterion | null
   return unmet("signers", required, found.refused.join(", "), found.sentence);
 }
 
+function vulnerabilitiesCriterion({ version, policy, vulnerabilities }: GateFacts): UnmetCriterion | null {
+  const { experiment_id, model_version_id } = version;
+  const asked = policy.vulnerabilities;
+  const found = refusedEnvironment(vulnerabilities, { experiment_id, policy: asked }, model_version_id);
+  if (found === null || asked === null) return null;
+  return unmet("vulnerabilities", policyText(asked), found.observed, found.sentence);
+}
+
 /** All criteria for production that the version does not meet, never only the first. */
 export function unmetProductionCriteria(facts: GateFacts): UnmetCriterion[] {
   return [
     ...unmetSuccessCriteria(facts.experiment, facts.version.metrics),
     formatsCriterion(facts),
     signersCriterion(facts),
+    vulnerabilitiesCriterion(facts),
     ...shadowCriteria(facts),
   ].filter((criterion) => criterion !== null);
 }

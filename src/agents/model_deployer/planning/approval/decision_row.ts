@@ -9,6 +9,7 @@ export const decisionRowSchema = z.strictObject({
     "rollout",
     "loading",
     "signatures",
+    "vulnerabilities",
   ]),
   /** The compared figure, in words. */
   what: z.string(),

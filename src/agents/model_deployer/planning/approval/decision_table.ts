@@ -10,6 +10,7 @@ import type { Plan } from "../../domain/plan.ts";
 import type { DecisionRow } from "./decision_row.ts";
 import { loadingEvidenceSchema, loadingRows } from "./loading_rows.ts";
 import { signingEvidenceSchema, signingRows } from "./signing_rows.ts";
+import { vulnerabilityEvidenceSchema, vulnerabilityRows } from "./vulnerability_rows.ts";
 import { percent } from "../../judge/sentences.ts";
 import { disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 
@@ -41,6 +42,7 @@ const evidenceSchema = z.object({
     .catch(undefined),
   loading: loadingEvidenceSchema.optional().catch(undefined),
   signing: signingEvidenceSchema.optional().catch(undefined),
+  vulnerabilities: vulnerabilityEvidenceSchema.optional().catch(undefined),
   rollout: z.unknown().optional(),
   ended_rollout: z.unknown().optional(),
 });
@@ -83,6 +85,7 @@ export function decisionTable(plan: Pick<Plan, "evidence" | "on_success">): Deci
     ...featureRows(evidence.feature_shift),
     ...loadingRows(evidence.loading, evidence.gate_policy?.formats),
     ...signingRows(evidence.signing, evidence.gate_policy?.signers),
+    ...vulnerabilityRows(evidence.vulnerabilities, evidence.gate_policy?.vulnerabilities),
     ...rolloutRows("this rollout", evidence.rollout),
     ...rolloutRows("a rollout that it ends", evidence.ended_rollout),
   ];
