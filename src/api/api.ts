@@ -80,7 +80,7 @@ const VITALS_EVERY_MS = 5000;
 export function createApi(options: ApiOptions): Api {
   const { deployer, statusSource, version, onUnexpected, limits } = options;
   const { database, parts } = deployer;
-  const { router, server } = parts;
+  const { router, server, packager, vulnerabilities } = parts;
   const vitals = new VitalsWatch({ database, router, server, now: () => Date.now() });
   const vitalsOf = (name: string) => vitals.of(name);
   const feed = new ChangeFeed(database, { vitalsOf, everyMs: LOOK_EVERY_MS });
@@ -90,10 +90,9 @@ export function createApi(options: ApiOptions): Api {
     if (streams.open > 0) vitals.refresh().catch(onUnexpected);
   }, VITALS_EVERY_MS).unref();
   const apiParts: ApiParts = {
-    database,
+    ...{ database, vulnerabilities },
     episodicMemory: parts.episodicMemory,
-    vulnerabilities: parts.vulnerabilities,
-    listPackages: (bentoTag) => parts.packager.listPackages(bentoTag),
+    listPackages: (bentoTag) => packager.listPackages(bentoTag),
     proceduralMemory: parts.proceduralMemory,
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,

@@ -54,12 +54,7 @@ export async function createModelDeployer(
     database,
     ...(await createEngine(engine, addresses.mlflowUrl, tools, options)),
     ...(configuration.prometheus && { teamMetrics: new PrometheusMetrics(configuration.prometheus) }),
-    ...(configuration.vulnerabilities !== null && {
-      vulnerabilities: new OsvVulnerabilities({
-        place: configuration.vulnerabilities,
-        python: async () => tools.python,
-      }),
-    }),
+    ...vulnerabilitiesOf(configuration, tools),
     ...memory.ports,
     notificationSender: noticeSender(configuration, secrets),
   };
@@ -86,6 +81,15 @@ export async function createModelDeployer(
     addresses,
     close: () => closeAll(memory, database, telemetry),
   };
+}
+
+function vulnerabilitiesOf(
+  { vulnerabilities: place }: Configuration,
+  { python }: { python: string },
+): Pick<Parts, "vulnerabilities"> {
+  return place === null
+    ? {}
+    : { vulnerabilities: new OsvVulnerabilities({ place, python: async () => python }) };
 }
 
 async function closeAll(...opened: { close(): Promise<void> }[]): Promise<void> {

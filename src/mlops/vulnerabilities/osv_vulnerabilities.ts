@@ -24,6 +24,7 @@ const answerSchema = z.union([
   vulnerabilityReportSchema.omit({ source: true, unmatched: true }),
 ]);
 const MOST_KEPT = 50;
+const FRESH_MS = 60_000;
 
 export interface OsvVulnerabilitiesOptions {
   /** A folder, a zip or a file with entries, `MODEL_DEPLOYER_VULNERABILITIES`. */
@@ -35,8 +36,8 @@ export interface OsvVulnerabilitiesOptions {
 /** Known vulnerabilities by entries in the format of OSV that the user brought; nothing is asked over the network. */
 export class OsvVulnerabilities implements KnownVulnerabilities {
   readonly #options: OsvVulnerabilitiesOptions;
-  /** Reports by what they rest on, since a plan is made several times. */
-  readonly #known = new Map<string, VulnerabilityReport>();
+  /** Reports by what they rest on, since a plan is made several times; a file of a folder changes without the folder. */
+  readonly #known = new Map<string, { report: VulnerabilityReport; at: number }>();
 
   constructor(options: OsvVulnerabilitiesOptions) {
     this.#options = options;
@@ -49,13 +50,13 @@ export class OsvVulnerabilities implements KnownVulnerabilities {
     );
     const key = await this.#keyOf(packages);
     const before = this.#known.get(key);
-    if (before !== undefined) return before;
+    if (before !== undefined && performance.now() - before.at < FRESH_MS) return before.report;
     const answer = await this.#match(packages, signal);
     if ("problem" in answer) throw unreadable(place, answer.problem);
     const unmatched = environment.packages.flatMap(({ name, version }) => (version === null ? [name] : []));
     const report = { ...answer, source: place, unmatched };
     if (this.#known.size >= MOST_KEPT) this.#known.clear();
-    this.#known.set(key, report);
+    this.#known.set(key, { report, at: performance.now() });
     return report;
   }
 

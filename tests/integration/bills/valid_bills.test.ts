@@ -66,6 +66,33 @@ test("the bill of a real environment is valid by CycloneDX's schema, with each p
   expect(await billFor(bento_tag)).toEqual(bill);
 });
 
+test("a bill with known vulnerabilities is valid too, and each names what it affects", async () => {
+  const packages = await workshop.packager.listPackages(await workshop.pack("classifier"));
+  if (packages === null) throw new TypeError("there is no lock");
+  const numpy = packages.packages.find(({ name }) => name === "numpy");
+  const one = {
+    ids: ["CVE-2026-1", "GHSA-aaaa-bbbb-cccc"],
+    package: "numpy",
+    version: numpy?.version ?? "",
+    score: 9.8,
+    severity: "critical" as const,
+    summary: "it runs what it is sent",
+    fixed: ["99.0"],
+  };
+  const found = [
+    one,
+    { ...one, ids: ["PYSEC-2026-2"], score: null, severity: "unknown" as const, fixed: [] },
+  ];
+  const report = { source: "osv.zip", as_of: "2026-11-01", entries: 2, unread: 0, unmatched: [], found };
+  const bill = billOfMaterials(aVersion(1), packages, report);
+  expect(await problemOf(bill)).toBeNull();
+  const ref = bill.components.find(({ name }) => name === "numpy")?.["bom-ref"] ?? "";
+  expect(bill.vulnerabilities?.map(({ id, affects }) => [id, affects])).toEqual([
+    ["CVE-2026-1", [{ ref }]],
+    ["PYSEC-2026-2", [{ ref }]],
+  ]);
+});
+
 test("the schema refuses what is no bill, so that the check above can fail", async () => {
   const bill = await billFor(await workshop.pack("classifier"));
   const [first, ...others] = bill.components;

@@ -69,10 +69,7 @@ export async function gatherDeploy(
   const guarded = version === null || known !== null ? null : await database.ingressPolicies.wanted(name);
   return {
     ...{ version, endpoint, deployments, aborted, still_warm, open_rollout },
-    figures,
-    policy,
-    experience,
-    serves_now,
+    ...{ figures, policy, experience, serves_now },
     retention_seconds: settings.retention_seconds,
     ended: ended_version,
     metrics_problem,
