@@ -41,6 +41,17 @@ def case(name, flavor, columns, make, **more):
     return Case(f"categories: {name}", save, example, told_categories=True, expected=expected, **more)
 
 
+def of_codes(model):
+    """Categories that the trainer has made numbers of, and pandas knows nothing of."""
+    example = PLACES[["floor", "x"]].head(6)
+
+    def save(path):
+        signature = infer_signature(example, model.predict(example))
+        mlflow.xgboost.save_model(model, path, signature=signature, input_example=example, pip_requirements=[])
+
+    return Case("categories: XGBoost, codes", save, example)
+
+
 def of_categories():
     import lightgbm
     import xgboost
@@ -87,4 +98,6 @@ def of_categories():
     yield case("XGBoost, numbers", mlflow.xgboost, both, extreme)
     yield case("XGBoost's booster", mlflow.xgboost, both, extreme_booster)
     yield case("XGBoost in a pipeline", mlflow.sklearn, both, extreme_inside)
+    codes = xgboost.XGBRegressor(n_estimators=5, enable_categorical=True, feature_types=["c", "q"])
+    yield of_codes(codes.fit(PLACES[["floor", "x"]], TARGET))
     yield case("scikit-learn's own", mlflow.sklearn, both, histogram)

@@ -79,6 +79,17 @@ test.each(["rmse", "rmse<0.3", "rmse<=", "rmse<=low", "<=0.3", "rmse<=Infinity"]
   },
 );
 
+test.each(["ndcg:10", "précision", "準確率", "-log loss", "val/auc.1"])(
+  "%j is a metric's name, as MLflow takes it",
+  (metric) => {
+    expect(criteriaOf([`${metric}>=0.5`])).toEqual([{ metric, bound: 0.5, direction: "at_least" }]);
+  },
+);
+
+test.each(["auc@10", "auc (test)", "a".repeat(251)])("%j is none, and is told as such", (metric) => {
+  expect(() => criteriaOf([`${metric}>=0.5`])).toThrow(/names ".*"; give a metric's name, as the run logs it/);
+});
+
 test("a metric has one bound", () => {
   expect(() => criteriaOf(["rmse<=0.3", "rmse>=0.1"])).toThrow(/names rmse twice/);
   expect(criteriaOf(["rmse <= .3", "val/auc>=0.8"])).toEqual([

@@ -65,7 +65,13 @@ export const shapEvidenceSchema = z.strictObject({
 
 /** A bound on one metric of a run, by the name under which the run logged it. */
 export const criterionSchema = z.strictObject({
-  metric: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}$/, "a metric's name, as the run logs it"),
+  /** By MLflow's own rule, which takes letters of every language. */
+  metric: z
+    .string()
+    .regex(
+      /^[\p{L}\p{N}_.-][\p{L}\p{N}_.:/ -]{0,249}$/u,
+      "a metric's name, as the run logs it: letters, digits, '_', '-', '.', ':', '/' and spaces, at most 250",
+    ),
   bound: z.number(),
   direction: z.enum(["at_least", "at_most"]),
 });

@@ -15,6 +15,10 @@ function criterionOf(given: string): Criterion {
   const direction = sign === ">=" ? "at_least" : "at_most";
   const parsed = criterionSchema.safeParse({ metric, bound: bound === "" ? NaN : Number(bound), direction });
   if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues;
+  if (metric !== "" && parsed.error.issues.length === 1 && first?.path[0] === "metric") {
+    throw new InvalidRequestError(`--criterion names ${JSON.stringify(metric)}; give ${first.message}.`);
+  }
   throw new InvalidRequestError(
     `--criterion ${JSON.stringify(given)} is no bound: write <metric><=<number> or <metric>>=<number>, such as "rmse<=0.3".`,
   );

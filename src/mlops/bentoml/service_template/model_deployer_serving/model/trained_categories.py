@@ -14,19 +14,21 @@ TYPES = {"O": ({str}, {bool}), "b": ({bool},), "i": ({int},), "u": ({int},), "f"
 
 def tell_categories():
     """From now on a table without categories gets those of the booster that it is given to. For libraries imported by now."""
-    lightgbm, xgboost = sys.modules.get("lightgbm"), sys.modules.get("xgboost")
+    lightgbm, xgboost = _booster_of("lightgbm"), _booster_of("xgboost")
     if lightgbm is not None:
-        _tell(lightgbm.Booster, "predict", _as_lightgbm_was_trained)
+        _tell(lightgbm, "predict", _as_lightgbm_was_trained)
     # An older XGBoost keeps none: it would take any table's categories by their places.
-    if xgboost is not None and hasattr(xgboost.Booster, "get_categories"):
-        _tell(xgboost.Booster, "inplace_predict", _as_xgboost_was_trained)
+    if hasattr(xgboost, "get_categories"):
+        _tell(xgboost, "inplace_predict", _as_xgboost_was_trained)
 
 
 def with_categories(predict, native):
     """`predict` itself, but for a bare booster of XGBoost, of whose tables MLflow makes matrices without categories."""
-    xgboost = sys.modules.get("xgboost")
-    if xgboost is None or not isinstance(native, xgboost.Booster) or not hasattr(native, "get_categories"):
+    booster = _booster_of("xgboost")
+    if booster is None or not isinstance(native, booster) or not hasattr(native, "get_categories"):
         return predict
+    from xgboost import DMatrix
+
     known = inspect.signature(native.predict).parameters
 
     def predict_told(data, params=None):
@@ -34,9 +36,14 @@ def with_categories(predict, native):
         if table is data:
             return predict(data, params=params)
         more = {name: value for name, value in (params or {}).items() if name in known}
-        return native.predict(xgboost.DMatrix(table, enable_categorical=True), **more)
+        return native.predict(DMatrix(table, enable_categorical=True), **more)
 
     return predict_told
+
+
+def _booster_of(library):
+    """Its class, where the library is imported."""
+    return getattr(sys.modules.get(library), "Booster", None)
 
 
 def _tell(kind, method, as_trained):
@@ -70,7 +77,10 @@ def _as_lightgbm_was_trained(booster, data):
 
 def _as_xgboost_was_trained(booster, data):
     """XGBoost refuses an unknown category by its name, and goes on to do so."""
-    if "c" not in (booster.feature_types or []) or not _is_table(data):
+    if not _is_table(data):
+        return data
+    types = dict(zip(booster.feature_names or [], booster.feature_types or []))
+    if not any(kind == "c" and name in data.columns and not _is_categorical(data[name]) for name, kind in types.items()):
         return data
     told = {}
     for name, kept in booster.get_categories(export_to_arrow=True).to_arrow():
@@ -91,7 +101,8 @@ def _may_hold(column, categories):
 
 
 def _is_table(data):
-    return hasattr(data, "columns") and data.columns.is_unique
+    """Of pandas; other libraries' tables have their own categories."""
+    return type(data).__module__.startswith("pandas.") and hasattr(data, "columns") and data.columns.is_unique
 
 
 def _is_categorical(column):
