@@ -87,7 +87,9 @@ test.each(["ndcg:10", "précision", "準確率", "-log loss", "val/auc.1"])(
 );
 
 test.each(["auc@10", "auc (test)", "a".repeat(251)])("%j is none, and is told as such", (metric) => {
-  expect(() => criteriaOf([`${metric}>=0.5`])).toThrow(/names ".*"; give a metric's name, as the run logs it/);
+  expect(() => criteriaOf([`${metric}>=0.5`])).toThrow(
+    /names ".*"; give a metric's name, as the run logs it/,
+  );
 });
 
 test("a metric has one bound", () => {
