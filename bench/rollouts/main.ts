@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import pg from "pg";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import { createDatabase } from "../../src/database/index.ts";
@@ -7,6 +5,7 @@ import { startLocalServices } from "../../src/platform/services/local_services.t
 import { seedRollouts } from "./seed.ts";
 import { workerOver } from "./worker.ts";
 import { median, percentile } from "../support/figures.ts";
+import { type HeldMemory, heldMemory } from "../support/held_memory.ts";
 import { type Opened, runInHome } from "../support/home.ts";
 import { option, printMachine, printTable, say, share } from "../support/report.ts";
 
@@ -40,21 +39,11 @@ interface Measured {
   moved: { changes: number; completed: number; rolled_back: number };
 }
 
-/** After a full collection, so that what is left is what is held. */
-interface Sample {
+interface Sample extends HeldMemory {
   looks: number;
-  heapMb: number;
-  rssMb: number;
 }
 
-setFlagsFromString("--expose-gc");
-const collect: unknown = runInNewContext("gc");
-
-function sample(looks: number): Sample {
-  if (typeof collect === "function") Reflect.apply(collect, undefined, []);
-  const { heapUsed, rss } = process.memoryUsage();
-  return { looks, heapMb: heapUsed / 1024 ** 2, rssMb: rss / 1024 ** 2 };
-}
+const sample = (looks: number): Sample => ({ looks, ...heldMemory() });
 
 /** Statements that any client of this process has sent. */
 let queries = 0;

@@ -72,9 +72,12 @@ export class CloudServers {
       await this.remove(name, signal);
     }
     const found = await this.named(name, signal);
-    if (found?.bento_tag === wanted.bento_tag) return found;
+    const isSame = found?.deployment_id === wanted.deployment_id && found.bento_tag === wanted.bento_tag;
+    if (isSame) return found;
+    const whose =
+      found === null ? "no server of this deployer" : `the server of ${found.deployment_id} by now`;
     throw new EndpointCreationError(
-      `BentoCloud has a deployment ${name} that is no server of this deployer: rename or delete it`,
+      `BentoCloud has a deployment ${name} that is ${whose}: rename or delete it, or ask again, and ${wanted.deployment_id} gets another name`,
     );
   }
 

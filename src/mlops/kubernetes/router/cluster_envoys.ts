@@ -26,6 +26,8 @@ interface RunningEnvoy {
   complaint(signal: AbortSignal): Promise<string>;
 }
 
+type AnyMetadata = z.infer<typeof anyObjectSchema>["metadata"];
+
 interface Files {
   version: string;
   claimed: number;
@@ -75,13 +77,15 @@ export class ClusterEnvoys {
     const { settings, namespace } = this.#options;
     const name = this.#nameOf(endpoint.endpoint_name);
     const files = routerFiles(name, endpoint, settings);
-    await this.#client.create(this.#path("configmaps"), files, anyObjectSchema, signal);
+    const made = await this.#client.create(this.#path("configmaps"), files, anyObjectSchema, signal);
+    if (made === null) await this.#requireOwn("configmaps", name, endpoint.endpoint_name, signal);
     await this.#deploy(routerDeployment(name, endpoint, settings), signal);
     const companions = routerCompanions(name, endpoint.endpoint_name, settings);
     await Promise.all(
-      companions.map(({ plural, object }) =>
-        this.#client.create(this.#path(plural), object, anyObjectSchema, signal),
-      ),
+      companions.map(async ({ plural, object }) => {
+        const found = await this.#client.create(this.#path(plural), object, anyObjectSchema, signal);
+        if (found === null) await this.#requireOwn(plural, name, endpoint.endpoint_name, signal);
+      }),
     );
     await this.#untilReady(endpoint.endpoint_name, name, signal);
     return { endpoint_url: `http://${name}.${namespace}.svc` };
@@ -159,11 +163,7 @@ export class ClusterEnvoys {
         continue;
       }
       const { annotations, resourceVersion } = present.metadata;
-      if (annotations[MARKS.endpointName] === undefined) {
-        throw new EndpointCreationError(
-          `namespace ${this.#options.namespace} has a Deployment ${object.metadata.name} that is no router of this deployer: rename or delete it`,
-        );
-      }
+      this.#refuseOthers(present.metadata, wanted.annotations[MARKS.endpointName] ?? "", "deployments");
       if (annotations[MARKS.specification] === wanted.annotations[MARKS.specification]) return;
       const { template } = z.object({ template: z.unknown() }).parse(object.spec);
       const change = {
@@ -172,6 +172,26 @@ export class ClusterEnvoys {
       };
       if ((await this.#client.merge(own, change, anyObjectSchema, signal)) !== null) return;
     }
+  }
+
+  /** An object that was there already: nothing where it has gone meanwhile, which the next opening makes anew. */
+  async #requireOwn(plural: string, name: string, endpointName: string, signal: AbortSignal): Promise<void> {
+    const present = await this.#client.get(`${this.#path(plural)}/${name}`, anyObjectSchema, signal);
+    if (present !== null) this.#refuseOthers(present.metadata, endpointName, plural);
+  }
+
+  /** Somebody else's object, or one of another endpoint whose name comes out the same: its callers would get mixed up. */
+  #refuseOthers({ name, annotations }: AnyMetadata, endpointName: string, plural: string): void {
+    const owner = annotations[MARKS.endpointName];
+    if (owner === endpointName) return;
+    const { namespace } = this.#options;
+    const whose =
+      owner === undefined
+        ? "that is none of this deployer's: rename or delete it"
+        : `of endpoint ${owner}, whose name comes out the same as that of ${endpointName}: give the new experiment another id`;
+    throw new EndpointCreationError(`namespace ${namespace} has ${name} (${plural}) ${whose}`, {
+      details: { endpoint_name: endpointName, object: name, owner: owner ?? null, namespace },
+    });
   }
 
   async #untilReady(endpointName: string, name: string, signal: AbortSignal): Promise<void> {
