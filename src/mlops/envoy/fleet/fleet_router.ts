@@ -24,6 +24,7 @@ import type { EnvoyFleet, KeptFiles } from "./fleet.ts";
 import { FleetFence } from "./fleet_fence.ts";
 import { combinedFigures, type CountsOfRun, nextNote, readNote } from "../../combined_figures.ts";
 import { FleetReadings, RemoteReadings } from "./fleet_readings.ts";
+import { mendFiles } from "./mended_files.ts";
 import { givenUpAsTyped } from "../../given_up_call.ts";
 
 /** Where each Envoy listens, and finds its files. */
@@ -73,15 +74,14 @@ export class FleetRouter implements TrafficRouter {
     assertEndpointName(endpointName);
     const nothing = { endpoint_name: endpointName, generation: 0, weights: {}, mirror_deployment_id: null };
     return typed(endpointName, signal, async () => {
-      const opened = await this.#fleet.open(
-        {
-          endpoint_name: endpointName,
-          bootstrap: toBootstrap({ endpoint_name: endpointName, ...this.#options.places }),
-          clusters: toClusterFile([]).content,
-          routes: toRouteFile(nothing, this.#answerSeconds),
-        },
-        signal,
-      );
+      const asNew = {
+        clusters: toClusterFile([]).content,
+        routes: toRouteFile(nothing, this.#answerSeconds),
+      };
+      const bootstrap = toBootstrap({ endpoint_name: endpointName, ...this.#options.places });
+      const opened = await this.#fleet.open({ endpoint_name: endpointName, bootstrap, ...asNew }, signal);
+      const answered = { asNew, answerSeconds: this.#answerSeconds };
+      await mendFiles(this.#fleet, endpointName, answered, signal);
       await this.#untilRouted(endpointName, signal);
       return opened;
     });

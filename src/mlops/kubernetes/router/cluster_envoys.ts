@@ -52,7 +52,10 @@ const filesSchema = z.object({
       [MARKS.figures]: z.string().default(""),
     }),
   }),
-  data: z.object({ [FILE_NAMES.clusters]: z.string(), [FILE_NAMES.routes]: z.string() }),
+  // Somebody may have taken one away.
+  data: z
+    .object({ [FILE_NAMES.clusters]: z.string().default(""), [FILE_NAMES.routes]: z.string().default("") })
+    .prefault({}),
 });
 
 /**
