@@ -135,7 +135,16 @@ const minutes = (performance.now() - began) / 60_000;
 await here.close();
 printMachine();
 printTable(
-  ["endpoints", "deployments", "looks", "unanswered", "requests a minute", "an endpoint", "look p50 ms", "p99 ms"],
+  [
+    "endpoints",
+    "deployments",
+    "looks",
+    "unanswered",
+    "requests a minute",
+    "an endpoint",
+    "look p50 ms",
+    "p99 ms",
+  ],
   [
     [
       String(ENDPOINTS),

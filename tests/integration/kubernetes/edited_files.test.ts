@@ -64,7 +64,12 @@ function edit(data: Record<string, string>): void {
 
 test("weights that somebody edits in the ConfigMap are found at both Envoys, and what is wanted is in force again", async () => {
   const before = await wanted();
-  const nothing = { endpoint_name: STAGING, generation: before.generation, weights: {}, mirror_deployment_id: null };
+  const nothing = {
+    endpoint_name: STAGING,
+    generation: before.generation,
+    weights: {},
+    mirror_deployment_id: null,
+  };
   edit({ [FILE_NAMES.routes]: toRouteFile(nothing, 15) });
   await pollUntil(
     async () => Object.keys((await router.observe(STAGING, { signal }))?.weights ?? { one: 1 }).length === 0,
@@ -90,7 +95,10 @@ test("weights that somebody edits in the ConfigMap are found at both Envoys, and
 test("files that are no files any more take nothing from Envoys that run, and the next one finds them mended", async () => {
   const { generation } = await wanted();
   edit({ [FILE_NAMES.routes]: "edited by hand: {", [FILE_NAMES.clusters]: "" });
-  expect(await router.observe(STAGING, { signal })).toMatchObject({ generation, weights: { [deployment]: 100 } });
+  expect(await router.observe(STAGING, { signal })).toMatchObject({
+    generation,
+    weights: { [deployment]: 100 },
+  });
 
   // A pod that comes now begins with them.
   const [gone] = envoys.cluster.node.pods(name);

@@ -45,10 +45,10 @@ async function newestInForce(
   const envoys = (await fleet.envoys(endpointName, signal)).map(
     (envoy) => new RemoteReadings(endpointName, envoy),
   );
-  const routes = await Promise.all(envoys.map(async (envoy) => ({ envoy, route: await envoy.route(signal) })));
+  const routes = await Promise.all(
+    envoys.map(async (envoy) => ({ envoy, route: await envoy.route(signal) })),
+  );
   const routed = routes.flatMap(({ envoy, route }) => (route === null ? [] : [{ envoy, route }]));
   const [newest] = routed.sort((one, other) => other.route.generation - one.route.generation);
-  return newest === undefined
-    ? null
-    : { route: newest.route, clusters: await newest.envoy.clusters(signal) };
+  return newest === undefined ? null : { route: newest.route, clusters: await newest.envoy.clusters(signal) };
 }
