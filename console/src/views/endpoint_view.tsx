@@ -155,7 +155,8 @@ function TrafficOf({ report, seconds, served }: TrafficProps) {
   const { weights: changes } = report;
   const names = orderedNames(report);
   if (changes.length === 0) return <p class="quiet">It never had traffic.</p>;
-  const until = now.value;
+  // A second has passed since the clock was read last, in which something may have changed.
+  const until = Math.max(now.value, Date.parse(changes.at(-1)?.occurred_at ?? ""));
   const first = Date.parse(changes[0]?.occurred_at ?? "");
   const since = Number.isFinite(seconds) ? until - seconds * 1000 : first;
   const shown = changes.filter((one, index) => {

@@ -20,8 +20,8 @@ function PanelOf({ rollout }: { rollout: Rollout }) {
   const { verdict } = rollout;
   const asked = useLooks(rollout);
   const report = asked.answer.value;
-  const last = report?.looks.at(-1)?.looked_at;
-  const until = isOpen(rollout) || last === undefined ? now.value : Date.parse(last);
+  const last = Date.parse(report?.looks.at(-1)?.looked_at ?? "") || now.value;
+  const until = isOpen(rollout) ? Math.max(now.value, last) : last;
   return (
     <section class="panel panel-wide" aria-labelledby="rollout-title">
       <div class="panel-head">

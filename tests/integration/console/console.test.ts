@@ -1,5 +1,4 @@
 import { gzipSync } from "node:zlib";
-import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import {
   act,
@@ -13,10 +12,12 @@ import {
 import { builtConsole } from "../../support/console/built_console.ts";
 import {
   accessibilityProblems,
+  bottomOf,
   ENDPOINT,
   givenConsole,
   inBrowser,
   isFocused,
+  looksOn,
   LOOKS,
   pageOf,
   PICTURES,
@@ -26,11 +27,6 @@ import { seeRolloutThrough, signInAtProvider } from "../../support/console/peopl
 import { givenBusyInstallation, lookOn } from "../../support/console/served_console.ts";
 
 inBrowser();
-
-async function looksOn(page: Page): Promise<number> {
-  const chart = page.getByRole("img", { name: /Evidence against the candidate/ });
-  return Number(/over (\d+) looks/.exec((await chart.getAttribute("aria-label")) ?? "")?.[1]);
-}
 
 test("the page is small, loads nothing from elsewhere, and its policy lets no code into it", async () => {
   const files = await builtConsole();
@@ -230,6 +226,9 @@ test("axe finds nothing in any view, light, dark and narrow; nothing is wider th
       await page.goto(`${served.url}/${hash}`);
       for (const [role, name] of shown) await page.getByRole(role, { name }).first().waitFor();
       await page.screenshot({ path: `${PICTURES}/${view}-${look}.png`, fullPage: true });
+      // All that one must know to decide is above it on one screen.
+      if (view === "operation" && look !== "narrow")
+        expect(await bottomOf(page.getByRole("button", { name: "Approve and carry out" }))).toBeLessThan(900);
       expect({ look, view, found: await accessibilityProblems(page) }).toEqual({ look, view, found: [] });
       expect({ look, view, wider: await widerThanItsWindow(page) }).toEqual({ look, view, wider: [] });
     }

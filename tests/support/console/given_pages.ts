@@ -73,12 +73,37 @@ export async function isFocused(element: Locator): Promise<boolean> {
   return element.and(element.page().locator(":focus")).isVisible();
 }
 
+/** How far down it ends, in pixels. */
+export async function bottomOf(element: Locator): Promise<number> {
+  const box = await element.boundingBox();
+  return box === null ? Infinity : box.y + box.height;
+}
+
+/** How many looks the chart of the evidence has. */
+export async function looksOn(page: Page): Promise<number> {
+  const chart = page.getByRole("img", { name: /Evidence against the candidate/ });
+  return Number(/over (\d+) looks/.exec((await chart.getAttribute("aria-label")) ?? "")?.[1]);
+}
+
 /** What makes the page wider than its window, outermost first; nothing where it is not. */
 export async function widerThanItsWindow(page: Page): Promise<string[]> {
   const found: unknown = await page.evaluate(`
     (({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth ? [] : [...document.querySelectorAll("body *")]
       .filter((one) => one.getBoundingClientRect().right > clientWidth + 1)
       .slice(0, 5).map((one) => one.outerHTML.slice(0, 100)))(document.documentElement)
+  `);
+  return z.array(z.string()).parse(found);
+}
+
+/** What of the charts' curves and areas lies to the right of their axes. */
+export async function drawnBeyondAxes(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`
+    [...document.querySelectorAll(".plot svg")].flatMap((plot) => {
+      const end = Math.max(...[...plot.querySelectorAll(".grid")].map((one) => one.getBoundingClientRect().right));
+      return [...plot.querySelectorAll(".band, .curve")]
+        .filter((one) => one.getBoundingClientRect().right > end + 2)
+        .map((one) => one.getAttribute("class") + " of " + plot.getAttribute("aria-label"));
+    })
   `);
   return z.array(z.string()).parse(found);
 }

@@ -2,6 +2,7 @@ import type { BrowserContextOptions } from "playwright-core";
 import { expect } from "vitest";
 import {
   accessibilityProblems,
+  drawnBeyondAxes,
   ENDPOINT,
   givenConsole,
   givenContext,
@@ -41,6 +42,9 @@ export async function seeRolloutThrough(): Promise<void> {
   for (let look = 0; look < 60 && (await weight()) === 100; look += 1) await lookOn(deployer, 5, failing);
   await ana.getByText("A challenge is under way").waitFor();
   await ana.getByRole("img", { name: /Now: e2i_remission v2 \d+ %, e2i_remission v3 \d+ %/ }).waitFor();
+  // The deployer's clock runs ahead of the page's here.
+  expect(await drawnBeyondAxes(ana)).toEqual([]);
+  await ana.locator(".figures dd").first().filter({ hasNotText: "–" }).waitFor();
   await ana.screenshot({ path: `${PICTURES}/challenged.png`, fullPage: true });
   for (let look = 0; look < 120 && (await weight()) > 0; look += 1) await lookOn(deployer, 5, failing);
   await ana.getByRole("img", { name: /Now: e2i_remission v2 100 %/ }).waitFor();

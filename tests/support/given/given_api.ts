@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { z } from "zod";
 import { type Api, type ApiOptions, createApi } from "../../../src/api/api.ts";
 import { problemSchema } from "../../../src/api/problem.ts";
@@ -85,6 +85,11 @@ export async function givenApi(
     unexpected,
     ask,
     get: async (schema, path, asked) => schema.parse(await (await ask(path, asked)).json()),
-    problem: async (path, asked) => problemSchema.parse(await (await ask(path, asked)).json()),
+    problem: async (path, asked) => {
+      const response = await ask(path, asked);
+      // A stream that is served instead would have no end.
+      expect(response.ok, `${path} is refused`).toBe(false);
+      return problemSchema.parse(await response.json());
+    },
   };
 }

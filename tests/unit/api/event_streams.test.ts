@@ -1,16 +1,23 @@
 import { expect, test } from "vitest";
 import { ChangeFeed, type FeedEvent } from "../../../src/api/streams/change_feed.ts";
 import { NOT_LOOKED_AT } from "../../../src/service/endpoints/endpoint_views.ts";
-import { ENDPOINT, inProduction, pollUntil, registerState } from "../../../src/testing/index.ts";
-import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
+import {
+  ENDPOINT,
+  inProduction,
+  pollUntil,
+  readyForProduction,
+  registerState,
+} from "../../../src/testing/index.ts";
+import { ANAS_TOKEN, givenApi, type GivenApi } from "../../support/given/given_api.ts";
 
 const OMARS_TOKEN = "omar-has-a-long-secret";
+const EVAS_TOKEN = "eva-has-a-long-secret";
 const eventually = (look: () => boolean, what: string) => pollUntil(look, { deadlineMs: 300_000, what });
 
 /** What a reader of a stream has got so far, by the name of each event. */
-async function read({ ask }: GivenApi) {
+async function read({ ask }: GivenApi, token = ANAS_TOKEN) {
   const gone = new AbortController();
-  const response = await ask("/v1/events", { signal: gone.signal });
+  const response = await ask("/v1/events", { token, signal: gone.signal });
   const events: { event: string; data: string }[] = [];
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const pump = async () => {
@@ -108,4 +115,63 @@ test("what changes while a reader joins is told, however early", async () => {
     "the endpoint that was opened meanwhile",
   );
   leaving.abort();
+});
+
+test("what changes while all that is there is read is told after it", async () => {
+  const { deployer } = await givenApi();
+  await inProduction(deployer, "run1");
+  const { database } = deployer;
+  const { summaries } = database;
+  const list = summaries.list.bind(summaries);
+  const feed = new ChangeFeed(database, { vitalsOf: () => NOT_LOOKED_AT, everyMs: 10 });
+  const leaving = new AbortController();
+  const [first, second]: [FeedEvent[], FeedEvent[]] = [[], []];
+  await feed.join((events) => first.push(...events), leaving.signal);
+
+  const reading = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  Object.assign(summaries, {
+    list: async (names: string[] | null) => {
+      const found = await list(names);
+      if (names !== null) return found;
+      reading.resolve();
+      await goOn.promise;
+      return found;
+    },
+  });
+  const joined = feed.join((events) => second.push(...events), leaving.signal);
+  await reading.promise;
+  const generations = (told: FeedEvent[]) =>
+    told.flatMap((one) => (one.event === "endpoint" ? [one.data.generation] : []));
+  const [before = 0] = generations(first);
+  await inProduction(deployer, "run2");
+  await eventually(() => (generations(first).at(-1) ?? 0) > before, "the change at the first reader");
+  expect(second).toEqual([]);
+  goOn.resolve();
+  await joined;
+  expect(generations(second)[0]).toBe(before);
+  await eventually(() => generations(second).at(-1) === generations(first).at(-1), "the same at the second");
+  leaving.abort();
+});
+
+test("whoever has a role for one experiment is told nothing of another: no endpoint, no operation, no figures", async () => {
+  const given = await givenApi();
+  const { database } = given.deployer;
+  const relapse = {
+    ...{ experiment_id: "relapse", experiment_name: "Relapse", prediction_target: "relapse" },
+    ...{ minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null },
+  };
+  await database.experiments.create(relapse, "ana");
+  await database.principals.enrol("eva", EVAS_TOKEN, { roles: ["viewer"], experiment_id: "relapse" });
+  await inProduction(given.deployer, "run1");
+  const all = await read(given);
+  const own = await read(given, EVAS_TOKEN);
+  await eventually(() => all.events.some((one) => one.event === "vitals"), "figures for whoever sees all");
+  await readyForProduction(given.deployer, "run2");
+  const histories = () => own.events.filter((one) => one.event === "history").length;
+  await eventually(() => histories() > 0, "word of the history, which names nothing");
+  expect(JSON.stringify(all.events)).toContain("remission");
+  expect(own.events.filter(({ event }) => event !== "history")).toEqual([]);
+  expect(JSON.stringify(own.events)).not.toContain("remission");
+  await Promise.all([all.leave(), own.leave()]);
 });
