@@ -99,4 +99,5 @@ test.each(["", "a key", "\u00fc", "x".repeat(256)])("%j is no key", async (key) 
   const { problem, keyed } = await given();
   const refused = await problem("/v1/outcomes", keyed(key, { outcomes: [] }));
   expect(refused).toMatchObject({ status: 400, code: "invalid_request" });
+  expect(refused.detail).toContain("An Idempotency-Key has");
 });
