@@ -179,9 +179,14 @@ test.each([
   expect(problem).toMatchObject({ status: 401, code: "not_authenticated" });
 });
 
-test("a few seconds between two clocks are no reason to refuse", async () => {
-  const { found, exchange } = await given();
-  expect((await exchange(await found.signed(ana, { issuedAt: now() + 20 }))).status).toBe(201);
+test("a few seconds between two clocks are no reason to refuse, and minutes are", async () => {
+  const { found, exchange, refused } = await given();
+  const issued = (seconds: number, expiresIn = 300) =>
+    found.signed(ana, { issuedAt: now() + seconds, expiresIn });
+  expect((await exchange(await issued(20))).status).toBe(201);
+  expect((await exchange(await issued(-320))).status).toBe(201);
+  expect((await refused(await issued(180))).detail).toContain("clock");
+  expect((await refused(await issued(-480))).detail).toContain("expired");
 });
 
 test("groups that are no list, and a name that may look like another, are refused", async () => {
