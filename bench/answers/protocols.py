@@ -45,6 +45,36 @@ def compared_protocols(scoring, asks, call):
             yield Ask("/infer", "", reason=reason), (status, _values(status, text)), (expected, wanted)
 
 
+    yield from _answered_texts(scoring, asks, call)
+
+
+def _answered_texts(scoring, asks, call):
+    """Where a request is one text, and has an answer by both: what /infer tells, which is what /invocations does."""
+    for ask in asks:
+        row = _only_row(ask)
+        if row is None or [field.get("type") for field in scoring.intake.runtime.fields] != ["string"]:
+            continue
+        tensor = {"name": "x", "shape": [1], "datatype": "BYTES", "data": [row["x"]]}
+        status, text = call(scoring.app, Ask("infer", json.dumps({"inputs": [tensor]})), "/v2/models/model/infer")
+        expected, answered = call(scoring.app, ask)
+        if status == expected == 200:
+            told, wanted = json.loads(_values(status, text)), json.loads(_flat(expected, answered))
+            yield Ask(f"/infer: {ask.name}", ""), (200, _as_floats(told)), (200, _as_floats(wanted))
+
+
+def _only_row(ask):
+    try:
+        [row] = json.loads(ask.body)["inputs"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and list(row) == ["x"] and isinstance(row["x"], str) else None
+
+
+def _as_floats(values):
+    """A tensor has one kind of number."""
+    return json.dumps([float(value) if type(value) is int else value for value in values])
+
+
 def _inputs(request, tensors, runtime):
     """The example as tensors; None for one that the protocol has no form of, such as a gap."""
     split, given = request.get("dataframe_split"), request.get("inputs")
