@@ -40,7 +40,7 @@ test("a real lock's vulnerability refuses the version once it is packaged, and s
   await experiments.setGatePolicy(experiment, { ...policy, vulnerabilities, reason: "none" }, "tests");
   const { model_version_id } = await register("v1");
   await act("promote", { model_version_id, target_stage: "staging" });
-  const request = { deployment_action: "deploy", model_version_id, target_stage: "staging" };
+  const request = { deployment_action: "deploy", model_version_id, target_stage: "staging" as const };
   const refused = await errorOf(watching.agent.execute(request));
   expect(refused).toMatchObject({ code: "artifact_rejected", retryable: false });
   expect(refused.message).toMatch(/GHSA-test \(critical, 9\.8\) in scikit-learn \S+, mended in 99\.0/);
