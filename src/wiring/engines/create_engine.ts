@@ -10,7 +10,8 @@ import type { ToolsEnvironment } from "../../platform/python/python_environment.
 import { ensureSigningEnvironment } from "../../platform/python/signing_environment.ts";
 import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters/outside_servers.ts";
 import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
-import type { Database, Parts } from "../../agents/model_deployer/ports/parts.ts";
+import type { Deployments, Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
+import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
 import { installedEngines, settingsFor } from "./installed_engines.ts";
 import { routersOf } from "./routers_of_engines.ts";
 import { servedByEach } from "./served_by.ts";
@@ -19,7 +20,7 @@ import { ofEngines } from "./several_engines.ts";
 type RoutedConfiguration = Configuration & {
   makeRoom: () => boolean;
   ingressOf: (endpointName: string) => Promise<Ingress>;
-  database: Pick<Database, "deployments" | "endpoints">;
+  database: { deployments: Pick<Deployments, "get">; endpoints: Pick<Endpoints, "get"> };
 };
 
 /**

@@ -1,6 +1,6 @@
 import type { InstalledEngines } from "../../agents/model_deployer/domain/servers/engines.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
-import type { Database } from "../../agents/model_deployer/ports/parts.ts";
+import type { Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
 import type { TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
 import {
   IngressOfEngines,
@@ -17,7 +17,7 @@ export function routersOf(
   beside: TrafficRouter & EndpointIngress,
   inCluster: TrafficRouter | null,
   installed: InstalledEngines,
-  { endpoints }: Pick<Database, "endpoints">,
+  { endpoints }: { endpoints: Pick<Endpoints, "get"> },
 ): { router: TrafficRouter; ingress?: EndpointIngress } {
   if (inCluster === null) return { router: beside, ingress: beside };
   if (!Object.values(installed.routers).includes("worker")) return { router: inCluster };

@@ -1,6 +1,7 @@
 import { publishDegraded } from "../../agents/base/diagnostics.ts";
 import type { EngineKind, InstalledEngines } from "../../agents/model_deployer/domain/servers/engines.ts";
-import type { Database, Parts } from "../../agents/model_deployer/ports/parts.ts";
+import type { Deployments } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
+import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
 import type { ModelPackager } from "../../agents/model_deployer/ports/model_packager_port.ts";
 import { ByEngine, EnginesOfDeployments } from "../../mlops/engines/by_engine.ts";
 import {
@@ -20,7 +21,7 @@ export function ofEngines(
   served: ReadonlyMap<EngineKind, Served>,
   store: ModelPackager,
   installed: InstalledEngines,
-  { deployments }: Pick<Database, "deployments">,
+  { deployments }: { deployments: Pick<Deployments, "get"> },
 ): Pick<Parts, "packager" | "server" | "serverUsage" | "rowServers" | "predictionLogs"> {
   const engines = new EnginesOfDeployments(installed, deployments);
   const each = <T>(partOf: (one: Served) => T | undefined) => {
