@@ -102,7 +102,8 @@ def _may_hold(column, categories):
 
 def _is_table(data):
     """Of pandas; other libraries' tables have their own categories."""
-    return type(data).__module__.startswith("pandas.") and hasattr(data, "columns") and data.columns.is_unique
+    is_pandas = type(data).__module__.partition(".")[0] == "pandas"
+    return is_pandas and hasattr(data, "columns") and data.columns.is_unique
 
 
 def _is_categorical(column):
