@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { endpointViewSchema, type EndpointView } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import {
   accessibilityProblems,
+  cutTexts,
   ENDPOINT,
   givenConsole,
   givenContext,
@@ -76,6 +77,7 @@ test("two hundred endpoints with odd names and words are all drawn, as text, and
     expect(await page.locator("main img, main script").count()).toBe(0);
     await page.getByText(MARKUP).first().waitFor();
     expect({ look, wider: await widerThanItsWindow(page) }).toEqual({ look, wider: [] });
+    expect({ look, cut: await cutTexts(page) }).toEqual({ look, cut: [] });
     expect({ look, found: await accessibilityProblems(page) }).toEqual({ look, found: [] });
     await page.screenshot({ path: `${PICTURES}/many-${look}.png` });
     await page.getByRole("searchbox").fill("_200");

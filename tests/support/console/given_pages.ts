@@ -95,6 +95,16 @@ export async function widerThanItsWindow(page: Page): Promise<string[]> {
   return z.array(z.string()).parse(found);
 }
 
+/** Texts that are wider than their place, and so are cut, or lie over what is beside them. */
+export async function cutTexts(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`
+    [...document.querySelectorAll("main :is(p, li, h1, h2, dd)")]
+      .filter((one) => one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1)
+      .slice(0, 5).map((one) => one.outerHTML.slice(0, 100))
+  `);
+  return z.array(z.string()).parse(found);
+}
+
 /** What of the charts' curves and areas lies to the right of their axes. */
 export async function drawnBeyondAxes(page: Page): Promise<string[]> {
   const found: unknown = await page.evaluate(`

@@ -63,3 +63,13 @@ test("no page may put the console or an answer into a frame of its own", async (
     expect((await ask(path)).headers.get("x-frame-options"), path).toBe("DENY");
   }
 });
+
+test("of an error that is none of ours a caller is told that it happened, and the server's log what", async () => {
+  const { deployer, problem, unexpected } = await givenApi();
+  const list = () => Promise.reject(new TypeError("/home/ana/.pgpass: password=hunter2"));
+  Object.assign(deployer.database.summaries, { list });
+  const told = await problem("/v1/endpoints");
+  expect(told).toMatchObject({ status: 500, code: "unexpected" });
+  expect(JSON.stringify(told)).not.toMatch(/hunter2|pgpass/);
+  expect(String(unexpected)).toContain("hunter2");
+});
