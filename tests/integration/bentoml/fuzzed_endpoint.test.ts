@@ -161,6 +161,14 @@ test("whatever an endpoint is sent is answered by a problem that says why, by th
   }
 });
 
+test("half a character, which pandas 3 takes for no text, is no failure of the model", async () => {
+  const features = { ...ROWS.fraud, region: "\ud800" };
+  const refused = { status: 400, answer: { error_code: "BAD_REQUEST" } };
+  expect(await ask(`${urls.fraud}/predict`, { features })).toMatchObject(refused);
+  const table = { dataframe_records: [features] };
+  expect(await ask(`${urls.fraud}/invocations`, table)).toMatchObject(refused);
+});
+
 test("bytes that are no HTTP end their own connection alone", async () => {
   const rows = await good("churn");
   await fc.assert(

@@ -92,14 +92,6 @@ describe("POST /predict", () => {
     });
   });
 
-  it("blames no model for half a character, which pandas 3 takes for no text", async () => {
-    const features = { region: "\ud800", visits: 35 };
-    const half = await call("mixed_columns", "/predict", request(features));
-    expect(half).toMatchObject({ status: 400, answer: { error_code: "BAD_REQUEST" } });
-    const table = await call("mixed_columns", "/invocations", { dataframe_records: [features] });
-    expect(table).toMatchObject({ status: 400, answer: { error_code: "BAD_REQUEST" } });
-  });
-
   it("answers 500 when the model fails on an input that is sound", async () => {
     expect(
       await call("failing_on_part", "/predict", request({ ...tumour, "mean radius": 12 })),
