@@ -42,7 +42,8 @@ export function clusterRouter(
     routes_file: `${FILES_FOLDER}/${FILE_NAMES.routes}`,
   };
   const acknowledgement = { deadlineMs: 120_000, pollMs: 20 };
-  return { router: new FleetRouter({ fleet, places, acknowledgement }), client };
+  // What a server holds back is held for as long as a slow machine takes, and not given up meanwhile.
+  return { router: new FleetRouter({ fleet, places, acknowledgement, predictionSeconds: 300 }), client };
 }
 
 /** The Envoys of the cluster alone. */
