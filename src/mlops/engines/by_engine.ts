@@ -3,27 +3,54 @@ import { notConfigured } from "../../agents/model_deployer/domain/servers/engine
 import { EngineRefusedError } from "../../agents/model_deployer/errors.ts";
 import type { Deployments } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
 
-/** The engine of each deployment, as the database has it; it never changes, so that each is read once. */
+/** The engines of rows that are written once, so that each is read once. */
+export class RememberedEngines {
+  readonly #read: (id: string) => Promise<{ engine: EngineKind | null } | null>;
+  readonly #usual: EngineKind;
+  readonly #known = new Map<string, EngineKind>();
+
+  constructor(read: (id: string) => Promise<{ engine: EngineKind | null } | null>, usual: EngineKind) {
+    this.#read = read;
+    this.#usual = usual;
+  }
+
+  /** The usual one for what was made before engines were written down; null for what does not exist. */
+  async find(id: string): Promise<EngineKind | null> {
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const row = await this.#read(id);
+    if (row === null) return null;
+    const engine = row.engine ?? this.#usual;
+    this.#known.set(id, engine);
+    return engine;
+  }
+}
+
+/** @param what begins the refusal, as in "d1 runs on" */
+export function engineAway(
+  what: string,
+  engine: EngineKind,
+  installed: InstalledEngines,
+): EngineRefusedError {
+  return new EngineRefusedError(
+    `${notConfigured(what, engine, installed)}; until then it is left as it is.`,
+    { details: { engine } },
+  );
+}
+
+/** The engine of each deployment, as the database has it. */
 export class EnginesOfDeployments {
   readonly installed: InstalledEngines;
-  readonly #deployments: Pick<Deployments, "get">;
-  readonly #known = new Map<string, EngineKind>();
+  readonly #remembered: RememberedEngines;
 
   constructor(installed: InstalledEngines, deployments: Pick<Deployments, "get">) {
     this.installed = installed;
-    this.#deployments = deployments;
+    this.#remembered = new RememberedEngines((id) => deployments.get(id), installed.usual);
   }
 
-  /** The usual one for what was made before engines were written down, and for what does not exist. */
+  /** The usual one for what does not exist. */
   async of(deploymentId: string): Promise<EngineKind> {
-    const known = this.#known.get(deploymentId);
-    if (known !== undefined) return known;
-    const { usual } = this.installed;
-    const deployment = await this.#deployments.get(deploymentId);
-    if (deployment === null) return usual;
-    const engine = deployment.engine ?? usual;
-    this.#known.set(deploymentId, engine);
-    return engine;
+    return (await this.#remembered.find(deploymentId)) ?? this.installed.usual;
   }
 }
 
@@ -61,11 +88,6 @@ export class ByEngine<T> {
     const chosen = engine ?? installed.usual;
     const part = this.parts.get(chosen);
     if (part !== undefined) return part;
-    throw new EngineRefusedError(
-      `${notConfigured(what, chosen, installed)}; until then it is left as it is.`,
-      {
-        details: { engine: chosen },
-      },
-    );
+    throw engineAway(what, chosen, installed);
   }
 }

@@ -3,10 +3,8 @@ import type {
   InstalledEngines,
   RouterKind,
 } from "../../agents/model_deployer/domain/servers/engines.ts";
-import { notConfigured } from "../../agents/model_deployer/domain/servers/engine_refusals.ts";
 import type { VersionFigures } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
-import { EngineRefusedError } from "../../agents/model_deployer/errors.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import type { Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
@@ -15,21 +13,21 @@ import type {
   ServerAddress,
   TrafficRouter,
 } from "../../agents/model_deployer/ports/traffic_router_port.ts";
+import { engineAway, RememberedEngines } from "./by_engine.ts";
 
 /** Which router has an endpoint: the one at which it was opened, as the database has it, for its life. */
 export class RoutersOfEndpoints {
   readonly #installed: InstalledEngines;
-  readonly #endpoints: Pick<Endpoints, "get">;
-  readonly #known = new Map<string, EngineKind>();
+  readonly #remembered: RememberedEngines;
 
   constructor(installed: InstalledEngines, endpoints: Pick<Endpoints, "get">) {
     this.#installed = installed;
-    this.#endpoints = endpoints;
+    this.#remembered = new RememberedEngines((name) => endpoints.get(name), installed.usual);
   }
 
   /** Null for one that was never open. @throws EngineRefusedError where its router's engine is not configured */
   async find(endpointName: string): Promise<RouterKind | null> {
-    const engine = await this.#engineOf(endpointName);
+    const engine = await this.#remembered.find(endpointName);
     return engine === null ? null : this.#routerOf(engine, endpointName);
   }
 
@@ -38,27 +36,13 @@ export class RoutersOfEndpoints {
    * @throws EngineRefusedError where its router's engine is not configured
    */
   async of(endpointName: string, opensFor: EngineKind = this.#installed.usual): Promise<RouterKind> {
-    return this.#routerOf((await this.#engineOf(endpointName)) ?? opensFor, endpointName);
-  }
-
-  async #engineOf(endpointName: string): Promise<EngineKind | null> {
-    const known = this.#known.get(endpointName);
-    if (known !== undefined) return known;
-    const endpoint = await this.#endpoints.get(endpointName);
-    if (endpoint === null) return null;
-    const engine = endpoint.engine ?? this.#installed.usual;
-    this.#known.set(endpointName, engine);
-    return engine;
+    return this.#routerOf((await this.#remembered.find(endpointName)) ?? opensFor, endpointName);
   }
 
   #routerOf(engine: EngineKind, endpointName: string): RouterKind {
     const router = this.#installed.routers[engine];
     if (router !== undefined) return router;
-    const what = `${endpointName} has its address at the router of`;
-    throw new EngineRefusedError(
-      `${notConfigured(what, engine, this.#installed)}; until then it is left as it is.`,
-      { details: { engine } },
-    );
+    throw engineAway(`${endpointName} has its address at the router of`, engine, this.#installed);
   }
 }
 
