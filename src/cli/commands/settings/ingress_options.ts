@@ -36,13 +36,18 @@ export function changeOf(before: IngressPolicy, options: IngressOptions): Ingres
 
 /** Files lie on the machine that serves, which reads them again. @throws InvalidRequestError */
 export function refuseRemoteFiles({ certificate, certificateKey, jwks }: IngressOptions): void {
-  const isFile = jwks !== undefined && !jwks.startsWith("https:");
-  const named = certificate ?? certificateKey ?? (isFile ? jwks : undefined);
-  if (named === undefined) return;
-  const flag = isFile ? "--jwks" : "--certificate";
-  throw new InvalidRequestError(
-    `${flag} ${named}: is read where the deployer runs, and MODEL_DEPLOYER_URL is set: set it there, without that variable${isFile ? ", or name an address that begins with https:" : ""}.`,
-  );
+  const isAddress = jwks?.startsWith("https:") === true;
+  const files: [string, string | undefined, string][] = [
+    ["--certificate", certificate, ""],
+    ["--certificate-key", certificateKey, ""],
+    ["--jwks", isAddress ? undefined : jwks, ", or name an address that begins with https:"],
+  ];
+  for (const [flag, file, otherwise] of files) {
+    if (file === undefined) continue;
+    throw new InvalidRequestError(
+      `${flag} ${file}: is read where the deployer runs, and MODEL_DEPLOYER_URL is set: set it there, without that variable${otherwise}.`,
+    );
+  }
 }
 
 const CALLERS = ["everybody", "keys", "tokens"];
