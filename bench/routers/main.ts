@@ -14,6 +14,7 @@ import { toRouteFile } from "../../src/mlops/envoy/route_config.ts";
 import { findFreePort } from "../../src/platform/free_port.ts";
 import { ensureToolsEnvironment } from "../../src/platform/python/python_environment.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
+import { sharedOutMegabytes } from "../serving/processes.ts";
 import { type Opened, runInHome } from "../support/home.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
 
@@ -46,13 +47,8 @@ async function costOf(pids: readonly number[]): Promise<Cost> {
   const before = await cpuOf(pids);
   await delay(IDLE_SECONDS * 1000);
   const seconds = (await cpuOf(pids)) - before;
-  const kilobytes = await Promise.all(
-    pids.map(async (pid) =>
-      Number(/^Pss:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0),
-    ),
-  );
   return {
-    megabytes: kilobytes.reduce((sum, one) => sum + one, 0) / 1024,
+    megabytes: await sharedOutMegabytes(pids),
     idleCpu: (1000 * seconds) / IDLE_SECONDS,
   };
 }

@@ -90,7 +90,7 @@ async function soak(configuration: Configuration, opened: Opened): Promise<void>
   for (const load of loads) load.start();
   const readings = await readEachMinute({ team, upstream, loads, environment, isQuiet }, held);
   const counted = await Promise.all(loads.map((load) => load.end()));
-  printReadings(readings, { releases: readings.at(-1)?.releases ?? 0 });
+  printReadings(readings);
   for (const sentence of counted.flatMap(({ wrong }) => wrong)) say(`- ${sentence}`);
   printMachine();
   const isWhole = counted.every(({ lost, failed_by_model }) => lost + failed_by_model === 0);

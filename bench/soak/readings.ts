@@ -1,9 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import pg from "pg";
 import { usageOfPaths } from "../../src/platform/disk/disk_usage.ts";
 import { withDescendants } from "../../src/platform/processes/process_record.ts";
 import { readProcessTable } from "../../src/platform/processes/process_table.ts";
 import { runningParts } from "../../src/platform/processes/homes/stop_home.ts";
+import { sharedOutMegabytes } from "../serving/processes.ts";
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -45,9 +46,9 @@ export class HeldThings {
     const [routers, servers] = [pidsOf("router"), pidsOf("server")];
     const { bytes } = await usageOfPaths([this.#home]);
     return {
-      workerMemory: await memoryOf(this.#workerPid),
+      workerMemory: await sharedOutMegabytes([this.#workerPid]),
       workerFiles: await filesOf(this.#workerPid),
-      routerMemory: Math.max(0, ...(await Promise.all(routers.map(memoryOf)))),
+      routerMemory: Math.max(0, ...(await Promise.all(routers.map((pid) => sharedOutMegabytes([pid]))))),
       routerFiles: Math.max(0, ...(await Promise.all(routers.map(filesOf)))),
       servers: servers.length,
       serverMemory: await memoryOfAll(servers),
@@ -76,14 +77,7 @@ export class HeldThings {
 async function memoryOfAll(pids: readonly number[]): Promise<number> {
   const table = await readProcessTable();
   const roots = table.filter(({ pid }) => pids.includes(pid));
-  const each = await Promise.all(withDescendants(table, roots).map(({ pid }) => memoryOf(pid)));
-  return each.reduce((sum, one) => sum + one, 0);
-}
-
-/** MiB; 0 for a process that has ended meanwhile. */
-async function memoryOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+  return sharedOutMegabytes(withDescendants(table, roots).map(({ pid }) => pid));
 }
 
 async function filesOf(pid: number): Promise<number> {

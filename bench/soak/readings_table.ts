@@ -16,7 +16,7 @@ const LINES: [keyof Held, string][] = [
 const SHOWN = 12;
 
 /** Some of the readings, and of each quantity the median of its first third beside that of its last. */
-export function printReadings(readings: readonly Reading[], { releases }: { releases: number }): void {
+export function printReadings(readings: readonly Reading[]): void {
   const every = Math.max(1, Math.ceil(readings.length / SHOWN));
   const shown = readings.filter((_, index) => (index + 1) % every === 0);
   const whole = (value: number) => String(Math.round(value));
@@ -41,6 +41,6 @@ export function printReadings(readings: readonly Reading[], { releases }: { rele
       return [name, whole(first ?? NaN), whole(last ?? NaN), (last ?? NaN) / (first ?? NaN)];
     }),
   );
-  const { sent = 0, lost = 0 } = readings.at(-1) ?? {};
-  say(`${sent} requests, ${lost} lost, ${releases} releases in ${readings.at(-1)?.minutes ?? 0} minutes`);
+  const { sent = 0, lost = 0, releases = 0, minutes = 0 } = readings.at(-1) ?? {};
+  say(`${sent} requests, ${lost} lost, ${releases} releases in ${minutes} minutes`);
 }
