@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { createTransport } from "nodemailer";
 import { z } from "zod";
 import type { AgentError } from "../agents/base/agent_error.ts";
 import {
@@ -40,7 +39,7 @@ export async function sendMail(
     );
   }
   const server = new URL(smtpUrl);
-  const transport = transportOf(server, await password());
+  const transport = await transportOf(server, await password());
   const cut = () => transport.close();
   signal.addEventListener("abort", cut, { once: true });
   try {
@@ -54,11 +53,12 @@ export async function sendMail(
 }
 
 /** @param password of the user in the address; null: the one that stands there, or none */
-function transportOf({ href }: URL, password: string | null) {
+async function transportOf({ href }: URL, password: string | null) {
   const server = new URL(href);
   const user = decoded(server.username);
   const pass = password ?? decoded(server.password);
   [server.username, server.password] = ["", ""];
+  const { createTransport } = await import("nodemailer");
   return createTransport({
     url: server.href,
     ...(user !== "" && { auth: { user, pass } }),
