@@ -23,6 +23,7 @@ const baseSchema = z.object({
   timeouts: countSchema,
   resets: countSchema,
   client_errors: countSchema,
+  given_up: countSchema.default(0),
   latency_counts: z.array(countSchema),
 });
 type Base = z.infer<typeof baseSchema>;
@@ -97,9 +98,10 @@ function baseOf(one: DeploymentCounts): Base {
     timeouts = 0,
     resets = 0,
     client_errors = 0,
+    given_up = 0,
     latency_counts = [],
   } = one;
-  return { added_in, requests, errors, timeouts, resets, client_errors, latency_counts };
+  return { added_in, requests, errors, timeouts, resets, client_errors, given_up, latency_counts };
 }
 
 /** The sums of all Envoys since the note; they only grow while it holds, and another note is another epoch. */
@@ -115,7 +117,7 @@ export function combinedFigures(note: FiguresNote, present: readonly CountsOfRun
       );
       return sumOf(id, note.life, parts);
     })
-    .filter(({ requests }) => requests > 0);
+    .filter(({ requests, given_up = 0 }) => requests + given_up > 0);
 }
 
 /** A deployment that was added anew has counters that began anew. */
@@ -129,6 +131,7 @@ function since(one: DeploymentCounts, kept: Base | null): DeploymentCounts {
     timeouts: less(one.timeouts, kept.timeouts),
     resets: less(one.resets, kept.resets),
     client_errors: less(one.client_errors, kept.client_errors),
+    given_up: less(one.given_up, kept.given_up),
     latency_counts: (one.latency_counts ?? []).map((count, bin) => less(count, kept.latency_counts[bin])),
   };
 }
@@ -148,6 +151,7 @@ function sumOf(deployment_id: string, life: string, parts: readonly DeploymentCo
     timeouts: sum((one) => one.timeouts),
     resets: sum((one) => one.resets),
     client_errors: sum((one) => one.client_errors),
+    given_up: sum((one) => one.given_up),
     in_flight: sum((one) => one.in_flight),
     p50_ms: quantileOf(latency_counts, 0.5),
     p99_ms: quantileOf(latency_counts, 0.99),

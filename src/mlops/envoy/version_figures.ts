@@ -7,16 +7,17 @@ import type { DeploymentCounts } from "../combined_figures.ts";
 import { type EnvoyReadings, envoyService, type Histogram, type Stats } from "./admin_readings.ts";
 
 const counted = [
-  "upstream_rq_(completed|[45]xx|timeout|rx_reset|retry_success|active|time)",
+  "upstream_rq_(completed|[45]xx|timeout|cancelled|rx_reset|retry_success|active|time)",
   "upstream_rq_pending_(failure_eject|active|overflow)",
-  "upstream_cx_destroy_remote_with_active_rq",
+  "upstream_cx_destroy_(local|remote)_with_active_rq",
+  "upstream_cx_protocol_error",
 ].join("|");
 
 /**
  * Envoy's counts for each deployment that got a request, mirrored ones included. A request counts once, when it is over:
  * answered, reset or timed out, the latter two as 503 and 504. One that a server broke off counts as an error as well
  * where another server has answered it since. Requests that a circuit breaker kept from the server count neither as
- * requests nor as errors. Quantiles are Envoy's own, over the counters' life, up to one second old.
+ * requests nor as errors, and those that their caller gave up are counted apart. Quantiles are Envoy's own, over the counters' life, up to one second old.
  */
 export async function readCounts(
   admin: Pick<EnvoyReadings, "clusters" | "stats">,
@@ -26,7 +27,7 @@ export async function readCounts(
   const stats = await admin.stats(`^cluster\\..*\\.(${counted})$`, signal);
   return clusters
     .map(({ deployment_id, added_in }) => ({ deployment_id, added_in, ...toCounts(stats, deployment_id) }))
-    .filter(({ requests }) => requests > 0)
+    .filter(({ requests, given_up = 0 }) => requests + given_up > 0)
     .sort((a, b) => (a.deployment_id < b.deployment_id ? -1 : 1));
 }
 
@@ -55,6 +56,12 @@ export function toCounts(
   // the retries that healed a connection that was not made.
   const answeredElsewhere = Math.min(brokenOff, count("upstream_rq_retry_success"));
   const errors = Math.min(requests, Math.max(0, count("upstream_rq_5xx") - kept) + answeredElsewhere);
+  // Envoy itself ends a connection under a request where the caller hung up, the time was over, or the answer was no HTTP.
+  const endedHere = count("upstream_cx_destroy_local_with_active_rq") + count("upstream_rq_cancelled");
+  const given_up = Math.max(
+    0,
+    endedHere - count("upstream_rq_timeout") - count("upstream_cx_protocol_error"),
+  );
   const time = histograms.get(`cluster.${deploymentId}.upstream_rq_time`);
   return {
     requests,
@@ -62,6 +69,7 @@ export function toCounts(
     timeouts: Math.min(errors, count("upstream_rq_timeout")),
     resets: Math.min(errors, brokenOff + count("upstream_rq_pending_failure_eject")),
     client_errors: count("upstream_rq_4xx"),
+    given_up,
     in_flight: count("upstream_rq_active") + count("upstream_rq_pending_active"),
     p50_ms: time?.quantiles.get(50) ?? null,
     p99_ms: time?.quantiles.get(99) ?? null,

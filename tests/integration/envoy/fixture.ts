@@ -109,7 +109,12 @@ export interface EnvoyFixture {
   /** A second router over the same home, as another process of the deployer has it. */
   secondRouter: (options?: Partial<EnvoyRouterOptions>) => EnvoyRouter;
   startServer: (deploymentId: string, behaviour?: ServerBehaviour) => Promise<ModelServerDouble>;
-  predict: (endpointUrl: string, headers?: Record<string, string>, body?: string) => Promise<Answer>;
+  predict: (
+    endpointUrl: string,
+    headers?: Record<string, string>,
+    body?: string,
+    signal?: AbortSignal,
+  ) => Promise<Answer>;
   runFolder: (endpointName: string) => string;
   pid: (endpointName: string) => Promise<number>;
   crash: (endpointName: string) => Promise<void>;
@@ -138,7 +143,8 @@ export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixtur
       servers.push(server);
       return server;
     },
-    predict: (endpointUrl, headers = {}, body = "{}") => predict(callers, endpointUrl, headers, body),
+    predict: (endpointUrl, headers = {}, body = "{}", signal) =>
+      predict(callers, endpointUrl, { headers, body, ...(signal !== undefined && { signal }) }),
     runFolder,
     pid,
     crash: async (endpointName) => {
@@ -163,10 +169,9 @@ export async function makeEnvoyFixture(folderName = "home"): Promise<EnvoyFixtur
 async function predict(
   dispatcher: Agent,
   endpointUrl: string,
-  headers: Record<string, string>,
-  body: string,
+  call: { headers: Record<string, string>; body: string; signal?: AbortSignal },
 ): Promise<Answer> {
-  const answer = await request(`${endpointUrl}/predict`, { method: "POST", headers, body, dispatcher });
+  const answer = await request(`${endpointUrl}/predict`, { method: "POST", ...call, dispatcher });
   const header = (name: string) => {
     const value = answer.headers[name];
     return Array.isArray(value) ? value.join(", ") : value;

@@ -141,6 +141,36 @@ describe("requests through Envoy", () => {
   );
 
   it(
+    "counts apart what callers gave up, and once what has failed otherwise",
+    within(async ({ router, startServer, predict }, url) => {
+      const hanging = await startServer("hanging", { hold: true });
+      const cutting = await startServer("cutting", { reset: true });
+      await router.apply(route(1, { hanging: 100 }), [hanging.address], options);
+      const calls = Array.from({ length: 5 }, async (_, index) => {
+        const leaving = new AbortController();
+        const call = predict(url, {}, "{}", leaving.signal).catch(() => null);
+        await pollUntil(() => hanging.received.length > index, { deadlineMs: 120_000, what: "the request" });
+        leaving.abort();
+        return call;
+      });
+      expect(await Promise.all(calls)).toEqual(calls.map(() => null));
+      const counted = await pollUntil(
+        async () => {
+          const [found] = await router.figures("churn", options);
+          return found?.given_up === calls.length ? found : null;
+        },
+        { deadlineMs: 120_000, what: "what callers gave up" },
+      );
+      expect(counted).toMatchObject({ deployment_id: "hanging", requests: 0, errors: 0 });
+
+      await router.apply(route(2, { cutting: 100 }), [cutting.address], options);
+      expect((await predict(url)).status).toBe(503);
+      const [other] = await router.figures("churn", options);
+      expect(other).toMatchObject({ deployment_id: "cutting", requests: 1, errors: 1, given_up: 0 });
+    }),
+  );
+
+  it(
     "lets a request under way end normally when its deployment loses its weight, and later its cluster",
     within(async ({ router, startServer, predict }, url) => {
       const old = await startServer("old", { hold: true });

@@ -133,6 +133,29 @@ test("a baseline that is restarted again and again, so that its counters begin a
   expect(lookOfFailure({ failureRate: () => 0.1 }, { seen, runs: 1 })).toEqual(never(1));
 });
 
+/** What takes longer than callers wait is given up by them, and answered to nobody. */
+const withImpatientCallers =
+  (hangs: (side: string) => number): Seen =>
+  (traffic) =>
+    traffic.figures().map((one) => {
+      const given_up = Math.floor(hangs(one.deployment_id) * one.requests);
+      return { ...one, requests: one.requests - given_up, given_up };
+    });
+
+test.each([
+  [1, 10],
+  [0.3, 20],
+  [0.05, 200],
+])(
+  "a candidate that hangs in %d of its answers is found, though callers do not wait for them",
+  (part, looks) => {
+    const seen = withImpatientCallers((side) => (side === "candidate" ? part : 0));
+    const quiet = { failureRate: () => 0 };
+    expect(lookOfFailure(quiet, { seen, looks })).not.toContain(null);
+    expect(lookOfFailure(quiet, { seen: withImpatientCallers(() => part), runs: 2 })).toEqual(never(2));
+  },
+);
+
 /** One request at each look, of which every second one is the candidate's: three an hour, looked at as often. */
 function fewRequests(looks: number, failed: (side: Side, look: number) => boolean) {
   const counts = { candidate: { requests: 0, errors: 0 }, baseline: { requests: 0, errors: 0 } };

@@ -8,7 +8,7 @@ import {
   noneRecent,
   type SignalEvidence,
 } from "../domain/evidence/judgement.ts";
-import { figuresOf, furthest, growth, newest, plusBoth } from "./counts/answers.ts";
+import { figuresOf, furthest, growthForCallers, newest, plusBoth } from "./counts/answers.ts";
 import { compare } from "./comparison.ts";
 import { suspect } from "./challenge/suspicion.ts";
 import { nothingExcluded } from "./worse_by.ts";
@@ -43,7 +43,7 @@ export function newJudgeState(figures: VersionFigures[], baselineId?: string): J
   return {
     ...noneOfBoth,
     step_samples: 0,
-    recent: { candidate: noneRecent, baseline: newest(noneRecent, growth(before, undefined)) },
+    recent: { candidate: noneRecent, baseline: newest(noneRecent, growthForCallers(before, undefined)) },
     generation: null,
     pending: noneOfBoth,
     last: null,
@@ -70,7 +70,7 @@ export function observe(
   sharing: Sharing,
   settings: JudgeSettings,
 ): JudgeState {
-  const grown = (id: string) => growth(figuresOf(figures, id), figuresOf(state.last_figures, id));
+  const grown = (id: string) => growthForCallers(figuresOf(figures, id), figuresOf(state.last_figures, id));
   const block = { candidate: grown(sides.candidate_id), baseline: grown(sides.baseline_id) };
   const { recent } = state;
   const seen = {

@@ -36,6 +36,7 @@ class Found {
   #errors = 0;
   #timeouts = 0;
   #clientErrors = 0;
+  #givenUp = 0;
   /** By their upper bound in seconds: how many took at most as long. */
   readonly #atMost = new Map<number, number>();
 
@@ -45,8 +46,12 @@ class Found {
     const status = Number(labels.get("http_response_code"));
     const count = Number(value);
     if (name === "bentoml_service_request_in_progress") this.#inFlight += count;
-    if (status === HUNG_UP) return;
-    if (name === "bentoml_service_request_duration_seconds_count") this.#answered(status, count);
+    const isCount = name === "bentoml_service_request_duration_seconds_count";
+    if (status === HUNG_UP) {
+      if (isCount) this.#givenUp += count;
+      return;
+    }
+    if (isCount) this.#answered(status, count);
     if (name === "bentoml_service_request_duration_seconds_bucket") {
       const bound = labels.get("le") === "+Inf" ? Infinity : Number(labels.get("le"));
       this.#atMost.set(bound, (this.#atMost.get(bound) ?? 0) + count);
@@ -62,6 +67,7 @@ class Found {
         errors: this.#errors,
         timeouts: this.#timeouts,
         client_errors: this.#clientErrors,
+        given_up: this.#givenUp,
         in_flight: this.#inFlight,
         p50_ms: null,
         p99_ms: null,

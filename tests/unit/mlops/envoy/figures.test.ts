@@ -23,12 +23,24 @@ test("each answer is counted once", () => {
   expect(counts.at(-1)).toBe(4);
 });
 
-describe("a request that a server broke off", () => {
-  const figuresOf = (counts: Record<string, number>) => {
-    const values = new Map(Object.entries(counts).map(([name, value]) => [`cluster.model.${name}`, value]));
-    return toCounts({ values, histograms: new Map() }, "model");
-  };
+const figuresOf = (counts: Record<string, number>) => {
+  const values = new Map(Object.entries(counts).map(([name, value]) => [`cluster.model.${name}`, value]));
+  return toCounts({ values, histograms: new Map() }, "model");
+};
 
+test("what callers gave up is none of what ran out of time, nor of what was answered with no HTTP", () => {
+  const figures = figuresOf({
+    upstream_rq_completed: 10,
+    upstream_rq_5xx: 6,
+    upstream_rq_timeout: 4,
+    upstream_cx_protocol_error: 2,
+    upstream_rq_cancelled: 1,
+    upstream_cx_destroy_local_with_active_rq: 12,
+  });
+  expect(figures).toMatchObject({ requests: 10, errors: 6, timeouts: 4, given_up: 7 });
+});
+
+describe("a request that a server broke off", () => {
   test("is an error of the deployment, though another server answered it", () => {
     const figures = figuresOf({
       upstream_rq_completed: 100,

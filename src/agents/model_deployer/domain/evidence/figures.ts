@@ -22,6 +22,8 @@ export const versionFiguresSchema = z.object({
   resets: z.int().min(0).optional(),
   /** Answers of status 4xx; left out by a router that does not know. */
   client_errors: z.int().min(0).optional(),
+  /** Requests that callers gave up before they were answered, none of `requests`; left out by a router that does not know. */
+  given_up: z.int().min(0).optional(),
   /** Requests without an answer yet; left out by a router that does not know. */
   in_flight: z.int().min(0).optional(),
   p50_ms: z.number().nullable(),

@@ -42,6 +42,27 @@ export function growth(now: VersionFigures | undefined, before: VersionFigures |
   };
 }
 
+/**
+ * As callers had it: a request that its caller gave up is one without an answer in time. Else a candidate that hangs
+ * would be seen by the quick answers alone, and one that always hangs not at all.
+ */
+export function growthForCallers(
+  now: VersionFigures | undefined,
+  before: VersionFigures | undefined,
+): Answers {
+  const grown = growth(now, before);
+  const present = now?.given_up ?? 0;
+  // A reading of an earlier release does not know how many there were until then.
+  const since = before !== undefined && before.epoch === now?.epoch ? (before.given_up ?? present) : 0;
+  const givenUp = Math.max(0, present - since);
+  return {
+    ...grown,
+    requests: grown.requests + givenUp,
+    errors: grown.errors + givenUp,
+    timeouts: grown.timeouts + givenUp,
+  };
+}
+
 export const figuresOf = (list: readonly VersionFigures[], id: string): VersionFigures | undefined =>
   list.find((entry) => entry.deployment_id === id);
 
