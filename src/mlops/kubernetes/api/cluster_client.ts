@@ -38,6 +38,11 @@ interface ClientOptions {
 /** Objects in one answer, so that a list of many takes no longer than a call may. */
 const PAGE_SIZE = 500;
 
+const pageSchema = z.object({
+  metadata: z.object({ continue: z.string().default("") }).prefault({}),
+  items: z.array(z.unknown()),
+});
+
 /** Three attempts, with their pauses, fit into an answer's 30 s. */
 const CALL_TIMEOUT_MS = 6_000;
 
@@ -83,10 +88,7 @@ export class ClusterClient {
 
   /** All objects of a kind with these labels, page by page; begun anew where the server has forgotten the rest. */
   async list<T>(path: string, labelSelector: string, item: z.ZodType<T>, signal: AbortSignal): Promise<T[]> {
-    const page = z.object({
-      metadata: z.object({ continue: z.string().default("") }).prefault({}),
-      items: z.array(item),
-    });
+    const items = z.array(item);
     for (let found: T[] = [], next = ""; ;) {
       const query = { labelSelector, limit: String(PAGE_SIZE), ...(next !== "" && { continue: next }) };
       const call: ClusterCall = { method: "GET", path, query };
@@ -97,8 +99,8 @@ export class ClusterClient {
         next = "";
         continue;
       }
-      const { items, metadata } = parsed(call, answer, page);
-      found.push(...items);
+      const { metadata, ...page } = parsed(call, answer, pageSchema);
+      for (const one of parsedAs(call, answer, items, page.items)) found.push(one);
       next = metadata.continue;
       if (next === "") return found;
     }
@@ -210,8 +212,12 @@ function nameOf({ method, path }: ClusterCall): string {
   return `${method} ${path}`;
 }
 
-function parsed<T>(call: ClusterCall, answer: ClusterAnswer, schema: z.ZodType<T>): T {
-  const found = schema.safeParse(parsedJson(answer.body));
+const parsed = <T>(call: ClusterCall, answer: ClusterAnswer, schema: z.ZodType<T>): T =>
+  parsedAs(call, answer, schema, parsedJson(answer.body));
+
+/** @param content what the answer holds, or a part of it */
+function parsedAs<T>(call: ClusterCall, answer: ClusterAnswer, schema: z.ZodType<T>, content: unknown): T {
+  const found = schema.safeParse(content);
   if (found.success) return found.data;
   const issues = found.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
   throw new ServiceRefusedError(

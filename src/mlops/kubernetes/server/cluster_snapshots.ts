@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { untilAborted } from "../../../agents/base/deadline.ts";
 import type { ClusterClient } from "../api/cluster_client.ts";
+import { ParsedOnce } from "../api/parsed_once.ts";
 import { pathIn } from "./namespace_paths.ts";
 import { MANAGER, MARKS } from "./object_names.ts";
 import {
@@ -37,6 +38,9 @@ export class ClusterSnapshots {
   readonly #freshMs: number;
   #kept: { at: number; snapshot: Promise<Snapshot> } | null = null;
   #listMs = 0;
+  readonly #views = new ParsedOnce(deploymentSchema.transform(serverViewOf));
+  readonly #pods = new ParsedOnce(podSchema);
+  readonly #services = new ParsedOnce(serviceSchema);
 
   /** @param freshMs looks within this time share one list, so that a thousand deployments cost as many requests as one */
   constructor(client: ClusterClient, namespace: string, installation: string, freshMs: number) {
@@ -72,14 +76,12 @@ export class ClusterSnapshots {
 
   async #list(signal: AbortSignal): Promise<Snapshot> {
     const began = performance.now();
-    const [deployments, listed, services] = await Promise.all([
-      this.#labelled("deployments", deploymentSchema, signal),
-      this.#labelled("pods", podSchema, signal),
-      this.#labelled("services", serviceSchema, signal),
+    const [views, listed, services] = await Promise.all([
+      this.#labelled("deployments", this.#views, signal),
+      this.#labelled("pods", this.#pods, signal),
+      this.#labelled("services", this.#services, signal),
     ]);
-    const servers = deployments
-      .filter(({ metadata }) => metadata.deletionTimestamp === null)
-      .flatMap((deployment) => serverViewOf(deployment) ?? []);
+    const servers = views.filter((view) => view !== null).filter(isKept);
     const pods = new Map<string, ObservedPod[]>();
     for (const pod of listed) {
       const server = pod.metadata.labels[MARKS.server];
@@ -96,11 +98,15 @@ export class ClusterSnapshots {
     return { servers, pods, addresses };
   }
 
-  #labelled<T>(plural: string, item: z.ZodType<T>, signal: AbortSignal): Promise<T[]> {
+  async #labelled<T>(plural: string, known: ParsedOnce<T>, signal: AbortSignal): Promise<T[]> {
     const labels = `${MARKS.managedBy}=${MANAGER},${MARKS.installation}=${this.#installation}`;
-    return this.#client.list(pathIn(this.#namespace, plural), labels, item, signal);
+    const objects = await this.#client.list(pathIn(this.#namespace, plural), labels, known.schema, signal);
+    known.listed();
+    return objects;
   }
 }
+
+const isKept = ({ deployment }: ServerView) => deployment.metadata.deletionTimestamp === null;
 
 /** Null for a headless one, which is none of ours. */
 export function addressOf({ spec }: z.infer<typeof serviceSchema>): ServiceAddress | null {

@@ -35,19 +35,22 @@ export class Refusal {
 
 /** The objects of one namespace, with the checks that an API server makes before it keeps one. */
 export class ObjectStore {
-  readonly #objects = new Map<string, KeptObject>();
+  /** By kind, then by name. */
+  readonly #objects = new Map<string, Map<string, KeptObject>>();
   #version = 100;
   #address = 10;
   /** Called after each write. */
   onChange: (plural: string) => void = () => undefined;
 
   get(plural: string, name: string): KeptObject | Refusal {
-    return this.#objects.get(`${plural}/${name}`) ?? absent(plural, name);
+    return this.#of(plural).get(name) ?? absent(plural, name);
   }
 
   list(plural: string, selector = ""): KeptObject[] {
-    const all = [...this.#objects].filter(([key]) => key.startsWith(`${plural}/`)).map(([, kept]) => kept);
-    return all.filter(({ metadata }) => matches(metadata.labels ?? {}, selector));
+    const parts = selector.split(",").filter((part) => part !== "");
+    return [...this.#of(plural).values()].filter(({ metadata }) =>
+      parts.every((part) => matches(metadata.labels ?? {}, part)),
+    );
   }
 
   get resourceVersion(): string {
@@ -62,7 +65,7 @@ export class ObjectStore {
       .looseObject({ metadata: z.looseObject({ name: z.string() }), spec: z.looseObject({}).optional() })
       .parse(body);
     const { name } = given.metadata;
-    if (this.#objects.has(`${plural}/${name}`)) {
+    if (this.#of(plural).has(name)) {
       return new Refusal(409, "AlreadyExists", `${plural} "${name}" already exists`);
     }
     const metadata = {
@@ -99,7 +102,7 @@ export class ObjectStore {
         `Operation cannot be fulfilled on ${plural} "${name}": Precondition failed: ${found}`,
       );
     }
-    this.#objects.delete(`${plural}/${name}`);
+    this.#of(plural).delete(name);
     this.#removeOwnedBy(present.metadata.uid);
     this.onChange(plural);
     return present;
@@ -157,7 +160,7 @@ export class ObjectStore {
       apiVersion,
       metadata: { ...metadata, resourceVersion: String(this.#version) },
     });
-    this.#objects.set(`${plural}/${kept.metadata.name}`, kept);
+    this.#of(plural).set(kept.metadata.name, kept);
     if (isWrite) this.onChange(plural);
     return kept;
   }
@@ -173,11 +176,19 @@ export class ObjectStore {
 
   /** As the garbage collector does. */
   #removeOwnedBy(uid: string): void {
-    for (const [key, { metadata }] of [...this.#objects]) {
-      if (metadata.ownerReferences?.some((owner) => owner.uid === uid) !== true) continue;
-      this.#objects.delete(key);
-      this.#removeOwnedBy(metadata.uid);
+    for (const objects of this.#objects.values()) {
+      for (const [name, { metadata }] of [...objects]) {
+        if (metadata.ownerReferences?.some((owner) => owner.uid === uid) !== true) continue;
+        objects.delete(name);
+        this.#removeOwnedBy(metadata.uid);
+      }
     }
+  }
+
+  #of(plural: string): Map<string, KeptObject> {
+    const objects = this.#objects.get(plural) ?? new Map<string, KeptObject>();
+    this.#objects.set(plural, objects);
+    return objects;
   }
 }
 
@@ -191,15 +202,18 @@ function absent(plural: string, name: string): Refusal {
   return new Refusal(404, "NotFound", `${plural} "${name}" not found`);
 }
 
-function problemOf(kind: Kind, body: unknown): Refusal | null {
-  const schema = z.strictObject({
+const schemaOf = (kind: Kind) =>
+  z.strictObject({
     apiVersion: z.literal(kind.apiVersion),
     kind: z.literal(kind.kind),
     metadata: metadataSchema,
     status: z.unknown().optional(),
     ...kind.fields,
   });
-  const parsed = schema.safeParse(body);
+const schemas = new Map(Object.values(kinds).map((kind) => [kind.kind, schemaOf(kind)]));
+
+function problemOf(kind: Kind, body: unknown): Refusal | null {
+  const parsed = (schemas.get(kind.kind) ?? schemaOf(kind)).safeParse(body);
   if (parsed.success) {
     const { name } = parsed.data.metadata;
     if (kind.namePattern.test(name)) return null;
@@ -224,9 +238,8 @@ function problemOf(kind: Kind, body: unknown): Refusal | null {
   return new Refusal(422, "Invalid", `${kind.kind} is invalid: ${said}`);
 }
 
-function matches(labels: Record<string, string>, selector: string): boolean {
-  return selector.split(",").every((part) => {
-    const [key = "", value] = part.split("=");
-    return key === "" || (value === undefined ? key in labels : labels[key] === value);
-  });
+/** @param part of a selector, as `key` or `key=value` */
+function matches(labels: Record<string, string>, part: string): boolean {
+  const [key = "", value] = part.split("=");
+  return value === undefined ? key in labels : labels[key] === value;
 }
