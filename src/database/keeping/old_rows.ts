@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { OldRows, PrunableRows } from "../../keeping/prunable_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 
+const rolloutRow = z.strictObject({ rollout_id: z.string() });
+
 interface OldTable {
   name: string;
   /** SQL for rows that were of no use any more at `$1`. */
@@ -63,7 +65,7 @@ export class PostgresOldRows implements PrunableRows {
   /** Rollouts that ended before, oldest first. */
   async endedRollouts(before: string): Promise<string[]> {
     const rows = await this.#database.query(
-      z.strictObject({ rollout_id: z.string() }),
+      rolloutRow,
       `select rollout_id from ml_rollouts where status not in ('running', 'paused') and updated_at < $1
          and (watched_until is null or watched_until < $1) order by updated_at`,
       [before],

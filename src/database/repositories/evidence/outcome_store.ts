@@ -21,6 +21,8 @@ import { anyRow, type Queries } from "../../connection/transaction.ts";
 import { compareJoined } from "./joined_outcomes.ts";
 import { countsOf, insertOutcomes } from "./told_outcomes.ts";
 
+const comparisonRow = z.strictObject({ evidence: outcomeEvidenceSchema });
+
 /** How long answers and outcomes wait for each other, and how many of them. */
 const KEPT_DAYS = 30;
 const KEPT_ANSWERS = 200_000;
@@ -125,7 +127,7 @@ export class PostgresOutcomes implements OutcomeStore {
 
   async read(subject: string): Promise<OutcomeEvidence | null> {
     const [row] = await this.#database.query(
-      z.strictObject({ evidence: outcomeEvidenceSchema }),
+      comparisonRow,
       "select evidence from ml_outcome_comparisons where subject = $1",
       [subject],
     );

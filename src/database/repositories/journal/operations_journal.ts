@@ -17,6 +17,8 @@ import { claimOperation, type ClaimInput } from "./operation_claims.ts";
 import { insertStep, RecordedBeforeError, requireSameStep } from "./recorded_steps.ts";
 import { lockOperation, lockUnfinished, type LockedOperation } from "./operation_rows.ts";
 
+const sameRow = z.strictObject({ same: z.boolean() });
+
 type FirstStep = NonNullable<Parameters<OperationJournal["begin"]>[3]>;
 type Outcome = Parameters<OperationJournal["finish"]>[1];
 
@@ -192,7 +194,7 @@ async function setPlan(
 
 async function requireSamePlan(tx: Queries, operationId: string, plan: Plan): Promise<void> {
   const [row] = await tx.query(
-    z.strictObject({ same: z.boolean() }),
+    sameRow,
     "select plan = $2::jsonb as same from ml_operations where operation_id = $1",
     [operationId, json(plan)],
   );

@@ -4,12 +4,15 @@ import type { RecordedStep } from "../../../agents/model_deployer/ports/stores/o
 import { json } from "../../rows.ts";
 import type { Queries } from "../../connection/transaction.ts";
 
+const insertedRow = z.strictObject({ now: z.string() });
+const stepRow = z.strictObject({ step: z.string(), now: z.string() });
+
 export class RecordedBeforeError extends ConflictError {}
 
 /** @returns the database's time @throws RecordedBeforeError where the operation has a step of this index */
 export async function insertStep(tx: Queries, operationId: string, step: RecordedStep): Promise<string> {
   const [inserted] = await tx.query(
-    z.strictObject({ now: z.string() }),
+    insertedRow,
     `insert into ml_operation_steps (operation_id, step_index, step, result) values ($1, $2, $3, $4)
      on conflict do nothing returning clock_timestamp() as now`,
     [operationId, step.index, step.step, json(step.result)],
@@ -25,7 +28,7 @@ export async function requireSameStep(
   { index, step }: RecordedStep,
 ): Promise<string> {
   const [found] = await queries.query(
-    z.strictObject({ step: z.string(), now: z.string() }),
+    stepRow,
     `select step, clock_timestamp() as now from ml_operation_steps where operation_id = $1 and step_index = $2`,
     [operationId, index],
   );

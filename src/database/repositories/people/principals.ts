@@ -12,6 +12,10 @@ import type { SqlDatabase } from "../../connection/pool.ts";
 import { actingAs } from "./acting_as.ts";
 import { anyRow, type Queries, type Transaction } from "../../connection/transaction.ts";
 
+const authenticatedRow = z.strictObject({ principal: z.string(), fate: z.string().nullable() });
+
+const tokenRow = z.strictObject({ token_id: z.string() });
+
 /** A plain hash is enough for a random token, and too little for a password: so a short one is refused. */
 const MINIMUM_TOKEN_LENGTH = 16;
 /** Names that the deployer has itself, for requests of its worker and of sessions without a token. */
@@ -130,7 +134,7 @@ export interface NewToken {
 /** The same token again changes nothing. @throws ConflictError for one that is another's or was revoked */
 export async function addToken(tx: Queries, { principal, kind, token, ...given }: NewToken): Promise<string> {
   const [kept] = await tx.query(
-    z.strictObject({ token_id: z.string() }),
+    tokenRow,
     `insert into ml_tokens as t (token_id, principal, kind, token_sha256, label, created_by, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (token_sha256) do update set last_used_at = t.last_used_at
@@ -172,7 +176,7 @@ export async function grantRole(
 /** @throws NotAuthenticatedError that says whether the token is unknown, expired or revoked */
 export async function authenticateWith(queries: Queries, token: string): Promise<{ principal: string }> {
   const [found] = await queries.query(
-    z.strictObject({ principal: z.string(), fate: z.string().nullable() }),
+    authenticatedRow,
     `select t.principal, case when p.removed_at is not null then 'its principal was removed'
          when t.revoked_at is not null then 'it was revoked at ' || t.revoked_at
          when t.expires_at <= clock_timestamp() then 'it expired at ' || t.expires_at end as fate
