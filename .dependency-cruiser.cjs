@@ -122,7 +122,7 @@ module.exports = {
       comment: "What several of them share, such as how one server becomes several, belongs to none.",
       severity: "error",
       from: { path: "^src/mlops/([^/]+)/" },
-      to: { path: "^src/mlops/([^/]+)/", pathNot: ["^src/mlops/$1/", "^src/mlops/replicas/"] },
+      to: { path: "^src/mlops/([^/]+)/", pathNot: ["^src/mlops/$1/", "^src/mlops/(replicas|shared)/"] },
     },
     {
       name: "only-entries-know-the-wiring",

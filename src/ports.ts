@@ -21,7 +21,6 @@ export type {
   DeploymentStatus,
   Endpoint,
   Experiment,
-  GatePolicy,
   Metrics,
   ModelVersion,
   Resources,
@@ -30,6 +29,7 @@ export type {
   Stage,
   WeightSet,
 } from "./agents/model_deployer/domain/entities.ts";
+export type { GatePolicy } from "./agents/model_deployer/domain/models/gate_policy.ts";
 export type { Plan, Refusal, Step } from "./agents/model_deployer/domain/plan.ts";
 export type { MetricReading } from "./agents/model_deployer/domain/evidence/team_metrics.ts";
 export type { VersionFigures } from "./agents/model_deployer/domain/evidence/figures.ts";

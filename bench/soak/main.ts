@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
-import { STANDARD_GATE_POLICY } from "../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { endpointName } from "../../src/agents/model_deployer/domain/values/names.ts";
 import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";

@@ -78,21 +78,46 @@ const VITALS_EVERY_MS = 5000;
 
 /** The HTTP API over a deployer; it has no socket of its own. */
 export function createApi(options: ApiOptions): Api {
-  const { deployer, statusSource, version, onUnexpected, limits } = options;
-  const { database, parts } = deployer;
-  const { router, server, packager, vulnerabilities } = parts;
+  const { onUnexpected, signIns = null, publicUrl = null } = options;
+  const live = openStreams(options);
+  const parts = partsOf(options, live.vitals);
+  const app = guarded(onUnexpected);
+  const credentials = credentialsOf(parts, signIns, onUnexpected);
+  addRoutes(app, { ...parts, publicUrl, credentials }, openApiDocument(ROUTES, options.version));
+  addSignIn(app, { ...parts, signIns, publicUrl });
+  addConsole(app, options.console ?? new Map());
+  app.get("/v1/events", async (context) => {
+    const caller = await authenticated(context, credentials);
+    const signal = AbortSignal.any([context.req.raw.signal, live.ended]);
+    return live.streams.stream(signal, await reader(credentials, caller));
+  });
+  return { fetch: app.fetch, streams: () => live.streams.open, end: live.end };
+}
+
+/** The streams of changes, and the vital signs that are read while one of them is open. */
+function openStreams({ deployer: { database, parts }, limits, onUnexpected }: ApiOptions) {
+  const { router, server } = parts;
   const vitals = new VitalsWatch({ database, router, server, now: () => Date.now() });
-  const vitalsOf = (name: string) => vitals.of(name);
-  const feed = new ChangeFeed(database, { vitalsOf, everyMs: LOOK_EVERY_MS });
+  const feed = new ChangeFeed(database, { vitalsOf: (name) => vitals.of(name), everyMs: LOOK_EVERY_MS });
   const streams = new EventStreams(feed, { ...USUAL_LIMITS, ...limits });
   const ending = new AbortController();
   const refreshing = setInterval(() => {
     if (streams.open > 0) vitals.refresh().catch(onUnexpected);
   }, VITALS_EVERY_MS).unref();
-  const apiParts: ApiParts = {
-    ...{ database, vulnerabilities },
+  const end = () => {
+    clearInterval(refreshing);
+    ending.abort();
+    streams.end();
+  };
+  return { vitals, streams, ended: ending.signal, end };
+}
+
+function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: VitalsWatch): ApiParts {
+  const { database, parts } = deployer;
+  return {
+    ...{ database, vulnerabilities: parts.vulnerabilities },
     episodicMemory: parts.episodicMemory,
-    listPackages: (bentoTag) => packager.listPackages(bentoTag),
+    listPackages: (bentoTag) => parts.packager.listPackages(bentoTag),
     proceduralMemory: parts.proceduralMemory,
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
@@ -100,31 +125,11 @@ export function createApi(options: ApiOptions): Api {
     ingress: parts.ingress ?? null,
     engines: deployer.settings.engines,
     secrets: deployer.secrets,
-    examine: options.examine,
+    examine,
     notificationSender: parts.notificationSender,
-    vitalsOf,
+    vitalsOf: (name) => vitals.of(name),
     refreshVitals: () => vitals.refresh(),
     actingAs: actingDeployers(deployer),
-  };
-  const app = guarded(onUnexpected);
-  const { signIns = null, publicUrl = null } = options;
-  const credentials = credentialsOf(apiParts, signIns, onUnexpected);
-  addRoutes(app, { ...apiParts, publicUrl, credentials }, openApiDocument(ROUTES, version));
-  addSignIn(app, { ...apiParts, signIns, publicUrl });
-  addConsole(app, options.console ?? new Map());
-  app.get("/v1/events", async (context) => {
-    const caller = await authenticated(context, credentials);
-    const signal = AbortSignal.any([context.req.raw.signal, ending.signal]);
-    return streams.stream(signal, await reader(credentials, caller));
-  });
-  return {
-    fetch: app.fetch,
-    streams: () => streams.open,
-    end: () => {
-      clearInterval(refreshing);
-      ending.abort();
-      streams.end();
-    },
   };
 }
 

@@ -110,15 +110,8 @@ export function apiRoute<
         body: parsed(body, body === undefined ? null : await jsonOf(context), "body"),
       };
       await requireNeeds(parts, caller, needs, request);
-      const key = keyOf(context);
-      const call = {
-        ...request,
-        caller,
-        sees: (experiment: string | null) => hasRight(caller.grants, "look", experiment),
-        idempotencyKey: key,
-        seenGeneration: seenGeneration(context.req.header("if-match")),
-        signal: context.req.raw.signal,
-      };
+      const { key, ...circumstances } = circumstancesOf(context, caller);
+      const call = { ...request, ...circumstances, idempotencyKey: key };
       const work = async () => {
         const given = definition.answer.parse(await answer(parts, call));
         return Response.json(given, { status: definition.status?.(given) ?? 200 });
@@ -127,6 +120,17 @@ export function apiRoute<
       const same = { method: definition.method, path: context.req.path, ...request };
       return answeredOnce(parts, { principal: caller.principal, key, request: same }, work);
     },
+  };
+}
+
+/** Who calls, and under which headers. */
+function circumstancesOf(context: Context, caller: Caller) {
+  return {
+    caller,
+    sees: (experiment: string | null) => hasRight(caller.grants, "look", experiment),
+    key: keyOf(context),
+    seenGeneration: seenGeneration(context.req.header("if-match")),
+    signal: context.req.raw.signal,
   };
 }
 

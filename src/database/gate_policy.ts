@@ -4,7 +4,7 @@ import {
   gatePolicySchema,
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
-} from "../agents/model_deployer/domain/entities.ts";
+} from "../agents/model_deployer/domain/models/gate_policy.ts";
 import {
   defaultJudgeSettings,
   refuseJudgeSettings,

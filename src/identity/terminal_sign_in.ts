@@ -27,6 +27,44 @@ export async function byBrowser(
   { signal }: CallOptions,
 ): Promise<TerminalTokens> {
   const configuration = await discovered(issuer, client_id, null);
+  const callback = await listenForCallback(signal);
+  try {
+    const [state, nonce, verifier] = [
+      client.randomState(),
+      client.randomNonce(),
+      client.randomPKCECodeVerifier(),
+    ];
+    const { href } = client.buildAuthorizationUrl(configuration, {
+      redirect_uri: callback.url,
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: "S256",
+      ...{ scope, state, nonce },
+      ...consentFor(scope),
+    });
+    show(href);
+    const tokens = await client.authorizationCodeGrant(configuration, await callback.returned, {
+      pkceCodeVerifier: verifier,
+      expectedState: state,
+      expectedNonce: nonce,
+      idTokenExpected: true,
+    });
+    return terminalTokens(tokens);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw providerProblem(error, issuer);
+  } finally {
+    callback.close();
+  }
+}
+
+interface Callback {
+  url: string;
+  /** Where the provider has sent the browser; rejected when the signal is aborted. */
+  returned: Promise<URL>;
+  close(): void;
+}
+
+async function listenForCallback(signal: AbortSignal): Promise<Callback> {
   const returned = Promise.withResolvers<URL>();
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", base());
@@ -40,35 +78,15 @@ export async function byBrowser(
   await once(server, "listening");
   const leave = () => returned.reject(signal.reason);
   signal.addEventListener("abort", leave, { once: true });
-  try {
-    const [state, nonce, verifier] = [
-      client.randomState(),
-      client.randomNonce(),
-      client.randomPKCECodeVerifier(),
-    ];
-    const { href } = client.buildAuthorizationUrl(configuration, {
-      redirect_uri: `${base()}/callback`,
-      code_challenge: await client.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: "S256",
-      ...{ scope, state, nonce },
-      ...consentFor(scope),
-    });
-    show(href);
-    const tokens = await client.authorizationCodeGrant(configuration, await returned.promise, {
-      pkceCodeVerifier: verifier,
-      expectedState: state,
-      expectedNonce: nonce,
-      idTokenExpected: true,
-    });
-    return terminalTokens(tokens);
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw providerProblem(error, issuer);
-  } finally {
-    signal.removeEventListener("abort", leave);
-    server.closeAllConnections();
-    server.close();
-  }
+  return {
+    url: `${base()}/callback`,
+    returned: returned.promise,
+    close: () => {
+      signal.removeEventListener("abort", leave);
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 const portOf = (address: ReturnType<ReturnType<typeof createServer>["address"]>): number =>

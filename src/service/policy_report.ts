@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import type { GatePolicy, ModelVersion } from "../agents/model_deployer/domain/entities.ts";
+import type { ModelVersion } from "../agents/model_deployer/domain/entities.ts";
+import type { GatePolicy } from "../agents/model_deployer/domain/models/gate_policy.ts";
 import {
   type AllowedFormats,
   allowedFormats,

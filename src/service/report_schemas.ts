@@ -4,13 +4,13 @@ import { deploymentManifestSchema, versionRecordSchema } from "../agents/model_d
 import {
   deploymentSchema,
   experimentSchema,
-  gatePolicySchema,
   instantSchema,
   metricsSchema,
   modelVersionSchema,
   servedStageSchema,
   stageSchema,
 } from "../agents/model_deployer/domain/entities.ts";
+import { gatePolicySchema } from "../agents/model_deployer/domain/models/gate_policy.ts";
 import { engineKindSchema } from "../agents/model_deployer/domain/servers/engines.ts";
 import { formatSchema } from "../agents/model_deployer/domain/models/loading_report.ts";
 import { signatureComparisonSchema } from "../agents/model_deployer/domain/models/model_signature.ts";

@@ -21,7 +21,7 @@ export async function createModelDeployer(
   const telemetry = await createTelemetry(configuration.telemetry);
   const addresses = await (options.begun?.addresses ?? resolveAddresses(configuration, options));
   const tools = await toolsOf(configuration, options);
-  const reserve = new DiskReserve(configuration.home, configuration.reserveBytes);
+  const reserve = new DiskReserve(configuration);
   await reserve.keep().catch(ignoreUnkept);
   const makeRoom = () => reserve.release();
   const database = openDatabase(configuration, addresses, makeRoom);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { NewGatePolicy } from "../../src/agents/model_deployer/domain/entities.ts";
+import type { NewGatePolicy } from "../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import type { EnvironmentPackages } from "../../src/agents/model_deployer/domain/models/environment_packages.ts";
 import type {
   Vulnerability,

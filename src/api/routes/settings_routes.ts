@@ -1,9 +1,6 @@
 import { z } from "zod";
-import {
-  criterionSchema,
-  experimentSchema,
-  gatePolicySchema,
-} from "../../agents/model_deployer/domain/entities.ts";
+import { criterionSchema, experimentSchema } from "../../agents/model_deployer/domain/entities.ts";
+import { gatePolicySchema } from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { experimentIdSchema } from "../../agents/model_deployer/domain/values/requested_values.ts";
 import { ALL } from "../../agents/model_deployer/domain/roles.ts";
 import {

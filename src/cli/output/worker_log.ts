@@ -31,35 +31,31 @@ export function eventsOf({
   return [
     ...rollouts
       .filter((one) => one.advance === "move")
-      .map((one) => ({
-        level: "info" as const,
-        event: "rollout" as const,
-        message: `${one.rollout_id} moves: ${one.reason}`,
-        rollout_id: one.rollout_id,
-      })),
-    ...progress.map((message) => ({ level: "info" as const, event: "under_way" as const, message })),
-    ...resumed.map(({ operation_id, outcome, reason }) => ({
-      level: "info" as const,
-      event: "resumed" as const,
-      message: `${operation_id} is ${outcome}: ${reason}`,
-      operation_id,
-    })),
-    ...drained.map((id) => ({
-      level: "info" as const,
-      event: "drained" as const,
-      message: `the server of ${id} was stopped`,
-      deployment_id: id,
-    })),
-    ...(reconciliation?.findings ?? []).map(({ part, subject, found, outcome, why }) => ({
-      level: outcome === "repaired" ? ("info" as const) : ("warn" as const),
-      event: "drift" as const,
-      message: `${subject} had ${found} and is ${outcome}${why === null ? "" : `: ${why}`}`,
-      part,
-      subject,
-      outcome,
-    })),
-    ...upkeep.map((message) => ({ level: "info" as const, event: "upkeep" as const, message })),
-    ...told.problems.map((message) => ({ level: "warn" as const, event: "problem" as const, message })),
-    ...told.recovered.map((message) => ({ level: "info" as const, event: "recovered" as const, message })),
+      .map(({ rollout_id, reason }) =>
+        event("info", "rollout", `${rollout_id} moves: ${reason}`, { rollout_id }),
+      ),
+    ...progress.map((message) => event("info", "under_way", message)),
+    ...resumed.map(({ operation_id, outcome, reason }) =>
+      event("info", "resumed", `${operation_id} is ${outcome}: ${reason}`, { operation_id }),
+    ),
+    ...drained.map((id) =>
+      event("info", "drained", `the server of ${id} was stopped`, { deployment_id: id }),
+    ),
+    ...(reconciliation?.findings ?? []).map(({ part, subject, found, outcome, why }) => {
+      const message = `${subject} had ${found} and is ${outcome}${why === null ? "" : `: ${why}`}`;
+      return event(outcome === "repaired" ? "info" : "warn", "drift", message, { part, subject, outcome });
+    }),
+    ...upkeep.map((message) => event("info", "upkeep", message)),
+    ...told.problems.map((message) => event("warn", "problem", message)),
+    ...told.recovered.map((message) => event("info", "recovered", message)),
   ];
+}
+
+function event(
+  level: WorkerEvent["level"],
+  kind: WorkerEvent["event"],
+  message: string,
+  fields: Record<string, string> = {},
+): WorkerEvent {
+  return { level, event: kind, message, ...fields };
 }

@@ -1,4 +1,4 @@
-import type { NewGatePolicy } from "../../agents/model_deployer/domain/entities.ts";
+import type { NewGatePolicy } from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { PolicyReport } from "../../service/policy_report.ts";
 import { policyReportSchema } from "../../service/report_schemas.ts";

@@ -1,12 +1,14 @@
 import {
   experimentSchema,
-  gatePolicySchema,
-  STANDARD_GATE_POLICY,
   type Criterion,
   type Experiment,
+} from "../../agents/model_deployer/domain/entities.ts";
+import {
+  gatePolicySchema,
+  STANDARD_GATE_POLICY,
   type GatePolicy,
   type NewGatePolicy,
-} from "../../agents/model_deployer/domain/entities.ts";
+} from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
 import { newGatePolicy } from "../gate_policy.ts";
 import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";

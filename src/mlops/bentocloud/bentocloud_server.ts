@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { noAnswer } from "../../agents/base/deadline.ts";
 import { EndpointCreationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
@@ -14,24 +13,14 @@ import {
   type StartServer,
   type StopOptions,
 } from "../../agents/model_deployer/ports/model_server_port.ts";
+import type { BentoProbe } from "../shared/bento_probe.ts";
 import { assertServedId } from "../replicas/server_names.ts";
+import { AwaitedCloudServer, cannotServe } from "./awaited_cloud_server.ts";
 import { type Address, addressOf } from "./cloud_address.ts";
 import { BENTOCLOUD, type CloudClient } from "./cloud_client.ts";
-import type { CloudServer, SeenServer } from "./cloud_objects.ts";
-import { conditionOf, type CloudCondition } from "./cloud_condition.ts";
+import type { SeenServer } from "./cloud_objects.ts";
+import { conditionOf } from "./cloud_condition.ts";
 import { CloudServers, type CloudSettings, isThere } from "./cloud_servers.ts";
-
-/** The answer of a bento's server about itself and its model. */
-interface CloudProbe {
-  health(
-    server: { process: string; bento_tag: string; port: number },
-    signal: AbortSignal,
-  ): Promise<{ health: "ready" } | { health: "waiting" | "silent" | "hung" | "foreign"; reason: string }>;
-  sample(
-    server: { process: string; bento_tag: string; port: number },
-    signal: AbortSignal,
-  ): Promise<SampleOutcome>;
-}
 
 export interface BentoCloudServerOptions {
   client: CloudClient;
@@ -39,12 +28,9 @@ export interface BentoCloudServerOptions {
   /** Has the bento in the cloud. @throws EndpointCreationError where there is none, or it was changed */
   push(bentoTag: string, options: CallOptions): Promise<void>;
   /** A probe that asks the servers at this address. */
-  probeAt(url: string): CloudProbe;
+  probeAt(url: string): BentoProbe;
   pollMs?: number;
 }
-
-/** Images are built by the platform, which takes minutes. */
-const BUILDING_SECONDS = 3600;
 
 /**
  * Serves bentos as deployments of BentoCloud, one for each server. Whom it belongs to stands in its labels. The platform has
@@ -53,12 +39,16 @@ const BUILDING_SECONDS = 3600;
 export class BentoCloudServer implements ModelServer, SamplePredictions {
   readonly #options: BentoCloudServerOptions;
   readonly #servers: CloudServers;
-  readonly #pollMs: number;
+  readonly #awaited: AwaitedCloudServer;
 
   constructor(options: BentoCloudServerOptions) {
     this.#options = options;
-    this.#pollMs = options.pollMs ?? 2_000;
-    this.#servers = new CloudServers(options.client, options.settings, this.#pollMs);
+    const pollMs = options.pollMs ?? 2_000;
+    this.#servers = new CloudServers(options.client, options.settings, pollMs);
+    this.#awaited = new AwaitedCloudServer(this.#servers, options.probeAt, {
+      startSeconds: options.settings.startSeconds,
+      pollMs,
+    });
   }
 
   /** When `signal` aborts, the platform goes on: the same call again adopts what it made, `stop` ends it. */
@@ -108,7 +98,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
         return { state: "unresponsive", ...address, reason: condition.reason };
       }
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]);
-      const said = await this.#probe(server).health(expectedOf(server), bounded);
+      const said = await this.#awaited.health(server, bounded);
       if (said.health === "foreign") return { state: "failed", reason: said.reason };
       if (said.health !== "ready") return { state: "unresponsive", ...address, reason: said.reason };
       const replaced = installed.length > 1;
@@ -120,7 +110,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
     return this.#typed(deploymentId, signal, async () => {
       const server = (await this.#servers.own(deploymentId, signal)).findLast((one) => one.installed);
       if (server === undefined || conditionOf(server.seen).condition !== "running") return { sample: "none" };
-      return this.#probe(server).sample(expectedOf(server), signal);
+      return this.#awaited.sample(server, signal);
     });
   }
 
@@ -152,7 +142,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
     const instance = await this.#servers.instanceFor(input, signal);
     const wanted = { deployment_id, process, bento_tag, ordinal, installed: false, instance, resources };
     const server = begun ?? (await this.#servers.make(wanted, signal));
-    const address = await this.#untilReady(input, server.seen.name, signal);
+    const address = await this.#awaited.untilReady(input, server.seen.name, signal);
     const ready = await this.#servers.named(server.seen.name, signal);
     if (ready === null) throw cannotServe(input, "somebody deleted its deployment");
     await this.#servers.mark(ready, { installed: true }, signal);
@@ -162,64 +152,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
   async #adopt(input: StartServer, present: SeenServer, signal: AbortSignal): Promise<Address> {
     // The same again is another revision, which begins anew at the same address.
     if (conditionOf(present.seen).condition === "failed") await this.#servers.mark(present, {}, signal);
-    return this.#untilReady(input, present.seen.name, signal, { isKept: true });
-  }
-
-  async #untilReady(
-    input: StartServer,
-    name: string,
-    signal: AbortSignal,
-    { isKept = false }: { isKept?: boolean } = {},
-  ): Promise<Address> {
-    const { startSeconds } = this.#options.settings;
-    const began = performance.now();
-    let builtAt = began;
-    let last = "nothing was seen of it";
-    for (;;) {
-      const server = await this.#servers.named(name, signal);
-      if (server === null) throw cannotServe(input, "somebody deleted its deployment");
-      const condition = conditionOf(server.seen);
-      if (condition.condition === "failed") {
-        if (!isKept) await this.#servers.remove(name, signal);
-        throw cannotServe(input, condition.reason);
-      }
-      const outcome = await this.#look(input, server, condition, signal);
-      if ("address" in outcome) return outcome.address;
-      if (outcome.failed) {
-        if (!isKept) await this.#servers.remove(name, signal);
-        throw cannotServe(input, outcome.reason);
-      }
-      last = outcome.reason;
-      const now = performance.now();
-      if (condition.condition === "starting" && condition.isBuilding) builtAt = now;
-      if (now - builtAt > startSeconds * 1000 || now - began > (BUILDING_SECONDS + startSeconds) * 1000) {
-        if (!isKept) await this.#servers.remove(name, signal);
-        throw cannotServe(input, `not ready within MODEL_DEPLOYER_START_SECONDS=${startSeconds}: ${last}`);
-      }
-      await delay(this.#pollMs, undefined, { signal });
-    }
-  }
-
-  async #look(
-    { served_before = false }: StartServer,
-    server: SeenServer,
-    condition: CloudCondition,
-    signal: AbortSignal,
-  ): Promise<{ address: Address } | { failed: boolean; reason: string }> {
-    if (condition.condition !== "running") return { failed: false, reason: condition.reason };
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(LIVENESS_TIMEOUT_MS)]);
-    const said = await this.#probe(server).health(expectedOf(server), bounded);
-    if (said.health !== "ready") return { failed: said.health === "foreign", reason: said.reason };
-    if (served_before) return { address: addressOf(server) };
-    const outcome = await this.#probe(server).sample(expectedOf(server), bounded);
-    signal.throwIfAborted();
-    return outcome.sample === "failed"
-      ? { failed: true, reason: outcome.reason }
-      : { address: addressOf(server) };
-  }
-
-  #probe(server: SeenServer): CloudProbe {
-    return this.#options.probeAt(server.seen.urls[0] ?? "");
+    return this.#awaited.untilReady(input, present.seen.name, signal, { isKept: true });
   }
 
   async #typed<T>(deploymentId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -233,12 +166,4 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
       throw new ServiceUnavailableError(BENTOCLOUD, message, { cause: error });
     }
   }
-}
-
-const expectedOf = ({ process, bento_tag }: CloudServer) => ({ process, bento_tag, port: 443 });
-
-function cannotServe({ deployment_id, bento_tag }: StartServer, reason: string): EndpointCreationError {
-  return new EndpointCreationError(`${bento_tag} cannot be served for ${deployment_id}: ${reason}`, {
-    details: { deployment_id, bento_tag, reason },
-  });
 }

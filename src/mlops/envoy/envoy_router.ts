@@ -26,7 +26,7 @@ import { changeIngress, revisionOf } from "./ingress/ingress_change.ts";
 import { ingressCarrier, IngressFiles } from "./ingress/ingress_files.ts";
 import { readFigures } from "./version_figures.ts";
 import { type FenceFiles, filesWithRoom, GenerationFence } from "./generation_fence.ts";
-import { assertEndpointName, checkRoute, neededDeployments } from "../route_check.ts";
+import { assertEndpointName, checkRoute, neededDeployments } from "../shared/route_check.ts";
 import { changeTraffic, type TrafficCarrier } from "./traffic_change.ts";
 
 export interface EnvoyRouterOptions {

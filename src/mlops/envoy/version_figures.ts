@@ -3,7 +3,7 @@ import {
   type VersionFigures,
 } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { DeploymentCounts } from "../combined_figures.ts";
+import type { DeploymentCounts } from "../shared/combined_figures.ts";
 import { type EnvoyReadings, envoyService, type Histogram, type Stats } from "./admin_readings.ts";
 
 const counted = [

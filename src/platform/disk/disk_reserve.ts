@@ -8,6 +8,12 @@ const CHUNK_BYTES = 1024 * 1024;
 /** A route and the start of a server, a router and Postgres' log make some ten files. */
 const FILES = 128;
 
+export interface ReservedHome {
+  home: string;
+  /** 0 keeps none. */
+  reserveBytes: number;
+}
+
 /**
  * A file that nobody reads, and a folder of empty ones, which keep room on the disk for a rollback: a disk has no more
  * room either when its bytes or when its files are used up. An operation that meets a full disk frees a piece of both;
@@ -19,12 +25,11 @@ export class DiskReserve {
   readonly #home: string;
   readonly #bytes: number;
 
-  /** @param bytes 0 keeps none */
-  constructor(home: string, bytes: number) {
+  constructor({ home, reserveBytes }: ReservedHome) {
     this.path = join(home, "reserve");
     this.#files = join(home, "reserve_files");
     this.#home = home;
-    this.#bytes = bytes;
+    this.#bytes = reserveBytes;
   }
 
   /** Frees a piece; false where nothing is left. Synchronous, since a failed write waits for it. */

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,10 +21,6 @@ export async function withFileLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const waiting = AbortSignal.any([
-    ...(options.waitMs === undefined ? [] : [AbortSignal.timeout(options.waitMs)]),
-    ...(options.signal ? [options.signal] : []),
-  ]);
   const { execa } = await import("execa");
   // In a group of its own, so that a Ctrl-C meant for the caller does not release the lock before the caller is done.
   const holder = execa(scriptPython(), ["-I", "-S", lockScript, path], {
@@ -35,33 +31,46 @@ export async function withFileLock<T>(
     reject: false,
   });
   try {
-    const answered = once(holder.stdout, "data", { signal: waiting });
-    const ended = holder.then((result) => {
-      if (result.exitCode === exitNoRoom) throw diskFull(path, { cause: result });
-      throw new ServiceUnavailableError("lock", `${path} cannot be locked: ${result.stderr}`, {
-        cause: result,
-      });
-    });
-    try {
-      await Promise.race([answered, ended]);
-    } catch (cause) {
-      options.signal?.throwIfAborted();
-      if (cause instanceof ServiceUnavailableError || cause instanceof DiskFullError) throw cause;
-      throw new ServiceUnavailableError(
-        "lock",
-        `${path} is held by another process for ${options.waitMs} ms`,
-        {
-          cause,
-        },
-      );
-    } finally {
-      // Once the lock is held, its end is the expected one.
-      ended.catch(() => undefined);
-    }
+    await untilLocked(holder, path, options);
     return await work();
   } finally {
     holder.stdin.end();
     holder.kill();
     await holder;
+  }
+}
+
+/** The process that holds a lock says so on its standard output, and ends where it cannot. */
+interface LockHolder extends PromiseLike<{ exitCode?: number | undefined; stderr: string }> {
+  stdout: EventEmitter;
+}
+
+async function untilLocked(
+  holder: LockHolder,
+  path: string,
+  { waitMs, signal }: { waitMs?: number; signal?: AbortSignal },
+): Promise<void> {
+  const waiting = AbortSignal.any([
+    ...(waitMs === undefined ? [] : [AbortSignal.timeout(waitMs)]),
+    ...(signal ? [signal] : []),
+  ]);
+  const answered = once(holder.stdout, "data", { signal: waiting });
+  const ended = Promise.resolve(holder).then((result) => {
+    if (result.exitCode === exitNoRoom) throw diskFull(path, { cause: result });
+    throw new ServiceUnavailableError("lock", `${path} cannot be locked: ${result.stderr}`, {
+      cause: result,
+    });
+  });
+  try {
+    await Promise.race([answered, ended]);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof ServiceUnavailableError || cause instanceof DiskFullError) throw cause;
+    throw new ServiceUnavailableError("lock", `${path} is held by another process for ${waitMs} ms`, {
+      cause,
+    });
+  } finally {
+    // Once the lock is held, its end is the expected one.
+    ended.catch(() => undefined);
   }
 }

@@ -7,6 +7,10 @@ import type { LocalService } from "./local_service.ts";
 /** An MLflow server with its registry in SQLite, which serves the artifacts itself. */
 export function localMlflow(homeDirectory: string, mlflow: string): LocalService {
   const directory = join(homeDirectory, "mlflow");
+  const storage = [
+    ...["--backend-store-uri", `sqlite:///${join(directory, "mlflow.db")}`],
+    ...["--serve-artifacts", "--artifacts-destination", join(directory, "artifacts")],
+  ];
   const url = (port: number) => `http://127.0.0.1:${port}`;
   return {
     name: "mlflow",
@@ -19,21 +23,9 @@ export function localMlflow(homeDirectory: string, mlflow: string): LocalService
       const temporary = join(directory, "tmp");
       await rm(temporary, { recursive: true, force: true });
       await mkdir(temporary, { mode: 0o700 });
-      const store = ["--backend-store-uri", `sqlite:///${join(directory, "mlflow.db")}`];
-      const artifacts = ["--serve-artifacts", "--artifacts-destination", join(directory, "artifacts")];
       return {
         command: mlflow,
-        args: [
-          "server",
-          "--host",
-          "127.0.0.1",
-          "--port",
-          String(port),
-          "--workers",
-          "1",
-          ...store,
-          ...artifacts,
-        ],
+        args: ["server", "--host", "127.0.0.1", "--port", String(port), "--workers", "1", ...storage],
         env: childEnvironment({
           PATH: `${dirname(mlflow)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
           MLFLOW_DISABLE_TELEMETRY: "true",

@@ -31,21 +31,25 @@ export function localRedis(homeDirectory: string, redisServer: string): LocalSer
       return { command: redisServer, args: [configuration], env: childEnvironment() };
     },
     async probe(port) {
-      const { Redis } = await import("ioredis");
-      const client = new Redis(await url(port), {
-        lazyConnect: true,
-        connectTimeout: 2_000,
-        commandTimeout: 2_000,
-        retryStrategy: () => null,
-      });
-      client.on("error", () => undefined); // the rejected call says the same
-      try {
-        await client.connect();
-        await client.ping();
-      } finally {
-        client.disconnect();
-      }
+      await ping(await url(port));
     },
     url,
   };
+}
+
+async function ping(url: string): Promise<void> {
+  const { Redis } = await import("ioredis");
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 2_000,
+    commandTimeout: 2_000,
+    retryStrategy: () => null,
+  });
+  client.on("error", () => undefined); // the rejected call says the same
+  try {
+    await client.connect();
+    await client.ping();
+  } finally {
+    client.disconnect();
+  }
 }

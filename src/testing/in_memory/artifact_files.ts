@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { ModelSignature } from "../../agents/model_deployer/domain/models/model_signature.ts";
 import type { LoadingReport } from "../../agents/model_deployer/domain/models/loading_report.ts";
 import { describedFormats } from "../../mlops/loading/described_formats.ts";
-import { digestOfFiles } from "../../mlops/artifact_digest.ts";
+import { digestOfFiles } from "../../mlops/shared/artifact_digest.ts";
 import { DESCRIPTION_FILE, signatureOf } from "../../mlops/mlflow/model_description.ts";
 import type { Files } from "./run_seed.ts";
 

@@ -21,8 +21,9 @@ import type {
   StageProjection,
   TrainedRun,
 } from "../../agents/model_deployer/ports/model_registry_port.ts";
-import { describedRun, modelIdOf, modelRoot, runRoot, type RunSeed } from "./run_seed.ts";
-import { ArtifactFiles, digestOf, isWithin, writeInto } from "./artifact_files.ts";
+import { describedRun, type RunSeed } from "./run_seed.ts";
+import { digestOf, writeInto } from "./artifact_files.ts";
+import { RunArtifacts } from "./run_artifacts.ts";
 import { verifyInMemory } from "./signed_files.ts";
 import { parseArtifactUri } from "../../mlops/mlflow/artifacts/artifact_uri.ts";
 import { checkModelName, checkRunId, checkVersion } from "../../mlops/mlflow/name_rules.ts";
@@ -37,8 +38,7 @@ interface StoredVersion extends RegisteredVersion {
 /** A model registry in memory. It refuses what MLflow and its adapter refuse; where it can, with the same errors. */
 export class InMemoryModelRegistry implements ModelRegistry {
   readonly #directory: string | null;
-  readonly #runs = new Map<string, RunSeed>();
-  #files = new ArtifactFiles();
+  #artifacts = new RunArtifacts();
   readonly #versions = new Map<string, StoredVersion[]>();
   /** `<model>/<alias>` to version. */
   readonly #aliases = new Map<string, number>();
@@ -50,18 +50,13 @@ export class InMemoryModelRegistry implements ModelRegistry {
   }
 
   addRun(run: RunSeed): void {
-    this.#runs.set(run.run_id, run);
-    this.#files.store(runRoot(run.run_id), run.artifacts ?? {});
-    for (const [name, files] of Object.entries(run.models ?? {})) {
-      this.#files.store(modelRoot(modelIdOf(run.run_id, name)), files);
-    }
+    this.#artifacts.add(run);
   }
 
   /** The same runs, files and versions, which go their own ways from here on. */
   copy(): InMemoryModelRegistry {
     const copy = new InMemoryModelRegistry();
-    for (const [id, run] of this.#runs) copy.#runs.set(id, run);
-    copy.#files = this.#files.copy();
+    copy.#artifacts = this.#artifacts.copy();
     for (const [name, versions] of this.#versions) copy.#versions.set(name, structuredClone(versions));
     for (const [alias, version] of this.#aliases) copy.#aliases.set(alias, version);
     return copy;
@@ -69,9 +64,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
 
   /** As if somebody had deleted the files of a run and of its models. */
   removeArtifacts(runId: string): void {
-    const names = Object.keys(this.#runs.get(runId)?.models ?? {});
-    const roots = [runRoot(runId), ...names.map((name) => modelRoot(modelIdOf(runId, name)))];
-    for (const root of roots) this.#files.removeUnder(root);
+    this.#artifacts.remove(runId);
   }
 
   /** A version's shown stage, and the aliases that point at it, sorted. */
@@ -86,7 +79,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
   async describeRun(runId: string, { signal, files }: DescribeRunOptions): Promise<TrainedRun> {
     checkRunId(runId);
     refuseAborted(signal);
-    const described = describedRun(this.#run(runId));
+    const described = describedRun(this.#artifacts.run(runId));
     return { ...described, signature: files === undefined ? null : this.#signatureOfFiles(files) };
   }
 
@@ -106,7 +99,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
       throw new ServiceRefusedError("mlflow", `Request key ${input.request_key} belongs to another source.`);
     }
     const root = this.#locate(input.source);
-    if (this.#ownerOf(root) !== this.#run(input.run_id).run_id) {
+    if (this.#artifacts.ownerOf(root) !== this.#artifacts.run(input.run_id).run_id) {
       throw new ArtifactRejectedError(`${input.source} does not belong to run ${input.run_id}.`);
     }
     const wholeModel = /^0\/models\/(m-\w+)\/artifacts$/.exec(root)?.[1];
@@ -139,7 +132,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
     parseArtifactUri(artifactUri);
     refuseAborted(signal);
     const root = this.#locate(artifactUri);
-    const files = this.#files.ofArtifact(root);
+    const files = this.#artifacts.files.ofArtifact(root);
     onProgress?.(`the artifact ${artifactUri}: fetching ${files.length} files`);
     const digest = digestOf(files);
     const folder = join(this.#directory ?? "/in-memory-artifacts", digest);
@@ -150,8 +143,8 @@ export class InMemoryModelRegistry implements ModelRegistry {
       ...(signed_by && { signed_by }),
       path: folder,
       digest,
-      signature: this.#files.signatureOf(root, artifactUri),
-      loading: this.#files.loadingOf(root),
+      signature: this.#artifacts.files.signatureOf(root, artifactUri),
+      loading: this.#artifacts.files.loadingOf(root),
     };
   }
 
@@ -167,12 +160,6 @@ export class InMemoryModelRegistry implements ModelRegistry {
     }
   }
 
-  #run(runId: string): RunSeed {
-    const run = this.#runs.get(runId);
-    if (run === undefined) throw new NotFoundError(`There is no run ${runId}.`);
-    return run;
-  }
-
   #version(modelName: string, version: number): StoredVersion {
     const found = this.#versions.get(modelName)?.find((stored) => stored.version === version);
     if (found === undefined) throw new NotFoundError(`There is no ${modelName} version ${version}.`);
@@ -185,18 +172,7 @@ export class InMemoryModelRegistry implements ModelRegistry {
     if (parsed.kind === "model_version") {
       return this.#locate(this.#version(parsed.name, parsed.version).source);
     }
-    const candidates: string[] = [];
-    if (parsed.kind === "stored") candidates.push(parsed.path);
-    if (parsed.kind === "logged_model") candidates.push(modelRoot(parsed.model_id));
-    if (parsed.kind === "run") {
-      const [name = "", ...rest] = parsed.path.split("/");
-      this.#run(parsed.run_id);
-      candidates.push(`${runRoot(parsed.run_id)}/${parsed.path}`);
-      candidates.push([modelRoot(modelIdOf(parsed.run_id, name)), ...rest].join("/"));
-    }
-    const found = candidates.find((root) => this.#files.has(root));
-    if (found === undefined) throw new NotFoundError(`There is no artifact behind ${uri}.`);
-    return found;
+    return this.#artifacts.pathOf(parsed, uri);
   }
 
   #signatureOfFiles({ model, preprocessing }: NonNullable<DescribeRunOptions["files"]>) {
@@ -206,20 +182,11 @@ export class InMemoryModelRegistry implements ModelRegistry {
 
   #signatureAt(uri: string): ModelSignature | null {
     try {
-      return this.#files.signatureOf(this.#locate(uri), uri);
+      return this.#artifacts.files.signatureOf(this.#locate(uri), uri);
     } catch (error) {
       if (error instanceof NotFoundError || error instanceof ArtifactRejectedError) return null;
       throw error;
     }
-  }
-
-  #ownerOf(path: string): string | null {
-    for (const { run_id, models } of this.#runs.values()) {
-      if (isWithin(path, runRoot(run_id))) return run_id;
-      const names = Object.keys(models ?? {});
-      if (names.some((name) => isWithin(path, modelRoot(modelIdOf(run_id, name))))) return run_id;
-    }
-    return null;
   }
 }
 

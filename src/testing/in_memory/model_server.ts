@@ -15,7 +15,7 @@ import type {
 } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
 import { ReplicatedServer } from "../../mlops/replicas/replicated_server.ts";
-import { InMemorySingleServers } from "./single_servers_in_memory.ts";
+import { InMemorySingleServers } from "./servers/single_servers_in_memory.ts";
 
 /**
  * Servers that only exist as entries. It refuses what the real one refuses: a bento that is not in the store, a
@@ -88,12 +88,12 @@ export class InMemoryModelServer
 
   /** From now on a server of this bento never becomes ready, for that reason. */
   breakModel(bentoTag: string, reason: string): void {
-    this.#servers.breakModel(bentoTag, reason);
+    this.#servers.faults.breakModel(bentoTag, reason);
   }
 
   /** A bento that was broken can be served again. */
   mendModel(bentoTag: string): void {
-    this.#servers.mendModel(bentoTag);
+    this.#servers.faults.mendModel(bentoTag);
   }
 
   /** As if the server's processes had been killed. */
@@ -108,7 +108,7 @@ export class InMemoryModelServer
 
   /** The upstream of all models is away: samples fail for that reason, and servers run on. Null brings it back. */
   failSamples(reason: string | null): void {
-    this.#servers.failSamples(reason);
+    this.#servers.faults.failSamples(reason);
   }
 
   /** A server that hangs answers again. */
@@ -118,16 +118,16 @@ export class InMemoryModelServer
 
   /** From now on no server is started beside another one, for the lack of memory. */
   leaveRoomForOne(): void {
-    this.#servers.leaveRoomForOne();
+    this.#servers.faults.leaveRoomForOne();
   }
 
   /** Every call fails, until `up()`; the servers themselves run on. */
   down(): void {
-    this.#servers.down();
+    this.#servers.faults.down();
   }
 
   up(): void {
-    this.#servers.up();
+    this.#servers.faults.up();
   }
 
   /** The same servers, which go their own ways from here on. */

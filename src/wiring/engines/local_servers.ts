@@ -10,7 +10,7 @@ export function localServer(
   { onProgress }: { onProgress?: (line: string) => void } = {},
 ): BentoMLServer {
   const { home, cache, controlGroup, limits, serving, logs, containment, directReferences } = configuration;
-  const reserve = new DiskReserve(home, configuration.reserveBytes);
+  const reserve = new DiskReserve(configuration);
   return new BentoMLServer({
     home: join(home, "bentoml"),
     runDirectory: join(home, "run"),

@@ -24,7 +24,7 @@ export async function resolveAddresses(
 ): Promise<Addresses> {
   const { databaseUrl, databaseOwnerUrl, redisUrl, mlflowUrl, home, cache } = configuration;
   const need = { postgres: databaseUrl === null, redis: redisUrl === null, mlflow: mlflowUrl === null };
-  const reserve = new DiskReserve(home, configuration.reserveBytes);
+  const reserve = new DiskReserve(configuration);
   const local: Partial<LocalServices> =
     need.postgres || need.redis || need.mlflow
       ? await startLocalServices({

@@ -1,4 +1,5 @@
-import { InMemoryTrafficRouter, type Behaviour } from "../../../src/testing/in_memory/traffic_router.ts";
+import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
+import type { Behaviour } from "../../../src/testing/in_memory/sent_traffic.ts";
 import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router_contract.ts";
 
 describeTrafficRouter("in memory", async () => {

@@ -1,5 +1,6 @@
 import { RoutersOfEndpoints, RoutersOfEngines } from "../../../src/mlops/engines/routers_of_engines.ts";
-import { type Behaviour, InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
+import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
+import type { Behaviour } from "../../../src/testing/in_memory/sent_traffic.ts";
 import { describeTrafficRouter } from "../../../src/testing/contracts/traffic_router_contract.ts";
 import { anEndpoint } from "../../support/given/given_facts.ts";
 import { CLUSTER_ROUTES_ITSELF } from "../../support/given/given_engines.ts";

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import type { Origin } from "../../../src/agents/model_deployer/domain/roles.ts";
 import {
   auditLinks,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, inject, onTestFinished } from "vitest";
 import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import {

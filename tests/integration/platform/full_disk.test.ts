@@ -33,7 +33,7 @@ describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
     const mounted = await mountSmallDisk(megabytes);
     if (typeof mounted === "string") return expect.fail(mounted);
     disk = mounted;
-    const reserve = new DiskReserve(disk.path, RESERVE_BYTES);
+    const reserve = new DiskReserve({ home: disk.path, reserveBytes: RESERVE_BYTES });
     const folders = { claims: join(disk.path, "claims"), pending: join(disk.path, "pending") };
     const fence = new GenerationFence(
       folders,
@@ -154,7 +154,7 @@ describe.skipIf(typeof probe === "string")("a disk that is really full", () => {
   it("keeps no reserve where that would fill it, and none where none is wanted", async () => {
     await given(6);
     mkdirSync(join(disk.path, "none"));
-    expect(await new DiskReserve(disk.path, RESERVE_BYTES).keep()).toBe(0);
-    expect(await new DiskReserve(join(disk.path, "none"), 0).keep()).toBe(0);
+    expect(await new DiskReserve({ home: disk.path, reserveBytes: RESERVE_BYTES }).keep()).toBe(0);
+    expect(await new DiskReserve({ home: join(disk.path, "none"), reserveBytes: 0 }).keep()).toBe(0);
   });
 });

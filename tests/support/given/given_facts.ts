@@ -2,10 +2,10 @@ import type {
   Deployment,
   Endpoint,
   Experiment,
-  GatePolicy,
   ModelVersion,
   ShadowEvidence,
 } from "../../../src/agents/model_deployer/domain/entities.ts";
+import type { GatePolicy } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { newJudgeState } from "../../../src/agents/model_deployer/judge/observe.ts";
 import type { DeployFacts } from "../../../src/agents/model_deployer/actions/deploy/facts.ts";
 import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";

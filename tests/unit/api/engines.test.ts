@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { policyReportSchema } from "../../../src/service/report_schemas.ts";
 import { EXPERIMENT, inProduction } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";

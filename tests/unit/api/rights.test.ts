@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { ROUTES } from "../../../src/api/api.ts";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/roles.ts";
 import { ENDPOINT, inProduction, registerState } from "../../../src/testing/index.ts";

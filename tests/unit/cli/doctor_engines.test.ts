@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkEngines } from "../../../src/cli/commands/doctor/doctor_engines.ts";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { createTestDeployer, EXPERIMENT } from "../../../src/testing/index.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 

@@ -9,7 +9,7 @@ import {
   gatePolicySchema,
   type GatePolicy,
   STANDARD_GATE_POLICY,
-} from "../../../src/agents/model_deployer/domain/entities.ts";
+} from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import type { Decision } from "../../../src/agents/model_deployer/domain/plan.ts";
 import { planOf } from "../../support/decisions/decided.ts";
 import {

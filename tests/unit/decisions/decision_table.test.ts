@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { decisionTable } from "../../../src/agents/model_deployer/planning/approval/decision_table.ts";
 import { policyEvidence } from "../../../src/agents/model_deployer/planning/approval/policy_evidence.ts";
 import type { Plan } from "../../../src/agents/model_deployer/domain/plan.ts";

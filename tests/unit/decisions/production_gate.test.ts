@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import type {
   Experiment,
-  GatePolicy,
   Metrics,
   ModelVersion,
   ShadowEvidence,
 } from "../../../src/agents/model_deployer/domain/entities.ts";
+import type { GatePolicy } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { unmetProductionCriteria } from "../../../src/agents/model_deployer/actions/promote/production_gate.ts";
 import { readMetric } from "../../../src/agents/model_deployer/actions/promote/success_criteria.ts";
 import {

@@ -16,7 +16,7 @@ import {
 import { refuseSteps } from "../../../src/agents/model_deployer/domain/traffic/rollout.ts";
 import { allTo, serving, split, sumOf } from "../../../src/agents/model_deployer/domain/traffic/weights.ts";
 import { parseBentoTag } from "../../../src/mlops/bentoml/bento_tag.ts";
-import { assertEndpointName } from "../../../src/mlops/route_check.ts";
+import { assertEndpointName } from "../../../src/mlops/shared/route_check.ts";
 
 test.each([
   ["remission", "e2i_remission"],

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import {
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
-} from "../../../src/agents/model_deployer/domain/entities.ts";
+} from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { newGatePolicy } from "../../../src/database/gate_policy.ts";
 import { errorOf } from "../../../src/testing/index.ts";
 import { newSigningKey } from "../../support/signing/keys.ts";

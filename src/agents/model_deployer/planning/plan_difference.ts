@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Change } from "../domain/changes.ts";
 import { type Resources, servedStageSchema, type Stage, type WeightSet } from "../domain/entities.ts";
 import { elsewhere } from "../domain/servers/engines.ts";
-import type { Plan, PlannedStep } from "../domain/plan.ts";
+import type { Plan, PlannedStep, StepOf } from "../domain/plan.ts";
 
 export const planDifferenceSchema = z.strictObject({
   subject: z.enum([
@@ -44,6 +44,7 @@ export function planDifferences(plan: Plan): PlanDifference[] {
     .sort((a, b) => order.indexOf(a.subject) - order.indexOf(b.subject));
 }
 
+type ChangeOf<K extends Change["change"]> = Extract<Change, { change: K }>;
 type Subject = PlanDifference["subject"];
 
 function difference(subject: Subject, name: string, before: string | null, after: string | null) {
@@ -61,15 +62,8 @@ function shares(weights: WeightSet): string | null {
 
 function ofStep({ do: step, undo }: PlannedStep): PlanDifference[] {
   switch (step.step) {
-    case "want_route": {
-      const back = undo.find((one) => one.step === "want_route");
-      const before = back?.step === "want_route" ? back : { weights: {}, mirror_deployment_id: null };
-      const name = step.endpoint_name;
-      return [
-        ...difference("traffic", name, shares(before.weights), shares(step.weights)),
-        ...difference("mirror", name, before.mirror_deployment_id, step.mirror_deployment_id),
-      ];
-    }
+    case "want_route":
+      return ofRoute(step, undo);
     case "start_server":
       return difference(
         "server",
@@ -101,6 +95,16 @@ function ofStep({ do: step, undo }: PlannedStep): PlanDifference[] {
   }
 }
 
+function ofRoute(wanted: StepOf<"want_route">, undo: PlannedStep["undo"]): PlanDifference[] {
+  const back = undo.find((one) => one.step === "want_route");
+  const before = back?.step === "want_route" ? back : { weights: {}, mirror_deployment_id: null };
+  const name = wanted.endpoint_name;
+  return [
+    ...difference("traffic", name, shares(before.weights), shares(wanted.weights)),
+    ...difference("mirror", name, before.mirror_deployment_id, wanted.mirror_deployment_id),
+  ];
+}
+
 function ofChange(change: Change): PlanDifference[] {
   switch (change.change) {
     case "set_stage": {
@@ -113,18 +117,9 @@ function ofChange(change: Change): PlanDifference[] {
       return difference("deployment", change.deployment.deployment_id, null, change.deployment.status);
     case "set_deployment_status":
       return difference("deployment", change.deployment_id, change.from.join(" or "), statusOf(change));
-    case "start_rollout": {
-      const { rollout_id, status } = change.rollout;
-      const steps = change.rollout.steps.map((step) => `${step.weight} %`).join(", ");
-      return difference("rollout", rollout_id, null, `${status}: ${steps}`);
-    }
+    case "start_rollout":
     case "move_rollout":
-      return difference(
-        "rollout",
-        change.rollout_id,
-        `${change.expected_status[0] ?? ""}, step ${change.expected_step_index + 1}`,
-        `${change.status}, step ${change.step_index + 1}`,
-      );
+      return ofRollout(change);
     case "set_resources": {
       const { deployment_id: id, expected, resources } = change;
       return difference("deployment", id, resourcesText(expected), resourcesText(resources));
@@ -146,6 +141,20 @@ function ofChange(change: Change): PlanDifference[] {
   }
 }
 
+function ofRollout(change: ChangeOf<"start_rollout" | "move_rollout">): PlanDifference[] {
+  if (change.change === "start_rollout") {
+    const { rollout_id, status, steps } = change.rollout;
+    const weights = steps.map((step) => `${step.weight} %`).join(", ");
+    return difference("rollout", rollout_id, null, `${status}: ${weights}`);
+  }
+  return difference(
+    "rollout",
+    change.rollout_id,
+    `${change.expected_status[0] ?? ""}, step ${change.expected_step_index + 1}`,
+    `${change.status}, step ${change.step_index + 1}`,
+  );
+}
+
 function resourcesText({ replicas, cpu_limit, memory_limit, autoscaling }: Resources): string {
   const { min, max, target_cpu } = autoscaling;
   return `replicas ${replicas}, CPU ${cpu_limit}, memory ${memory_limit}, autoscaling ${min} to ${max} at ${target_cpu} %`;
@@ -154,9 +163,6 @@ function resourcesText({ replicas, cpu_limit, memory_limit, autoscaling }: Resou
 /** The registry's alias of a served stage is the stage's name; the others have none. */
 const aliasOf = (stage: Stage): string | null => servedStageSchema.safeParse(stage).data ?? null;
 
-function statusOf({
-  to,
-  keep_warm_seconds: warm,
-}: Extract<Change, { change: "set_deployment_status" }>): string {
+function statusOf({ to, keep_warm_seconds: warm }: ChangeOf<"set_deployment_status">): string {
   return warm === null || warm === 0 ? to : `${to}, warm for ${warm} s`;
 }

@@ -1,7 +1,8 @@
 import type { DeploymentManifest } from "../domain/answer.ts";
 import { planned } from "./decisions.ts";
 import { type RouteSwitch, setStatus, switchRoute } from "./route_switch.ts";
-import type { Deployment, GatePolicy, ModelVersion, Resources } from "../domain/entities.ts";
+import type { Deployment, ModelVersion, Resources } from "../domain/entities.ts";
+import type { GatePolicy } from "../domain/models/gate_policy.ts";
 import type { EngineKind } from "../domain/servers/engines.ts";
 import { allowedFormats } from "../domain/models/allowed_formats.ts";
 import { allowedSigners } from "../domain/models/signers.ts";

@@ -118,7 +118,7 @@ async function checkIsolation({ containment, home }: Configuration): Promise<Doc
 
 async function checkDisk({ home, cache, lowDiskBytes, reserveBytes }: Configuration): Promise<DoctorFinding> {
   const rooms = await roomOf([home, cache]);
-  const kept = await stat(new DiskReserve(home, reserveBytes).path).then(
+  const kept = await stat(new DiskReserve({ home, reserveBytes }).path).then(
     ({ size }) => size,
     () => 0,
   );

@@ -8,7 +8,7 @@ import type { InstallationInput } from "../../../mlops/kubernetes/installation/i
 import { ownVersion } from "../../own_version.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { manifestListSchema } from "../../../service/report_schemas.ts";
-import type { RouterChoice } from "../../../wiring/settings/engine_settings.ts";
+import type { KubernetesSettings, RouterChoice } from "../../../wiring/settings/engine_settings.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 
@@ -49,24 +49,12 @@ async function manifests(
     import("../../../mlops/kubernetes/installation/installation_manifests.ts"),
     import("yaml"),
   ]);
-  const { images } = engine;
-  const environment = {
-    MODEL_DEPLOYER_ENGINE: engines,
-    ...(images.kind === "own"
-      ? { MODEL_DEPLOYER_OWN_IMAGES: images.pattern }
-      : { MODEL_DEPLOYER_IMAGE_REPOSITORY: images.repository, MODEL_DEPLOYER_IMAGE_BASE: images.base }),
-    ...routerEnvironment(engine.router),
-    ...(engine.controlPlane !== null && {
-      MODEL_DEPLOYER_KUBERNETES_CONTROL_PLANE: engine.controlPlane,
-    }),
-    ...(engine.pullSecret !== null && { MODEL_DEPLOYER_IMAGE_PULL_SECRET: engine.pullSecret }),
-  };
   const { namespace, installation, pullSecret: registrySecret } = engine;
   const input = {
     namespace,
     installation,
     image,
-    environment,
+    environment: environmentOf(engine, engines),
     secret,
     registrySecret,
     gateway: engine.router.kind === "gateway" ? engine.router : null,
@@ -79,6 +67,19 @@ async function manifests(
       ? [`The chart is in ${chart}: helm install model-deployer ${chart} --namespace ${namespace}`]
       : list.items.flatMap((item) => ["---", ...stringify(item).trimEnd().split("\n")]),
   );
+}
+
+/** The settings of the worker in the cluster, as they are here. */
+function environmentOf({ images, router, controlPlane, pullSecret }: KubernetesSettings, engines: string) {
+  return {
+    MODEL_DEPLOYER_ENGINE: engines,
+    ...(images.kind === "own"
+      ? { MODEL_DEPLOYER_OWN_IMAGES: images.pattern }
+      : { MODEL_DEPLOYER_IMAGE_REPOSITORY: images.repository, MODEL_DEPLOYER_IMAGE_BASE: images.base }),
+    ...routerEnvironment(router),
+    ...(controlPlane !== null && { MODEL_DEPLOYER_KUBERNETES_CONTROL_PLANE: controlPlane }),
+    ...(pullSecret !== null && { MODEL_DEPLOYER_IMAGE_PULL_SECRET: pullSecret }),
+  };
 }
 
 async function writeChart(folder: string, input: InstallationInput): Promise<void> {

@@ -1,5 +1,5 @@
 import { checkMetrics } from "../../../agents/model_deployer/collection/check_metrics.ts";
-import type { NewGatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
+import type { NewGatePolicy } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { serving } from "../../../agents/model_deployer/domain/traffic/weights.ts";
 import { endpointName } from "../../../agents/model_deployer/domain/values/names.ts";
 import type { Observer } from "../../../wiring/observer.ts";

@@ -5,7 +5,7 @@ import {
   type GatePolicy,
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
-} from "../../../agents/model_deployer/domain/entities.ts";
+} from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { type EngineKind, engineFor } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import type { Execute } from "../../invocation/execute.ts";

@@ -1,7 +1,7 @@
 import { approvalsByMove } from "../../../agents/model_deployer/planning/approval/approvals_needed.ts";
 import { policyText } from "../../../agents/model_deployer/domain/models/known_vulnerabilities.ts";
 import { signersText } from "../../../agents/model_deployer/domain/models/signers.ts";
-import type { GatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
+import type { GatePolicy } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { ENDPOINT_STAGES } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
 import { policyReportSchema } from "../../../service/report_schemas.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
-import type { NewGatePolicy } from "../../../agents/model_deployer/domain/entities.ts";
+import type { NewGatePolicy } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { readPem } from "../../../platform/signing_keys.ts";
 

@@ -1,7 +1,7 @@
 import { constants, copyFile, link, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
-import { digestOfFile, digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
+import { digestOfFile, digestOfFiles, type HashedFile } from "../../shared/artifact_digest.ts";
 
 export interface ArtifactFile {
   /** Relative to the artifact's folder, with `/` on every system. */

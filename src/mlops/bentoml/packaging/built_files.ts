@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
-import { digestOfFiles } from "../../artifact_digest.ts";
+import { digestOfFiles } from "../../shared/artifact_digest.ts";
 import { hashArtifact } from "./bento_artifact.ts";
 import type { StoredBento } from "./bento_store.ts";
 

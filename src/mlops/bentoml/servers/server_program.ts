@@ -9,7 +9,7 @@ import { hasEnvironment } from "../../../platform/processes/process_table.ts";
 import type { LimitedGroup } from "../../../platform/processes/control_groups.ts";
 import { contained, isolationFor } from "../../../platform/containment/containment.ts";
 import type { ModelEnvironment } from "../../../platform/python/python_environment.ts";
-import { threadsEnvironment } from "../../threads_environment.ts";
+import { threadsEnvironment } from "../../shared/threads_environment.ts";
 import type { ServerFolders } from "./server_folders.ts";
 import type { ServerRecord } from "./server_record.ts";
 import { limitsEnvironment, type ServingLimits } from "./serving_limits.ts";

@@ -2,7 +2,7 @@ import type { Route } from "../../../agents/model_deployer/domain/traffic/rollou
 import type { ServerAddress } from "../../../agents/model_deployer/ports/traffic_router_port.ts";
 import type { EnvoyReadings } from "../admin_readings.ts";
 import { inOrder, type KnownCluster } from "./known_cluster.ts";
-import { neededDeployments } from "../../route_check.ts";
+import { neededDeployments } from "../../shared/route_check.ts";
 
 /**
  * How many clusters without traffic Envoy keeps, so that going back to one is a single change and its counters last.

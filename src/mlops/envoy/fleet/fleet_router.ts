@@ -16,16 +16,16 @@ import { clusterDumpSchema, toKnownClusters } from "../clusters/cluster_dump.ts"
 import { copiesAtOnce, type KnownCluster } from "../clusters/known_cluster.ts";
 import { standardOutside } from "../clusters/outside_servers.ts";
 import { toClusterFile } from "../clusters/cluster_file.ts";
-import { assertEndpointName, checkRoute } from "../../route_check.ts";
+import { assertEndpointName, checkRoute } from "../../shared/route_check.ts";
 import { toRouteFile } from "../route_config.ts";
 import { changeTraffic, type TrafficCarrier } from "../traffic_change.ts";
 import { readCounts } from "../version_figures.ts";
 import type { EnvoyFleet, KeptFiles } from "./fleet.ts";
 import { FleetFence } from "./fleet_fence.ts";
-import { combinedFigures, type CountsOfRun, nextNote, readNote } from "../../combined_figures.ts";
+import { combinedFigures, type CountsOfRun, nextNote, readNote } from "../../shared/combined_figures.ts";
 import { FleetReadings, RemoteReadings } from "./fleet_readings.ts";
 import { mendFiles } from "./mended_files.ts";
-import { givenUpAsTyped } from "../../given_up_call.ts";
+import { givenUpAsTyped } from "../../shared/given_up_call.ts";
 
 /** Where each Envoy listens, and finds its files. */
 export interface FleetPlaces {

@@ -7,7 +7,7 @@ import type {
   ServerAddress,
   TrafficRouter,
 } from "../../../agents/model_deployer/ports/traffic_router_port.ts";
-import { assertEndpointName, checkRoute } from "../../route_check.ts";
+import { assertEndpointName, checkRoute } from "../../shared/route_check.ts";
 import { SERVICE } from "../api/cluster_errors.ts";
 import { MARKS } from "../server/object_names.ts";
 import { EndpointRoutes, type EndpointRoutesOptions } from "./endpoint_routes.ts";
@@ -23,7 +23,7 @@ import {
 } from "./pod_figures.ts";
 import { acceptanceOf } from "./route_acceptance.ts";
 import { HttpRouteSwitch } from "./http_route_switch.ts";
-import { givenUpAsTyped } from "../../given_up_call.ts";
+import { givenUpAsTyped } from "../../shared/given_up_call.ts";
 
 export interface GatewayRouterOptions
   extends EndpointRoutesOptions, PodFiguresOptions, FallbackServerOptions {

@@ -1,31 +1,21 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Route } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
-import {
-  ConflictError,
-  ServiceRefusedError,
-  ServiceUnavailableError,
-} from "../../../agents/model_deployer/errors.ts";
+import { ServiceRefusedError } from "../../../agents/model_deployer/errors.ts";
 import type { ServerAddress } from "../../../agents/model_deployer/ports/traffic_router_port.ts";
 import type { ClusterClient } from "../api/cluster_client.ts";
 import { SERVICE } from "../api/cluster_errors.ts";
 import type { ClusterServers } from "../server/cluster_servers.ts";
 import { MARKS } from "../server/object_names.ts";
-import type { EndpointRoutes } from "./endpoint_routes.ts";
-import { FEATURES, featuresOf, type GatewayPlace } from "./gateway_features.ts";
+import { type AcceptanceOptions, AwaitedAcceptance, deleted, overtaken } from "./awaited_acceptance.ts";
+import { FEATURES, featuresOf } from "./gateway_features.ts";
 import { routeIn, type RouteState, rulesWith, type SeenRoute } from "./http_route.ts";
-import type { FallbackServer } from "./fallback_server.ts";
 import { notesFrom, type PodFigures, readNotes } from "./pod_figures.ts";
 import { acceptanceOf } from "./route_acceptance.ts";
 
-export interface RouteSwitchOptions {
+export interface RouteSwitchOptions extends AcceptanceOptions {
   client: ClusterClient;
-  gateway: GatewayPlace;
-  routes: EndpointRoutes;
   servers: Pick<ClusterServers, "snapshot">;
   figures: PodFigures;
-  fallback: FallbackServer;
   answerSeconds: number;
-  acknowledgement: { deadlineMs: number; pollMs: number };
 }
 
 const featuresMs = 60_000;
@@ -36,10 +26,12 @@ const featuresMs = 60_000;
  */
 export class HttpRouteSwitch {
   readonly #options: RouteSwitchOptions;
+  readonly #acceptance: AwaitedAcceptance;
   #features: { at: number; listed: string[] | null } | null = null;
 
   constructor(options: RouteSwitchOptions) {
     this.#options = options;
+    this.#acceptance = new AwaitedAcceptance(options);
   }
 
   /** @returns the route in force afterwards: this one, or a newer one */
@@ -51,9 +43,10 @@ export class HttpRouteSwitch {
   ): Promise<Route> {
     const { routes } = this.#options;
     const { state } = seen;
-    if (state.generation > route.generation) return this.#newer(route, seen);
+    if (state.generation > route.generation) return this.#acceptance.newer(route, seen);
     if (state.claimed > route.generation) throw overtaken(route, state.claimed);
-    if (state.generation === route.generation && !isSame(route, seen)) return this.#newer(route, seen);
+    if (state.generation === route.generation && !isSame(route, seen))
+      return this.#acceptance.newer(route, seen);
     const features = await this.#listed(signal);
     refuseImpossible(route, features);
     const services = await this.#servicesOf(route, servers, seen, signal);
@@ -74,78 +67,14 @@ export class HttpRouteSwitch {
     if (isUnanswered(route)) await this.#options.fallback.answering(this.#options.acknowledgement, signal);
     const written = await routes.write(seen, { rules, state: wanted, ...figures }, signal);
     if (written === null) return this.#again(route, servers, signal);
-    return this.#untilAccepted(route, seen, written, signal);
+    return this.#acceptance.until(route, seen, written, signal);
   }
 
   async #again(route: Route, servers: readonly ServerAddress[], signal: AbortSignal): Promise<Route> {
     const name = route.endpoint_name;
     const seen = await this.#options.routes.get(name, signal);
     if (seen !== null) return this.apply(route, servers, seen, signal);
-    throw new ServiceUnavailableError(SERVICE, `somebody deleted the HTTPRoute of ${name}; open it first`);
-  }
-
-  /** The route that is there already; it has to be in force to answer a caller. */
-  #newer(route: Route, seen: SeenRoute): Route {
-    const acceptance = acceptanceOf(seen.route);
-    if (acceptance.is !== "pending") return routeIn(route.endpoint_name, this.#options.fallback.name, seen);
-    throw overtaken(route, seen.state.generation);
-  }
-
-  async #untilAccepted(
-    route: Route,
-    before: SeenRoute,
-    written: SeenRoute,
-    signal: AbortSignal,
-  ): Promise<Route> {
-    const { routes, acknowledgement, gateway } = this.#options;
-    const name = route.endpoint_name;
-    const earlier = acceptanceOf(before.route);
-    const own = `${gateway.namespace}/${gateway.name}`;
-    const refusedBefore = earlier.is === "refused" ? earlier.by : [];
-    const excused = refusedBefore.filter((parent) => parent !== own && !parent.startsWith(`${own}/`));
-    let last = "the route was not seen";
-    for (const began = performance.now(); performance.now() - began < acknowledgement.deadlineMs;) {
-      const seen = await routes.get(name, signal);
-      if (seen === null)
-        throw new ServiceUnavailableError(
-          SERVICE,
-          `somebody deleted the HTTPRoute of ${name}; open it first`,
-        );
-      if (seen.state.claimed > route.generation) return this.#newer(route, seen);
-      const acceptance = acceptanceOf(seen.route, excused);
-      if (acceptance.is === "accepted") return routeIn(name, this.#options.fallback.name, seen);
-      if (acceptance.is === "refused") {
-        await this.#putBack(route, seen, signal);
-        throw new ServiceRefusedError(
-          SERVICE,
-          `generation ${route.generation} of endpoint ${name} is refused by ${acceptance.reason}`,
-          { details: { endpoint_name: name, generation: route.generation } },
-        );
-      }
-      last = acceptance.why;
-      await delay(acknowledgement.pollMs, undefined, { signal });
-    }
-    const waited = acknowledgement.deadlineMs / 1000;
-    throw new ServiceUnavailableError(
-      SERVICE,
-      `generation ${route.generation} of endpoint ${name} was not accepted within ${waited} s: ${last}`,
-      { details: { http_route: written.route.metadata.name } },
-    );
-  }
-
-  /** The route that was in force, under the claim of the generation that was refused. */
-  async #putBack(route: Route, refused: SeenRoute, signal: AbortSignal): Promise<void> {
-    const { routes } = this.#options;
-    for (let seen: SeenRoute | null = refused; seen !== null;) {
-      const { state } = seen;
-      const { before, services } = state;
-      if (before === null || state.generation !== route.generation) return;
-      const former: RouteState = { ...before, claimed: state.claimed, services, before: null };
-      const fallback = this.#options.fallback.name;
-      const rules = rulesWith(seen.route.spec.rules, before, { fallback, services, timeout: null });
-      if ((await routes.write(seen, { rules, state: former }, signal)) !== null) return;
-      seen = await routes.get(route.endpoint_name, signal);
-    }
+    throw deleted(name);
   }
 
   /** The Services of all deployments that the route names now or named before, by the addresses of their servers. */
@@ -240,11 +169,4 @@ function refuseImpossible(route: Route, features: string[] | null): void {
 function refused({ generation, endpoint_name }: Route, why: string): ServiceRefusedError {
   const message = `generation ${generation} of endpoint ${endpoint_name} is refused: ${why}`;
   return new ServiceRefusedError(SERVICE, message, { details: { endpoint_name, generation } });
-}
-
-function overtaken({ generation, endpoint_name }: Route, newer: number): ConflictError {
-  return new ConflictError(
-    `generation ${generation} of endpoint ${endpoint_name} is stale: somebody has begun to apply generation ${newer}`,
-    { details: { endpoint_name, generation, newer_generation: newer } },
-  );
 }

@@ -10,7 +10,7 @@ import {
   nextNote,
   noteFrom,
   noteSchema,
-} from "../../combined_figures.ts";
+} from "../../shared/combined_figures.ts";
 import type { ClusterClient } from "../api/cluster_client.ts";
 import { SERVICE } from "../api/cluster_errors.ts";
 import type { ClusterServers } from "../server/cluster_servers.ts";

@@ -1,5 +1,5 @@
 import { LATENCY_BOUNDS_MS } from "../../../agents/model_deployer/domain/evidence/figures.ts";
-import type { DeploymentCounts } from "../../combined_figures.ts";
+import type { DeploymentCounts } from "../../shared/combined_figures.ts";
 
 /** One server process's figures of its predictions, from its `/metrics`. */
 export interface PodMetrics {

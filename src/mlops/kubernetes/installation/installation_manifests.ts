@@ -100,6 +100,20 @@ function serviceMonitor(metadata: Metadata): Record<string, unknown> {
   };
 }
 
+/** A user that owns nothing but its volume. */
+const AS_NOBODY = {
+  runAsNonRoot: true,
+  runAsUser: 10_001,
+  runAsGroup: 10_001,
+  fsGroup: 10_001,
+  seccompProfile: { type: "RuntimeDefault" },
+} as const;
+
+const HOME_CLAIM = {
+  metadata: { name: "home" },
+  spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "20Gi" } } },
+} as const;
+
 /** One worker with the routers of its endpoints, whose addresses are in its home: so a StatefulSet with a volume. */
 function worker(metadata: Metadata, input: InstallationInput): Record<string, unknown> {
   const { name, labels } = metadata;
@@ -125,23 +139,12 @@ function worker(metadata: Metadata, input: InstallationInput): Record<string, un
         spec: {
           serviceAccountName: name,
           terminationGracePeriodSeconds: 60,
-          securityContext: {
-            runAsNonRoot: true,
-            runAsUser: 10_001,
-            runAsGroup: 10_001,
-            fsGroup: 10_001,
-            seccompProfile: { type: "RuntimeDefault" },
-          },
+          securityContext: AS_NOBODY,
           containers: [container],
           ...(input.registrySecret !== null && { volumes: [credentials] }),
         },
       },
-      volumeClaimTemplates: [
-        {
-          metadata: { name: "home" },
-          spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "20Gi" } } },
-        },
-      ],
+      volumeClaimTemplates: [HOME_CLAIM],
     },
   };
 }

@@ -3,6 +3,7 @@ import {
   LIVENESS_TIMEOUT_MS,
   type SampleOutcome,
 } from "../../../agents/model_deployer/ports/model_server_port.ts";
+import type { BentoProbe } from "../../shared/bento_probe.ts";
 import type { ClusterClient } from "../api/cluster_client.ts";
 import type { ClusterServers } from "./cluster_servers.ts";
 import type { ObservedPod, ServerView } from "./observed_objects.ts";
@@ -17,21 +18,9 @@ export interface PodQuestion {
   signal: AbortSignal;
 }
 
-/** The answer of a bento's server about itself and its model. */
-export interface PodProbe {
-  health(
-    server: { process: string; bento_tag: string; port: number },
-    signal: AbortSignal,
-  ): Promise<{ health: "ready" } | { health: "waiting" | "silent" | "hung" | "foreign"; reason: string }>;
-  sample(
-    server: { process: string; bento_tag: string; port: number },
-    signal: AbortSignal,
-  ): Promise<SampleOutcome>;
-}
-
 export interface ProbedServers {
   /** Makes a probe that asks by this function. */
-  probeBy(ask: (question: PodQuestion) => Promise<{ status: number; body: string }>): PodProbe;
+  probeBy(ask: (question: PodQuestion) => Promise<{ status: number; body: string }>): BentoProbe;
   /** The last line of a log that names an error; null where none does. */
   errorIn(log: string): string | null;
 }
@@ -145,7 +134,7 @@ export class AwaitedPods {
     return outcome.sample === "failed" ? { state: "failed", reason: outcome.reason } : { state: "ready" };
   }
 
-  #probeOf({ metadata }: ObservedPod): PodProbe {
+  #probeOf({ metadata }: ObservedPod): BentoProbe {
     const base = `${this.#servers.podPath(metadata.name)}:${SERVED_PORT}/proxy`;
     return this.#probed.probeBy(async ({ path, headers, body, signal }) =>
       this.#client.ask(

@@ -1,5 +1,5 @@
 import type { Resources } from "../../../agents/model_deployer/domain/entities.ts";
-import { threadsEnvironment } from "../../threads_environment.ts";
+import { threadsEnvironment } from "../../shared/threads_environment.ts";
 import { MANAGER, MARKS } from "./object_names.ts";
 
 export const SERVED_PORT = 3000;

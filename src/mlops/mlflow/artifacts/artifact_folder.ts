@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { z } from "zod";
-import { digestOfFile, digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
+import { digestOfFile, digestOfFiles, type HashedFile } from "../../shared/artifact_digest.ts";
 import { hasCode, isMissing } from "../../../platform/system_errors.ts";
 
 const INCOMING = ".incoming-";

@@ -9,7 +9,7 @@ import {
 import type { FetchedArtifact } from "../../../agents/model_deployer/ports/model_registry_port.ts";
 import type { LongCallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
 import { withSharedWork } from "../../../platform/work/shared_work.ts";
-import { digestOfFiles, type HashedFile } from "../../artifact_digest.ts";
+import { digestOfFiles, type HashedFile } from "../../shared/artifact_digest.ts";
 import {
   digestIfWhole,
   notePlaced,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { STANDARD_GATE_POLICY } from "../../../agents/model_deployer/domain/entities.ts";
+import { STANDARD_GATE_POLICY } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { apply, claim, openEndpointWith } from "./database_setup.ts";
 import { deploymentOf } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";

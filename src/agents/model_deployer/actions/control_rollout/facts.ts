@@ -1,10 +1,5 @@
-import type {
-  Deployment,
-  Experiment,
-  GatePolicy,
-  ModelVersion,
-  ShadowEvidence,
-} from "../../domain/entities.ts";
+import type { Deployment, Experiment, ModelVersion, ShadowEvidence } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { DeployFacts } from "../deploy/facts.ts";
 import type { RollbackFacts } from "../rollback/facts.ts";

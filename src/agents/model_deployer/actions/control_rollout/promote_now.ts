@@ -1,6 +1,7 @@
 import type { Answer } from "../../domain/answer.ts";
 import type { Change } from "../../domain/changes.ts";
-import type { Deployment, GatePolicy } from "../../domain/entities.ts";
+import type { Deployment } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";

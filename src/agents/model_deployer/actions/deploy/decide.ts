@@ -1,15 +1,14 @@
 import { emptyAnswer } from "../../domain/answer.ts";
-import type { Change } from "../../domain/changes.ts";
 import { missing, propose } from "../../planning/decisions.ts";
 import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import { type Moment, momentOf } from "../../judge/counts/live_figures.ts";
 import { vulnerabilityNotes } from "../../domain/models/known_vulnerabilities.ts";
 import { deploymentId, rolloutId } from "../../domain/values/names.ts";
-import type { Decision, Plan, StepOf } from "../../domain/plan.ts";
+import type { Decision, Plan, PlannedStep, StepOf } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
-import { announceReplaced, memories } from "./announced_deployment.ts";
+import { deploymentChanges, type Placement } from "./deployment_changes.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
 import {
@@ -29,10 +28,9 @@ import { engineOf } from "../../domain/servers/engines.ts";
 import { chosenEngine, engineNotes, refuseEngine, servedOn } from "./served_on.ts";
 import { serving } from "../../domain/traffic/weights.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
-import { noRoute, setStatus } from "../../planning/route_switch.ts";
+import { noRoute } from "../../planning/route_switch.ts";
 import { listing } from "../../planning/ways_out/next_steps.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
-import { startRollout } from "./started_rollout.ts";
 import { takeOver } from "./warm_server.ts";
 
 export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
@@ -66,36 +64,17 @@ function plan(
   version: ModelVersion,
   context: DecisionContext,
 ): Decision {
-  const id = deploymentId(context.operation_id);
-  const traffic = planTraffic(request, facts, id, context.now);
-  const engine = chosenEngine(request, facts);
-  const deployment = newDeployment(request, version, context, { engine, previous: traffic.baseline });
-  const { endpoint_name: name } = deployment;
-  const warm = takeOver(deployment, facts);
+  const placement = placementOf(request, facts, version, context);
+  const { deployment, engine, traffic, warm } = placement;
+  const id = deployment.deployment_id;
   const notes = [...notesOn(traffic, facts), ...engineNotes(engine, facts), ...warm.notes];
   const expectation = expectationOf(traffic, facts, context);
-  const moment = momentBefore(deployment, traffic, facts);
   const asked = askedAtOnce(traffic, traffic.weights[id] ?? 0, version, facts, context);
   return propose({
     summary: summaryOf(version, deployment, traffic, servedOn(engine, facts)),
-    lease_name: name,
-    intent: [{ change: "insert_deployment", deployment }, ...warm.intent],
-    steps: deploymentSteps(
-      version,
-      deployment,
-      facts.endpoint ?? noRoute,
-      traffic,
-      moment,
-      { ...warm, sizedBy: sizedBy(deployment, facts), isNew: facts.endpoint === null },
-      rowsFirst(deployment, traffic, facts),
-      facts.policy,
-    ),
-    on_success: [
-      ...outcome(deployment, traffic, facts, context, moment),
-      ...announceReplaced(traffic, facts, version, context),
-      ...memories(request, version, deployment, traffic, context),
-    ],
-    on_failure: [notServed(id)],
+    lease_name: deployment.endpoint_name,
+    ...deploymentChanges(request, placement, facts, context),
+    steps: stepsOf(placement, facts),
     draft: {
       ...emptyAnswer,
       model_version_id: version.model_version_id,
@@ -109,6 +88,35 @@ function plan(
     expectation,
     names: namesOnEndpoint(deployment, facts, context),
   });
+}
+
+function placementOf(
+  request: DeployRequest,
+  facts: DeployFacts,
+  version: ModelVersion,
+  context: DecisionContext,
+): Placement {
+  const traffic = planTraffic(request, facts, deploymentId(context.operation_id), context.now);
+  const engine = chosenEngine(request, facts);
+  const deployment = newDeployment(request, version, context, { engine, previous: traffic.baseline });
+  const warm = takeOver(deployment, facts);
+  return { version, deployment, engine, traffic, warm, moment: momentBefore(deployment, traffic, facts) };
+}
+
+function stepsOf(
+  { version, deployment, traffic, warm, moment }: Placement,
+  facts: DeployFacts,
+): PlannedStep[] {
+  return deploymentSteps(
+    version,
+    deployment,
+    facts.endpoint ?? noRoute,
+    traffic,
+    moment,
+    { ...warm, sizedBy: sizedBy(deployment, facts), isNew: facts.endpoint === null },
+    rowsFirst(deployment, traffic, facts),
+    facts.policy,
+  );
 }
 
 function summaryOf(
@@ -143,11 +151,6 @@ function rowsFirst(
   const { on_errors } = kept_rows;
   return { step: "replay_rows", endpoint_name, deployment_id, baseline_deployment_id: baseline, on_errors };
 }
-
-const notServed = (id: string): Change => ({
-  ...setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 }),
-  unless_rolled_back: true,
-});
 
 /** Names of the new deployment and its rollout, and of everything on the endpoint now. */
 function namesOnEndpoint(
@@ -198,26 +201,5 @@ function notesOn(
           `degraded: the router gave no figures, so the judge does not know what ${traffic.baseline} answered before this deployment.`,
         ]
       : []),
-  ];
-}
-
-function outcome(
-  deployment: Deployment,
-  traffic: PlannedTraffic,
-  facts: DeployFacts,
-  context: DecisionContext,
-  moment: Moment,
-): Change[] {
-  const id = deployment.deployment_id;
-  const replaced = traffic.replaced.map((one) =>
-    setStatus(one.deployment_id, ["active", "deploying"], "draining", {
-      keepWarmSeconds: one.keep_warm_seconds,
-    }),
-  );
-  const started = startRollout(deployment, traffic, facts, context);
-  return [
-    ...(traffic.rollout === null ? [setStatus(id, ["deploying"], "active")] : []),
-    ...replaced,
-    ...(started === null ? [] : [{ ...started, ...moment }]),
   ];
 }

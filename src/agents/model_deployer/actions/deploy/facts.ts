@@ -1,4 +1,5 @@
-import type { ModelVersion, Endpoint, Deployment, GatePolicy } from "../../domain/entities.ts";
+import type { ModelVersion, Endpoint, Deployment } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import type { InstalledEngines } from "../../domain/servers/engines.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../domain/evidence/figures.ts";

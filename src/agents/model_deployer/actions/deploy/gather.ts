@@ -41,19 +41,13 @@ export async function gatherDeploy(
   options: CallOptions,
 ): Promise<DeployFacts> {
   const version = await database.modelVersions.get(request.model_version_id);
-  const name = version === null ? "" : endpointName(version.experiment_id, request.target_stage);
-  const [known, deployments, open_rollout, policy] = await Promise.all([
-    database.endpoints.get(name),
-    database.deployments.listForEndpoint(name),
-    database.rollouts.getOpen(name),
-    database.experiments.getGatePolicy(version?.experiment_id ?? ""),
-  ]);
-  const endpoint = known === null ? null : await endpoints.servers.withLivingMirror(known, options);
+  const before = await endpointBefore(database, endpoints, version, request, options);
+  const { name, endpoint, deployments, policy } = before;
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
   const isRollout = serves && request.target_stage === "production";
   const { metrics } = planRollout(request.rollout ?? "linear", policy.judge).judge;
   const side = { deployment: "", endpoint: name, version: request.model_version_id };
-  const [ended_version, serves_now, figures, aborted, experience, still_warm, metrics_problem, packaged] =
+  const [ended, serves_now, figures, aborted, experience, still_warm, metrics_problem, packaged] =
     await Promise.all([
       gatherEnded(database, version),
       version === null ? null : versionThatServes(database, version.experiment_id),
@@ -62,22 +56,49 @@ export async function gatherDeploy(
       isRollout && version !== null
         ? experienceOf(parts.proceduralMemory, version.model_name, options)
         : null,
-      warmAmong(endpoints, usableAmong({ deployments, policy, endpoint }, request, settings), options),
+      warmAmong(endpoints, usableAmong(before, request, settings), options),
       isRollout ? metricsProblem(parts.teamMetrics ?? null, metrics, side, options) : null,
       version === null ? null : parts.packager.findPackage(bentoTag(version)),
     ]);
-  const guarded = version === null || known !== null ? null : await database.ingressPolicies.wanted(name);
   return {
-    ...{ version, endpoint, deployments, aborted, still_warm, open_rollout },
-    ...{ figures, policy, experience, serves_now },
+    ...{ version, endpoint, deployments, aborted, still_warm, open_rollout: before.open_rollout },
+    ...{ figures, policy, experience, serves_now, ended, metrics_problem },
     retention_seconds: settings.retention_seconds,
-    ended: ended_version,
-    metrics_problem,
     other_python: packaged?.other_python ?? null,
     engines: settings.engines,
-    is_guarded: guarded !== null && guarded.revision > 0,
+    is_guarded: version !== null && before.isNew && (await isGuarded(database, name)),
     vulnerabilities: await gatherVulnerabilities(parts, version, options),
   };
+}
+
+interface EndpointBefore extends Pick<DeployFacts, "endpoint" | "deployments" | "open_rollout" | "policy"> {
+  name: string;
+  /** Nothing was ever deployed there. */
+  isNew: boolean;
+}
+
+/** The endpoint as it is before the deployment, with what may be done there. */
+async function endpointBefore(
+  database: Parts["database"],
+  endpoints: EndpointManager,
+  version: ModelVersion | null,
+  { target_stage }: Pick<DeployRequest, "target_stage">,
+  options: CallOptions,
+): Promise<EndpointBefore> {
+  const name = version === null ? "" : endpointName(version.experiment_id, target_stage);
+  const [known, deployments, open_rollout, policy] = await Promise.all([
+    database.endpoints.get(name),
+    database.deployments.listForEndpoint(name),
+    database.rollouts.getOpen(name),
+    database.experiments.getGatePolicy(version?.experiment_id ?? ""),
+  ]);
+  const endpoint = known === null ? null : await endpoints.servers.withLivingMirror(known, options);
+  return { name, endpoint, isNew: known === null, deployments, open_rollout, policy };
+}
+
+async function isGuarded({ ingressPolicies }: Parts["database"], name: string): Promise<boolean> {
+  const policy = await ingressPolicies.wanted(name);
+  return policy !== null && policy.revision > 0;
 }
 
 /** Of several that share the traffic the one with the most. */

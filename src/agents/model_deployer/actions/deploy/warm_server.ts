@@ -5,7 +5,7 @@ import { engineOf } from "../../domain/servers/engines.ts";
 import type { DeployFacts } from "./facts.ts";
 import { setStatus } from "../../planning/route_switch.ts";
 
-interface PlannedTakeOver extends TakeOver {
+export interface PlannedTakeOver extends TakeOver {
   /** Marks the ended deployment's server as due for draining, since a takeover claims a server as draining does. */
   intent: Change[];
   notes: string[];

@@ -12,6 +12,8 @@ import { announceMoves, promotionAnswer, setStage, type StageMove } from "../../
 
 type ArchiveFacts = PromoteFacts & { version: ModelVersion };
 
+const PROCEDURE = ["check_lifecycle", "approve", "remove_traffic", "set_stage"];
+
 /**
  * Takes a version out of production. Where it serves, its traffic and its endpoint end. Where it was promoted and never
  * deployed, the version before it still has all the traffic, and returns to production.
@@ -40,12 +42,7 @@ export function decideArchive(
     on_success: [
       ...moves.map((move) => setStage(move, context.requested_by, removal.evidence)),
       ...removal.on_success,
-      ...announceMoves(moves.toReversed(), context, [
-        "check_lifecycle",
-        "approve",
-        "remove_traffic",
-        "set_stage",
-      ]),
+      ...announceMoves(moves.toReversed(), context, PROCEDURE),
     ],
     draft: promotionAnswer(version, "archived", reason, context, [...facts.notes, ...removal.notes]),
     approvals_needed: approvalsNeeded(facts.policy, context, "archival"),

@@ -1,4 +1,3 @@
-import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
 import { missing, propose, refuse } from "../../planning/decisions.ts";
 import { ask, creation, listing } from "../../planning/ways_out/next_steps.ts";
 import { stepsToNextStage } from "../../planning/ways_out/stage_steps.ts";
@@ -6,31 +5,18 @@ import { refuseWhileRollingOut } from "../../planning/ways_out/open_rollout.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 import { refuseUnmet } from "./refused_gate.ts";
 import { decideArchive } from "./archive.ts";
-import type { ApprovedMove, GatePolicy, ModelVersion, ShadowEvidence } from "../../domain/entities.ts";
-import {
-  type FeatureShift,
-  featureShift,
-  featureShiftNotes,
-} from "../../planning/comparisons/feature_shift.ts";
+import type { ModelVersion } from "../../domain/entities.ts";
+import { featureShift, featureShiftNotes } from "../../planning/comparisons/feature_shift.ts";
 import { refusePromotionPath } from "../../domain/lifecycle.ts";
 import { endpointName } from "../../domain/values/names.ts";
-import type { Decision, Plan } from "../../domain/plan.ts";
+import type { Decision } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
-import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
-import { vulnerabilityEvidence } from "../../planning/approval/vulnerability_rows.ts";
-import { signingEvidence } from "../../planning/approval/signing_rows.ts";
-import { gateEvidence, unmetProductionCriteria } from "./production_gate.ts";
+import { unmetProductionCriteria } from "./production_gate.ts";
 import type { DecisionContext, PromoteRequest } from "../../domain/requests.ts";
-import { rolloutEvidence } from "../../planning/rollout_evidence.ts";
 import { announceMoves, promotionAnswer, setStage, type StageMove } from "../../planning/stage_moves.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
-import { supersedeRollout } from "./supersede_rollout.ts";
-import { describeComparison } from "../../judge/evidence/shadow_pairs.ts";
+import { approvalForProduction, endingOf, noApproval } from "./production_approval.ts";
 import type { PromoteFacts } from "./facts.ts";
-
-type ApprovedMoves = [ApprovedMove, ...ApprovedMove[]];
-const PROMOTION: ApprovedMoves = ["promotion"];
-const SUPERSEDING_PROMOTION: ApprovedMoves = ["promotion", "supersession"];
 
 export function decidePromote(
   request: PromoteRequest,
@@ -42,42 +28,45 @@ export function decidePromote(
     return missing("Model version", request.model_version_id, "register it first", [listing.versions]);
   if (experiment === null)
     return missing("Experiment", version.experiment_id, "create it first", [creation(version.experiment_id)]);
-  if (request.current_stage !== null && request.current_stage !== version.stage) {
-    const { current_stage: believed, target_stage, promotion_reason, model_version_id } = request;
-    const { stage } = version;
-    const asked = { deployment_action: "promote", model_version_id, target_stage, promotion_reason };
-    const sentence = `${model_version_id} is at ${stage}, not at ${believed} as the request says.`;
-    return refuse("conflict", sentence, {
-      next: [ask({ ...asked, current_stage: stage }, `asks for it from ${stage}`)],
-    });
-  }
-  const pathRefusal = refusePromotionPath(version.model_version_id, version.stage, request.target_stage);
-  if (pathRefusal !== null) {
-    const next =
-      version.stage === "archived"
-        ? waysOfEnded(version, facts.ended, request.promotion_reason)
-        : stepsToNextStage(version, request.promotion_reason);
-    return { decision: "refusal", refusal: { ...pathRefusal, next } };
-  }
-  const duringRollout = refuseDuringRollout(request, facts, version, context);
-  if (duringRollout !== null) return duringRollout;
+  const refused =
+    refuseOtherStage(request, version) ??
+    refusePath(request, facts, version) ??
+    refuseDuringRollout(request, facts, version, context);
+  if (refused !== null) return refused;
   if (request.target_stage === "archived") return decideArchive(request, { ...facts, version }, context);
   if (request.target_stage !== "production") return planned(request, facts, version, context);
 
-  const gate = {
-    version,
-    experiment,
-    policy: facts.policy,
-    shadow: facts.shadow,
-    production: facts.production,
-    vulnerabilities: facts.vulnerabilities,
-  };
+  const { policy, shadow, production, vulnerabilities } = facts;
+  const gate = { version, experiment, policy, shadow, production, vulnerabilities };
   const unmet = unmetProductionCriteria(gate);
   if (unmet.length > 0) {
     const sentence = `${version.model_version_id} may not go to production yet. ${unmet.map((one) => one.sentence).join(" ")}`;
     return refuseUnmet(gate, sentence, context.now);
   }
   return planned(request, facts, version, context);
+}
+
+/** The caller believes the version at another stage than it is. */
+function refuseOtherStage(request: PromoteRequest, { stage }: ModelVersion): Decision | null {
+  const { current_stage: believed, target_stage, promotion_reason, model_version_id } = request;
+  if (believed === null || believed === stage) return null;
+  const asked = { deployment_action: "promote", model_version_id, target_stage, promotion_reason };
+  const sentence = `${model_version_id} is at ${stage}, not at ${believed} as the request says.`;
+  return refuse("conflict", sentence, {
+    next: [ask({ ...asked, current_stage: stage }, `asks for it from ${stage}`)],
+  });
+}
+
+function refusePath(
+  { target_stage, promotion_reason: reason }: PromoteRequest,
+  { ended }: PromoteFacts,
+  version: ModelVersion,
+): Decision | null {
+  const refusal = refusePromotionPath(version.model_version_id, version.stage, target_stage);
+  if (refusal === null) return null;
+  const isArchived = version.stage === "archived";
+  const next = isArchived ? waysOfEnded(version, ended, reason) : stepsToNextStage(version, reason);
+  return { decision: "refusal", refusal: { ...refusal, next } };
 }
 
 function planned(...[request, facts, version, context]: Parameters<typeof plan>): Decision {
@@ -113,29 +102,20 @@ function plan(
   context: DecisionContext,
 ): Decision {
   const { target_stage: target, promotion_reason: reason } = request;
-  const toProduction = target === "production";
-  const { policy } = facts;
-  const superseded = toProduction ? facts.production : null;
+  const superseded = target === "production" ? facts.production : null;
   const moves: StageMove[] = [
     ...(superseded === null ? [] : [supersession(superseded, version)]),
     { version, to: target, kind: "promotion", reason },
   ];
   const shift = featureShift(version, facts.production);
-  const evidence = toProduction ? productionEvidence(version, facts, shift) : {};
-  const ended = toProduction ? endingOf(facts, version, context) : null;
-  const asked = ended === null ? PROMOTION : SUPERSEDING_PROMOTION;
-  const notes = [
-    ...facts.notes,
-    ...featureShiftNotes(shift),
-    ...(ended?.notes ?? []),
-    ...(toProduction ? [...gateNotes(policy, facts.shadow), ...approvalNotes(policy, ...asked)] : []),
-  ];
+  const isProduction = target === "production";
+  const asked = isProduction ? approvalForProduction(version, facts, shift, context) : noApproval;
+  const { ended, evidence } = asked;
+  const notes = [...facts.notes, ...featureShiftNotes(shift), ...(ended?.notes ?? []), ...asked.notes];
   const also = superseded === null ? "" : `; ${superseded.model_version_id} is archived`;
   return propose({
     summary: `Promote ${version.model_version_id} from ${version.stage} to ${target}${also}.`,
-    lease_name: toProduction
-      ? endpointName(version.experiment_id, "production")
-      : `version/${version.model_version_id}`,
+    lease_name: leaseFor(target, version),
     intent: ended?.intent ?? [],
     steps: ended?.steps ?? [],
     on_failure: ended?.on_failure ?? [],
@@ -145,7 +125,7 @@ function plan(
       ...announceMoves(moves, context, procedureTo(target)),
     ],
     draft: promotionAnswer(version, target, reason, context, notes),
-    approvals_needed: toProduction ? approvalsNeeded(policy, context, ...asked) : 0,
+    approvals_needed: asked.approvals_needed,
     generation: facts.endpoint?.generation ?? 0,
     notes,
     evidence,
@@ -153,45 +133,14 @@ function plan(
   });
 }
 
+function leaseFor(target: PromoteRequest["target_stage"], version: ModelVersion): string {
+  if (target === "production") return endpointName(version.experiment_id, "production");
+  return `version/${version.model_version_id}`;
+}
+
 function procedureTo(target: PromoteRequest["target_stage"]): string[] {
   const gate = target === "production" ? ["check_production_gate", "approve"] : [];
   return ["check_lifecycle", ...gate, "set_stage"];
-}
-
-function gateNotes(policy: GatePolicy, shadow: ShadowEvidence | null): string[] {
-  const comparison = shadow?.comparison ?? null;
-  const demo = `Demo gate policy ${policy.policy_id} is in force: ${policy.reason}.`;
-  return [
-    ...(policy.kind === "demo" ? [demo] : []),
-    ...(comparison === null || comparison.pairs === 0
-      ? []
-      : [`On the same requests ${describeComparison(comparison)}.`]),
-  ];
-}
-
-/** The gate's figures, those that only a person can judge, and the rollout that the move would end. */
-function productionEvidence(
-  version: ModelVersion,
-  { experiment, policy, shadow, production, vulnerabilities, way_back: wayBack }: PromoteFacts,
-  shift: FeatureShift | null,
-): Plan["evidence"] {
-  const gate =
-    experiment === null
-      ? {}
-      : gateEvidence({ version, experiment, policy, shadow, production, vulnerabilities });
-  const ended = wayBack?.open_rollout ?? null;
-  return {
-    ...gate,
-    ...loadingEvidence(version, production),
-    ...signingEvidence(version, production),
-    ...vulnerabilityEvidence(vulnerabilities),
-    feature_shift: shift === null ? null : { ...shift },
-    ...(ended === null ? {} : { ended_rollout: rolloutEvidence(ended) }),
-  };
-}
-
-function endingOf({ way_back }: PromoteFacts, by: ModelVersion, context: DecisionContext) {
-  return way_back === null ? null : supersedeRollout(way_back, by, context);
 }
 
 function supersession(version: ModelVersion, by: ModelVersion): StageMove {

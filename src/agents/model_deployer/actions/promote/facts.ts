@@ -1,11 +1,11 @@
 import type {
   ModelVersion,
   Experiment,
-  GatePolicy,
   ShadowEvidence,
   Endpoint,
   Deployment,
 } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import type { VulnerabilityFacts } from "../../domain/models/known_vulnerabilities.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { LiveFigures } from "../../judge/counts/live_figures.ts";

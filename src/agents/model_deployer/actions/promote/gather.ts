@@ -1,7 +1,7 @@
 import type { AgentError } from "../../../base/agent_error.ts";
 import { decidePromote } from "./decide.ts";
 import { type PromoteFacts } from "./facts.ts";
-import type { Endpoint } from "../../domain/entities.ts";
+import type { Endpoint, ModelVersion } from "../../domain/entities.ts";
 import { endpointName } from "../../domain/values/names.ts";
 import type { PromoteRequest } from "../../domain/requests.ts";
 import { serving } from "../../domain/traffic/weights.ts";
@@ -35,6 +35,32 @@ async function gather(
     const policy = await database.experiments.getGatePolicy("");
     return { facts: { ...nothingKnown, policy }, failure: null };
   }
+  const known = await gatherKnown(database, version);
+  const { endpoint, open_rollout } = known;
+  const toProduction = request.target_stage === "production";
+  const way_back =
+    toProduction && open_rollout !== null
+      ? await gatherRollback(database, endpoints, open_rollout.deployment_id, options)
+      : null;
+  const vulnerabilities = toProduction
+    ? await gatherVulnerabilities(parts, version, options)
+    : nothingKnown.vulnerabilities;
+  const facts = { ...known, way_back, vulnerabilities };
+  const isArchival = request.target_stage === "archived";
+  if (!toProduction && !isArchival) {
+    return { facts: { ...facts, shadow: null, serving: [], live: notRead, notes: [] }, failure: null };
+  }
+  const [shadow, servingNow, live] = await Promise.all([
+    gatherShadow(database, endpoints, version, endpoint, options),
+    servingVersions(database, endpoint),
+    isArchival && endpoint !== null ? endpoints.liveFigures(endpoint.endpoint_name, options) : notRead,
+  ]);
+  const { evidence, notes, failure } = shadow;
+  return { facts: { ...facts, shadow: evidence, serving: servingNow, live, notes }, failure };
+}
+
+/** What the database alone knows of the version and of production. */
+async function gatherKnown(database: Database, version: ModelVersion) {
   const { experiment_id } = version;
   const name = endpointName(experiment_id, "production");
   const [experiment, policy, production, endpoint, open_rollout] = await Promise.all([
@@ -44,28 +70,8 @@ async function gather(
     database.endpoints.get(name),
     database.rollouts.getOpen(name),
   ]);
-  const asksForProduction = request.target_stage === "production";
-  const way_back =
-    asksForProduction && open_rollout !== null
-      ? await gatherRollback(database, endpoints, open_rollout.deployment_id, options)
-      : null;
   const ended = await gatherEnded(database, version);
-  const vulnerabilities = asksForProduction
-    ? await gatherVulnerabilities(parts, version, options)
-    : nothingKnown.vulnerabilities;
-  const known = { version, experiment, policy, production, endpoint, open_rollout, way_back, ended };
-  const facts = { ...known, vulnerabilities };
-  if (request.target_stage !== "production" && request.target_stage !== "archived") {
-    return { facts: { ...facts, shadow: null, serving: [], live: notRead, notes: [] }, failure: null };
-  }
-  const isArchival = request.target_stage === "archived" && endpoint !== null;
-  const [shadow, servingNow, live] = await Promise.all([
-    gatherShadow(database, endpoints, version, endpoint, options),
-    servingVersions(database, endpoint),
-    isArchival ? endpoints.liveFigures(name, options) : notRead,
-  ]);
-  const { evidence, notes, failure } = shadow;
-  return { facts: { ...facts, shadow: evidence, serving: servingNow, live, notes }, failure };
+  return { version, experiment, policy, production, endpoint, open_rollout, ended };
 }
 
 const notRead = { missing: "nobody asked the router for them" };

@@ -1,4 +1,5 @@
-import type { GatePolicy, ShadowEvidence } from "../../domain/entities.ts";
+import type { ShadowEvidence } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import { noOutcomes } from "../../domain/evidence/late_outcomes.ts";
 import { openMargin } from "../../judge/evidence/outcome_bound.ts";
 import { defaultJudgeSettings } from "../../domain/traffic/rollout_plan.ts";

@@ -3,7 +3,8 @@ import type { Decision, UnmetCriterion } from "../../domain/plan.ts";
 import { refuse } from "../../planning/decisions.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
-import { type GateFacts, NOT_MEASURED, unmetProductionCriteria } from "./production_gate.ts";
+import { type GateFacts, unmetProductionCriteria } from "./production_gate.ts";
+import { NOT_MEASURED } from "./shadow_criteria.ts";
 
 /** Criteria that a shadow comes to by going on, under the requests of its callers and with their outcomes. */
 const MET_IN_TIME = ["shadow_hours", "shadow_requests", "shadow_bound", "shadow_outcomes"];

@@ -1,5 +1,6 @@
 import type { ModelSignature } from "../../domain/models/model_signature.ts";
-import type { Experiment, GatePolicy, Metrics, ModelVersion } from "../../domain/entities.ts";
+import type { Experiment, Metrics, ModelVersion } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 
 export interface RegisterFacts {
   experiment: Experiment | null;

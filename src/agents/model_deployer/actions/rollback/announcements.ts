@@ -1,9 +1,9 @@
 import type { Judged } from "../../judge/counts/live_figures.ts";
-import type { ReturnFacts } from "./facts.ts";
 import type { StageMove } from "../../planning/stage_moves.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
+import type { ModelVersion } from "../../domain/entities.ts";
 import type { Change } from "../../domain/changes.ts";
-import type { Reversal } from "./facts.ts";
+import type { ReturnFacts, Reversal } from "./facts.ts";
 import { projectStage, recordProcedure, remember } from "../../planning/announcements/outbox_entries.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
 import type { Ending } from "./ended_rollout.ts";
@@ -36,60 +36,65 @@ export function announceRollback(
       },
       occurred_at: context.now,
     }),
-    recordProcedure(context.operation_id, {
-      name: ending === "aborted" ? "abort" : "rollback",
-      type: "error_recovery",
-      trigger: `${ending === "aborted" ? "abort" : "rollback"}:${currentVersion.model_name}`,
-      sequence: isWarm(reversal)
-        ? ["want_route", "apply_route"]
-        : ["package_model", "start_server", "want_route", "apply_route"],
-      succeeded: true,
-    }),
+    recovery(ending === "aborted" ? "abort" : "rollback", currentVersion, isWarm(reversal), context),
   ];
 }
 
 /** That one comes back where nothing served says nothing about how the model family fares. */
 export function announceReturn(
-  { ways, current, target, server }: ReturnFacts,
+  facts: ReturnFacts,
   request: RollbackRequest,
   context: DecisionContext,
   moves: StageMove[],
   verdict: Verdict | null,
 ): Change[] {
-  const { endpoint } = ways;
-  const { operation_id } = context;
-  const { rollback_reason: reason, condemned_because = null } = request;
-  const cutOff = ways.served.find(({ deployment }) => (endpoint.weights[deployment.deployment_id] ?? 0) > 0);
-  const from = (current ?? cutOff)?.deployment.bento_tag ?? "nothing";
+  const { current, server } = facts;
   const versions = moves.map(({ version }) => version.model_version_id);
-  const sequence = ["want_route", "apply_route"];
   return [
-    ...versions.map((id) => projectStage(operation_id, id)),
-    remember(operation_id, {
-      event_subtype: "rollback",
-      description: `Brought ${target.deployment.bento_tag} back on ${endpoint.endpoint_name}, after ${from}: ${reason}`,
-      experiment_id: endpoint.experiment_id,
-      endpoint_name: endpoint.endpoint_name,
-      outcome_type: "success",
-      raw_content: {
-        from_deployment: current?.deployment.deployment_id ?? null,
-        to_deployment: target.deployment.deployment_id,
-        reason,
-        condemned_because,
-        verdict,
-      },
-      occurred_at: context.now,
-    }),
-    ...(current === null
-      ? []
-      : [
-          recordProcedure(operation_id, {
-            name: "rollback",
-            type: "error_recovery",
-            trigger: `rollback:${current.version.model_name}`,
-            sequence: server === "ready" ? sequence : ["package_model", "start_server", ...sequence],
-            succeeded: true,
-          }),
-        ]),
+    ...versions.map((id) => projectStage(context.operation_id, id)),
+    rememberReturn(facts, request, context, verdict),
+    ...(current === null ? [] : [recovery("rollback", current.version, server === "ready", context)]),
   ];
+}
+
+function rememberReturn(
+  { ways, current, target }: ReturnFacts,
+  { rollback_reason: reason, condemned_because: words }: RollbackRequest,
+  context: DecisionContext,
+  verdict: Verdict | null,
+): Change {
+  const { experiment_id, endpoint_name, weights } = ways.endpoint;
+  const cutOff = ways.served.find(({ deployment }) => (weights[deployment.deployment_id] ?? 0) > 0);
+  const from = (current ?? cutOff)?.deployment.bento_tag ?? "nothing";
+  return remember(context.operation_id, {
+    event_subtype: "rollback",
+    description: `Brought ${target.deployment.bento_tag} back on ${endpoint_name}, after ${from}: ${reason}`,
+    experiment_id,
+    endpoint_name,
+    outcome_type: "success",
+    raw_content: {
+      from_deployment: current?.deployment.deployment_id ?? null,
+      to_deployment: target.deployment.deployment_id,
+      reason,
+      condemned_because: words ?? null,
+      verdict,
+    },
+    occurred_at: context.now,
+  });
+}
+
+function recovery(
+  name: "abort" | "rollback",
+  { model_name }: Pick<ModelVersion, "model_name">,
+  isServerWarm: boolean,
+  { operation_id }: DecisionContext,
+): Change {
+  const start = isServerWarm ? [] : ["package_model", "start_server"];
+  return recordProcedure(operation_id, {
+    name,
+    type: "error_recovery",
+    trigger: `${name}:${model_name}`,
+    sequence: [...start, "want_route", "apply_route"],
+    succeeded: true,
+  });
 }

@@ -11,6 +11,7 @@ import { ask, listing } from "../../planning/ways_out/next_steps.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { packageOf, resourcesOf, startAgainOf } from "../../planning/planned_deployment.ts";
+import { noRoute } from "../../planning/route_switch.ts";
 import type { UpdateFacts } from "./facts.ts";
 
 /** Brings a deployment to other replicas, limits and bounds, with the servers that it has. */
@@ -84,40 +85,41 @@ function planUpdate(
   const { deployment_id: id, endpoint_name } = deployment;
   const before = resourcesOf(deployment);
   const changes = differences(before, wanted);
-  const set = (from: Resources, to: Resources): Change[] =>
-    changes.length === 0
-      ? []
-      : [{ change: "set_resources", deployment_id: id, expected: from, resources: to }];
-  const shown = endpoint ?? {
-    generation: 0,
-    weights: {},
-    mirror_deployment_id: null,
-    endpoint_url: deployment.endpoint_url ?? "",
-  };
-  return propose({
-    summary:
-      changes.length === 0
-        ? `${id} has these resources already.`
-        : `Update ${id} on ${endpoint_name}: ${changes.join(", ")}.`,
+  const plan = {
     lease_name: endpoint_name,
-    intent: set(before, wanted),
-    steps: changes.length === 0 ? [] : stepsOf(deployment, version, endpoint, wanted),
-    on_success: changes.length === 0 ? [] : [updateRemembered(request, deployment, changes, context)],
-    on_failure: set(wanted, before),
     draft: {
       ...emptyAnswer,
       model_version_id: deployment.model_version_id,
-      deployment_manifest: manifestOf({ ...deployment, ...wanted }, shown, null),
+      deployment_manifest: manifestOf({ ...deployment, ...wanted }, endpoint ?? unopened(deployment), null),
     },
     generation: endpoint?.generation ?? 0,
-    notes: [
-      ...(isMeasured
-        ? []
-        : ["What its servers use is not known here, so the limits are not held against it."]),
-      ...(wanted.replicas > before.replicas ? ["There has to be memory for the further servers."] : []),
-    ],
+    notes: notesOn(before, wanted, isMeasured),
     names: namesOf({ deployments: [deployment] }),
+  };
+  if (changes.length === 0) {
+    return propose({ ...plan, summary: `${id} has these resources already.`, steps: [], on_success: [] });
+  }
+  return propose({
+    ...plan,
+    summary: `Update ${id} on ${endpoint_name}: ${changes.join(", ")}.`,
+    intent: [setResources(id, before, wanted)],
+    steps: stepsOf(deployment, version, endpoint, wanted),
+    on_success: [updateRemembered(request, deployment, changes, context)],
+    on_failure: [setResources(id, wanted, before)],
   });
+}
+
+/** The endpoint of a deployment before its first route. */
+const unopened = ({ endpoint_url }: Deployment) => ({ ...noRoute, endpoint_url: endpoint_url ?? "" });
+
+function notesOn(before: Resources, wanted: Resources, isMeasured: boolean): string[] {
+  const unmeasured = "What its servers use is not known here, so the limits are not held against it.";
+  const more = "There has to be memory for the further servers.";
+  return [...(isMeasured ? [] : [unmeasured]), ...(wanted.replicas > before.replicas ? [more] : [])];
+}
+
+function setResources(deployment_id: string, expected: Resources, resources: Resources): Change {
+  return { change: "set_resources", deployment_id, expected, resources };
 }
 
 /** Servers first, then the router's addresses, and the end of those that are too many last. */

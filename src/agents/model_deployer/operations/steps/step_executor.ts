@@ -43,29 +43,11 @@ export class StepExecutor {
 
   async #execute(step: Step, options: LongCallOptions): Promise<StepOutcome> {
     switch (step.step) {
-      case "register_in_registry":
-        return { result: await this.#registry.register(step, options), changes: [] };
-      case "pin_artifact":
-        return { result: await this.#registry.pin(step, options), changes: [] };
-      case "package_model":
-        return { result: await this.#orchestrator.package(step, options), changes: [] };
-      case "start_server":
-        return { result: await this.#orchestrator.start(step, options), changes: [] };
-      case "stop_server":
-        return { result: await this.#orchestrator.stop(step, options), changes: [] };
-      case "give_back_server":
-        return { result: await this.#orchestrator.giveBack(step, options), changes: [] };
-      case "drain_server":
-        return { result: await this.#draining.drainOne(step.deployment_id, options), changes: [] };
-      case "replay_rows":
-        return { result: await this.#endpoints.rows.check(step, options), changes: [] };
       case "open_endpoint": {
         const opened = await this.#endpoints.open(step, options);
         const { step: _kind, ...endpoint } = step;
         return { result: opened, changes: [{ change: "open_endpoint", ...endpoint, ...opened }] };
       }
-      case "close_endpoint":
-        return { result: await this.#endpoints.close(step, options), changes: [] };
       case "want_route": {
         const { step: _kind, ...route } = step;
         return {
@@ -78,6 +60,35 @@ export class StepExecutor {
         const result = await this.#endpoints.apply(step, options);
         return { result, changes: [{ change: "observe_route", endpoint_name, generation }] };
       }
+      default:
+        return { result: await this.#effect(step, options), changes: [] };
+    }
+  }
+
+  /** Of the steps that change nothing in the database beside their own record. */
+  async #effect(
+    step: Exclude<Step, { step: "open_endpoint" | "want_route" | "apply_route" }>,
+    options: LongCallOptions,
+  ): Promise<StepOutcome["result"]> {
+    switch (step.step) {
+      case "register_in_registry":
+        return this.#registry.register(step, options);
+      case "pin_artifact":
+        return this.#registry.pin(step, options);
+      case "package_model":
+        return this.#orchestrator.package(step, options);
+      case "start_server":
+        return this.#orchestrator.start(step, options);
+      case "stop_server":
+        return this.#orchestrator.stop(step, options);
+      case "give_back_server":
+        return this.#orchestrator.giveBack(step, options);
+      case "drain_server":
+        return this.#draining.drainOne(step.deployment_id, options);
+      case "replay_rows":
+        return this.#endpoints.rows.check(step, options);
+      case "close_endpoint":
+        return this.#endpoints.close(step, options);
       default:
         return step satisfies never;
     }

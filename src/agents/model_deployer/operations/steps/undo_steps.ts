@@ -44,19 +44,35 @@ export async function undoSteps(
         );
         continue;
       }
-      try {
-        const { result, changes } = await parts.executor.execute(step, { signal });
-        const record = { index: undoIndex, step: step.step, result };
-        await parts.database.journal.record(operationId, record, changes, lease);
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
-        failures.push(`${step.step}: ${error.message}`);
-        routeIsStuck ||= step.step === "want_route" || step.step === "apply_route";
-        break;
-      }
+      const failed = await undoStep(parts, { operationId, lease, index: undoIndex, signal }, step);
+      if (failed === null) continue;
+      failures.push(`${step.step}: ${failed.message}`);
+      routeIsStuck ||= step.step === "want_route" || step.step === "apply_route";
+      break;
     }
   }
   return failures;
+}
+
+/** Carries one step out and records it; what kept it from that, or null. */
+async function undoStep(
+  { executor, database }: { database: Database; executor: StepExecutor },
+  {
+    operationId,
+    lease,
+    index,
+    signal,
+  }: { operationId: string; lease: Lease; index: number; signal: AbortSignal },
+  step: Step,
+): Promise<AgentError | null> {
+  try {
+    const { result, changes } = await executor.execute(step, { signal });
+    await database.journal.record(operationId, { index, step: step.step, result }, changes, lease);
+    return null;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return error;
+  }
 }
 
 /** The undo of each step that was begun, the last step first. */

@@ -1,4 +1,4 @@
-import { APPROVED_MOVES, type ApprovedMove, type GatePolicy } from "../../domain/entities.ts";
+import { APPROVED_MOVES, type ApprovedMove, type GatePolicy } from "../../domain/models/gate_policy.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 
 type Requester = Pick<DecisionContext, "is_known">;

@@ -24,3 +24,6 @@ export const decisionRowSchema = z.strictObject({
 });
 /** One line of what an approver decides by. */
 export type DecisionRow = z.infer<typeof decisionRowSchema>;
+
+/** Four significant digits: what is beyond them decides nothing. */
+export const decimal = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,18 +1,13 @@
 import { z } from "zod";
-import {
-  criterionSchema,
-  gatePolicySchema,
-  metricsSchema,
-  type Metrics,
-  shadowEvidenceSchema,
-} from "../../domain/entities.ts";
+import { criterionSchema, metricsSchema, type Metrics, shadowEvidenceSchema } from "../../domain/entities.ts";
+import { gatePolicySchema } from "../../domain/models/gate_policy.ts";
 import type { Plan } from "../../domain/plan.ts";
-import type { DecisionRow } from "./decision_row.ts";
+import { decimal, type DecisionRow } from "./decision_row.ts";
 import { loadingEvidenceSchema, loadingRows } from "./loading_rows.ts";
 import { signingEvidenceSchema, signingRows } from "./signing_rows.ts";
+import { shadowRows } from "./shadow_rows.ts";
 import { vulnerabilityEvidenceSchema, vulnerabilityRows } from "./vulnerability_rows.ts";
 import { percent } from "../../judge/sentences.ts";
-import { disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 
 const bound = z.number().nullable().default(null);
 const evidenceSchema = z.object({
@@ -55,15 +50,6 @@ const rolloutSchema = z.object({
 
 const MOST_FEATURES = 3;
 
-/** Four significant digits: what is beyond them decides nothing. */
-const decimal = (value: number): string => String(Number(value.toPrecision(4)));
-
-/** Truncated, so that 24 h are not shown before they are over. */
-function hoursText(hours: number): string {
-  if (hours >= 1) return `${Math.floor(hours * 100) / 100} h`;
-  return `${Math.floor(hours * 36_000) / 10} s`;
-}
-
 interface Bound {
   text: string;
   holds: (value: number) => boolean;
@@ -81,7 +67,7 @@ export function decisionTable(plan: Pick<Plan, "evidence" | "on_success">): Deci
   const metrics = evidence.metrics ?? promoted?.metrics ?? {};
   return [
     ...metricRows(metrics, replaced?.metrics ?? null, evidence.success_criteria),
-    ...shadowRows(evidence),
+    ...shadowRows(evidence.shadow ?? null, evidence.gate_policy, evidence.shadow_worse_by ?? null),
     ...featureRows(evidence.feature_shift),
     ...loadingRows(evidence.loading, evidence.gate_policy?.formats),
     ...signingRows(evidence.signing, evidence.gate_policy?.signers),
@@ -118,75 +104,6 @@ function metricRows(
     };
   });
   return [...rows].sort((a, b) => Number(a.group === "other metrics") - Number(b.group === "other metrics"));
-}
-
-function shadowRows({ shadow, gate_policy: limit, shadow_worse_by: bound }: Evidence): DecisionRow[] {
-  if (shadow === null || shadow === undefined) return [];
-  const share = shadow.requests === 0 ? 0 : shadow.errors / shadow.requests;
-  const row = (what: string, candidate: string, required?: [string, boolean]): DecisionRow => ({
-    group: "shadow",
-    what,
-    required: required?.[0] ?? null,
-    candidate,
-    production: null,
-    met: required?.[1] ?? null,
-  });
-  return [
-    row(
-      "time in shadow",
-      hoursText(shadow.hours),
-      limit && [`≥ ${hoursText(limit.minimum_shadow_hours)}`, shadow.hours >= limit.minimum_shadow_hours],
-    ),
-    row(
-      "mirrored requests",
-      String(shadow.requests),
-      limit && [`≥ ${limit.minimum_shadow_requests}`, shadow.requests >= limit.minimum_shadow_requests],
-    ),
-    row(
-      "failed",
-      `${shadow.errors} (${percent(share)})`,
-      limit && [`≤ ${percent(limit.maximum_shadow_error_rate)}`, share <= limit.maximum_shadow_error_rate],
-    ),
-    row(
-      "p99",
-      shadow.p99_ms === null ? "not measured" : `${decimal(shadow.p99_ms)} ms`,
-      limit && [
-        `≤ ${decimal(limit.maximum_shadow_p99_ms)} ms`,
-        shadow.p99_ms !== null && shadow.p99_ms <= limit.maximum_shadow_p99_ms,
-      ],
-    ),
-    ...(bound === null || bound === undefined
-      ? []
-      : [
-          row("worse than production by at most", bound.known === null ? "unknown" : percent(bound.known), [
-            `≤ ${percent(bound.required)}`,
-            bound.known !== null && bound.known <= bound.required,
-          ]),
-        ]),
-    ...comparisonRows({ shadow, gate_policy: limit }, row),
-  ];
-}
-
-function comparisonRows(
-  { shadow, gate_policy: policy }: Pick<Evidence, "shadow" | "gate_policy">,
-  row: (what: string, candidate: string, required?: [string, boolean]) => DecisionRow,
-): DecisionRow[] {
-  const compared = shadow?.comparison ?? null;
-  if (compared === null || compared.pairs === 0) return [];
-  const share = disagreementRate(compared);
-  const most = policy?.maximum_shadow_disagreement ?? null;
-  const difference =
-    compared.scored === 0
-      ? []
-      : [row("score, mean difference", decimal(compared.sum_difference / compared.scored))];
-  return [
-    row(
-      "predicts otherwise than production",
-      `${compared.disagreements} of ${compared.pairs} (${percent(share)})`,
-      most === null ? undefined : [`≤ ${percent(most)}`, share <= most],
-    ),
-    ...difference,
-  ];
 }
 
 function featureRows(shift: Evidence["feature_shift"]): DecisionRow[] {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { GatePolicy } from "../../domain/entities.ts";
+import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 
 /** A policy as plans and histories keep it. */
 export const policyEvidence = (policy: GatePolicy): z.core.util.JSONType =>

@@ -1,5 +1,6 @@
 import type { Origin } from "../../domain/roles.ts";
-import type { Criterion, Experiment, GatePolicy, NewGatePolicy } from "../../domain/entities.ts";
+import type { Criterion, Experiment } from "../../domain/entities.ts";
+import type { GatePolicy, NewGatePolicy } from "../../domain/models/gate_policy.ts";
 
 export interface Experiments {
   get(experimentId: string): Promise<Experiment | null>;

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { LATENCY_BOUNDS_MS, type VersionFigures } from "../agents/model_deployer/domain/evidence/figures.ts";
-import { parsedJson } from "../platform/parsed_json.ts";
+import {
+  LATENCY_BOUNDS_MS,
+  type VersionFigures,
+} from "../../agents/model_deployer/domain/evidence/figures.ts";
+import { parsedJson } from "../../platform/parsed_json.ts";
 
 /** The counts of one process for one deployment. */
 export interface DeploymentCounts extends Omit<VersionFigures, "epoch"> {

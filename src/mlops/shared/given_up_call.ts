@@ -1,5 +1,5 @@
-import { AgentError } from "../agents/base/agent_error.ts";
-import { ServiceUnavailableError } from "../agents/model_deployer/errors.ts";
+import { AgentError } from "../../agents/base/agent_error.ts";
+import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 
 /**
  * Does the work of a call; where its signal ends it, whatever it then raises is told as the call that was given up.

@@ -1,10 +1,6 @@
-import {
-  EndpointCreationError,
-  MemoryShortError,
-  ServiceUnavailableError,
-} from "../../agents/model_deployer/errors.ts";
-import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
-import type { ModelPackager } from "../../agents/model_deployer/ports/model_packager_port.ts";
+import { EndpointCreationError, MemoryShortError } from "../../../agents/model_deployer/errors.ts";
+import type { CallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
+import type { ModelPackager } from "../../../agents/model_deployer/ports/model_packager_port.ts";
 import type {
   LimitsState,
   ReplicaUsage,
@@ -14,30 +10,29 @@ import type {
   StartedServer,
   StartServer,
   StopOptions,
-} from "../../agents/model_deployer/ports/model_server_port.ts";
+} from "../../../agents/model_deployer/ports/model_server_port.ts";
 import { cannotServe, host, observationOf, type ServerEntry as Server } from "./server_entry.ts";
-import { parseBentoTag } from "../../mlops/bentoml/bento_tag.ts";
-import { assertDeploymentId } from "../../mlops/bentoml/servers/server_record.ts";
-import type { SingleServers } from "../../mlops/replicas/replicated_server.ts";
-import { deploymentOf, formerOf, replicaNumber } from "../../mlops/replicas/server_names.ts";
+import { parseBentoTag } from "../../../mlops/bentoml/bento_tag.ts";
+import { assertDeploymentId } from "../../../mlops/bentoml/servers/server_record.ts";
+import { ServerFaults } from "./server_faults.ts";
+import type { SingleServers } from "../../../mlops/replicas/replicated_server.ts";
+import { deploymentOf, formerOf, replicaNumber } from "../../../mlops/replicas/server_names.ts";
 
 /** Servers that only exist as entries, one for each name. */
 export class InMemorySingleServers implements SingleServers, SamplePredictions {
   /** Deployment ids in the order in which servers were really started; adopted ones are not among them. */
   readonly started: string[] = [];
+  readonly faults: ServerFaults;
   readonly #packager: Pick<ModelPackager, "findPackage">;
   readonly #servers = new Map<string, Server>();
   /** Servers that another one was started beside, until they are stopped. */
   readonly #former = new Map<string, Server>();
   readonly #used = new Map<string, Pick<ReplicaUsage, "memory_bytes" | "cpu_seconds">>();
-  #hasRoomForTwo = true;
-  readonly #broken = new Map<string, string>();
   #nextPort = 40_001;
-  #isDown = false;
-  #samplesFail: string | null = null;
 
-  constructor(packager: Pick<ModelPackager, "findPackage">) {
+  constructor(packager: Pick<ModelPackager, "findPackage">, faults = new ServerFaults()) {
     this.#packager = packager;
+    this.faults = faults;
   }
 
   async start(input: StartServer, { signal }: CallOptions): Promise<StartedServer> {
@@ -46,14 +41,14 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
     if ((await this.#packager.findPackage(bento_tag)) === null) {
       throw new EndpointCreationError(`bento ${bento_tag} is not in the store: package the model first`);
     }
-    this.#assertAnswers(deployment_id, signal);
+    this.faults.assertAnswers(deployment_id, signal);
     assertDeploymentId(deployment_id);
     const present = this.#servers.get(deployment_id);
     if (present !== undefined && present.state !== "ended") {
       const isBeside = input.beside === true && !this.#former.has(deployment_id);
       return isBeside ? this.#startBeside(present, input) : this.#adopt(present, input);
     }
-    const reason = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
+    const reason = this.faults.problemOf(input);
     if (reason !== null) {
       this.#servers.delete(deployment_id);
       throw cannotServe(deployment_id, bento_tag, reason);
@@ -65,7 +60,7 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
   }
 
   async stop(deploymentId: string, { signal, only_former = false }: StopOptions): Promise<void> {
-    this.#assertAnswers(deploymentId, signal);
+    this.faults.assertAnswers(deploymentId, signal);
     assertDeploymentId(deploymentId);
     this.#former.delete(deploymentId);
     if (only_former) return;
@@ -73,7 +68,7 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
   }
 
   async observe(deploymentId: string, { signal }: CallOptions): Promise<ServerObservation> {
-    this.#assertAnswers(deploymentId, signal);
+    this.faults.assertAnswers(deploymentId, signal);
     assertDeploymentId(deploymentId);
     const server = this.#servers.get(deploymentId);
     if (server === undefined) return { state: "absent" };
@@ -85,7 +80,7 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
     to: { deployment_id: string; bento_tag: string },
     { signal }: CallOptions,
   ): Promise<boolean> {
-    this.#assertAnswers(from, signal);
+    this.faults.assertAnswers(from, signal);
     assertDeploymentId(from);
     assertDeploymentId(to.deployment_id);
     const server = this.#servers.get(from);
@@ -97,8 +92,8 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
   }
 
   async trySample(deploymentId: string, { signal }: CallOptions): Promise<SampleOutcome> {
-    this.#assertAnswers(deploymentId, signal);
-    const reason = this.#samplesFail;
+    this.faults.assertAnswers(deploymentId, signal);
+    const reason = this.faults.sampleFailure;
     return reason === null ? { sample: "answered" } : { sample: "failed", reason };
   }
 
@@ -119,12 +114,12 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
   }
 
   async assertRoomFor(name: string): Promise<void> {
-    if (!this.#hasRoomForTwo)
+    if (!this.faults.hasRoomForTwo)
       throw new MemoryShortError(`There is memory for one server of ${name}; free some.`);
   }
 
   async usage(deploymentId: string, { signal }: CallOptions): Promise<ReplicaUsage[]> {
-    this.#assertAnswers(deploymentId, signal);
+    this.faults.assertAnswers(deploymentId, signal);
     const names = [...this.#servers].filter(
       ([name, { state }]) => deploymentOf(name) === deploymentId && state !== "ended",
     );
@@ -142,22 +137,12 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
   }
 
   async limits(deploymentId: string, { signal }: CallOptions): Promise<LimitsState> {
-    this.#assertAnswers(deploymentId, signal);
+    this.faults.assertAnswers(deploymentId, signal);
     return { enforced: false, reason: "servers in memory are no processes" };
   }
 
   use(name: string, used: Pick<ReplicaUsage, "memory_bytes" | "cpu_seconds">): void {
     this.#used.set(name, used);
-  }
-
-  /** From now on a server of this bento never becomes ready, for that reason. */
-  breakModel(bentoTag: string, reason: string): void {
-    this.#broken.set(bentoTag, reason);
-  }
-
-  /** A bento that was broken can be served again. */
-  mendModel(bentoTag: string): void {
-    this.#broken.delete(bentoTag);
   }
 
   /** As if the server's processes had been killed. */
@@ -170,45 +155,23 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
     this.#change(deploymentId, { state: "hanging", reason });
   }
 
-  /** The upstream of all models is away: samples fail for that reason, and servers run on. Null brings it back. */
-  failSamples(reason: string | null): void {
-    this.#samplesFail = reason;
-  }
-
   /** A server that hangs answers again. */
   wake(deploymentId: string): void {
     this.#change(deploymentId, { state: "running", reason: "" });
   }
 
-  /** From now on no server is started beside another one, for the lack of memory. */
-  leaveRoomForOne(): void {
-    this.#hasRoomForTwo = false;
-  }
-
-  /** Every call fails, until `up()`; the servers themselves run on. */
-  down(): void {
-    this.#isDown = true;
-  }
-
-  up(): void {
-    this.#isDown = false;
-  }
-
   /** The same servers, which go their own ways from here on. */
   copy(packager: Pick<ModelPackager, "findPackage">): InMemorySingleServers {
-    const copy = new InMemorySingleServers(packager);
+    const copy = new InMemorySingleServers(packager, this.faults.copy());
     for (const [id, server] of this.#servers) copy.#servers.set(id, { ...server });
     for (const [id, server] of this.#former) copy.#former.set(id, { ...server });
-    for (const [tag, reason] of this.#broken) copy.#broken.set(tag, reason);
     copy.#nextPort = this.#nextPort;
-    copy.#samplesFail = this.#samplesFail;
-    copy.#hasRoomForTwo = this.#hasRoomForTwo;
     return copy;
   }
 
   async #startBeside(present: Server, input: StartServer): Promise<StartedServer> {
     const { deployment_id, bento_tag } = input;
-    const problem = this.#broken.get(bento_tag) ?? this.#sampleProblem(input);
+    const problem = this.faults.problemOf(input);
     if (problem !== null) throw cannotServe(deployment_id, bento_tag, problem);
     await this.assertRoomFor(deployment_id);
     const port = this.#nextPort++;
@@ -227,24 +190,13 @@ export class InMemorySingleServers implements SingleServers, SamplePredictions {
         `deployment ${deployment_id} already serves ${present.bento_tag}, not ${bento_tag}: stop it first`,
       );
     }
-    const problem = present.state === "running" ? this.#sampleProblem(input) : present.reason;
+    const problem = present.state === "running" ? this.faults.sampleProblem(input) : present.reason;
     if (problem === null) return { host, port: present.port, isolation: "none" };
     throw cannotServe(deployment_id, bento_tag, problem);
-  }
-
-  #sampleProblem({ served_before }: StartServer): string | null {
-    return served_before === true ? null : this.#samplesFail;
   }
 
   #change(deploymentId: string, change: Pick<Server, "state" | "reason">): void {
     const server = this.#servers.get(deploymentId);
     if (server !== undefined) this.#servers.set(deploymentId, { ...server, ...change });
-  }
-
-  #assertAnswers(deploymentId: string, signal: AbortSignal): void {
-    if (!this.#isDown && !signal.aborted) return;
-    throw new ServiceUnavailableError("bentoml", `the deadline passed while ${deploymentId} was asked for`, {
-      cause: signal.reason,
-    });
   }
 }

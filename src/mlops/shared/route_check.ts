@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { routeSchema, type Route } from "../agents/model_deployer/domain/traffic/rollout.ts";
-import { InvalidRequestError, ServiceRefusedError } from "../agents/model_deployer/errors.ts";
-import type { ServerAddress } from "../agents/model_deployer/ports/traffic_router_port.ts";
+import { routeSchema, type Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
+import { InvalidRequestError, ServiceRefusedError } from "../../agents/model_deployer/errors.ts";
+import type { ServerAddress } from "../../agents/model_deployer/ports/traffic_router_port.ts";
 
 const endpointNamePattern = /^[a-z0-9](?:[-_a-z0-9]{0,61}[a-z0-9])?$/;
 const deploymentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

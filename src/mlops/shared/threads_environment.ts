@@ -1,4 +1,4 @@
-import { threadsOf } from "../agents/model_deployer/domain/servers/quantities.ts";
+import { threadsOf } from "../../agents/model_deployer/domain/servers/quantities.ts";
 
 /** Threads of the libraries that calculate inside one prediction: more than the CPU limit gives only wait for each other. */
 export function threadsEnvironment(cpuLimit: string, machineCores?: number): Record<string, string> {

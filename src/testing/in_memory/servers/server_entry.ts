@@ -1,5 +1,5 @@
-import { EndpointCreationError } from "../../agents/model_deployer/errors.ts";
-import type { ServerObservation } from "../../agents/model_deployer/ports/model_server_port.ts";
+import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
+import type { ServerObservation } from "../../../agents/model_deployer/ports/model_server_port.ts";
 
 export interface ServerEntry {
   bento_tag: string;
