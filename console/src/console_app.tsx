@@ -3,7 +3,7 @@ import { followChanges } from "./api/live.ts";
 import { signOut } from "./api/client.ts";
 import { askFor, ROLLBACK } from "./controls.ts";
 import { route } from "./hash_route.ts";
-import { ControlDialog } from "./parts/control_dialog.tsx";
+import { ControlDialog } from "./parts/decisions/control_dialog.tsx";
 import { principal } from "./session.ts";
 import { behindBecause, byAttention, connection, waiting } from "./store.ts";
 import { nextTheme, theme } from "./theme.ts";
@@ -97,18 +97,22 @@ function Header() {
         <button type="button" class="button-quiet" onClick={nextTheme} aria-label={`theme: ${theme.value}`}>
           <span aria-hidden="true">◐</span> {theme.value}
         </button>
-        {isIn && (
-          <button
-            type="button"
-            class="button-quiet who"
-            onClick={() => void signOut()}
-            aria-label={`${principal.value ?? ""}: sign out`}
-          >
-            {principal.value}
-          </button>
-        )}
+        {isIn && <SignOut name={principal.value ?? ""} />}
       </div>
     </header>
+  );
+}
+
+function SignOut({ name }: { name: string }) {
+  return (
+    <button
+      type="button"
+      class="button-quiet who"
+      onClick={() => void signOut()}
+      aria-label={`${name}: sign out`}
+    >
+      {name}
+    </button>
   );
 }
 

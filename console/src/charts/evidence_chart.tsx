@@ -33,18 +33,9 @@ export function EvidenceChart({ report, until }: Props) {
         return (
           <>
             <ValueAxis plot={plot} y={y} ticks={ticks} format={String} />
-            <rect
-              class="zone-fail"
-              x={plot.left}
-              y={plot.top}
-              width={plot.right - plot.left}
-              height={Math.max(0, y(threshold) - plot.top)}
-            />
+            <Zone kind="fail" plot={plot} from={plot.top} to={Math.max(plot.top, y(threshold))} />
             <Challenges looks={looks} x={x} plot={plot} />
-            <line class="threshold" x1={plot.left} x2={plot.right} y1={y(threshold)} y2={y(threshold)} />
-            <text class="threshold-text" x={plot.right - 4} y={y(threshold) - 5} text-anchor="end">
-              fails at {threshold}
-            </text>
+            <Threshold plot={plot} at={y(threshold)} words={`fails at ${threshold}`} />
             <path class="curve curve-evidence" d={curve(held(looks, until)) ?? ""} />
             <Outcomes looks={looks} x={x} y={(look) => y(Math.max(LOWEST, look.verdict.e_value ?? LOWEST))} />
             <TimeAxis plot={plot} x={x} />
@@ -79,29 +70,46 @@ export function BoundChart({ report, until }: Props) {
               ticks={[0, highest / 2, highest]}
               format={(value) => percentText(value, 0)}
             />
-            <rect
-              class="zone-pass"
-              x={plot.left}
-              y={y(margin)}
-              width={plot.right - plot.left}
-              height={plot.bottom - y(margin)}
-            />
-            <line
-              class="threshold threshold-pass"
-              x1={plot.left}
-              x2={plot.right}
-              y1={y(margin)}
-              y2={y(margin)}
-            />
-            <text class="threshold-text" x={plot.right - 4} y={y(margin) - 5} text-anchor="end">
-              passes at {percentText(margin)}
-            </text>
+            <Zone kind="pass" plot={plot} from={y(margin)} to={plot.bottom} />
+            <Threshold plot={plot} at={y(margin)} words={`passes at ${percentText(margin)}`} isPass />
             <path class="curve curve-bound" d={curve(held(known, until)) ?? ""} />
             <TimeAxis plot={plot} x={x} />
           </>
         );
       }}
     </PlotFrame>
+  );
+}
+
+interface ZoneProps {
+  kind: "fail" | "pass";
+  plot: Plot;
+  from: number;
+  to: number;
+}
+
+function Zone({ kind, plot, from, to }: ZoneProps) {
+  return (
+    <rect class={`zone-${kind}`} x={plot.left} y={from} width={plot.right - plot.left} height={to - from} />
+  );
+}
+
+interface ThresholdProps {
+  plot: Plot;
+  at: number;
+  words: string;
+  isPass?: boolean;
+}
+
+function Threshold({ plot, at, words, isPass = false }: ThresholdProps) {
+  const kind = isPass ? "threshold threshold-pass" : "threshold";
+  return (
+    <>
+      <line class={kind} x1={plot.left} x2={plot.right} y1={at} y2={at} />
+      <text class="threshold-text" x={plot.right - 4} y={at - 5} text-anchor="end">
+        {words}
+      </text>
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { type ScaleLinear, scaleLinear } from "d3-scale";
 import type { ShownPair } from "../../../src/service/endpoints/shadow_pair_schemas.ts";
 import { ValueAxis } from "./axes.tsx";
-import { PlotFrame } from "./plot_frame.tsx";
+import { type Plot, PlotFrame } from "./plot_frame.tsx";
 
 /** A pair with a number on each side: a score where both gave one, else the prediction itself. */
 export interface PlacedPair {
@@ -39,13 +39,7 @@ export function PairsChart({ pairs, chosen, onChoose }: Props) {
         };
         return (
           <g onClick={chooseNear}>
-            <rect
-              class="plot-ground"
-              x={plot.left}
-              y={plot.top}
-              width={plot.right - plot.left}
-              height={plot.bottom - plot.top}
-            />
+            <Ground plot={plot} />
             <ValueAxis plot={plot} y={y} ticks={y.ticks(4)} format={y.tickFormat(4)} />
             <line
               class="same-line"
@@ -69,6 +63,11 @@ export function PairsChart({ pairs, chosen, onChoose }: Props) {
       }}
     </PlotFrame>
   );
+}
+
+/** Takes clicks between the points. */
+function Ground({ plot: { left, right, top, bottom } }: { plot: Plot }) {
+  return <rect class="plot-ground" x={left} y={top} width={right - left} height={bottom - top} />;
 }
 
 function Ticks({ x, bottom }: { x: ScaleLinear<number, number>; bottom: number }) {

@@ -11,10 +11,12 @@ import { askFor, controlsFor } from "../controls.ts";
 import { hashOf } from "../hash_route.ts";
 import { useAsked } from "../parts/asked.ts";
 import { ChangeList } from "../parts/change_list.tsx";
+import { Chips } from "../parts/chips.tsx";
 import { HealthMark } from "../parts/marks.tsx";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
+import { Reasons } from "../parts/reasons.tsx";
 import { TrafficBar } from "../parts/traffic_bar.tsx";
-import { WaitingList } from "../parts/waiting_list.tsx";
+import { WaitingList } from "../parts/decisions/waiting_list.tsx";
 import { agoText, reasonText, servedNames } from "../readable.ts";
 import { endpoints, isKnown } from "../store.ts";
 import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
@@ -65,18 +67,7 @@ function Head({ endpoint }: { endpoint: Endpoint }) {
       <div class="page-head">
         <h1 tabIndex={-1}>{name}</h1>
         <HealthMark health={health} />
-        <div class="controls" role="group" aria-label={`controls of ${name}`}>
-          {controlsFor(endpoint).map((control) => (
-            <button
-              key={control.name}
-              type="button"
-              class={control.isDangerous === true ? "button-danger-quiet" : ""}
-              onClick={() => askFor(control, name)}
-            >
-              {control.title}
-            </button>
-          ))}
-        </div>
+        <Controls endpoint={endpoint} />
       </div>
       <p class="quiet">
         <code>POST {endpoint_url}/predict</code> · experiment{" "}
@@ -92,14 +83,26 @@ function Head({ endpoint }: { endpoint: Endpoint }) {
           {reasonText(changed.reason, servedNames(endpoint))}
         </p>
       )}
-      {health.reasons.length > 0 && (
-        <ul class="reasons">
-          {health.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
-          ))}
-        </ul>
-      )}
+      <Reasons reasons={health.reasons} />
     </header>
+  );
+}
+
+function Controls({ endpoint }: { endpoint: Endpoint }) {
+  const { endpoint_name: name } = endpoint;
+  return (
+    <div class="controls" role="group" aria-label={`controls of ${name}`}>
+      {controlsFor(endpoint).map((control) => (
+        <button
+          key={control.name}
+          type="button"
+          class={control.isDangerous === true ? "button-danger-quiet" : ""}
+          onClick={() => askFor(control, name)}
+        >
+          {control.title}
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -122,19 +125,12 @@ function Traffic({ endpoint }: { endpoint: Endpoint }) {
     <section class="panel panel-wide" aria-labelledby="traffic-title">
       <div class="panel-head">
         <h2 id="traffic-title">Traffic over time</h2>
-        <div class="chips" role="group" aria-label="how far back">
-          {STRETCHES.map(([text, seconds]) => (
-            <button
-              key={text}
-              type="button"
-              class="chip"
-              aria-pressed={seconds === stretch.value}
-              onClick={() => (stretch.value = seconds)}
-            >
-              {text}
-            </button>
-          ))}
-        </div>
+        <Chips
+          label="how far back"
+          choices={STRETCHES}
+          chosen={stretch.value}
+          onChoose={(seconds) => (stretch.value = seconds)}
+        />
       </div>
       <ProblemNote error={asked.error.value} />
       {report !== null && (

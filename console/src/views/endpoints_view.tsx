@@ -4,9 +4,10 @@ import { askFor, ROLLBACK } from "../controls.ts";
 import { hashOf } from "../hash_route.ts";
 import { LiveText } from "../parts/live_text.tsx";
 import { HealthMark } from "../parts/marks.tsx";
+import { Reasons } from "../parts/reasons.tsx";
 import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
 import { TrafficBar } from "../parts/traffic_bar.tsx";
-import { WaitingList } from "../parts/waiting_list.tsx";
+import { WaitingList } from "../parts/decisions/waiting_list.tsx";
 import { agoText, millisecondsText, percentText, rateText, reasonText, servedNames } from "../readable.ts";
 import { byAttention, isKnown } from "../store.ts";
 import { useGrowing } from "../parts/growing.ts";
@@ -64,7 +65,7 @@ function summaryOf(all: readonly EndpointView[]): string {
 }
 
 function EndpointCard({ endpoint }: { endpoint: EndpointView }) {
-  const { endpoint_name: name, traffic, health, rollout, last_change: changed, mirror } = endpoint;
+  const { endpoint_name: name, traffic, health, rollout } = endpoint;
   const serves = traffic.some(({ weight, stage }) => weight > 0 && stage === "production");
   return (
     <li class={`card card-${health.state}`}>
@@ -87,29 +88,30 @@ function EndpointCard({ endpoint }: { endpoint: EndpointView }) {
       <div class="card-body">
         <div class="card-traffic">
           <TrafficBar traffic={traffic} />
-          <p class="quiet">
-            {changed === null ? (
-              "never had traffic"
-            ) : (
-              <>
-                since <LiveText of={(now) => agoText(changed.occurred_at, now)} />:{" "}
-                {reasonText(changed.reason, servedNames(endpoint))}
-              </>
-            )}
-            {mirror !== null && ` · mirrored to v${mirror.version}`}
-          </p>
+          <LastChange endpoint={endpoint} />
         </div>
         <Figures endpoint={endpoint} />
       </div>
       {isOpen(rollout) && <RolloutTrack rollout={rollout} />}
-      {health.reasons.length > 0 && (
-        <ul class="reasons">
-          {health.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
-          ))}
-        </ul>
-      )}
+      <Reasons reasons={health.reasons} />
     </li>
+  );
+}
+
+function LastChange({ endpoint }: { endpoint: EndpointView }) {
+  const { last_change: changed, mirror } = endpoint;
+  return (
+    <p class="quiet">
+      {changed === null ? (
+        "never had traffic"
+      ) : (
+        <>
+          since <LiveText of={(now) => agoText(changed.occurred_at, now)} />:{" "}
+          {reasonText(changed.reason, servedNames(endpoint))}
+        </>
+      )}
+      {mirror !== null && ` · mirrored to v${mirror.version}`}
+    </p>
   );
 }
 

@@ -1,19 +1,15 @@
 import { criteriaChangeText } from "../../../src/agents/model_deployer/planning/wording/criteria_change.ts";
 import { useComputed, useSignal } from "@preact/signals";
-import { weightsReportSchema } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import { historyReportSchema } from "../../../src/service/report_schemas.ts";
-import type { HistoryReport, WeightsReport } from "../api/answer_schemas.ts";
+import type { HistoryReport } from "../api/answer_schemas.ts";
 import { ask } from "../api/client.ts";
-import { WeightsChart } from "../charts/weights_chart.tsx";
-import { inForceAt } from "../charts/weight_bands.ts";
-import { today, unhurriedNow } from "../live_clock.ts";
-import { hashOf } from "../hash_route.ts";
+import { today } from "../live_clock.ts";
 import { useAsked } from "../parts/asked.ts";
-import { WeightsText } from "../parts/change_list.tsx";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { Chips } from "../parts/chips.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { figuresText, instantText, reasonText, servedNames, withNames } from "../readable.ts";
 import { endpoints, historyRevision } from "../store.ts";
-import { orderedNames } from "./endpoint_view.tsx";
+import { Timeline } from "./history_timeline.tsx";
 
 /** The versions in production at any moment, and all decisions, the newest first. */
 export function HistoryView({ subject }: { subject: string }) {
@@ -78,78 +74,6 @@ function Memory({ history: { episodes, care, degraded } }: { history: HistoryRep
   );
 }
 
-function Timeline({ endpoint }: { endpoint: string }) {
-  const generation = useComputed(() => endpoints.value.get(endpoint)?.observed_generation);
-  const asked = useAsked(
-    () => ask(weightsReportSchema, `/v1/endpoints/${encodeURIComponent(endpoint)}/weights?limit=5000`),
-    [endpoint, generation.value],
-  );
-  const report = asked.answer.value;
-  return (
-    <section class="panel" aria-labelledby={`timeline-${endpoint}`}>
-      <div class="panel-head">
-        <h2 id={`timeline-${endpoint}`}>
-          In production on <a href={hashOf({ view: "endpoint", endpoint })}>{endpoint}</a>
-        </h2>
-      </div>
-      <ProblemNote error={asked.error.value} />
-      {report !== null && report.weights.length > 0 && <Dragged report={report} />}
-    </section>
-  );
-}
-
-const STEPS = 1000;
-
-/** A timeline to drag over, or to walk with the arrow keys. */
-function Dragged({ report }: { report: WeightsReport }) {
-  const position = useSignal(STEPS);
-  const names = orderedNames(report);
-  const until = Math.max(unhurriedNow.value, Date.parse(report.weights.at(-1)?.occurred_at ?? "") + 1);
-  const since = Math.min(Date.parse(report.weights[0]?.occurred_at ?? ""), until - 60_000);
-  const at = since + ((until - since) * position.value) / STEPS;
-  const change = inForceAt(report.weights, at);
-  return (
-    <>
-      <WeightsChart
-        changes={report.weights}
-        names={names}
-        since={since}
-        until={until}
-        cursor={at}
-        chosen={change}
-        onChoose={() => undefined}
-      />
-      <input
-        class="cursor-range"
-        type="range"
-        min={0}
-        max={STEPS}
-        value={position.value}
-        aria-label="moment"
-        aria-valuetext={instantText(at, until)}
-        onInput={(event) => (position.value = event.currentTarget.valueAsNumber)}
-      />
-      <div class="moment" aria-live="polite">
-        <p>
-          <strong>{position.value === STEPS ? "now" : instantText(at, until)}</strong>{" "}
-          {change === null ? (
-            <span class="quiet">nothing was in production</span>
-          ) : (
-            <WeightsText weights={change.version_weights} names={names} />
-          )}
-        </p>
-        {change !== null && (
-          <p class="quiet">
-            since {instantText(change.occurred_at, until)}, by {change.changed_by}:{" "}
-            {reasonText(change.reason, report.versions)}
-            {figuresText(change.metrics) !== null && ` (${figuresText(change.metrics)})`}
-          </p>
-        )}
-      </div>
-    </>
-  );
-}
-
 const KINDS: Record<string, string> = {
   promotion: "▲",
   supersession: "↷",
@@ -169,38 +93,42 @@ function Events({ history }: { history: HistoryReport }) {
     <section class="panel" aria-labelledby="events-title">
       <div class="panel-head">
         <h2 id="events-title">Everything that was decided</h2>
-        <div class="chips" role="group" aria-label="only this kind">
-          {kinds.map((one) => (
-            <button
-              key={one}
-              type="button"
-              class="chip"
-              aria-pressed={one === kind.value}
-              onClick={() => (kind.value = one === kind.value ? null : one)}
-            >
-              {one.replaceAll("_", " ")}
-            </button>
-          ))}
-        </div>
+        <Chips
+          label="only this kind"
+          choices={kinds.map((one) => [one.replaceAll("_", " "), one])}
+          chosen={kind.value}
+          onChoose={(one) => (kind.value = one === kind.value ? null : one)}
+        />
       </div>
       <ol class="changes">
         {shown.map((one, index) => (
-          <li key={`${one.occurred_at} ${index}`} class="change">
-            <time dateTime={one.occurred_at}>{instantText(one.occurred_at, today.value)}</time>
-            <span>
-              <span aria-hidden="true">{KINDS[one.kind] ?? "·"}</span> {one.kind.replaceAll("_", " ")}{" "}
-              <strong>{whatOf(one, history.versions)}</strong>
-            </span>
-            <span class="why" title={one.reason}>
-              {reasonText(one.reason, history.versions)} <span class="quiet">by {one.changed_by}</span>
-            </span>
-            {figuresText(one.metrics) !== null && (
-              <span class="quiet figures-text">{figuresText(one.metrics)}</span>
-            )}
-          </li>
+          <Event key={`${one.occurred_at} ${index}`} event={one} versions={history.versions} />
         ))}
       </ol>
     </section>
+  );
+}
+
+interface EventProps {
+  event: HistoryReport["events"][number];
+  versions: Record<string, string>;
+}
+
+function Event({ event, versions }: EventProps) {
+  return (
+    <li class="change">
+      <time dateTime={event.occurred_at}>{instantText(event.occurred_at, today.value)}</time>
+      <span>
+        <span aria-hidden="true">{KINDS[event.kind] ?? "·"}</span> {event.kind.replaceAll("_", " ")}{" "}
+        <strong>{whatOf(event, versions)}</strong>
+      </span>
+      <span class="why" title={event.reason}>
+        {reasonText(event.reason, versions)} <span class="quiet">by {event.changed_by}</span>
+      </span>
+      {figuresText(event.metrics) !== null && (
+        <span class="quiet figures-text">{figuresText(event.metrics)}</span>
+      )}
+    </li>
   );
 }
 

@@ -6,7 +6,8 @@ import { BoundChart, EvidenceChart } from "../charts/evidence_chart.tsx";
 import { now } from "../live_clock.ts";
 import { type Asked, useAsked } from "../parts/asked.ts";
 import { isOpen, RolloutTrack } from "../parts/rollout_track.tsx";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { SidesTable } from "../parts/sides_table.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { evidenceText, percentText } from "../readable.ts";
 
 type Rollout = NonNullable<EndpointView["rollout"]>;
@@ -41,32 +42,44 @@ function PanelOf({ rollout }: { rollout: Rollout }) {
       )}
       <ProblemNote error={asked.error.value} />
       {report !== null && report.looks.length > 0 && (
-        <div class="evidence-charts">
-          <figure>
-            <figcaption>
-              Evidence against the candidate
-              <span class="quiet">
-                {" "}
-                e-value {evidenceText(verdict?.e_value ?? null)}; at {report.threshold} it goes back by itself
-              </span>
-            </figcaption>
-            <EvidenceChart report={report} until={until} />
-          </figure>
-          <figure>
-            <figcaption>
-              Worse by at most
-              <span class="quiet">
-                {" "}
-                {percentText(verdict?.worse_by_at_most ?? null)} of answers; all traffic asks for{" "}
-                {percentText(report.margin)}
-              </span>
-            </figcaption>
-            <BoundChart report={report} until={until} />
-          </figure>
-        </div>
+        <Evidence report={report} verdict={verdict} until={until} />
       )}
       <Sides rollout={rollout} />
     </section>
+  );
+}
+
+interface EvidenceProps {
+  report: LooksReport;
+  verdict: Rollout["verdict"];
+  until: number;
+}
+
+function Evidence({ report, verdict, until }: EvidenceProps) {
+  return (
+    <div class="evidence-charts">
+      <figure>
+        <figcaption>
+          Evidence against the candidate
+          <span class="quiet">
+            {" "}
+            e-value {evidenceText(verdict?.e_value ?? null)}; at {report.threshold} it goes back by itself
+          </span>
+        </figcaption>
+        <EvidenceChart report={report} until={until} />
+      </figure>
+      <figure>
+        <figcaption>
+          Worse by at most
+          <span class="quiet">
+            {" "}
+            {percentText(verdict?.worse_by_at_most ?? null)} of answers; all traffic asks for{" "}
+            {percentText(report.margin)}
+          </span>
+        </figcaption>
+        <BoundChart report={report} until={until} />
+      </figure>
+    </div>
   );
 }
 
@@ -83,44 +96,37 @@ function useLooks({ rollout_id: id, candidate, baseline, status, step_index }: R
   }, [id, `${candidate.requests} ${baseline.requests} ${status} ${step_index}`]);
 }
 
+type Unit = NonNullable<Rollout["verdict"]>["signals"][number]["unit"];
+
+const UNITS: Record<Unit, (value: number) => string> = {
+  share: (value) => percentText(value, 2),
+  ms: (value) => `${value.toFixed(1)} ms`,
+  loss: (value) => value.toPrecision(3),
+  value: (value) => String(Number(value.toPrecision(4))),
+};
+
+const valueText = (value: number | null, unit: Unit): string => (value === null ? "–" : UNITS[unit](value));
+
 function Sides({ rollout: { candidate, baseline, verdict } }: { rollout: Rollout }) {
-  const signals = verdict?.signals ?? [];
-  const units: Record<(typeof signals)[number]["unit"], (value: number) => string> = {
-    share: (value) => percentText(value, 2),
-    ms: (value) => `${value.toFixed(1)} ms`,
-    loss: (value) => value.toPrecision(3),
-    value: (value) => String(Number(value.toPrecision(4))),
-  };
-  const valueOf = (value: number | null, unit: keyof typeof units) =>
-    value === null ? "–" : units[unit](value);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="both sides since the rollout began">
-      <table class="sides">
-        <thead>
-          <tr>
-            <th scope="col">since it began</th>
-            <th scope="col">candidate</th>
-            <th scope="col">baseline</th>
-            <th scope="col">e-value</th>
-          </tr>
-        </thead>
-        <tbody>
-          <tr>
-            <th scope="row">answers</th>
-            <td>{candidate.requests}</td>
-            <td>{baseline.requests}</td>
-            <td />
-          </tr>
-          {signals.map((one) => (
-            <tr key={one.signal}>
-              <th scope="row">{one.signal.replace("metric:", "").replaceAll("_", " ")}</th>
-              <td>{valueOf(one.candidate, one.unit)}</td>
-              <td>{valueOf(one.baseline, one.unit)}</td>
-              <td>{evidenceText(one.e_value)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <SidesTable
+      label="both sides since the rollout began"
+      columns={["since it began", "candidate", "baseline", "e-value"]}
+    >
+      <tr>
+        <th scope="row">answers</th>
+        <td>{candidate.requests}</td>
+        <td>{baseline.requests}</td>
+        <td />
+      </tr>
+      {(verdict?.signals ?? []).map((one) => (
+        <tr key={one.signal}>
+          <th scope="row">{one.signal.replace("metric:", "").replaceAll("_", " ")}</th>
+          <td>{valueText(one.candidate, one.unit)}</td>
+          <td>{valueText(one.baseline, one.unit)}</td>
+          <td>{evidenceText(one.e_value)}</td>
+        </tr>
+      ))}
+    </SidesTable>
   );
 }

@@ -8,7 +8,7 @@ import { ask } from "../api/client.ts";
 import { now } from "../live_clock.ts";
 import { useAsked } from "../parts/asked.ts";
 import { useBeat } from "../parts/beat.ts";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { durationText, percentText, secondsBetween } from "../readable.ts";
 
 const EVERY_MS = 5000;
@@ -94,25 +94,39 @@ function Deployment({ deployment, rates }: { deployment: Shown; rates: ReadonlyM
       {servers !== null && servers.length > 0 && (
         <ul class="gauges">
           {servers.map((one) => (
-            <li key={one.replica}>
-              <span class="quiet">server {one.replica}</span>
-              <Gauge
-                name="memory"
-                share={one.memory_share}
-                text={`${megabytes(one.memory_bytes)} of ${memory_limit}`}
-              />
-              <CpuGauge cores={rates.get(keyOf(id, one))} limit={deployment.cpu_cores} />
-              <span class="quiet">
-                up {durationText(one.age_seconds)}
-                {(one.throttled_seconds ?? 0) > 0 &&
-                  `, held back for its CPU limit for ${durationText(one.throttled_seconds ?? 0)}`}
-                {one.out_of_memory > 0 && `, ${one.out_of_memory} times out of memory`}
-              </span>
-            </li>
+            <ServerGauges
+              key={one.replica}
+              server={one}
+              deployment={deployment}
+              cores={rates.get(keyOf(id, one))}
+            />
           ))}
         </ul>
       )}
     </div>
+  );
+}
+
+interface GaugesProps {
+  server: Server;
+  deployment: Shown;
+  cores: number | undefined;
+}
+
+function ServerGauges({ server, deployment: { memory_limit, cpu_cores }, cores }: GaugesProps) {
+  const { replica, memory_share, memory_bytes, age_seconds, throttled_seconds, out_of_memory } = server;
+  return (
+    <li>
+      <span class="quiet">server {replica}</span>
+      <Gauge name="memory" share={memory_share} text={`${megabytes(memory_bytes)} of ${memory_limit}`} />
+      <CpuGauge cores={cores} limit={cpu_cores} />
+      <span class="quiet">
+        up {durationText(age_seconds)}
+        {(throttled_seconds ?? 0) > 0 &&
+          `, held back for its CPU limit for ${durationText(throttled_seconds ?? 0)}`}
+        {out_of_memory > 0 && `, ${out_of_memory} times out of memory`}
+      </span>
+    </li>
   );
 }
 

@@ -8,7 +8,7 @@ import { ask } from "../api/client.ts";
 import { PairsChart, type PlacedPair } from "../charts/pairs_chart.tsx";
 import { useAsked } from "../parts/asked.ts";
 import { useBeat } from "../parts/beat.ts";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { percentText } from "../readable.ts";
 
 const EVERY_MS = 10_000;

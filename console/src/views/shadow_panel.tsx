@@ -1,7 +1,7 @@
 import type { EndpointView } from "../api/answer_schemas.ts";
 import { millisecondsText, percentText, rateText } from "../readable.ts";
 import { waiting } from "../store.ts";
-import { EvidenceTable } from "../parts/evidence_table.tsx";
+import { EvidenceTable } from "../parts/decisions/evidence_table.tsx";
 import { ShadowPairs } from "./shadow_pairs.tsx";
 
 /** The mirrored version's answers, and what it has shown where a promotion waits on it. */

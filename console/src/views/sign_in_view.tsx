@@ -2,22 +2,13 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { providerHost, signIn } from "../api/client.ts";
 import { signInProblem } from "../session.ts";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { ProblemNote } from "../parts/problems/problem_note.tsx";
 
 export function SignInView() {
-  const token = useSignal("");
-  const problem = useSignal<unknown>(null);
   const provider = useSignal<string | null>(null);
   useEffect(() => {
     void providerHost().then((host) => (provider.value = host));
   }, []);
-  const enter = async () => {
-    try {
-      await signIn(token.value.trim());
-    } catch (error) {
-      problem.value = error;
-    }
-  };
   return (
     <section class="sign-in">
       <h1 tabIndex={-1}>Who looks?</h1>
@@ -37,6 +28,24 @@ export function SignInView() {
         <code>npx model-deployer console</code> prints an address that signs you in. A token does too;{" "}
         <code>npx model-deployer principals enrol</code> makes one.
       </p>
+      <TokenForm isMain={provider.value === null} />
+    </section>
+  );
+}
+
+/** @param isMain whether there is no other way to sign in */
+function TokenForm({ isMain }: { isMain: boolean }) {
+  const token = useSignal("");
+  const problem = useSignal<unknown>(null);
+  const enter = async () => {
+    try {
+      await signIn(token.value.trim());
+    } catch (error) {
+      problem.value = error;
+    }
+  };
+  return (
+    <>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -53,11 +62,11 @@ export function SignInView() {
             onInput={(event) => (token.value = event.currentTarget.value)}
           />
         </label>
-        <button type="submit" class={provider.value === null ? "button-main" : undefined}>
+        <button type="submit" class={isMain ? "button-main" : undefined}>
           Sign in
         </button>
       </form>
       <ProblemNote error={problem.value} />
-    </section>
+    </>
   );
 }

@@ -1,7 +1,7 @@
-import { now } from "../live_clock.ts";
-import { hashOf } from "../hash_route.ts";
-import { agoText, durationText, secondsBetween } from "../readable.ts";
-import { waiting } from "../store.ts";
+import { now } from "../../live_clock.ts";
+import { hashOf } from "../../hash_route.ts";
+import { agoText, durationText, secondsBetween } from "../../readable.ts";
+import { waiting } from "../../store.ts";
 
 /** The requests that wait for somebody's approval, the one that expires first on top. */
 export function WaitingList({ experiment = null }: { experiment?: string | null }) {

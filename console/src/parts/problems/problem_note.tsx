@@ -1,4 +1,4 @@
-import { ProblemError } from "../api/client.ts";
+import { ProblemError } from "../../api/client.ts";
 import { ProblemText } from "./problem_text.tsx";
 import { WaysOut } from "./ways_out.tsx";
 

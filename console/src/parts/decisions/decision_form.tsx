@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
-import { operationReportSchema } from "../../../src/service/operations/operation_schemas.ts";
-import type { OperationReport } from "../api/answer_schemas.ts";
-import { ask, request } from "../api/client.ts";
-import { principal } from "../session.ts";
-import { ProblemNote } from "./problem_note.tsx";
+import { operationReportSchema } from "../../../../src/service/operations/operation_schemas.ts";
+import type { OperationReport } from "../../api/answer_schemas.ts";
+import { ask, request } from "../../api/client.ts";
+import { principal } from "../../session.ts";
+import { ProblemNote } from "../problems/problem_note.tsx";
 
 interface Props {
   operation: OperationReport;
@@ -13,28 +13,16 @@ interface Props {
 /** Approve or decline with a reason, as who one is. What is approved goes on at once. */
 export function DecisionForm({ operation, onDecided }: Props) {
   const reason = useSignal("");
-  const doing = useSignal<"approve" | "decline" | null>(null);
-  const problem = useSignal<unknown>(null);
-  const decide = async (what: "approve" | "decline") => {
-    doing.value = what;
-    try {
-      await DECISIONS[what](operation.operation_id, reason.value.trim());
-      problem.value = null;
-    } catch (error) {
-      problem.value = error;
-    }
-    doing.value = null;
-    onDecided();
-  };
+  const { doing, problem, decide } = useDecision(operation, onDecided);
   const isOwn = operation.requested_by === principal.value;
-  const isReady = doing.value === null && reason.value.trim() !== "";
+  const isReady = doing === null && reason.value.trim() !== "";
   return (
     <form
       class="panel decision"
       aria-labelledby="decision-title"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isReady && !isOwn) void decide("approve");
+        if (isReady && !isOwn) decide("approve", reason.value);
       }}
     >
       <h2 id="decision-title">Decide as {principal.value ?? "nobody"}</h2>
@@ -49,22 +37,43 @@ export function DecisionForm({ operation, onDecided }: Props) {
           onInput={(event) => (reason.value = event.currentTarget.value)}
         />
       </label>
-      <ProblemNote error={problem.value} />
+      <ProblemNote error={problem} />
       <div class="dialog-buttons">
         <button
           type="button"
           class="button-danger-quiet"
           disabled={!isReady}
-          onClick={() => void decide("decline")}
+          onClick={() => decide("decline", reason.value)}
         >
-          {doing.value === "decline" ? "Declining …" : "Decline"}
+          {doing === "decline" ? "Declining …" : "Decline"}
         </button>
         <button type="submit" class="button-main" disabled={!isReady || isOwn}>
-          {doing.value === "approve" ? "Carrying it out …" : "Approve and carry out"}
+          {doing === "approve" ? "Carrying it out …" : "Approve and carry out"}
         </button>
       </div>
     </form>
   );
+}
+
+type Decision = keyof typeof DECISIONS;
+
+/** A decision that is under way, and why the last one failed. */
+function useDecision(operation: OperationReport, onDecided: () => void) {
+  const doing = useSignal<Decision | null>(null);
+  const problem = useSignal<unknown>(null);
+  const carryOut = async (decision: Decision, reason: string) => {
+    doing.value = decision;
+    try {
+      await DECISIONS[decision](operation.operation_id, reason.trim());
+      problem.value = null;
+    } catch (error) {
+      problem.value = error;
+    }
+    doing.value = null;
+    onDecided();
+  };
+  const decide = (decision: Decision, reason: string) => void carryOut(decision, reason);
+  return { doing: doing.value, problem: problem.value, decide };
 }
 
 const DECISIONS = {

@@ -1,5 +1,5 @@
-import { now } from "../live_clock.ts";
-import { durationText, instantText, secondsBetween } from "../readable.ts";
+import { now } from "../../live_clock.ts";
+import { durationText, instantText, secondsBetween } from "../../readable.ts";
 
 /** From when on what was refused makes sense again, unchanged; nothing where no time helps. */
 export function NotBefore({ instant }: { instant: string | null }) {

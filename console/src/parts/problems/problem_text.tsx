@@ -1,4 +1,4 @@
-import { ProblemError } from "../api/client.ts";
+import { ProblemError } from "../../api/client.ts";
 import { NotBefore } from "./not_before.tsx";
 
 /** A refusal or failure, each thing that is missing, and from when on it may be granted. */

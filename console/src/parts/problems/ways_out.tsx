@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { z } from "zod";
-import { planReportSchema } from "../../../src/service/report_schemas.ts";
-import type { Problem } from "../api/answer_schemas.ts";
-import { ask, ProblemError, request } from "../api/client.ts";
-import { hashOf } from "../hash_route.ts";
-import { PlanDifferenceList, type PlanReport } from "./plan_difference.tsx";
+import { planReportSchema } from "../../../../src/service/report_schemas.ts";
+import type { Problem } from "../../api/answer_schemas.ts";
+import { ask, ProblemError, request } from "../../api/client.ts";
+import { hashOf } from "../../hash_route.ts";
+import { PlanDifferenceList, type PlanReport } from "../decisions/plan_difference.tsx";
 import { ProblemText } from "./problem_text.tsx";
 
 type WayOut = Problem["next"][number];
@@ -66,46 +66,49 @@ const openFields = (asked: Record<string, unknown>): string[] =>
 /** Its plan first, then the action. */
 function Asked({ request: asked }: { request: Record<string, unknown> }) {
   const said = useSignal<Record<string, string>>({});
-  const plan = useSignal<PlanReport | null>(null);
-  const problem = useSignal<unknown>(null);
-  const isDone = useSignal(false);
+  const { plan, problem, isDone, go } = useAction({ ...asked, ...said.value });
   const missing = openFields(asked);
-  const body = { ...asked, ...said.value };
-  const attempt = async (work: () => Promise<void>) => {
-    problem.value = null;
-    try {
-      await work();
-    } catch (error) {
-      problem.value = error;
-    }
-  };
-  const look = () =>
-    attempt(async () => {
-      plan.value = await ask(planReportSchema, "/v1/plans", { method: "POST", body });
-    });
-  const act = () =>
-    attempt(async () => {
-      const headers = plan.value === null ? {} : { "if-match": `"${plan.value.generation}"` };
-      await request("/v1/actions", { method: "POST", body, headers });
-      isDone.value = true;
-    });
-  if (isDone.value) return <p role="status">It is under way.</p>;
+  if (isDone) return <p role="status">It is under way.</p>;
   return (
     <div class="way-out">
       <Words names={missing} said={said.value} onSay={(words) => (said.value = words)} />
-      {plan.value !== null && <PlanDifferenceList plan={plan.value} />}
-      <Refused error={problem.value} />
+      {plan !== null && <PlanDifferenceList plan={plan} />}
+      <Refused error={problem} />
       <div class="dialog-buttons">
         <button
           type="button"
           disabled={missing.some((name) => (said.value[name] ?? "").trim() === "")}
-          onClick={() => void (plan.value === null ? look() : act())}
+          onClick={go}
         >
-          {plan.value === null ? "Show its plan" : "Do it"}
+          {plan === null ? "Show its plan" : "Do it"}
         </button>
       </div>
     </div>
   );
+}
+
+/** An action that is planned at first, and carried out as it was shown. */
+function useAction(body: Record<string, unknown>) {
+  const plan = useSignal<PlanReport | null>(null);
+  const problem = useSignal<unknown>(null);
+  const isDone = useSignal(false);
+  const look = async () => {
+    plan.value = await ask(planReportSchema, "/v1/plans", { method: "POST", body });
+  };
+  const act = async ({ generation }: PlanReport) => {
+    await request("/v1/actions", { method: "POST", body, headers: { "if-match": `"${generation}"` } });
+    isDone.value = true;
+  };
+  const attempt = async () => {
+    problem.value = null;
+    try {
+      await (plan.value === null ? look() : act(plan.value));
+    } catch (error) {
+      problem.value = error;
+    }
+  };
+  const go = () => void attempt();
+  return { plan: plan.value, problem: problem.value, isDone: isDone.value, go };
 }
 
 interface WordsProps {

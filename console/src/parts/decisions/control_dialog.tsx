@@ -1,12 +1,13 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { planReportSchema } from "../../../src/service/report_schemas.ts";
-import { ask, request } from "../api/client.ts";
-import { asking, type Control, requestOf } from "../controls.ts";
-import { endpoints } from "../store.ts";
-import { useAsked } from "./asked.ts";
+import { planReportSchema } from "../../../../src/service/report_schemas.ts";
+import { ask, request } from "../../api/client.ts";
+import { asking, type Control, requestOf } from "../../controls.ts";
+import { endpoints } from "../../store.ts";
+import { useAsked } from "../asked.ts";
+import { Chips } from "../chips.tsx";
 import { PlanDifferenceList, type PlanReport } from "./plan_difference.tsx";
-import { ProblemNote } from "./problem_note.tsx";
+import { ProblemNote } from "../problems/problem_note.tsx";
 
 /** Shows what a control would change, asks why, and does it. */
 export function ControlDialog() {
@@ -24,25 +25,14 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
   const box = useRef<HTMLDialogElement>(null);
   const endpoint = useSignal(first);
   const reason = useSignal<string>(control.reasons[0]);
-  const doing = useSignal(false);
-  const problem = useSignal<unknown>(null);
-  const looked = useSignal(0);
   useEffect(() => box.current?.showModal(), []);
-  const { plan, error } = usePlan(control, endpoint.value, looked.value);
-  const carryOut = async () => {
-    if (plan === null) return;
-    doing.value = true;
-    problem.value = await carriedOut(control, endpoint.value, reason.value, plan);
-    doing.value = false;
-    if (problem.value === null) close();
-    else looked.value += 1;
-  };
+  const { plan, error, doing, problem, carryOut } = useControl(control, endpoint.value);
   return (
     <dialog ref={box} class="dialog" aria-labelledby="dialog-title" onClose={close}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void carryOut();
+          carryOut(reason.value);
         }}
       >
         <h2 id="dialog-title">
@@ -60,7 +50,7 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
           <ProblemNote error={error} />
         </section>
         <Reason control={control} reason={reason.value} onReason={(text) => (reason.value = text)} />
-        <ProblemNote error={problem.value} />
+        <ProblemNote error={problem} />
         <div class="dialog-buttons">
           <button type="button" onClick={() => box.current?.close()}>
             Leave it
@@ -68,14 +58,33 @@ function OpenDialog({ control, first }: { control: Control; first: string }) {
           <button
             type="submit"
             class={control.isDangerous === true ? "button-danger" : "button-main"}
-            disabled={doing.value || plan === null || reason.value.trim() === ""}
+            disabled={doing || plan === null || reason.value.trim() === ""}
           >
-            {doing.value ? "At it …" : control.title}
+            {doing ? "At it …" : control.title}
           </button>
         </div>
       </form>
     </dialog>
   );
+}
+
+/** A control's plan, and its way to be carried out; one that is refused is planned again. */
+function useControl(control: Control, endpoint: string) {
+  const doing = useSignal(false);
+  const problem = useSignal<unknown>(null);
+  const looked = useSignal(0);
+  const { plan, error } = usePlan(control, endpoint, looked.value);
+  const attempt = async (shown: PlanReport, reason: string) => {
+    doing.value = true;
+    problem.value = await carriedOut(control, endpoint, reason, shown);
+    doing.value = false;
+    if (problem.value === null) close();
+    else looked.value += 1;
+  };
+  const carryOut = (reason: string) => {
+    if (plan !== null) void attempt(plan, reason);
+  };
+  return { plan, error, doing: doing.value, problem: problem.value, carryOut };
 }
 
 interface Planned {
@@ -160,19 +169,12 @@ function Reason({ control, reason, onReason }: ReasonProps) {
         required
         onInput={(event) => onReason(event.currentTarget.value)}
       />
-      <div class="chips">
-        {control.reasons.map((one) => (
-          <button
-            key={one}
-            type="button"
-            class="chip"
-            aria-pressed={one === reason}
-            onClick={() => onReason(one)}
-          >
-            {one}
-          </button>
-        ))}
-      </div>
+      <Chips
+        label="usual reasons"
+        choices={control.reasons.map((one) => [one, one])}
+        chosen={reason}
+        onChoose={onReason}
+      />
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { planReportSchema } from "../../../src/service/report_schemas.ts";
+import type { planReportSchema } from "../../../../src/service/report_schemas.ts";
 
 export type PlanReport = z.infer<typeof planReportSchema>;
 

@@ -1,5 +1,5 @@
-import type { DecisionRow } from "../../../src/agents/model_deployer/planning/approval/decision_row.ts";
-import { unbroken } from "../readable.ts";
+import type { DecisionRow } from "../../../../src/agents/model_deployer/planning/approval/decision_row.ts";
+import { unbroken } from "../../readable.ts";
 
 const SIGNS = { true: ["✓", "met"], false: ["✗", "not met"] } as const;
 
@@ -29,18 +29,7 @@ export function EvidenceTable({ rows }: { rows: readonly DecisionRow[] }) {
             {rows
               .filter((row) => row.group === group)
               .map((row) => (
-                <tr key={row.what} class={row.met === false ? "unmet" : ""}>
-                  <th scope="row">{row.what}</th>
-                  <td>
-                    <Met met={row.met} /> {unbroken(row.candidate)}
-                  </td>
-                  <td>{row.required === null ? <span class="quiet">–</span> : unbroken(row.required)}</td>
-                  {compares && (
-                    <td>
-                      {row.production === null ? <span class="quiet">–</span> : unbroken(row.production)}
-                    </td>
-                  )}
-                </tr>
+                <Row key={row.what} row={row} compares={compares} />
               ))}
           </tbody>
         ))}
@@ -48,6 +37,28 @@ export function EvidenceTable({ rows }: { rows: readonly DecisionRow[] }) {
     </div>
   );
 }
+
+function Row({ row, compares }: { row: DecisionRow; compares: boolean }) {
+  return (
+    <tr class={row.met === false ? "unmet" : ""}>
+      <th scope="row">{row.what}</th>
+      <td>
+        <Met met={row.met} /> {unbroken(row.candidate)}
+      </td>
+      <td>
+        <Known text={row.required} />
+      </td>
+      {compares && (
+        <td>
+          <Known text={row.production} />
+        </td>
+      )}
+    </tr>
+  );
+}
+
+const Known = ({ text }: { text: string | null }) =>
+  text === null ? <span class="quiet">–</span> : <>{unbroken(text)}</>;
 
 function Met({ met }: { met: boolean | null }) {
   if (met === null) return null;
