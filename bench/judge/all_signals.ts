@@ -58,40 +58,21 @@ export function judgeAllOnce({ failureRate }: AllSignals, seed: number, seconds:
   const scenario = { name: "", requests: 100, share: SHARE, failureRate, refusalRate: () => 0.02 };
   const traffic = new Traffic(scenario, random);
   traffic.before(2000);
-  const scores = (count: number, at: number) =>
-    Array.from({ length: count }, () => {
-      const score = random();
-      return { prediction: score, score, answered_at: new Date(at * 1000).toISOString() };
-    });
-  const logs = (candidate: number, baseline: number, at: number) => ({
-    candidate: { deployment_id: "candidate", predictions: scores(candidate, at), position: null },
-    baseline: { deployment_id: "baseline", predictions: scores(baseline, at), position: null },
-  });
-  const side = (): Side => (random() < SHARE ? "candidate" : "baseline");
-  const told = (): ComparableAnswer => {
-    const right = random() > 0.1;
-    const answer = { prediction: right ? 1 : 0, score: null, has_failed: false, outcome: 1 };
-    return { ...answer, deployment_id: side(), answered_at: TOLD_AT };
-  };
-  const clicks = (answers: number) => ({
-    reading: { value: 0.3 + normalFrom(random) / Math.sqrt(answers) },
-    of: null,
-  });
+  const drawn = new DrawnSignals(random);
   let state = newJudgeState(traffic.figures(), "baseline");
   state = { ...state, metrics: addMetrics({}, metrics, {}, sharing, 0), outcomes: noOutcomes };
-  state = { ...state, predictions: addPredictions(noPredictions, logs(0, 500, 0), sharing, 0) };
+  state = { ...state, predictions: addPredictions(noPredictions, drawn.logs(0, 500, 0), sharing, 0) };
   for (let second = 1; second <= seconds; second += 1) {
     traffic.pass(second);
     state = observe(state, traffic.figures(), sides, sharing, settings);
-    const own = Array.from({ length: SCORES_A_SECOND }, side).filter((one) => one === "candidate").length;
-    const read = logs(own, SCORES_A_SECOND - own, second);
-    const readings = second % 10 === 0 ? { clicks: { candidate: clicks(100), baseline: clicks(900) } } : {};
+    const read = drawn.logsOf(SCORES_A_SECOND, second);
+    const readings = second % 10 === 0 ? drawn.readings() : {};
     state = {
       ...state,
       predictions: addPredictions(state.predictions ?? noPredictions, read, sharing, second * 1000),
       outcomes: addOutcomes(
         state.outcomes ?? noOutcomes,
-        Array.from({ length: 5 }, told),
+        drawn.outcomes(5),
         STRETCHES,
         sides,
         settings.outcomes,
@@ -101,4 +82,52 @@ export function judgeAllOnce({ failureRate }: AllSignals, seed: number, seconds:
     if (failedBy(state, settings) !== null) return second;
   }
   return null;
+}
+
+/** What comes of two sides that are alike, drawn. */
+class DrawnSignals {
+  readonly #random: () => number;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  logs(candidate: number, baseline: number, at: number) {
+    return {
+      candidate: { deployment_id: "candidate", predictions: this.#scores(candidate, at), position: null },
+      baseline: { deployment_id: "baseline", predictions: this.#scores(baseline, at), position: null },
+    };
+  }
+
+  logsOf(requests: number, at: number) {
+    const own = Array.from({ length: requests }, () => this.#side()).filter((one) => one === "candidate");
+    return this.logs(own.length, requests - own.length, at);
+  }
+
+  outcomes(count: number): ComparableAnswer[] {
+    return Array.from({ length: count }, () => {
+      const right = this.#random() > 0.1;
+      const answer = { prediction: right ? 1 : 0, score: null, has_failed: false, outcome: 1 };
+      return { ...answer, deployment_id: this.#side(), answered_at: TOLD_AT };
+    });
+  }
+
+  readings() {
+    return { clicks: { candidate: this.#clicks(100), baseline: this.#clicks(900) } };
+  }
+
+  #scores(count: number, at: number) {
+    return Array.from({ length: count }, () => {
+      const score = this.#random();
+      return { prediction: score, score, answered_at: new Date(at * 1000).toISOString() };
+    });
+  }
+
+  #clicks(answers: number) {
+    return { reading: { value: 0.3 + normalFrom(this.#random) / Math.sqrt(answers) }, of: null };
+  }
+
+  #side(): Side {
+    return this.#random() < SHARE ? "candidate" : "baseline";
+  }
 }

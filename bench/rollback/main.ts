@@ -3,6 +3,7 @@ import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
 import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
+import type { ModelVersion } from "../../src/agents/model_deployer/domain/entities.ts";
 import { bentoTag } from "../../src/agents/model_deployer/domain/values/names.ts";
 import { ApprovalRequiredError, ServiceRefusedError } from "../../src/agents/model_deployer/errors.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../../src/agents/model_deployer/graph.ts";
@@ -54,28 +55,8 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
   const deployer = await createModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
   const { database } = deployer;
-  const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
-  const described = { experiment_name: "Rollback bench", prediction_target: "speed" };
-  await database.experiments.create({ experiment_id: EXPERIMENT, ...described, ...criteria }, "bench");
-  const seed = new MLflowSeed(deployer.addresses.mlflowUrl);
-  const register = async () => {
-    const { run_id } = await seed.addRun({
-      metrics: { roc_auc: 0.9 },
-      models: { model: { MLmodel: "flavors: {}\n" } },
-    });
-    const request = { deployment_action: "register", experiment_id: EXPERIMENT, mlflow_run_id: run_id };
-    const { model_version_id } = await deployer.agent.execute(request);
-    return (
-      (await database.modelVersions.get(model_version_id ?? "")) ?? refuse("a version was not registered")
-    );
-  };
-  const good = await register();
-  const bad = await register();
-  const tags = [good, bad].map(bentoTag);
-  const upstreams = await Upstreams.start(tags, 0);
-  opened.closers.push(() => upstreams.stop());
-  const server = new UpstreamServer(new Map(tags.map((tag, index) => [tag, upstreams.ports[index] ?? 0])));
-  opened.closers.push(() => server.close());
+  const [good, bad] = await registerTwo(deployer);
+  const { upstreams, server } = await upstreamsOf([good, bad], opened);
   const parts = { ...deployer.parts, server, packager: new BuiltBentos([good, bad]) };
   const capabilities = createCapabilities(parts, deployer.settings);
   const saver = PostgresSaver.fromConnString(deployer.addresses.databaseOwnerUrl);
@@ -99,6 +80,34 @@ async function build(configuration: Configuration, opened: Opened): Promise<Sett
     archive: archiveBy(deployer),
     roundTrip: () => timeRoundTrip(database),
   };
+}
+
+async function registerTwo({ agent, addresses, database }: ModelDeployer) {
+  const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
+  const described = { experiment_name: "Rollback bench", prediction_target: "speed" };
+  await database.experiments.create({ experiment_id: EXPERIMENT, ...described, ...criteria }, "bench");
+  const seed = new MLflowSeed(addresses.mlflowUrl);
+  const register = async () => {
+    const { run_id } = await seed.addRun({
+      metrics: { roc_auc: 0.9 },
+      models: { model: { MLmodel: "flavors: {}\n" } },
+    });
+    const request = { deployment_action: "register", experiment_id: EXPERIMENT, mlflow_run_id: run_id };
+    const { model_version_id } = await agent.execute(request);
+    return (
+      (await database.modelVersions.get(model_version_id ?? "")) ?? refuse("a version was not registered")
+    );
+  };
+  return [await register(), await register()] as const;
+}
+
+async function upstreamsOf(versions: readonly ModelVersion[], opened: Opened) {
+  const tags = versions.map(bentoTag);
+  const upstreams = await Upstreams.start(tags, 0);
+  opened.closers.push(() => upstreams.stop());
+  const server = new UpstreamServer(new Map(tags.map((tag, index) => [tag, upstreams.ports[index] ?? 0])));
+  opened.closers.push(() => server.close());
+  return { upstreams, server };
 }
 
 function archiveBy({ agent, database }: ModelDeployer): Setting["archive"] {

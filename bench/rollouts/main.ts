@@ -70,21 +70,14 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
 }
 
 async function run(serverUrl: string, rollouts: number, opened: Opened): Promise<Measured> {
-  const name = `rollouts_${rollouts}`;
-  const admin = new pg.Client({ connectionString: serverUrl });
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  await admin.end();
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  const database = createDatabase({ url: url.href, holder: "bench" });
+  const url = await newDatabase(serverUrl, `rollouts_${rollouts}`);
+  const database = createDatabase({ url, holder: "bench" });
   opened.closers.push(() => database.close());
   await database.migrate({ installation: "standard" });
-  const sql = new pg.Client({ connectionString: url.href });
+  const sql = new pg.Client({ connectionString: url });
   await sql.connect();
   const moving = Math.round(rollouts * MOVING);
   await seedRollouts(sql, rollouts, moving);
-  const begun = performance.now();
   const moved = { changes: 0, completed: 0, rolled_back: 0 };
   const found: Measured = {
     rollouts,
@@ -96,9 +89,9 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
     moves: [],
     moved,
   };
+  let last = performance.now();
   const worker = workerOver(database, moving, (ms) => found.moves.push(ms));
   const sent = queries;
-  let last = begun;
   await worker.run({
     signal: AbortSignal.timeout(SECONDS * 1000),
     onTick: (ticked) => {
@@ -115,6 +108,17 @@ async function run(serverUrl: string, rollouts: number, opened: Opened): Promise
   await sql.end();
   await database.close();
   return found;
+}
+
+/** The address of an empty database on that server. */
+async function newDatabase(serverUrl: string, name: string): Promise<string> {
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  await admin.end();
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 /** The database's state when the time is over. */

@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,7 +14,7 @@ import { toRouteFile } from "../../src/mlops/envoy/route_config.ts";
 import { findFreePort } from "../../src/platform/free_port.ts";
 import { ensureToolsEnvironment } from "../../src/platform/python/python_environment.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
-import { sharedOutMegabytes } from "../serving/processes.ts";
+import { cpuSeconds, sharedOutMegabytes } from "../serving/processes.ts";
 import { type Opened, runInHome } from "../support/home.ts";
 import { option, printMachine, printTable, say } from "../support/report.ts";
 
@@ -28,7 +28,6 @@ const MOST = option("endpoints", 50);
 const IDLE_SECONDS = 10;
 const ANSWER_SECONDS = 15;
 const host = "127.0.0.1";
-const ticksPerSecond = 100;
 
 interface Cost {
   megabytes: number;
@@ -44,21 +43,13 @@ async function pidsOf(home: string): Promise<number[]> {
 
 async function costOf(pids: readonly number[]): Promise<Cost> {
   await delay(3000);
-  const before = await cpuOf(pids);
+  const before = await cpuSeconds(pids);
   await delay(IDLE_SECONDS * 1000);
-  const seconds = (await cpuOf(pids)) - before;
+  const seconds = (await cpuSeconds(pids)) - before;
   return {
     megabytes: await sharedOutMegabytes(pids),
     idleCpu: (1000 * seconds) / IDLE_SECONDS,
   };
-}
-
-async function cpuOf(pids: readonly number[]): Promise<number> {
-  const all = pids.map(async (pid) => {
-    const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-  });
-  return (await Promise.all(all)).reduce((sum, one) => sum + one, 0);
 }
 
 const routeOf = (endpoint_name: string, deployment: string) => ({
