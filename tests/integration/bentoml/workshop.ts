@@ -83,10 +83,6 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
     });
   const server = withLimits({ containment: { isolation: "preferred", network: "any" }, ...limits });
   const model = (name: string) => join(models, name);
-  const signal = () => AbortSignal.timeout(600_000);
-  const sourcesOf = (bentoTag: string) => join(home, "bentos", ...bentoTag.split(":"), "src");
-  const processesOf = (deploymentId: string) =>
-    processesWith(`MODEL_DEPLOYER_DEPLOYMENT_ID=${deploymentId}`, `BENTOML_HOME=${directory}`);
   return {
     directory,
     home,
@@ -96,6 +92,25 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
     server,
     withLimits,
     model,
+    ...packedBentos(packager, home, model),
+    ...serverProcesses(directory, runDirectory),
+    close: async () => {
+      for (const id of await server.list()) await server.stop(id, { signal: patience() });
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const patience = () => AbortSignal.timeout(600_000);
+
+function packedBentos(
+  packager: BentoMLPackager,
+  home: string,
+  model: Workshop["model"],
+): Pick<Workshop, "pack" | "withoutRunner" | "change"> {
+  const sourcesOf = (bentoTag: string) => join(home, "bentos", ...bentoTag.split(":"), "src");
+  return {
     pack: async (name, preprocessing) => {
       const bento_tag = `e2i_${[name, preprocessing].filter((part) => part !== undefined).join("_")}:v1`;
       const input = {
@@ -106,7 +121,7 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
         preprocessing_path: preprocessing === undefined ? null : model(preprocessing),
         artifact_digest: await digestArtifact(model(name)),
       };
-      await packager.packageModel(input, { signal: signal() });
+      await packager.packageModel(input, { signal: patience() });
       return bento_tag;
     },
     withoutRunner: async (bentoTag) => {
@@ -121,6 +136,16 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
       await writeFile(description, `${text}# changed\n`);
       return bentoTag;
     },
+  };
+}
+
+function serverProcesses(
+  directory: string,
+  runDirectory: string,
+): Pick<Workshop, "processesOf" | "deployersHeaders" | "killServer"> {
+  const processesOf = (deploymentId: string) =>
+    processesWith(`MODEL_DEPLOYER_DEPLOYMENT_ID=${deploymentId}`, `BENTOML_HOME=${directory}`);
+  return {
     processesOf,
     deployersHeaders: async (deploymentId) => {
       const record = parsedJson(
@@ -134,11 +159,6 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
       // Ending processes give their environment up first, so its absence there would come too early.
       const areGone = async () => (await Promise.all(ids.map(readProcess))).every((entry) => entry === null);
       await pollUntil(areGone, { what: `end of ${deploymentId}`, deadlineMs: 120_000 });
-    },
-    close: async () => {
-      for (const id of await server.list()) await server.stop(id, { signal: signal() });
-      await server.close();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -38,8 +38,8 @@ test("keys are demanded, made, shown once, listed and revoked", async () => {
   expect((await cli(given, ["status", ENDPOINT])).out).toMatch(/callers +a key, 5\/m for each caller/);
 });
 
-test("what makes no sense is refused by name, and changes nothing", async () => {
-  const given = await givenRollout();
+/** Each with its name, its options, and the sentence that refuses it. */
+async function refusedPolicies(): Promise<[what: string, options: string[], sentence: RegExp][]> {
   const folder = await mkdtemp(join(tmpdir(), "model-deployer-ingress-"));
   const file = async (name: string, text: string) => {
     await writeFile(join(folder, name), text);
@@ -49,7 +49,7 @@ test("what makes no sense is refused by name, and changes nothing", async () => 
   const own = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
   const tokens = ["--callers", "tokens", "--issuer", "https://id", "--audience", "churn"];
   const jwks = async (name: string, text: string) => [...tokens, "--jwks", await file(name, text)];
-  const refused: [string, string[], RegExp][] = [
+  return [
     ["a rate of 0", ["--rate", "0/s"], /--rate 0\/s: write/],
     ["a negative rate", ["--rate=-1/s"], /--rate -1\/s: write/],
     ["no connection", ["--connections", "0"], /--connections 0: a whole number above 0/],
@@ -79,7 +79,11 @@ test("what makes no sense is refused by name, and changes nothing", async () => 
       /cannot be read/,
     ],
   ];
-  for (const [what, options, sentence] of refused) {
+}
+
+test("what makes no sense is refused by name, and changes nothing", async () => {
+  const given = await givenRollout();
+  for (const [what, options, sentence] of await refusedPolicies()) {
     const { code, error } = await jsonErrorOf(given, ["endpoints", "set", ENDPOINT, ...options, ...because]);
     expect([what, code, error.code]).toEqual([what, 2, "invalid_request"]);
     expect(error.message, what).toMatch(sentence);

@@ -25,78 +25,32 @@ const SHORT_ROLLOUT = {
   ],
 };
 
+const CONTRACT = [
+  "prediction",
+  "probabilities",
+  "confidence",
+  "model_type",
+  "model_version",
+  "features_used",
+];
+
 test("a version goes from its run to production and back, and every part agrees", async () => {
   const first = await register("v1");
   expect(first).toMatchObject({ version: 1, current_stage: "development" });
   const url = await toShadow(first.model_version_id);
   expect(await aliases(first.model_name)).toEqual({ shadow: "1" });
-
-  const unanswered = await predict(url);
-  expect(unanswered).toMatchObject({
-    status: 503,
-    deployment: null,
-    body: { error: "no_production_version" },
-  });
-  const early = act("promote", { model_version_id: first.model_version_id, target_stage: "production" });
-  await expect(early).rejects.toThrow(ProductionCriteriaNotMetError);
-  await untilTheShadowHasShown(url, first.model_version_id);
-  const promoted = await promoteToProduction(first.model_version_id);
-  expect(promoted.version_record).toMatchObject({ previous_stage: "shadow", current_stage: "production" });
-
-  const session = { session_id: SESSION, query_id: "qry_0123456789abcdef" };
-  const served = await deploy({
-    model_version_id: first.model_version_id,
-    target_stage: "production",
-    ...session,
-  });
-  const firstDeployment = served.deployment_manifest?.deployment_id ?? "";
-  expect(served.deployment_manifest).toMatchObject({
-    status: "active",
-    endpoint_url: url,
-    bento_tag: `${first.model_name}:v1`,
-  });
-  expect(served.degraded).toEqual([]);
-  expect(await predict(url)).toMatchObject({
-    status: 200,
-    deployment: firstDeployment,
-    body: { model_version: "1" },
-  });
-  const answered = Object.keys(z.record(z.string(), z.json()).parse((await predict(url)).body));
-  const contract = [
-    "prediction",
-    "probabilities",
-    "confidence",
-    "model_type",
-    "model_version",
-    "features_used",
-  ];
-  expect(answered).toEqual(expect.arrayContaining(contract));
-  const redis = new Redis(inject("redisUrl"));
-  const remembered = z
-    .json()
-    .parse(JSON.parse((await redis.get(`model_deployer:manifest:${SESSION}`)) ?? "{}"));
-  redis.disconnect();
-  expect(remembered).toMatchObject({ deployment_id: firstDeployment });
+  await earnsProduction(url, first.model_version_id);
+  const firstDeployment = await serves(url, first);
 
   const second = await register("v2");
   expect(await toShadow(second.model_version_id)).toBe(url);
   await untilTheShadowHasShown(url, second.model_version_id);
   await promoteToProduction(second.model_version_id);
   expect(await aliases(second.model_name)).toMatchObject({ production: "2" });
-  const rolling = await deploy({
-    model_version_id: second.model_version_id,
-    target_stage: "production",
-    rollout: SHORT_ROLLOUT,
-  });
-  const manifest = rolling.deployment_manifest;
-  expect(manifest).toMatchObject({ status: "deploying", rollout: { status: "running", step_index: 0 } });
-  expect(manifest?.traffic.weights.toSorted((a, b) => a.weight - b.weight)).toEqual([
-    { deployment_id: manifest?.deployment_id, weight: 30 },
-    { deployment_id: firstDeployment, weight: 70 },
-  ]);
+  const rolling = await takesItsFirstShare(second, firstDeployment);
 
   const back = await act("rollback", {
-    current_deployment_id: manifest?.deployment_id,
+    current_deployment_id: rolling,
     rollback_reason: "a person says so",
   });
   expect(back).toMatchObject({ rollback_successful: true, active_deployment_id: firstDeployment });
@@ -106,7 +60,65 @@ test("a version goes from its run to production and back, and every part agrees"
   );
   expect(await deployer.database.modelVersions.getProduction(experiment)).toMatchObject({ version: 1 });
   expect(await aliases(first.model_name)).toMatchObject({ production: "1" });
+  await isRemembered(second);
+  await isInTheHistory(firstDeployment);
+});
 
+type Registered = Awaited<ReturnType<typeof register>>;
+
+async function earnsProduction(url: string, model_version_id: string): Promise<void> {
+  const unanswered = await predict(url);
+  expect(unanswered).toMatchObject({
+    status: 503,
+    deployment: null,
+    body: { error: "no_production_version" },
+  });
+  const early = act("promote", { model_version_id, target_stage: "production" });
+  await expect(early).rejects.toThrow(ProductionCriteriaNotMetError);
+  await untilTheShadowHasShown(url, model_version_id);
+  const promoted = await promoteToProduction(model_version_id);
+  expect(promoted.version_record).toMatchObject({ previous_stage: "shadow", current_stage: "production" });
+}
+
+/** @returns the deployment that answers callers */
+async function serves(url: string, { model_version_id, model_name }: Registered): Promise<string> {
+  const session = { session_id: SESSION, query_id: "qry_0123456789abcdef" };
+  const served = await deploy({ model_version_id, target_stage: "production", ...session });
+  const deployment = served.deployment_manifest?.deployment_id ?? "";
+  expect(served.deployment_manifest).toMatchObject({
+    status: "active",
+    endpoint_url: url,
+    bento_tag: `${model_name}:v1`,
+  });
+  expect(served.degraded).toEqual([]);
+  expect(await predict(url)).toMatchObject({ status: 200, deployment, body: { model_version: "1" } });
+  const answered = Object.keys(z.record(z.string(), z.json()).parse((await predict(url)).body));
+  expect(answered).toEqual(expect.arrayContaining(CONTRACT));
+  const redis = new Redis(inject("redisUrl"));
+  const remembered = z
+    .json()
+    .parse(JSON.parse((await redis.get(`model_deployer:manifest:${SESSION}`)) ?? "{}"));
+  redis.disconnect();
+  expect(remembered).toMatchObject({ deployment_id: deployment });
+  return deployment;
+}
+
+/** @returns the deployment that is rolled out */
+async function takesItsFirstShare(
+  { model_version_id }: Registered,
+  before: string,
+): Promise<string | undefined> {
+  const rolling = await deploy({ model_version_id, target_stage: "production", rollout: SHORT_ROLLOUT });
+  const manifest = rolling.deployment_manifest;
+  expect(manifest).toMatchObject({ status: "deploying", rollout: { status: "running", step_index: 0 } });
+  expect(manifest?.traffic.weights.toSorted((a, b) => a.weight - b.weight)).toEqual([
+    { deployment_id: manifest?.deployment_id, weight: 30 },
+    { deployment_id: before, weight: 70 },
+  ]);
+  return manifest?.deployment_id;
+}
+
+async function isRemembered(rolledBack: Registered): Promise<void> {
   const signal = AbortSignal.timeout(120_000);
   const episodes = await deployer.parts.episodicMemory.recent(
     { experiment_id: experiment, limit: 50 },
@@ -114,16 +126,17 @@ test("a version goes from its run to production and back, and every part agrees"
   );
   const kinds = new Set(episodes.map((episode) => episode.event_subtype));
   expect(kinds).toEqual(new Set(["registration", "promotion", "deployment", "rollback", "refusal"]));
-  const learnt = await deployer.parts.proceduralMemory.experience(`rollback:${second.model_name}`, {
-    signal,
-  });
+  const trigger = `rollback:${rolledBack.model_name}`;
+  const learnt = await deployer.parts.proceduralMemory.experience(trigger, { signal });
   expect(learnt).toMatchObject({ usage_count: 1, success_count: 1 });
+}
+
+async function isInTheHistory(baseline: string): Promise<void> {
   const history = await deployer.database.history.list(experiment);
   expect(history.filter((event) => event.kind === "rollback").map((event) => event.to_stage)).toEqual([
     "archived",
     "production",
   ]);
   const moved = history.findLast((event) => event.kind === "traffic");
-  const baseline = { deployment_id: firstDeployment };
-  expect(moved?.evidence).toMatchObject({ live_figures: { baseline } });
-});
+  expect(moved?.evidence).toMatchObject({ live_figures: { baseline: { deployment_id: baseline } } });
+}

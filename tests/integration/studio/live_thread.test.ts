@@ -44,10 +44,33 @@ test("a live thread waits, refuses, goes on once; its replays and forks change n
   const version = await givenReadyForProduction(given, "run1");
   await given.worker.tick();
   const server = await serverOver(given);
-  const { threads, runs } = server.client;
-  const input = { deployment_action: "promote", model_version_id: version, target_stage: "production" };
-  const begun = await outside(given, server);
+  const studio: Studio = {
+    given,
+    server,
+    version,
+    input: { deployment_action: "promote", model_version_id: version, target_stage: "production" },
+  };
+  await dryRunChangesNothing(studio);
 
+  const { thread_id } = await server.client.threads.create({ graphId: "pipeline" });
+  const approval = await waitsForItsApproval(studio, thread_id);
+  const done = await goesOn(studio, thread_id, approval);
+  expect(done).toMatchObject({ status: "completed", version_record: { current_stage: "production" } });
+  expect((await given.db.modelVersions.get(version))?.stage).toBe("production");
+  const checkpoint = await replayAnswersTheSame(studio, thread_id, done.operation_id);
+  await forkIsRefused(studio, thread_id, checkpoint);
+});
+
+interface Studio {
+  given: GivenDeployer;
+  server: DevelopmentServer;
+  version: string;
+  input: Record<string, string>;
+}
+
+async function dryRunChangesNothing({ given, server, input }: Studio): Promise<void> {
+  const { threads, runs } = server.client;
+  const begun = await outside(given, server);
   const dry = await threads.create({ graphId: "pipeline" });
   const events: unknown[] = [];
   const stream = runs.stream(dry.thread_id, "pipeline", {
@@ -64,8 +87,11 @@ test("a live thread waits, refuses, goes on once; its replays and forks change n
   expect(planned).toMatchObject({ status: "completed", operation_id: null, errors: [] });
   expect(planned.warnings).toContain("Dry run: nothing was changed.");
   expect(await outside(given, server)).toEqual(begun);
+}
 
-  const { thread_id } = await threads.create({ graphId: "pipeline" });
+/** @returns the approval that is given meanwhile, and which no other word stands for */
+async function waitsForItsApproval({ given, server, input }: Studio, thread_id: string): Promise<string> {
+  const { threads, runs } = server.client;
   const question = async () => {
     const { tasks } = await threads.getState(thread_id);
     return approvalQuestionSchema.parse(tasks.flatMap((task) => task.interrupts)[0]?.value);
@@ -80,31 +106,44 @@ test("a live thread waits, refuses, goes on once; its replays and forks change n
     await runs.wait(thread_id, "pipeline", { command: { resume }, context: live });
     expect((await question()).refused).toMatch(/nothing else approves|no valid approval/);
   }
+  return approval_id;
+}
+
+/** Of the thread itself; a copy of it, resumed without effects, changes nothing. */
+async function goesOn({ given, server }: Studio, thread_id: string, approval_id: string) {
+  const { threads, runs } = server.client;
+  const command = { resume: { approval_id } };
   const waiting = await outside(given, server);
   const copy = await threads.copy(thread_id);
-  await runs.wait(copy.thread_id, "pipeline", { command: { resume: { approval_id } } });
+  await runs.wait(copy.thread_id, "pipeline", { command });
   expect(await outside(given, server)).toEqual(waiting);
+  return answerSchema.parse(await runs.wait(thread_id, "pipeline", { command, context: live }));
+}
 
-  const resumed = await runs.wait(thread_id, "pipeline", {
-    command: { resume: { approval_id } },
-    context: live,
-  });
-  const done = answerSchema.parse(resumed);
-  expect(done).toMatchObject({ status: "completed", version_record: { current_stage: "production" } });
-  expect((await given.db.modelVersions.get(version))?.stage).toBe("production");
-
+/** @returns the checkpoint before the deployer's turn, from which it was run again */
+async function replayAnswersTheSame(
+  { given, server }: Studio,
+  thread_id: string,
+  operation_id: string | null | undefined,
+): Promise<string> {
+  const { threads, runs } = server.client;
   const finished = await outside(given, server);
   const history = await threads.getHistory(thread_id, { limit: 50 });
   const before = history.findLast((state) => state.next.includes("model_deployer"));
   const checkpointId = before?.checkpoint.checkpoint_id ?? expect.fail("the deployer never came next");
   const again = await runs.wait(thread_id, "pipeline", { input: null, checkpointId, context: live });
   expect(answerSchema.parse(again)).toMatchObject({
-    operation_id: done.operation_id,
+    operation_id,
     version_record: { current_stage: "production" },
     errors: [],
   });
   expect(await outside(given, server)).toEqual(finished);
+  return checkpointId;
+}
 
+async function forkIsRefused({ given, server, version }: Studio, thread_id: string, checkpointId: string) {
+  const { threads, runs } = server.client;
+  const finished = await outside(given, server);
   const values = { target_stage: "archived", model_version_id: version };
   await threads.updateState(thread_id, { values, checkpointId });
   const fork = await threads.getState(thread_id);
@@ -120,4 +159,4 @@ test("a live thread waits, refuses, goes on once; its replays and forks change n
   expect(refusal?.message).toContain("taken for a fork of it and nothing is changed");
   await runs.wait(thread_id, "pipeline", { input: null, checkpointId: forkId });
   expect(await outside(given, server)).toEqual(finished);
-});
+}

@@ -28,6 +28,56 @@ async function attempt({ runDirectory }: Workshop, deploymentId: string, url: st
   return z.record(z.string(), z.string()).parse(JSON.parse(came));
 }
 
+interface Places {
+  router: string;
+  reachable: number;
+  secret: string;
+  own: string;
+  neighbourPid: number;
+  neighbourPort: number;
+}
+
+/** By name; the first three are its own right. */
+function attemptsOf(
+  { runDirectory, home, tools }: Workshop,
+  { router, reachable, secret, own, neighbourPid, neighbourPort }: Places,
+): Attempts {
+  return {
+    "writes to its scratch folder": ["write", join(own, "work", "note")],
+    "writes its prediction log's folder": ["write", join(runDirectory, "predictions", "dep_hostile", "more")],
+    "reads its bento": ["read", join(home, "bentos", "e2i_breaking_out", "v1", "src")],
+    "reads a password": ["read", secret],
+    "reads root's folder": ["read", "/root"],
+    "reads shadowed passwords": ["read", "/etc/shadow"],
+    "lists the run folder": ["read", runDirectory],
+    "reads a neighbour's folder": ["read", join(runDirectory, "homes", "dep_neighbour")],
+    "reads a neighbour's predictions": ["read", join(runDirectory, "predictions", "dep_neighbour")],
+    "writes a neighbour's record": ["write", join(runDirectory, "bento-dep_neighbour.pid")],
+    "forges its own record": ["write", join(runDirectory, "bento-dep_hostile.pid")],
+    "writes to its bento": ["write", join(home, "bentos", "e2i_breaking_out", "v1", "src", "service.json")],
+    "writes to its environment": ["write", join(tools.python, "..", "activate")],
+    "writes to the shared memory": ["write", "/dev/shm/left"],
+    "reads a neighbour's environment": ["read", `/proc/${neighbourPid}/environ`],
+    "reads a neighbour's command": ["read", `/proc/${neighbourPid}/cmdline`],
+    "signals a neighbour": ["signal", neighbourPid],
+    "signals the deployer": ["signal", process.pid],
+    "asks the router's socket": ["ask_socket", router],
+    "takes another port": ["listen", 18_431],
+    "takes the neighbour's port": ["listen", neighbourPort],
+    "connects to a service": ["connect", reachable],
+    "sends a datagram": ["send_datagram", 53],
+    "becomes root": ["become", 0],
+    "opens a folder to all": ["chmod", own],
+    "traces (ptrace)": ["call", process.arch === "x64" ? 101 : 117],
+    mounts: ["call", process.arch === "x64" ? 165 : 40],
+    "makes a ring (io_uring)": ["call", 425],
+    "fills the disk by one file": ["fill", 5 * 1024 ** 3],
+    "forks without end": ["bomb", 600],
+    "has a token": ["environment", "MODEL_DEPLOYER_TOKEN"],
+    "has the database's address": ["environment", "DATABASE_URL"],
+  };
+}
+
 async function start(workshop: Workshop, deployment_id: string, bento_tag: string) {
   const signal = AbortSignal.timeout(400_000);
   const input = { deployment_id, bento_tag, resources };
@@ -53,7 +103,7 @@ describe.skipIf(isolation === "none")("a contained model", () => {
   });
 
   it("answers, writes to its own folder and its own logs, and nothing else of the machine is open to it", async () => {
-    const { runDirectory, home, directory } = workshop;
+    const { runDirectory, directory } = workshop;
     const secret = join(directory, "password");
     await writeFile(secret, "secret", { mode: 0o600 });
     const router = join(directory, "admin.sock");
@@ -69,43 +119,8 @@ describe.skipIf(isolation === "none")("a contained model", () => {
     });
     const [neighbourPid = 0] = await workshop.processesOf("dep_neighbour");
     const own = join(runDirectory, "homes", "dep_hostile");
-    const came = await attempt(workshop, "dep_hostile", served.url, {
-      "writes to its scratch folder": ["write", join(own, "work", "note")],
-      "writes its prediction log's folder": [
-        "write",
-        join(runDirectory, "predictions", "dep_hostile", "more"),
-      ],
-      "reads its bento": ["read", join(home, "bentos", "e2i_breaking_out", "v1", "src")],
-      "reads a password": ["read", secret],
-      "reads root's folder": ["read", "/root"],
-      "reads shadowed passwords": ["read", "/etc/shadow"],
-      "lists the run folder": ["read", runDirectory],
-      "reads a neighbour's folder": ["read", join(runDirectory, "homes", "dep_neighbour")],
-      "reads a neighbour's predictions": ["read", join(runDirectory, "predictions", "dep_neighbour")],
-      "writes a neighbour's record": ["write", join(runDirectory, "bento-dep_neighbour.pid")],
-      "forges its own record": ["write", join(runDirectory, "bento-dep_hostile.pid")],
-      "writes to its bento": ["write", join(home, "bentos", "e2i_breaking_out", "v1", "src", "service.json")],
-      "writes to its environment": ["write", join(workshop.tools.python, "..", "activate")],
-      "writes to the shared memory": ["write", "/dev/shm/left"],
-      "reads a neighbour's environment": ["read", `/proc/${neighbourPid}/environ`],
-      "reads a neighbour's command": ["read", `/proc/${neighbourPid}/cmdline`],
-      "signals a neighbour": ["signal", neighbourPid],
-      "signals the deployer": ["signal", process.pid],
-      "asks the router's socket": ["ask_socket", router],
-      "takes another port": ["listen", 18_431],
-      "takes the neighbour's port": ["listen", neighbour.port],
-      "connects to a service": ["connect", reachable],
-      "sends a datagram": ["send_datagram", 53],
-      "becomes root": ["become", 0],
-      "opens a folder to all": ["chmod", own],
-      "traces (ptrace)": ["call", process.arch === "x64" ? 101 : 117],
-      mounts: ["call", process.arch === "x64" ? 165 : 40],
-      "makes a ring (io_uring)": ["call", 425],
-      "fills the disk by one file": ["fill", 5 * 1024 ** 3],
-      "forks without end": ["bomb", 600],
-      "has a token": ["environment", "MODEL_DEPLOYER_TOKEN"],
-      "has the database's address": ["environment", "DATABASE_URL"],
-    });
+    const places = { router, reachable, secret, own, neighbourPid, neighbourPort: neighbour.port };
+    const came = await attempt(workshop, "dep_hostile", served.url, attemptsOf(workshop, places));
     const done = Object.keys(came).filter((name) => came[name] === "done");
     expect(done).toEqual([
       "writes to its scratch folder",
