@@ -45,7 +45,7 @@ export class BentoCloudServer implements ModelServer, SamplePredictions {
     this.#options = options;
     const pollMs = options.pollMs ?? 2_000;
     this.#servers = new CloudServers(options.client, options.settings, pollMs);
-    this.#awaited = new AwaitedCloudServer(this.#servers, options.probeAt, {
+    this.#awaited = new AwaitedCloudServer(this.#servers, (url) => options.probeAt(url), {
       startSeconds: options.settings.startSeconds,
       pollMs,
     });
