@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import { keepCompiled } from "./compiled.ts";
+import { nodeProblem } from "./required_node.ts";
 
+const problem = nodeProblem(process.versions.node);
+if (problem !== null) {
+  process.stderr.write(`${problem}\n`);
+  process.exit(2);
+}
 keepCompiled(process.env);
 // Imported from here on, for what is imported above is compiled before.
 const [{ whenStarterEnds }, { withDotenv }, { endedBySignals }, { runCli }] = await Promise.all([
