@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { NewNotice } from "../agents/model_deployer/domain/notices/notices.ts";
 import type { LongWaiting } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { Finding } from "../agents/model_deployer/reconciliation/reconciliation_report.ts";
+import { problemOf } from "./same_problem.ts";
 
 type NoticeDraft = Pick<NewNotice, "event_id" | "kind" | "severity" | "title"> & Partial<NewNotice>;
 
@@ -21,9 +22,8 @@ function notice(draft: NoticeDraft): NewNotice {
   };
 }
 
-/** Sentences that differ only in numbers are about the same thing. */
 const markOf = (sentence: string): string =>
-  createHash("sha256").update(sentence.replaceAll(/\d+/g, "#")).digest("hex").slice(0, 12);
+  createHash("sha256").update(problemOf(sentence)).digest("hex").slice(0, 12);
 
 const hourOf = (now: string): string => now.slice(0, 13);
 const dayOf = (now: string): string => now.slice(0, 10);

@@ -1,3 +1,5 @@
+import { problemOf } from "./same_problem.ts";
+
 /** The pauses between the lines about a lasting problem; the last of them repeats. */
 const PAUSES_MS = [10_000, 60_000, 600_000, 3_600_000];
 /** Longer than the longest pause between two attempts. */
@@ -42,7 +44,7 @@ export class ProblemThrottle {
   }
 
   #tellOne(sentence: string, now: number): string[] {
-    const kind = kindOf(sentence);
+    const kind = problemOf(sentence);
     const known = this.#told.get(kind);
     if (known === undefined) {
       const nextLineAt = now + pauseAfter(1);
@@ -72,11 +74,6 @@ export class ProblemThrottle {
       return `over, seen ${often} and no more for ${GONE_MS / 60_000} minutes: ${sentence}`;
     });
   }
-}
-
-/** Sentences that differ only in numbers and instants are about the same problem. */
-function kindOf(sentence: string): string {
-  return sentence.replaceAll(/\d+(?:[.:TZ-]*\d+)*Z?/g, "#");
 }
 
 function pauseAfter(lines: number): number {

@@ -65,6 +65,22 @@ test("a problem that lasts, a full disk and drift are told of, each once however
   ).toEqual(["degraded", "drift"]);
 });
 
+test("the drift of two endpoints whose names differ in a digit is told of twice", async () => {
+  const { rounds, round, sent } = await givenRounds();
+  const drifted = (subject: string) => ({
+    ...{ part: "router" as const, subject, wanted: "generation 3", found: "generation 2" },
+    ...{ outcome: "repaired" as const, why: null },
+  });
+  const checked = { endpoints: 2, servers: 2, versions: 2 };
+  const findings = [drifted("e2i_scan1"), drifted("e2i_scan2")];
+  rounds.note({
+    ...nothing,
+    reconciliation: { checked, findings, in_use: [], unchecked: [], retry_seconds: null },
+  });
+  for (let times = 0; times < 3; times += 1) await round();
+  expect(sent.map(({ title }) => title.split(" ")[0]).sort()).toEqual(["e2i_scan1", "e2i_scan2"]);
+});
+
 test("a certificate that ends soon is told of", async () => {
   const { round, sent } = await givenRounds(["The certificate of mlflow.example.org:443 ends on 2026-06-05"]);
   for (let times = 0; times < 3; times += 1) await round();
