@@ -11,6 +11,10 @@ test.each([
     "run `model-deployer approve op_1`, or model-deployer rollback",
     "run `npx model-deployer approve op_1`, or npx model-deployer rollback",
   ],
+  [
+    "model-deployer --token-file people/omar.token approve op_1",
+    "npx model-deployer --token-file people/omar.token approve op_1",
+  ],
   ["npx model-deployer up", "npx model-deployer up"],
   ["/home/ana/model-deployer up the hill", "/home/ana/model-deployer up the hill"],
   ["my-model-deployer up", "my-model-deployer up"],

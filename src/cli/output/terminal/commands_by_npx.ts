@@ -4,6 +4,10 @@
  * @param words the first words of the commands
  */
 export function commandsByNpx(words: readonly string[]): (text: string) => string {
-  const command = new RegExp(String.raw`(?<!npx |[\w./-])model-deployer (?=(?:${words.join("|")})\b)`, "g");
+  const options = String.raw`(?:--[\w-]+ \S+ )*`;
+  const command = new RegExp(
+    String.raw`(?<!npx |[\w./-])model-deployer (?=${options}(?:${words.join("|")})\b)`,
+    "g",
+  );
   return (text) => text.replaceAll(command, "npx $&");
 }
