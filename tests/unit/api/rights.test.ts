@@ -192,6 +192,18 @@ test("an administrator enrols somebody through the API, who can ask from then on
   expect(JSON.stringify(listed)).not.toContain(token);
 });
 
+test("nobody has a name that whoever reads the history takes for the deployer's, or none", async () => {
+  const { deployer, ask, problem } = await givenApi();
+  await deployer.database.principals.enrol("eva", EVAS_TOKEN, { roles: ["administrator"] });
+  const enrol = (principal: string) => ({ token: EVAS_TOKEN, body: { principal, roles: ["viewer"] } });
+  for (const name of ["the judge", "The  Judge", "a worker", "Model Deployer", "operator", "example", " "]) {
+    const refused = await problem("/v1/principals", enrol(name));
+    expect(refused, name).toMatchObject({ status: 400, code: "invalid_request", retryable: false });
+    expect(refused.detail, name).toMatch(/own name|is empty/);
+  }
+  expect((await ask("/v1/principals", enrol("judge judy"))).status).toBe(201);
+});
+
 test("docs/api.md has the table of roles and rights as the code has it", async () => {
   const page = await readFile(new URL("../../../docs/api.md", import.meta.url), "utf8");
   for (const role of ROLES) {

@@ -92,6 +92,27 @@ test("a callback that this browser did not begin, or that was altered, signs nob
   expect(decodeURIComponent(other.headers.get("location") ?? "")).toMatch(/#sign-in=.*not asked for/);
 });
 
+test("the command that links a login can be typed as it stands, whatever the provider calls its subject", async () => {
+  const { found, refused } = await given();
+  const subject = "auth0|1; touch '/tmp/x'";
+  found.people[subject] = { name: "eva", groups: ["ml-ops"] };
+  const claims = { sub: subject, preferred_username: "eva", groups: ["ml-ops"] };
+  const taken = await refused(await found.signed(claims));
+  expect(taken.detail).toContain(String.raw`--subject 'auth0|1; touch '\''/tmp/x'\'''`);
+});
+
+test.each(["the judge", "Model_Deployer", "OPERATOR"])(
+  "%s at the provider is not taken for the deployer itself",
+  async (name) => {
+    const { found, refused, deployer } = await given();
+    const claims = { sub: "sub-eve", preferred_username: name, groups: ["ml-ops"] };
+    const taken = await refused(await found.signed(claims));
+    expect(taken).toMatchObject({ status: 409, code: "conflict", retryable: false });
+    expect(taken.detail).toContain("principals link <name> --issuer");
+    expect(await deployer.database.principalAdministration.list(name)).toEqual([]);
+  },
+);
+
 test("one human is one principal, by whatever they sign in: a name of somebody else's is not taken over", async () => {
   const { found, refused, exchange, ask, deployer } = await given();
   found.people["sub-eve"] = { name: "EVA ", groups: ["ml-ops"] };

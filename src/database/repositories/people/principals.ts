@@ -18,8 +18,8 @@ const tokenRow = z.strictObject({ token_id: z.string() });
 
 /** A plain hash is enough for a random token, and too little for a password: so a short one is refused. */
 const MINIMUM_TOKEN_LENGTH = 16;
-/** Names that the deployer has itself, for requests of its worker and of sessions without a token. */
-export const OWN_NAMES = ["model_deployer", "operator", "worker"];
+/** Names by which the deployer and its parts are told of themselves, spaces, underscores and dashes being the same. */
+const OWN_NAMES = ["model deployer", "the deployer", "operator", "worker", "a worker", "the judge", "example"];
 
 const principalRow = z.strictObject({ principal: z.string() });
 export const NOBODY: Actor = { who: "operator", origin: null };
@@ -54,9 +54,11 @@ export class PostgresPrincipals implements Principals {
   async enrol(name: string, token: string, options: Enrolment = {}): Promise<{ principal: string }> {
     const principal = name.trim();
     requirePlainName("The principal's name", principal);
-    if (OWN_NAMES.includes(principal.toLowerCase())) {
+    if (principal === "")
+      throw new InvalidRequestError("The principal's name is empty; write who it is, such as ana");
+    if (isOwnName(principal)) {
       throw new InvalidRequestError(
-        `${principal} is the deployer's own name for requests without a token; use another`,
+        `${principal} is the deployer's own name for itself, a part of it or requests without a token; use another`,
       );
     }
     requireLongToken(principal, token);
@@ -74,6 +76,10 @@ export class PostgresPrincipals implements Principals {
     });
   }
 }
+
+/** Whether who reads the history would take the name for the deployer's. */
+export const isOwnName = (name: string): boolean =>
+  OWN_NAMES.includes(name.toLowerCase().replaceAll(/[\s_-]+/g, " "));
 
 async function knownOrNew(
   tx: Transaction,

@@ -5,12 +5,13 @@ import {
   NotAuthenticatedError,
   NotPermittedError,
 } from "../../../agents/model_deployer/errors.ts";
+import { shellWord } from "../../../agents/model_deployer/domain/values/shell_word.ts";
 import type { VerifiedIdentity } from "../../../agents/model_deployer/ports/identity_provider.ts";
 import { requirePlainName } from "../../connection/plain_input.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow, type Transaction } from "../../connection/transaction.ts";
 import { actingAs, tellAudit } from "./acting_as.ts";
-import { addToken, authenticateWith, grantRole, hashOf, OWN_NAMES } from "./principals.ts";
+import { addToken, authenticateWith, grantRole, hashOf, isOwnName } from "./principals.ts";
 
 interface CheckedSignIn {
   identity: VerifiedIdentity;
@@ -172,19 +173,25 @@ async function enrolled(
 ): Promise<string> {
   const principal = (name ?? subject).trim();
   requirePlainName("The name that the provider gives", principal);
+  const login = `--issuer ${shellWord(issuer)} --subject ${shellWord(subject)}`;
+  if (isOwnName(principal)) {
+    throw new ConflictError(
+      `${principal} is the deployer's own name: an administrator enrols you by another, and links it with ` +
+        `model-deployer principals link <name> ${login}`,
+      { retryable: false },
+    );
+  }
   await actingAs(tx, { who: principal, origin });
-  const [made] = OWN_NAMES.includes(principal.toLowerCase())
-    ? []
-    : await tx.query(
-        nameRow,
-        `insert into ml_principals (principal, name_key, kind, enrolled_by) values ($1, ml_name_key($1), $2, $3)
-         on conflict (name_key) where same_as is null do nothing returning principal`,
-        [principal, kind, issuer],
-      );
+  const [made] = await tx.query(
+    nameRow,
+    `insert into ml_principals (principal, name_key, kind, enrolled_by) values ($1, ml_name_key($1), $2, $3)
+     on conflict (name_key) where same_as is null do nothing returning principal`,
+    [principal, kind, issuer],
+  );
   if (made === undefined) {
     throw new ConflictError(
       `${principal} is a principal already, and nothing says that it is you: an administrator does, with ` +
-        `model-deployer principals link ${principal} --issuer ${issuer} --subject ${subject}`,
+        `model-deployer principals link ${shellWord(principal)} ${login}`,
       { retryable: false },
     );
   }

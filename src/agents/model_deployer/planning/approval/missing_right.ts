@@ -1,9 +1,6 @@
 import { ALL, type Extent, type Right, rolesWith } from "../../domain/roles.ts";
 import type { NextStep } from "../../../base/next_step.ts";
-
-/** The text as one word of a shell. */
-const quoted = (name: string): string =>
-  /^[\w.@-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+import { shellWord } from "../../domain/values/shell_word.ts";
 
 interface MissingRight {
   message: string;
@@ -26,7 +23,7 @@ export function missingRight({
   const grant: NextStep = {
     action: "grant_role",
     request: null,
-    command: `model-deployer principals grant ${quoted(who)} ${roles[0]}${experiment}`,
+    command: `model-deployer principals grant ${shellWord(who)} ${roles[0]}${experiment}`,
     who: "person",
     why: `lets ${who} ${right} there; for an administrator`,
   };
