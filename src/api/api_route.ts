@@ -36,8 +36,14 @@ export interface Needs<P, Q, B> {
    * Whom it is about: `all` experiments together, an experiment that is found, or `any`, where whoever has the right for one
    * may ask, and the answer holds what is theirs to see.
    */
-  of: "all" | "any" | ((parts: ApiParts, request: { params: P; query: Q; body: B }) => Promise<Extent>);
+  of:
+    | "all"
+    | "any"
+    | ((parts: ApiParts, request: { params: P; query: Q; body: B }) => Promise<Extent | typeof ANY>);
 }
+
+/** What `any` is where it depends on the request. */
+export const ANY = Symbol("any experiment");
 
 /** One request, parsed. */
 export interface Call<P, Q, B> {
@@ -145,9 +151,11 @@ async function requireNeeds<P, Q, B>(
   { right, of }: Needs<P, Q, B>,
   request: { params: P; query: Q; body: B },
 ): Promise<void> {
-  if (of === "any" && experimentsWith(grants, right)?.size !== 0) return;
-  const extent = typeof of === "function" ? await of(parts, request) : ALL;
-  if (of !== "any" && hasRight(grants, right, extent)) return;
+  const about = typeof of === "function" ? await of(parts, request) : of === "any" ? ANY : ALL;
+  const isAllowed =
+    about === ANY ? experimentsWith(grants, right)?.size !== 0 : hasRight(grants, right, about);
+  if (isAllowed) return;
+  const extent = about === ANY ? ALL : about;
   const asking = { requested_by: principal, origin };
   const subject = extent === null ? "what is not known" : extent === ALL ? "all experiments" : extent;
   await refuseRight(parts.database, asking, right, { extent, subject });

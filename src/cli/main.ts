@@ -7,6 +7,8 @@ if (problem !== null) {
   process.stderr.write(`${problem}\n`);
   process.exit(2);
 }
+// As root, Postgres and models run as users of their own, who read what root writes; what is secret has its own mode.
+if (process.getuid?.() === 0) process.umask(0o022);
 keepCompiled(process.env);
 // Imported from here on, for what is imported above is compiled before.
 const [{ whenStarterEnds }, { withDotenv }, { endedBySignals }, { runCli }] = await Promise.all([

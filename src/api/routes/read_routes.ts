@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { ALL } from "../../agents/model_deployer/domain/roles.ts";
 import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
 import {
   endpointViewSchema,
@@ -25,7 +24,7 @@ import {
 import { unknownEndpoint, unknownExperiment } from "../../service/unknown_name.ts";
 import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../access/extents.ts";
 import type { ApiParts } from "../api_parts.ts";
-import { type ApiRoute, apiRoute } from "../api_route.ts";
+import { ANY, type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
 
 const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
@@ -107,14 +106,15 @@ const status = apiRoute(
     needs: {
       right: "look",
       of: async (parts, { query: { endpoint } }) =>
-        endpoint === undefined ? ALL : ofEndpoint(parts, { params: { endpoint } }),
+        endpoint === undefined ? ANY : ofEndpoint(parts, { params: { endpoint } }),
     },
     summary: "Traffic, rollouts, verdicts, servers and open operations, as `status --json` has them",
+    description: "For whoever may look at all experiments with what concerns the machine, too.",
     query: z.strictObject({ endpoint: z.string().optional() }),
     answer: statusReportSchema,
   },
-  async ({ statusSource, database }, { query }) => {
-    const found = await gatherStatus(statusSource, query.endpoint ?? null);
+  async ({ statusSource, database }, { query, sees }) => {
+    const found = await gatherStatus(statusSource, query.endpoint ?? null, sees(null) ? null : sees);
     if (query.endpoint === undefined || found.endpoints.length > 0) return found;
     throw await unknownEndpoint(query.endpoint, database);
   },

@@ -94,8 +94,11 @@ export class Invocation {
     return new Api({ url, token: shown, signal: this.signal });
   }
 
-  /** A command that no API carries out works with the database, and an operator's laptop has none. */
-  #refuseRemote(): void {
+  /**
+   * A command that no API carries out works with the database, and an operator's laptop has none.
+   * @throws ConfigurationError where MODEL_DEPLOYER_URL names an API
+   */
+  refuseRemote(): void {
     if (!this.environment["MODEL_DEPLOYER_URL"]) return;
     throw new ConfigurationError(
       `${this.#command} does not go through the API, and MODEL_DEPLOYER_URL is set: run it where the deployer runs, without that variable.`,
@@ -104,7 +107,7 @@ export class Invocation {
 
   /** Brings up what serves while the rest of the command is still loaded. */
   async beginHome(): Promise<void> {
-    this.#refuseRemote();
+    this.refuseRemote();
     const told = { onProgress: (line: string) => this.#tell(line), onBegun: this.#onBegun };
     this.#home = (await this.#open.beginHome?.(await this.configuration(), told)) ?? null;
     // The rest of the program is loaded after this, since loading would delay the start of the servers.
@@ -115,7 +118,7 @@ export class Invocation {
     work: (deployer: ModelDeployer) => Promise<T>,
     options: Pick<ModelDeployerOptions, "checkpointer" | "registryMayFollow"> = {},
   ): Promise<T> {
-    this.#refuseRemote();
+    this.refuseRemote();
     const configuration = await this.configuration();
     const begun = this.#home;
     this.#home = null;
@@ -140,7 +143,7 @@ export class Invocation {
   }
 
   async withObserver<T>(work: (observer: Observer) => Promise<T>): Promise<T> {
-    this.#refuseRemote();
+    this.refuseRemote();
     const configuration = await this.configuration();
     const observer = await this.terminal.withProgress("connecting to Postgres", (onProgress) =>
       untilAborted(this.signal, () =>

@@ -62,8 +62,8 @@ export class HomeSecrets implements SecretKeeper {
 
 const unread = (reference: string): string =>
   reference.startsWith("env:")
-    ? "names a variable that is not set here"
-    : `names no file with an absolute path that can be read here and has at most ${MOST_BYTES} bytes`;
+    ? "names a variable that is not set where the deployer runs"
+    : `names no file with an absolute path that can be read where the deployer runs and has at most ${MOST_BYTES} bytes`;
 
 async function contentsOf(path: string): Promise<string | null> {
   if (!isAbsolute(path)) return null;

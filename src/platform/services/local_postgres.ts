@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ExecaError } from "execa";
 import pg from "pg";
@@ -100,7 +100,9 @@ async function makeLogin(client: pg.Client, password: string): Promise<void> {
 async function openPlace(homeDirectory: string): Promise<{ user: SystemUser | null; directory: string }> {
   const user = await postgresUser();
   const directory = join(await reachableDirectory(homeDirectory, user), "postgres");
-  await mkdir(directory, { recursive: true, mode: user === null ? 0o700 : 0o711 });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Whatever the umask says: the user that runs it passes through.
+  if (user !== null) await chmod(directory, 0o711);
   return { user, directory };
 }
 

@@ -50,7 +50,8 @@ export async function reachableDirectory(homeDirectory: string, user: SystemUser
   }
   const hash = createHash("sha256").update(homeDirectory).digest("hex").slice(0, 16);
   const directory = join(sharedDirectory, hash);
-  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await mkdir(directory, { recursive: true });
+  for (const one of [sharedDirectory, directory]) await chmod(one, 0o755);
   return directory;
 }
 

@@ -17,60 +17,57 @@ import type {
   WaitingRestart,
 } from "../../database/repositories/reading/overview.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
-import type { WorkProgress } from "../../platform/work/work_progress.ts";
 import { addressUnder } from "../ingress/ingress_administration.ts";
 import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
 import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";
-import { degradedOf, lateOutbox } from "./status_problems.ts";
+import { machineStatus, type ObservedMachine } from "./machine_status.ts";
+import { shownOperations } from "./shown_operations.ts";
+import { degradedOf } from "./status_problems.ts";
 import { answered, serverSeen } from "./answered.ts";
 import type { EndpointStatus, StatusReport } from "../report_schemas.ts";
 
-export interface StatusSource {
-  database: DeployerDatabase;
+export interface StatusSource extends ObservedMachine {
   server: Pick<ModelServer, "observe"> & SamplePredictions;
   router: Pick<TrafficRouter, "observe">;
   /** Null where the router lets everybody in. */
   ingress: EndpointIngress | null;
-  /** Sentences about disks that are nearly full. */
-  shortages(): Promise<string[]>;
-  /** Long work under way on this machine. */
-  underWay(): Promise<WorkProgress[]>;
 }
 
 const OBSERVE_MS = 2000;
 
-/** Collects the status of one endpoint or of all. */
+/**
+ * Collects the status of one endpoint or of all.
+ * @param sees the experiments that are shown, without what is the machine's; null: all
+ */
 export async function gatherStatus(
   observer: StatusSource,
   endpointName: string | null,
+  sees: ((experimentId: string) => boolean) | null = null,
 ): Promise<StatusReport> {
   const { database } = observer;
-  const [now, all, leases, operations, restarts, outbox, shortages, underWay] = await Promise.all([
+  const [now, all, leases, operations, restarts, machine] = await Promise.all([
     database.clock.now(),
     database.endpoints.list(),
     database.overview.leases(),
     database.overview.openOperations(),
     database.overview.restarts(),
-    database.overview.outbox(),
-    observer.shortages(),
-    observer.underWay(),
+    sees === null ? machineStatus(observer) : { under_way: [], degraded: [] },
   ]);
-  const chosen = all.filter((one) => endpointName === null || one.endpoint_name === endpointName);
+  const chosen = all.filter(
+    (one) =>
+      (endpointName === null || one.endpoint_name === endpointName) && (sees?.(one.experiment_id) ?? true),
+  );
   const endpoints = await Promise.all(
     chosen.map((endpoint) => endpointStatus(observer, endpoint, { leases, operations, restarts })),
   );
   const names = new Set(all.map((one) => one.endpoint_name));
+  const others = operations.filter((one) => !names.has(one.lease_name));
   return {
     now,
     endpoints,
-    operations: operations.filter((one) => !names.has(one.lease_name)),
-    under_way: underWay.map(({ what, doing, seconds, limit_seconds }) => ({
-      what,
-      doing,
-      seconds,
-      limit_seconds,
-    })),
-    degraded: [...endpoints.flatMap(degradedOf), ...lateOutbox(outbox, now), ...shortages],
+    operations: sees === null ? others : await shownOperations(others, database, sees),
+    under_way: machine.under_way,
+    degraded: [...endpoints.flatMap(degradedOf), ...machine.degraded],
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Sink } from "../../agents/model_deployer/domain/notices/notification_sinks.ts";
 import type { OutboxBacklog } from "../../database/repositories/reading/overview.ts";
 import type { EndpointStatus } from "../report_schemas.ts";
 
@@ -27,3 +28,17 @@ export function lateOutbox({ waiting, oldest, last_error }: OutboxBacklog, now: 
   const why = last_error === null ? "no worker runs" : last_error;
   return [`${waiting} messages to the registry and the memories wait since ${oldest}: ${why}`];
 }
+
+/** A sentence for each sink that does not take what a team is to be told. */
+export function lateNotices(sinks: readonly Sink[]): string[] {
+  return sinks.flatMap(({ sink_name, waiting, set_aside, failing_since, last_error }) => [
+    ...(failing_since !== null && waiting > 0
+      ? [`${countOf(waiting)} to ${sink_name} ${waiting === 1 ? "waits" : "wait"} since ${failing_since}: ${last_error ?? "unknown"}`]
+      : []),
+    ...(set_aside > 0
+      ? [`${countOf(set_aside)} to ${sink_name} ${set_aside === 1 ? "was" : "were"} refused; \`model-deployer notifications retry ${sink_name}\` sends anew`]
+      : []),
+  ]);
+}
+
+const countOf = (notices: number): string => (notices === 1 ? "1 notice" : `${notices} notices`);

@@ -61,7 +61,7 @@ test.each([
   [{ to: { kind: "slack", address: "http://example.org/x" } }, "without TLS"],
   [{ to: { kind: "slack", address: "https://user:pw@example.org/" } }, "leave them out"],
   [{ to: { kind: "slack", address: "file:/etc/passwd" } }, "begins with https"],
-  [{ to: { kind: "slack", address: "env:NOT_THERE" } }, "not set here"],
+  [{ to: { kind: "slack", address: "env:NOT_THERE" } }, "not set where the deployer runs"],
   [{ to: { kind: "webhook", address: "https://example.org" }, secret: "short" }, "whsec_"],
   [{ to: { kind: "email", to: ["nobody"] } }, "to"],
   [{ to: { kind: "email", to: ["a@example.org"] }, secret: `whsec_${"a".repeat(40)}` }, "is none"],

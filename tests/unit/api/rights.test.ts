@@ -4,7 +4,8 @@ import { ROUTES } from "../../../src/api/api.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/roles.ts";
-import { ENDPOINT, inProduction, registerState } from "../../../src/testing/index.ts";
+import { ENDPOINT, inProduction, promote, readyForProduction, registerState } from "../../../src/testing/index.ts";
+import { statusReportSchema } from "../../../src/service/report_schemas.ts";
 import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
 import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
 
@@ -152,12 +153,7 @@ test("a role for one experiment shows and moves nothing of another", async () =>
   expect(await seen("/v1/endpoints")).toEqual({ endpoints: [] });
   expect(await seen("/v1/operations?state=ended")).toEqual({ operations: [] });
   expect(await seen("/v1/experiments")).toMatchObject({ experiments: [{ experiment_id: "relapse" }] });
-  const others = [
-    `/v1/endpoints/${ENDPOINT}`,
-    "/v1/status",
-    "/v1/history/remission",
-    "/v1/endpoints/nothing",
-  ];
+  const others = [`/v1/endpoints/${ENDPOINT}`, "/v1/history/remission", "/v1/endpoints/nothing"];
   for (const path of others) expect((await ask(path, asEva)).status, path).toBe(403);
   const act = {
     ...asEva,
@@ -166,6 +162,26 @@ test("a role for one experiment shows and moves nothing of another", async () =>
   expect((await ask("/v1/actions", act)).status).toBe(403);
   expect((await ask("/v1/plans", { ...asEva, body: registerState() })).status).toBe(403);
   expect((await ask("/v1/history/relapse", asEva)).status).toBe(200);
+});
+
+test("the status of a role for one experiment has its endpoints and operations, and nothing of the machine's", async () => {
+  const given = await givenApi();
+  const { deployer, ask, get } = given;
+  await givenOther(given);
+  await inProduction(deployer, "run1");
+  const asRemission = "kim-has-a-long-secret";
+  await deployer.database.principals.enrol("kim", asRemission, {
+    ...{ roles: ["viewer"], experiment_id: "remission" },
+  });
+  const version = await readyForProduction(deployer, "run2");
+  await promote(deployer, version, "production");
+  const own = await get(statusReportSchema, "/v1/status", { token: asRemission });
+  expect(own.endpoints.map(({ endpoint_name }) => endpoint_name)).toEqual([ENDPOINT]);
+  const waits = [...own.operations, ...(own.endpoints[0]?.operations ?? [])];
+  expect(waits.map(({ action }) => action)).toEqual(["promote"]);
+  const others = await get(statusReportSchema, "/v1/status", { token: EVAS_TOKEN });
+  expect(others).toMatchObject({ endpoints: [], operations: [], under_way: [], degraded: [] });
+  expect((await ask(`/v1/status?endpoint=${ENDPOINT}`, { token: EVAS_TOKEN })).status).toBe(403);
 });
 
 test("a token that is revoked opens nothing from then on", async () => {

@@ -54,3 +54,9 @@ test("where an API is named each command asks it, refuses its words, or says tha
     if (error.code === "service_unavailable") expect(error.message, words.join(" ")).toContain(NOWHERE);
   }
 });
+
+test("a backup is restored where the deployer runs, and no database is begun here for it", async () => {
+  const { error } = await run(["restore", "a.backup"]);
+  expect(error.code).toBe("configuration");
+  expect(error.message).toContain("restore does not go through the API");
+});

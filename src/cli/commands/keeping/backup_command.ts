@@ -59,6 +59,7 @@ async function backup(invocation: Invocation, file: string, { keyFile, bentos }:
 }
 
 async function restore(invocation: Invocation, file: string, keyFile: string | undefined): Promise<Report> {
+  invocation.refuseRemote();
   const configuration = await invocation.configuration();
   const key = await readKey(keyFile);
   const { restoreInto } = await import("../../../wiring/keeping/restored_home.ts");

@@ -2,6 +2,7 @@ import { elsewhere } from "../../../agents/model_deployer/domain/servers/engines
 import type { DeploymentManifest, VersionRecord } from "../../../agents/model_deployer/domain/answer.ts";
 import { barLine } from "../terminal/bars.ts";
 import type { ApplyReport } from "../../../service/report_schemas.ts";
+import { nextLines } from "../next_lines.ts";
 import type { Paint } from "../terminal/terminal.ts";
 
 export function applyLines(data: ApplyReport, paint: Paint, columns: number): string[] {
@@ -19,7 +20,19 @@ export function applyLines(data: ApplyReport, paint: Paint, columns: number): st
     ...(manifest === null ? [] : manifestLines(manifest, paint, columns)),
     ...data.warnings.map((warning) => paint.dim(`  note: ${warning}`)),
     ...data.degraded.map((part) => paint.yellow(`  degraded: ${part}`)),
+    ...(record === null || manifest !== null ? [] : nextLines(nextSteps(record), paint)),
   ];
+}
+
+/** A version that has moved is served by no move alone. */
+function nextSteps({
+  model_version_id: id,
+  previous_stage,
+  current_stage: stage,
+}: VersionRecord): [string, string][] {
+  if (stage === "development") return [[`model-deployer apply promote ${id} staging`, "the stage after this"]];
+  if (stage === "archived" || stage === previous_stage) return [];
+  return [[`model-deployer apply deploy ${id} ${stage}`, "serves it there"]];
 }
 
 function recordLines(record: VersionRecord): string[] {

@@ -76,12 +76,13 @@ export class PostgresOverview {
     );
   }
 
+  /** What waits for the registry and the memories; each sink tells of its own notices. */
   async outbox(): Promise<OutboxBacklog> {
     const [row] = await this.#database.query(
       outboxRow,
       `select count(*) as waiting, min(created_at) as oldest,
          (array_agg(last_error order by next_attempt_at desc) filter (where last_error is not null))[1] as last_error
-       from ml_outbox where delivered_at is null`,
+       from ml_outbox where delivered_at is null and topic <> 'notify'`,
     );
     return row ?? { waiting: 0, oldest: null, last_error: null };
   }
