@@ -83,7 +83,13 @@ export class NoticeRounds {
     this.#watchedAt = now;
     const { notifications } = this.#capabilities.parts.database;
     for (const notice of waitingNotices(await notifications.waiting())) await notifications.tell(notice);
-    if (this.#certificates === null || now - this.#certificatesAt < CERTIFICATES_MS) return;
+  }
+
+  /** Beside the rounds: a server that takes the connection and says nothing holds up no notice. */
+  async lookAtCertificates(): Promise<void> {
+    const now = this.#capabilities.now();
+    if (this.#delivery === null || this.#certificates === null) return;
+    if (now - this.#certificatesAt < CERTIFICATES_MS) return;
     this.#certificatesAt = now;
     const sentences = await this.#certificates(AbortSignal.timeout(LOOK_MS));
     this.#pending.push(...sentences.map((sentence) => (at: string) => certificateNotice(sentence, at)));

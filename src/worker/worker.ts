@@ -81,6 +81,7 @@ export class Worker {
     this.#tasks = new Map([
       ["background tasks", () => tasks.doAll()],
       ["room on the disk", () => tasks.keepDiskRoom()],
+      ["certificates", () => this.#notices.lookAtCertificates()],
       ["notices", () => this.#notices.begin()],
       ...upkeep.map((one) => this.#due(one, capabilities.now)),
     ]);

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import type { NewNotice } from "../../../src/agents/model_deployer/domain/notices/notices.ts";
 import { createTestDeployer } from "../../../src/testing/index.ts";
-import { NoticeRounds } from "../../../src/worker/notice_rounds.ts";
+import { type CertificateWatch, NoticeRounds } from "../../../src/worker/notice_rounds.ts";
 import { ProblemThrottle } from "../../../src/worker/problem_throttle.ts";
 
 /** Rounds whose notices are kept by kind, beside a sender that takes everything. */
-async function givenRounds(certificates: string[] = []) {
+async function givenRounds(certificates: CertificateWatch = async () => []) {
   const sent: Pick<NewNotice, "kind" | "title">[] = [];
   const notificationSender = {
     send: async (_sink: unknown, { kind, title }: NewNotice) => void sent.push({ kind, title }),
@@ -20,7 +20,7 @@ async function givenRounds(certificates: string[] = []) {
   );
   const rounds = new NoticeRounds(
     given.capabilities,
-    async () => certificates,
+    certificates,
     (problem) => expect.fail(problem),
   );
   const round = async () => {
@@ -82,9 +82,27 @@ test("the drift of two endpoints whose names differ in a digit is told of twice"
 });
 
 test("a certificate that ends soon is told of", async () => {
-  const { round, sent } = await givenRounds(["The certificate of mlflow.example.org:443 ends on 2026-06-05"]);
+  const sentence = "The certificate of mlflow.example.org:443 ends on 2026-06-05";
+  const { rounds, round, sent } = await givenRounds(async () => [sentence]);
+  await rounds.lookAtCertificates();
   for (let times = 0; times < 3; times += 1) await round();
   expect(sent.map(({ kind }) => kind)).toEqual(["certificate"]);
+});
+
+test("a server that shows no certificate and says nothing delays no notice", async () => {
+  const silent: CertificateWatch = (signal) =>
+    new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve([]), { once: true });
+    });
+  const { rounds, round, sent } = await givenRounds(silent);
+  const looking = rounds.lookAtCertificates();
+  let isOver = false;
+  void looking.then(() => (isOver = true));
+  rounds.note({ ...nothing, shortages: ["/home has 12 MB left"] });
+  await round();
+  expect(sent.map(({ kind }) => kind)).toEqual(["disk"]);
+  expect(isOver).toBe(false);
+  await looking;
 });
 
 test("a problem counts as lasting when it comes again after its first line, and once", () => {
