@@ -81,7 +81,7 @@ export function createApi(options: ApiOptions): Api {
   const { onUnexpected, signIns = null, publicUrl = null } = options;
   const live = openStreams(options);
   const parts = partsOf(options, live.vitals);
-  const app = guarded(onUnexpected);
+  const app = guarded(onUnexpected, publicUrl);
   const credentials = credentialsOf(parts, signIns, onUnexpected);
   addRoutes(app, { ...parts, publicUrl, credentials }, openApiDocument(ROUTES, options.version));
   addSignIn(app, { ...parts, signIns, publicUrl });
@@ -134,11 +134,11 @@ function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: Vitals
 }
 
 /** The checks of every request, before it is looked at. */
-function guarded(onUnexpected: (error: unknown) => void): Hono {
+function guarded(onUnexpected: (error: unknown) => void, publicUrl: string | null): Hono {
   const app = new Hono();
   app.use(secureHeaders({ referrerPolicy: "no-referrer", xFrameOptions: "DENY" }));
   app.use(async (context, next) => {
-    refuseForeignOrigin(context);
+    refuseForeignOrigin(context, publicUrl);
     await next();
   });
   app.onError((error) => {

@@ -55,19 +55,24 @@ function bearerOf(context: Context): string | undefined {
 
 /**
  * A page of another origin may neither act nor read as the person whose browser it is in.
+ * @param publicUrl where browsers reach this server, whose proxy may ask it by another name; null where nobody said
  * @throws OriginRefusedError
  */
-export function refuseForeignOrigin(context: Context): void {
+export function refuseForeignOrigin(context: Context, publicUrl: string | null): void {
   const origin = context.req.header("origin");
   const site = context.req.header("sec-fetch-site");
   const isForeign =
     origin !== undefined
-      ? hostOf(origin) !== context.req.header("host")
+      ? hostOf(origin) !== context.req.header("host") && origin !== originOfUrl(publicUrl)
       : site === "cross-site" && context.req.method !== "GET";
   if (!isForeign) return;
   throw new OriginRefusedError(
     `The request comes from a page of ${JSON.stringify((origin ?? "another site").slice(0, 100))}, which is not this server's; open the console at this server's own address.`,
   );
+}
+
+function originOfUrl(url: string | null): string | null {
+  return url !== null && URL.canParse(url) ? new URL(url).origin : null;
 }
 
 function hostOf(origin: string): string | null {

@@ -33,7 +33,7 @@ export interface GivenApi {
 
 /** The API over a deployer in memory, whose router `guards` its endpoints where that is said; `ana` asks, unless told. */
 export async function givenApi(
-  options: TestDeployerOptions & Pick<ApiOptions, "limits" | "signIns"> & { guards?: true } = {},
+  options: TestDeployerOptions & Pick<ApiOptions, "limits" | "signIns" | "publicUrl"> & { guards?: true } = {},
 ): Promise<GivenApi> {
   const deployer = await createTestDeployer(options);
   const { database, settings } = deployer;
@@ -61,6 +61,7 @@ export async function givenApi(
     onUnexpected: (error) => unexpected.push(error),
     ...(options.limits && { limits: options.limits }),
     ...(options.signIns && { signIns: options.signIns }),
+    publicUrl: options.publicUrl ?? null,
   });
   onTestFinished(() => {
     api.end();

@@ -57,6 +57,14 @@ test("a page of another site may neither read nor act with the browser's session
   }
 });
 
+test("behind a proxy that asks by another name the console acts, and nobody else's page does", async () => {
+  const { ask } = await givenApi({ publicUrl: "https://models.example.org/" });
+  const from = (origin: string) => ({ method: "POST", headers: { origin } });
+  expect((await ask("/v1/session", from("https://models.example.org"))).status).toBe(200);
+  for (const origin of ["http://models.example.org", "https://models.example.org.evil.example", "null"])
+    expect((await ask("/v1/session", from(origin))).status, origin).toBe(403);
+});
+
 test("no page may put the console or an answer into a frame of its own", async () => {
   const { ask } = await givenApi();
   for (const path of ["/", "/v1/endpoints"]) {
