@@ -19,9 +19,17 @@ function pathOf(url: string, { XDG_CONFIG_HOME: configured, HOME: home = homedir
 export async function keptSession(url: string, environment: Environment): Promise<string | null> {
   if (!URL.canParse(url)) return null;
   const text = await readFile(pathOf(url, environment), "utf8").catch(() => "");
-  if (text === "") return null;
-  const session = sessionSchema.safeParse(JSON.parse(text));
+  const session = sessionSchema.safeParse(parsed(text));
   return session.success && Date.parse(session.data.expires_at) > Date.now() ? session.data.token : null;
+}
+
+/** What is no JSON, such as a file that was cut short, is no session, and the next `login` writes another. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 export async function keepSession(session: KeptSession, environment: Environment): Promise<string> {

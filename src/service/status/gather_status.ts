@@ -16,7 +16,6 @@ import type {
   OpenOperation,
   WaitingRestart,
 } from "../../database/repositories/reading/overview.ts";
-import type { DeployerDatabase } from "../../database/index.ts";
 import { addressUnder } from "../ingress/ingress_administration.ts";
 import { isIdle, noteOn, replicasOf } from "../endpoints/observed_server.ts";
 import { rolloutThread } from "../../worker/rollouts/rollout_thread.ts";

@@ -33,10 +33,14 @@ export function lateOutbox({ waiting, oldest, last_error }: OutboxBacklog, now: 
 export function lateNotices(sinks: readonly Sink[]): string[] {
   return sinks.flatMap(({ sink_name, waiting, set_aside, failing_since, last_error }) => [
     ...(failing_since !== null && waiting > 0
-      ? [`${countOf(waiting)} to ${sink_name} ${waiting === 1 ? "waits" : "wait"} since ${failing_since}: ${last_error ?? "unknown"}`]
+      ? [
+          `${countOf(waiting)} to ${sink_name} ${waiting === 1 ? "waits" : "wait"} since ${failing_since}: ${last_error ?? "unknown"}`,
+        ]
       : []),
     ...(set_aside > 0
-      ? [`${countOf(set_aside)} to ${sink_name} ${set_aside === 1 ? "was" : "were"} refused; \`model-deployer notifications retry ${sink_name}\` sends anew`]
+      ? [
+          `${countOf(set_aside)} to ${sink_name} ${set_aside === 1 ? "was" : "were"} refused; \`model-deployer notifications retry ${sink_name}\` sends anew`,
+        ]
       : []),
   ]);
 }
