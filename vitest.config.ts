@@ -47,7 +47,7 @@ const unit = {
  */
 const LONG = [
   "tests/scenarios/{judging,cluster}/**",
-  "tests/scenarios/{walk,ways_back,ways_back_asked_loosely,cut_off_ways_back,true_hints,team_metrics,told_team}.test.ts",
+  "tests/scenarios/{walk,ways_back,ways_back_asked_loosely,cut_off_ways_back,true_hints,team_metrics,told_team,told_verdicts}.test.ts",
   "tests/unit/{package,secrets}/**",
   "tests/unit/judge/odd_traffic.test.ts",
   "tests/unit/mlops/{kubernetes/killed_at_each_call,images/published_despite_faults}.test.ts",

@@ -33,10 +33,9 @@ export function linkOf(
 ): string | null {
   if (consoleUrl === null) return null;
   const base = consoleUrl.endsWith("/") ? consoleUrl : `${consoleUrl}/`;
-  if (kind.startsWith("approval") && operation_id !== null) {
-    return `${base}#/operations/${encodeURIComponent(operation_id)}`;
-  }
-  return endpoint_name === null ? base : `${base}#/endpoints/${encodeURIComponent(endpoint_name)}`;
+  const operation = operation_id === null ? base : `${base}#/operations/${encodeURIComponent(operation_id)}`;
+  if (kind.startsWith("approval") || endpoint_name === null) return operation;
+  return `${base}#/endpoints/${encodeURIComponent(endpoint_name)}`;
 }
 
 /** `rolled back: Roll e2i_exp back ...`, on one line. */

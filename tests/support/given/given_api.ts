@@ -33,7 +33,8 @@ export interface GivenApi {
 
 /** The API over a deployer in memory, whose router `guards` its endpoints where that is said; `ana` asks, unless told. */
 export async function givenApi(
-  options: TestDeployerOptions & Pick<ApiOptions, "limits" | "signIns" | "publicUrl"> & { guards?: true } = {},
+  options: TestDeployerOptions &
+    Pick<ApiOptions, "limits" | "signIns" | "publicUrl"> & { guards?: true } = {},
 ): Promise<GivenApi> {
   const deployer = await createTestDeployer(options);
   const { database, settings } = deployer;

@@ -4,7 +4,13 @@ import { ROUTES } from "../../../src/api/api.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/roles.ts";
-import { ENDPOINT, inProduction, promote, readyForProduction, registerState } from "../../../src/testing/index.ts";
+import {
+  ENDPOINT,
+  inProduction,
+  promote,
+  readyForProduction,
+  registerState,
+} from "../../../src/testing/index.ts";
 import { statusReportSchema } from "../../../src/service/report_schemas.ts";
 import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
 import { givenApi, type GivenApi } from "../../support/given/given_api.ts";

@@ -6,9 +6,14 @@ import { nodeProblem } from "../../../src/cli/required_node.ts";
 const packageSchema = z.object({ engines: z.object({ node: z.string() }) });
 const cli = (file: string) => readFile(new URL(`../../../src/cli/${file}`, import.meta.url), "utf8");
 
-test.each(["20.20.2", "22.18.0", "18.0.0"])("Node %s is refused in one sentence with the way out", (version) => {
-  expect(nodeProblem(version)).toMatch(new RegExp(`22\\.19 or newer, and this one is ${version}: .*node@24`));
-});
+test.each(["20.20.2", "22.18.0", "18.0.0"])(
+  "Node %s is refused in one sentence with the way out",
+  (version) => {
+    expect(nodeProblem(version)).toMatch(
+      new RegExp(`22\\.19 or newer, and this one is ${version}: .*node@24`),
+    );
+  },
+);
 
 test.each(["22.19.0", "22.20.1", "24.0.0"])("Node %s runs it", (version) => {
   expect(nodeProblem(version)).toBeNull();

@@ -18,11 +18,7 @@ async function givenRounds(certificates: CertificateWatch = async () => []) {
     { sink_name: "team", target, secrets, ...all },
     { who: "ana", origin: null },
   );
-  const rounds = new NoticeRounds(
-    given.capabilities,
-    certificates,
-    (problem) => expect.fail(problem),
-  );
+  const rounds = new NoticeRounds(given.capabilities, certificates, (problem) => expect.fail(problem));
   const round = async () => {
     await rounds.begin();
     await rounds.settled();

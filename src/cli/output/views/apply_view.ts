@@ -30,7 +30,8 @@ function nextSteps({
   previous_stage,
   current_stage: stage,
 }: VersionRecord): [string, string][] {
-  if (stage === "development") return [[`model-deployer apply promote ${id} staging`, "the stage after this"]];
+  if (stage === "development")
+    return [[`model-deployer apply promote ${id} staging`, "the stage after this"]];
   if (stage === "archived" || stage === previous_stage) return [];
   return [[`model-deployer apply deploy ${id} ${stage}`, "serves it there"]];
 }

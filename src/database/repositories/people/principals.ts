@@ -19,7 +19,15 @@ const tokenRow = z.strictObject({ token_id: z.string() });
 /** A plain hash is enough for a random token, and too little for a password: so a short one is refused. */
 const MINIMUM_TOKEN_LENGTH = 16;
 /** Names by which the deployer and its parts are told of themselves, spaces, underscores and dashes being the same. */
-const OWN_NAMES = ["model deployer", "the deployer", "operator", "worker", "a worker", "the judge", "example"];
+const OWN_NAMES = [
+  "model deployer",
+  "the deployer",
+  "operator",
+  "worker",
+  "a worker",
+  "the judge",
+  "example",
+];
 
 const principalRow = z.strictObject({ principal: z.string() });
 export const NOBODY: Actor = { who: "operator", origin: null };
