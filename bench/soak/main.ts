@@ -19,8 +19,9 @@ import { printReadings } from "./readings_table.ts";
 
 /**
  * The deployer at its usual work for long: endpoints in production under load, a release each minute, each a shadow and a
- * rollout that the worker leads, and a prune each five minutes. Prints what was held at each minute, whether it grew, and
- * every request that was lost.
+ * rollout that the worker leads, and a prune each five minutes. Prints what was held at each minute, the rows of each table,
+ * whether each figure was flat, and every request that was lost; ends with 1 where one was, or where a run that is long
+ * enough to decide shows something that was not flat.
  *
  * usage: node bench/soak/main.ts [--minutes=60] [--endpoints=4] [--requests=100] [--release-seconds=60] [--prune-seconds=300]
  */
@@ -31,6 +32,11 @@ const REQUESTS = option("requests", 100);
 const RELEASE_SECONDS = option("release-seconds", 60);
 const PRUNE_SECONDS = option("prune-seconds", 300);
 const LANES = 5;
+/** A folder for heap snapshots of the worker, one at each reading. */
+const { SOAK_SNAPSHOTS } = process.env;
+const snapshots = SOAK_SNAPSHOTS === undefined ? {} : { SOAK_SNAPSHOTS };
+const toldHeap = new URL("./held/told_heap.ts", import.meta.url).href;
+
 /** What was rolled back or replaced stays warm for so long. */
 const RETENTION_SECONDS = 30;
 const LONG_MS = 600_000;
@@ -68,7 +74,13 @@ async function soak(configuration: Configuration, opened: Opened): Promise<void>
   };
   const deployer = await createModelDeployer({ ...configuration, retentionSeconds: RETENTION_SECONDS });
   opened.closers.push(() => deployer.close());
-  const worker = new WorkerProcess({ environment, log: join(home, "worker.log"), program });
+  const heapFile = join(home, "worker.heap");
+  const worker = new WorkerProcess({
+    environment: { ...environment, SOAK_HEAP_FILE: heapFile, ...snapshots },
+    log: join(home, "worker.log"),
+    program,
+    imports: [toldHeap],
+  });
   opened.closers.push(() => worker.end());
   await worker.hasBegun();
   const team = await BenchTeam.at(deployer);
@@ -83,18 +95,18 @@ async function soak(configuration: Configuration, opened: Opened): Promise<void>
     say(`${experiment} is in production`);
   }
   const { databaseOwnerUrl: databaseUrl } = deployer.addresses;
-  const held = new HeldThings({ home, workerPid: worker.pid, databaseUrl });
+  const held = new HeldThings({ home, worker: { pid: worker.pid, heapFile }, databaseUrl });
   opened.closers.push(() => held.close());
   const isQuiet = async (experiment: string) =>
     (await deployer.database.rollouts.getOpen(endpointName(experiment, "production"))) === null;
   for (const load of loads) load.start();
   const readings = await readEachMinute({ team, upstream, loads, environment, isQuiet }, held);
   const counted = await Promise.all(loads.map((load) => load.end()));
-  printReadings(readings);
+  const isFlat = printReadings(readings);
   for (const sentence of counted.flatMap(({ wrong }) => wrong)) say(`- ${sentence}`);
   printMachine();
   const isWhole = counted.every(({ lost, failed_by_model }) => lost + failed_by_model === 0);
-  if (!isWhole) process.exitCode = 1;
+  if (!isWhole || isFlat === false) process.exitCode = 1;
 }
 
 /** Work and readings side by side: a release that takes long delays no reading. */

@@ -1,3 +1,5 @@
+export const MEBIBYTE = 1024 ** 2;
+
 /** The value below which the given share of the values lies, by nearest rank. NaN without values. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);

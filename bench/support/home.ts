@@ -30,7 +30,7 @@ export async function runInHome(
     });
   });
   try {
-    const measured = work(configuration, opened).then(() => 0);
+    const measured = work(configuration, opened).then(() => process.exitCode ?? 0);
     process.exitCode = await Promise.race([measured, interrupted]);
   } catch (error) {
     process.exitCode = 1;

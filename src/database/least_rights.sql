@@ -1,8 +1,8 @@
 -- Run after each migration, by the owner; does nothing where all is as it should be.
 --
 -- The deployer works as a role of its own: it may read and add, change the columns that `changing` names and no other, and
--- delete nothing but predictions, outcomes and rows that are no longer waited for, looks of rollouts that have ended (which
--- a trigger checks), workers that are gone and keys of answered requests; it owns no table and may make none. A column
+-- delete nothing but predictions, outcomes and rows that are no longer waited for, looks of rollouts that have ended and messages
+-- that were delivered (which triggers check), workers that are gone and keys of answered requests; it owns no table and may make none. A column
 -- that a migration adds to one of these tables is fixed once written unless it is named here; a table that is not named
 -- may be changed whole, or not at all where it is append-only. Who may do what, who may call, and what production asks for, it
 -- may only read: these are the owner's to write; an experiment's criteria it may write once. An approval it adds by a function
@@ -84,7 +84,7 @@ begin
       continue when verb = 'update' and one.append_only;
       continue when verb = 'delete' and one.relname not in ('ml_unpaired_predictions', 'ml_answers', 'ml_outcomes',
         'ml_rollout_looks', 'ml_verdict_history', 'ml_workers', 'ml_kept_rows', 'ml_row_answers', 'ml_row_logs',
-        'ml_answered_requests');
+        'ml_answered_requests', 'ml_outbox');
       if verb = 'update' and changing ? one.relname then
         -- Earlier versions granted it for the whole table.
         if has_table_privilege(app, one.oid, verb) then

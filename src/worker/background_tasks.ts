@@ -8,6 +8,7 @@ const BATCH = 20;
 const COLLECTIONS = 50;
 const ROOM_MS = 10_000;
 const ROWS_MS = 5_000;
+const FORGET_MS = 30_000;
 /** The limit for one delivery or collection. */
 const WORK_MS = 60_000;
 
@@ -31,6 +32,7 @@ export class BackgroundTasks {
   #roomSeenAt = -Infinity;
   #collectedUpTo = "";
   #rowsKeptAt = -Infinity;
+  #forgottenAt = -Infinity;
 
   constructor(capabilities: Capabilities, { room, attempt, report }: Needs) {
     this.#capabilities = capabilities;
@@ -55,6 +57,7 @@ export class BackgroundTasks {
     });
     await this.#attempt("expired operations", () => this.#expire());
     await this.#attempt("shadow evidence", () => this.#collectEvidence());
+    await this.#attempt("predictions of shadows", () => this.#forgetPredictions());
     await this.#attempt("kept rows", () => this.#keepRows());
     await this.#attempt("outbox", async () => {
       const { delivery } = this.#capabilities;
@@ -81,6 +84,14 @@ export class BackgroundTasks {
         endpoints.rows.collect(endpoint, { signal: AbortSignal.timeout(WORK_MS) }),
       );
     }
+  }
+
+  /** What a shadow leaves behind goes, though nobody collects its evidence any more. */
+  async #forgetPredictions(): Promise<void> {
+    const { parts, now } = this.#capabilities;
+    if (now() - this.#forgottenAt < FORGET_MS) return;
+    this.#forgottenAt = now();
+    await parts.database.shadowComparisons.forget();
   }
 
   async #collectEvidence(): Promise<void> {

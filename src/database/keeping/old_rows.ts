@@ -15,7 +15,7 @@ const ENDED = (table: string) => `exists (select from ml_rollouts r where r.roll
   and (r.watched_until is null or r.watched_until < $1))`;
 
 /**
- * Rows kept to look at a rollout again, and rows that nothing will read again. History, operations, approvals, figures
+ * Rows kept to look at a rollout again, and rows that nothing will read again, delivered messages among them. History, operations, approvals, figures
  * and evidence are none of it.
  */
 const TABLES: readonly OldTable[] = [
@@ -24,6 +24,11 @@ const TABLES: readonly OldTable[] = [
   { name: "ml_answers", where: "read_at < $1" },
   { name: "ml_outcomes", where: "recorded_at < $1" },
   { name: "ml_unpaired_predictions", where: "read_at < $1" },
+  {
+    name: "ml_outbox",
+    where:
+      "delivered_at is not null and created_at < least($1::timestamptz, clock_timestamp() - interval '1 day')",
+  },
   { name: "ml_answered_requests", where: "claimed_at < $1" },
   { name: "ml_workers", where: "greatest(seen_at, ended_at) < $1" },
 ];

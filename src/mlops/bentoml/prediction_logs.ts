@@ -171,10 +171,15 @@ function startAt(files: readonly LogFile[], from: string | null): { index: numbe
 
 const newestMegabyte = (file: LogFile | undefined): number => Math.max(0, (file?.size ?? 0) - BYTES_AT_ONCE);
 
-/** Whole lines only; the rest of the last one is read when it is whole. */
-async function readLines({ handle }: LogFile, offset: number): Promise<{ lines: string[]; bytes: number }> {
-  const buffer = Buffer.alloc(BYTES_AT_ONCE);
-  const { bytesRead } = await handle.read(buffer, 0, BYTES_AT_ONCE, offset);
+/** Whole lines only; the rest of the last one is read when it is whole. Takes no more memory than there is to read. */
+async function readLines(
+  { handle, size }: LogFile,
+  offset: number,
+): Promise<{ lines: string[]; bytes: number }> {
+  const length = Math.min(BYTES_AT_ONCE, size - offset);
+  if (length <= 0) return { lines: [], bytes: 0 };
+  const buffer = Buffer.allocUnsafe(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, offset);
   const end = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1;
   // A line longer than the buffer would never be read whole, so it is skipped.
   if (end === 0) return { lines: [], bytes: bytesRead === BYTES_AT_ONCE ? bytesRead : 0 };

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isLeaderAlive, readRecord } from "./process_record.ts";
 import { type ProcessEntry, readProcessAge, readProcessTable } from "./process_table.ts";
+import { textOfSystemFile } from "./system_files.ts";
 
 /** Linux's files on the memory of the machine, and of the control group that limits this process. */
 const MACHINE = "/proc/meminfo";
@@ -9,7 +9,7 @@ const GROUP = "/sys/fs/cgroup";
 
 /** Bytes that new processes can use without anything being swapped or killed; null where the system does not say. */
 export async function freeMemory(): Promise<number | null> {
-  const available = kilobytesOf(await textOf(MACHINE), "MemAvailable");
+  const available = kilobytesOf(await textOfSystemFile(MACHINE), "MemAvailable");
   if (available === null) return null;
   const inGroup = await freeInGroup();
   return inGroup === null ? available : Math.min(available, inGroup);
@@ -67,8 +67,8 @@ function groupOf(leader: number, table: readonly ProcessEntry[]): ProcessEntry[]
 }
 
 async function heldBy(pid: number): Promise<number> {
-  const shared = kilobytesOf(await textOf(`/proc/${pid}/smaps_rollup`), "Pss");
-  return shared ?? kilobytesOf(await textOf(`/proc/${pid}/status`), "VmRSS") ?? 0;
+  const shared = kilobytesOf(await textOfSystemFile(`/proc/${pid}/smaps_rollup`), "Pss");
+  return shared ?? kilobytesOf(await textOfSystemFile(`/proc/${pid}/status`), "VmRSS") ?? 0;
 }
 
 /** USER_HZ, in which Linux counts a process's time. */
@@ -76,7 +76,7 @@ const TICKS_PER_SECOND = 100;
 
 /** `utime`, `stime`, and those of children that were waited for: fields 14 to 17 of proc(5). */
 async function cpuOf(pid: number): Promise<number> {
-  const stat = await textOf(`/proc/${pid}/stat`);
+  const stat = await textOfSystemFile(`/proc/${pid}/stat`);
   if (stat === null) return 0;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
@@ -85,16 +85,11 @@ async function cpuOf(pid: number): Promise<number> {
 /** Null without a limit. Cached files count as free, since the kernel gives them back on demand. */
 async function freeInGroup(): Promise<number | null> {
   const [limit, held, kept] = await Promise.all(
-    ["memory.max", "memory.current", "memory.stat"].map((file) => textOf(`${GROUP}/${file}`)),
+    ["memory.max", "memory.current", "memory.stat"].map((file) => textOfSystemFile(`${GROUP}/${file}`)),
   );
   const [most, now] = [limit, held].map((text) => (/^\d+\s*$/.test(text ?? "") ? Number(text) : null));
   if (most === null || most === undefined || now === null || now === undefined) return null;
   return most - now + Number(/^inactive_file (\d+)$/m.exec(kept ?? "")?.[1] ?? 0);
-}
-
-/** Null where the process has ended or the file does not exist. */
-async function textOf(path: string): Promise<string | null> {
-  return readFile(path, "utf8").catch(() => null);
 }
 
 function kilobytesOf(text: string | null, field: string): number | null {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
+import { textOfSystemFile } from "./system_files.ts";
 
 /**
  * One process as the operating system lists it. `start_time` can only be compared for equality: it tells a reused pid
@@ -24,7 +25,7 @@ const ticksPerSecond = 100;
  */
 export async function readBootIdentity(): Promise<string> {
   if (!hasProc) return (await run("sysctl", ["-n", "kern.boottime"], { timeout: 5000 })).stdout.trim();
-  const bootId = await readOrNull("/proc/sys/kernel/random/boot_id");
+  const bootId = await textOfSystemFile("/proc/sys/kernel/random/boot_id");
   const first = await readProcEntry(1);
   return `${bootId?.trim() ?? ""}/${first?.start_time ?? ""}`;
 }
@@ -46,7 +47,7 @@ export async function readProcessTable(): Promise<ProcessEntry[]> {
 /** Whether the process was started with `NAME=value` in its environment. False where that can't be read. */
 export async function hasEnvironment(pid: number, assignment: string): Promise<boolean> {
   if (hasProc) {
-    const environment = await readOrNull(`/proc/${pid}/environ`);
+    const environment = await textOfSystemFile(`/proc/${pid}/environ`);
     return environment !== null && environment.split("\0").includes(assignment);
   }
   const listing = await psOutput(["-Eww", "-o", "command=", "-p", String(pid)]);
@@ -59,7 +60,7 @@ export async function hasEnvironment(pid: number, assignment: string): Promise<b
  */
 export async function readProcessAge(pid: number): Promise<number | null> {
   if (!hasProc) return secondsOfElapsed((await psOutput(["-o", "etime=", "-p", String(pid)])).trim());
-  const [entry, uptime] = await Promise.all([readProcEntry(pid), readOrNull("/proc/uptime")]);
+  const [entry, uptime] = await Promise.all([readProcEntry(pid), textOfSystemFile("/proc/uptime")]);
   if (entry === null || uptime === null) return null;
   return Math.max(0, Number(uptime.split(" ")[0]) - Number(entry.start_time) / ticksPerSecond);
 }
@@ -75,18 +76,13 @@ function secondsOfElapsed(text: string): number | null {
 }
 
 async function readProcEntry(pid: number): Promise<ProcessEntry | null> {
-  const stat = await readOrNull(`/proc/${pid}/stat`);
+  const stat = await textOfSystemFile(`/proc/${pid}/stat`);
   if (stat === null) return null;
   // The command's name is in parentheses and may contain any character, so the fields count from the last one.
   const [state, parent, group, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const startTime = rest[16];
   if (state === "Z" || state === "X" || startTime === undefined) return null;
   return { pid, parent: Number(parent), group: Number(group), start_time: startTime };
-}
-
-/** Null for a file that is not there or not ours to read: processes end while they are looked at. */
-async function readOrNull(path: string): Promise<string | null> {
-  return readFile(path, "latin1").catch(() => null);
 }
 
 async function readPs(selection: string[]): Promise<ProcessEntry[]> {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import type { PrunableStore, SetAside, StoredItem } from "../../keeping/prunable_store.ts";
 import { usageOfPaths } from "../disk/disk_usage.ts";
 import { putAllBack, setAside } from "../disk/set_aside.ts";
+import { textOfSystemFile } from "../processes/system_files.ts";
 import { progressPath } from "../work/work_progress.ts";
 import { EnvironmentUsers } from "./environment_users.ts";
 
@@ -90,8 +91,8 @@ export class PrunableEnvironments implements PrunableStore {
 async function processIn(folder: string): Promise<number | null> {
   const entries = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
   for (const pid of entries) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.includes(`${folder}/`)) return Number(pid);
+    const words = await textOfSystemFile(`/proc/${pid}/cmdline`);
+    if (words?.includes(`${folder}/`) === true) return Number(pid);
   }
   return null;
 }

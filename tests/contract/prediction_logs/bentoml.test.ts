@@ -113,3 +113,16 @@ test("what a server had logged before it was handed over is not its new deployme
   expect((await logs.read("d1", null, options)).predictions).toEqual([at("its own", since)]);
   await dispose();
 });
+
+test("reading a long log that has not grown takes no memory", async () => {
+  const { logs, write, dispose } = await make();
+  await write(
+    "d1",
+    Array.from({ length: 20_000 }, (_, index) => one(`r${index}`)),
+  );
+  const { position } = await logs.read("d1", null, options);
+  const before = process.memoryUsage().arrayBuffers;
+  await Promise.all(Array.from({ length: 30 }, () => logs.read("d1", position, options)));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 1024 ** 2);
+  await dispose();
+});

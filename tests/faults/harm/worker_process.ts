@@ -18,6 +18,8 @@ export interface WorkerOptions {
   clockOffsetMs?: number;
   /** The command line that is started; from its sources unless told. */
   program?: string;
+  /** Modules that it loads before all else. */
+  imports?: readonly string[];
 }
 
 /** `model-deployer worker` as a person starts it. */
@@ -27,10 +29,11 @@ export class WorkerProcess {
   readonly #log: string;
 
   /** It begins some time later: `hasBegun`. */
-  constructor({ environment, log, clockOffsetMs = 0, program = sources }: WorkerOptions) {
+  constructor({ environment, log, clockOffsetMs = 0, program = sources, imports = [] }: WorkerOptions) {
     // Its own to write, as a shell's `>` has it: what becomes of the disk becomes of its lines.
     const kept = openSync(log, "w");
-    this.#child = spawn(process.execPath, ["--import", clock, program, "--json", "worker"], {
+    const loaded = [clock, ...imports].flatMap((one) => ["--import", one]);
+    this.#child = spawn(process.execPath, [...loaded, program, "--json", "worker"], {
       env: childEnvironment({ ...environment, CLOCK_OFFSET_MS: String(clockOffsetMs) }),
       stdio: ["ignore", kept, kept],
     });

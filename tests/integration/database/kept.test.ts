@@ -74,3 +74,38 @@ test("looks of a rollout go a day after its end and never before; rows of reques
   await expect(sql("delete from ml_rollout_looks")).rejects.toThrow(/for 1 day after it/);
   expect(await db.oldRows.endedRollouts(yesterday)).toEqual(["r1"]);
 });
+
+test("messages go once they are delivered and a day old, and no others", async () => {
+  const { db, sql } = await createWorld();
+  await sql(`insert into ml_outbox (topic, dedupe_key, payload, created_at, delivered_at) values
+    ('episodic_memory', 'old', '{}', '${LONG_AGO}', '${LONG_AGO}'),
+    ('episodic_memory', 'new', '{}', now() - interval '23 hours', now()),
+    ('episodic_memory', 'waits', '{}', '${LONG_AGO}', null)`);
+  const ofOutbox = (counted: { name: string; rows: number }[]) =>
+    counted.find(({ name }) => name === "ml_outbox")?.rows;
+  expect(ofOutbox(await db.oldRows.count(LONG_AGO))).toBe(0);
+  expect(ofOutbox(await db.oldRows.count(TOMORROW))).toBe(1);
+  expect(ofOutbox(await db.oldRows.remove(TOMORROW))).toBe(1);
+  expect(await sql("select dedupe_key from ml_outbox order by 1")).toEqual([
+    { dedupe_key: "new" },
+    { dedupe_key: "waits" },
+  ]);
+  for (const key of ["new", "waits"]) {
+    await expect(sql(`delete from ml_outbox where dedupe_key = '${key}'`)).rejects.toThrow(/kept until/);
+  }
+});
+
+test("of a shadow's lines that wait for their counterpart the newest hundred thousand stay", async () => {
+  const { db, sql } = await createWorld();
+  await openEndpointWith(db, 2);
+  await sql(`insert into ml_unpaired_predictions (shadow_id, side, request_id, read_at)
+    select 'd1', 'shadow', 'r' || n, now() - make_interval(secs => n / 1000.0) from generate_series(1, 100010) n`);
+  await sql(`insert into ml_unpaired_predictions (shadow_id, side, request_id, read_at)
+    values ('d2', 'shadow', 'r1', now() - interval '9 minutes')`);
+  await db.shadowComparisons.forget();
+  const left = "select shadow_id, count(*)::int as rows from ml_unpaired_predictions group by 1 order by 1";
+  expect(await sql(left)).toEqual([
+    { shadow_id: "d1", rows: 100_000 },
+    { shadow_id: "d2", rows: 1 },
+  ]);
+});

@@ -37,11 +37,12 @@ test("the role may neither change the history, nor delete more than what is kept
   );
   expect(tables.length).toBeGreaterThan(15);
   for (const { name } of tables) {
-    // What is kept there for a while only: predictions, outcomes, rows, looks, workers that are gone, answered requests.
+    // What is kept there for a while only: predictions, outcomes, rows, looks, workers that are gone, what was answered
+    // or delivered.
     const forgets = [
       ...["ml_unpaired_predictions", "ml_answers", "ml_outcomes", "ml_rollout_looks", "ml_verdict_history"],
       ...["ml_kept_rows", "ml_row_answers", "ml_row_logs", "ml_workers"],
-      "ml_answered_requests",
+      ...["ml_answered_requests", "ml_outbox"],
     ].includes(String(name));
     expect(await app(`delete from ${String(name)}`), String(name)).toBe(forgets ? "done" : REFUSED);
     expect(await app(`truncate ${String(name)} cascade`), String(name)).toBe(REFUSED);

@@ -40,4 +40,9 @@ export interface ShadowComparisonStore {
   collect(shadowId: string, collected: CollectedPredictions): Promise<void>;
   /** Null when nothing was ever collected. */
   read(shadowId: string): Promise<ShadowComparison | null>;
+  /**
+   * Removes what nobody waits for any more, of shadows that have ended, too: lines that were read ten minutes ago, and of a
+   * shadow all but its newest hundred thousand.
+   */
+  forget(): Promise<void>;
 }

@@ -22,6 +22,8 @@ const pairRow = z.strictObject({ shadow: z.strictObject(predicted), production: 
 
 /** How far apart two lines of one request may come and still be paired. */
 const WAIT_SECONDS = 600;
+/** Of one shadow: what it waits for takes 50 MB at most, however many requests come. */
+const MOST_LINES = 100_000;
 /** The copy of a request begins when the request does; of two that begin further apart one has another's id. */
 const APART_SECONDS = 30;
 
@@ -73,6 +75,23 @@ export class PostgresShadowComparisons implements ShadowComparisonStore {
       [shadowId],
     );
     return comparison ?? null;
+  }
+
+  async forget(): Promise<void> {
+    await this.#database.query(
+      anyRow,
+      `with crowded as materialized (
+         select shadow_id, (
+           select u.read_at from ml_unpaired_predictions u where u.shadow_id = s.shadow_id
+           order by u.read_at desc offset $2 limit 1
+         ) as until
+         from ml_unpaired_predictions s group by shadow_id having count(*) > $2
+       )
+       delete from ml_unpaired_predictions u
+       where read_at < clock_timestamp() - make_interval(secs => $1)
+         or read_at <= (select until from crowded c where c.shadow_id = u.shadow_id)`,
+      [WAIT_SECONDS, MOST_LINES],
+    );
   }
 }
 

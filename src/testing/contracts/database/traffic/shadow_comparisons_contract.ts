@@ -124,6 +124,19 @@ export function describeShadowComparisons(open: OpenDatabase): void {
     expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 1 });
   });
 
+  test("what was read ten minutes ago is forgotten, though its shadow is not collected any more, and the rest is not", async () => {
+    const { db, passTime } = await open();
+    await openEndpointWith(db, 1);
+    await collect(db, { d1: "a" }, line("shadow", "old", 1));
+    await passTime({ minutes: 6 });
+    await collect(db, { d1: "b" }, line("shadow", "young", 1));
+    await db.shadowComparisons.forget();
+    await passTime({ minutes: 5 });
+    await db.shadowComparisons.forget();
+    await collect(db, { d2: "b" }, line("production", "old", 1), line("production", "young", 1));
+    expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 1 });
+  });
+
   test("only a deployment can be compared", async () => {
     const { db } = await open();
     const nothing = { from: {}, to: {}, predictions: [] };
