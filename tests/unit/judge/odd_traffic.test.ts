@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import type { VersionFigures } from "../../../src/agents/model_deployer/domain/evidence/figures.ts";
+import {
+  LATENCY_BOUNDS_MS,
+  type VersionFigures,
+} from "../../../src/agents/model_deployer/domain/evidence/figures.ts";
 import { newJudgeState, observe } from "../../../src/agents/model_deployer/judge/observe.ts";
 import { failedBy } from "../../../src/agents/model_deployer/judge/verdict.ts";
 import { randomFrom } from "../../../bench/judge/random.ts";
@@ -48,6 +51,10 @@ test.each<[string, Partial<Scenario>]>([
   [
     "latency that jumps tenfold at both for ten seconds of twenty",
     { slowness: (second) => (second % 20 < 10 ? 1 : 10) },
+  ],
+  [
+    "each side stands still for a second of thirty, at moments of its own",
+    { slowness: (second, side) => (second % 30 === (isCandidate(side) ? 7 : 22) ? 50 : 1) },
   ],
   ["nearly all traffic to the candidate", { share: 0.9, failureRate: () => 0.2 }],
   ["a hundredth of the traffic", { share: 0.01, failureRate: () => 0.2 }],
@@ -131,6 +138,30 @@ test("a baseline that is restarted again and again, so that its counters begin a
     return [candidate, counted];
   };
   expect(lookOfFailure({ failureRate: () => 0.1 }, { seen, runs: 1 })).toEqual(never(1));
+});
+
+/** Answers of 10 s and of 20 ms. */
+const latencies = (hung: number, quick: number) =>
+  LATENCY_BOUNDS_MS.map((bound) => (bound === 10_000 ? hung : bound === 20 ? quick : 0)).concat(0);
+
+test("what hung at the candidate before a challenge makes it no slower, though quick answers come in between", () => {
+  const seen = (look: number, in_flight: number): VersionFigures[] => {
+    const [hung, quick] = [100 * Math.min(8, look), 80 * look];
+    const of = (deployment_id: string, counts: Partial<VersionFigures>) => ({
+      ...{ deployment_id, epoch: "1", requests: 0, errors: 0, p50_ms: null, p99_ms: null },
+      ...counts,
+    });
+    return [
+      of("candidate", { requests: hung + quick, in_flight, latency_counts: latencies(hung, quick) }),
+      of("baseline", { requests: 2000 + 20 * look, latency_counts: latencies(0, 2000 + 20 * look) }),
+    ];
+  };
+  const challenged = { generation: 2, share: 0.8 };
+  let state = { ...newJudgeState(seen(0, 800), "baseline"), warm_looks: 100 };
+  for (let look = 0; look <= 20; look += 1) {
+    state = observe(state, seen(look, Math.max(0, 100 * (8 - look))), sides, challenged, settings);
+    expect(failedBy(state, settings)).toBeNull();
+  }
 });
 
 /** What takes longer than callers wait is given up by them, and answered to nobody. */

@@ -33,6 +33,11 @@ import { exclude, type Rates } from "./worse_by.ts";
 const WARM_UP_LOOKS = 3;
 /** A stretch ends when this many answers of the smaller side are expected in it. */
 const EXPECTED_ANSWERS = 2;
+/**
+ * What one stretch says of latency is cut to this (its logarithm), which is no evidence by itself: a server that stands still
+ * for a moment, as all do now and then, answers all that waited in one look.
+ */
+const MOST_OF_A_PAUSE = 5;
 /** The assumed rate before any answer: one failure in a hundred, forgotten within some dozens of answers. */
 const PRIOR = { requests: 20, errors: 0.2 };
 /** How many pooled answers stand for a side that has few of its own. */
@@ -47,11 +52,18 @@ export type Evidence = Record<Signal, number>;
  * @param share the candidate's share of the traffic, between 0 and 1
  */
 export function compare(state: JudgeState, grown: BothSides, share: number, alpha: number): JudgeState {
-  const pending = plusBoth(state.pending, grown);
+  const hasAnswers = grown.candidate.requests + grown.baseline.requests > 0;
+  const looks_under_weights = state.looks_under_weights + Number(hasAnswers);
+  const { latency } = state.evidence;
+  const timed = withoutSlowest(grown.candidate.latency, latency.carried, looks_under_weights);
+  const compared = { ...grown, candidate: { ...grown.candidate, latency: timed.kept } };
+  const pending = plusBoth(state.pending, compared);
+  const evidence = { ...state.evidence, latency: { ...latency, carried: timed.carried } };
+  const seen = { ...state, evidence, looks_under_weights };
   const smaller = Math.min(share, 1 - share);
   const all = pending.candidate.requests + pending.baseline.requests;
-  if (smaller <= 0 || all * smaller < EXPECTED_ANSWERS) return { ...state, pending };
-  return closeBlock({ ...state, pending: noneOfBoth }, pending, alpha);
+  if (smaller <= 0 || all * smaller < EXPECTED_ANSWERS) return { ...seen, pending };
+  return closeBlock({ ...seen, pending: noneOfBoth }, pending, alpha);
 }
 
 function closeBlock(state: JudgeState, block: BothSides, alpha: number): JudgeState {
@@ -94,16 +106,16 @@ function compareLatency(
   { recent, last }: Pick<JudgeState, "recent" | "last">,
   block: BothSides,
 ): SignalEvidence {
-  const { kept, carried } = withoutSlowest(block.candidate.latency, before.carried);
   const draws = QUANTILES.map(({ quantile }) => {
     const bound = boundNear(recent.baseline.latency, quantile);
     if (bound === null) return null;
     const earlier = last && slow(last.latency, bound);
-    const own = withoutEdge(slow(kept, bound), earlier, slow(together(block).latency, bound));
-    return drawOf(own, slow(block.baseline.latency, bound));
+    const own = slow(block.candidate.latency, bound);
+    const kept = withoutEdge(own, earlier, slow(together(block).latency, bound));
+    return drawOf(kept, slow(block.baseline.latency, bound));
   });
-  const bets = betAgain(before.bets, LATENCY_EXPERTS, draws);
-  return { bets, carried, since: sinceLowest(before, ofLatency(bets), block) };
+  const bets = betAgain(before.bets, LATENCY_EXPERTS, draws, MOST_OF_A_PAUSE);
+  return { ...before, bets, since: sinceLowest(before, ofLatency(bets), block) };
 }
 
 const slow = (counts: readonly number[], bound: number): Tally => ({

@@ -45,6 +45,7 @@ export function newJudgeState(figures: VersionFigures[], baselineId?: string): J
     step_samples: 0,
     recent: { candidate: noneRecent, baseline: newest(noneRecent, growthForCallers(before, undefined)) },
     generation: null,
+    looks_under_weights: 0,
     pending: noneOfBoth,
     last: null,
     evidence: noEvidences,
@@ -109,6 +110,7 @@ function beginStretch(
   return {
     ...state,
     generation,
+    looks_under_weights: 0,
     pending: noneOfBoth,
     last: null,
     evidence: {

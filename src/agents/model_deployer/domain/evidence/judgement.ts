@@ -116,6 +116,8 @@ export const judgeStateSchema = z.object({
    * The generation under which the answers since the last look came; null before the first look, or while it changed.
    */
   generation: z.int().nullable().default(null),
+  /** Looks with answers since the present weights were first seen in force. */
+  looks_under_weights: z.int().min(0).default(0),
   /** Answers under these weights that are not compared yet. */
   pending: bothSidesSchema.default(noneOfBoth),
   /** Both sides' answers together in the stretch that was compared last under these weights; null before the first. */

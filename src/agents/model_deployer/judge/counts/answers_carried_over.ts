@@ -1,4 +1,4 @@
-import type { Answers, Tally } from "../../domain/evidence/figures.ts";
+import { type Answers, LATENCY_BOUNDS_MS, type Tally } from "../../domain/evidence/figures.ts";
 
 /**
  * Answers to requests from before the present weights are no part of the draw that the router makes under them. Where
@@ -21,13 +21,32 @@ export function withoutMarked(tally: Tally, carried: number): Kept<Tally> {
   };
 }
 
-/** Leaves out that many of the slowest answers. */
-export function withoutSlowest(latency: Answers["latency"], carried: number): Kept<Answers["latency"]> {
+/** Looks are this far apart, or further. */
+const LOOK_MS = 1000;
+
+/**
+ * Leaves out that many of the slowest answers of a look, as far as they may be to requests from before the present
+ * weights: not those that took less time than these have been in force for. Only what took longer than that was surely
+ * carried over, and counts as come: in an outage in which all hang, quick answers would use up the number before the
+ * last of the hung ones has come.
+ * @param looks since the weights were seen in force, this one included
+ */
+export function withoutSlowest(
+  latency: Answers["latency"],
+  carried: number,
+  looks: number,
+): Kept<Answers["latency"]> {
   let left = carried;
-  const kept = latency.toReversed().map((count) => {
-    const here = Math.min(left, count);
-    left -= here;
-    return count - here;
-  });
-  return { kept: kept.toReversed(), carried: left };
+  let come = 0;
+  const kept = latency
+    .map((count, bin) => ({ count, bin }))
+    .toReversed()
+    .map(({ count, bin }) => {
+      const isSurelyNew = (LATENCY_BOUNDS_MS[bin] ?? Infinity) <= (looks - 1) * LOOK_MS;
+      const here = isSurelyNew ? 0 : Math.min(left, count);
+      left -= here;
+      if ((LATENCY_BOUNDS_MS[bin - 1] ?? 0) >= looks * LOOK_MS) come += here;
+      return count - here;
+    });
+  return { kept: kept.toReversed(), carried: carried - come };
 }

@@ -29,10 +29,16 @@ export const NOTHING = -700;
 /**
  * The bets after one more block: each expert adds its new stake, and bets all of its wealth.
  * @param draws one for each subject of the bets; null where nothing is bet
+ * @param most logarithm of what one block multiplies the evidence by at most
  */
-export function betAgain(bets: Bets, experts: readonly Expert[], draws: readonly (Draw | null)[]): Bets {
+export function betAgain(
+  bets: Bets,
+  experts: readonly Expert[],
+  draws: readonly (Draw | null)[],
+  most = Infinity,
+): Bets {
   const won = (draw: Draw | null) =>
-    experts.map(({ odds_ratio }) => (draw === null ? 0 : logDrawEvidence(draw, odds_ratio)));
+    experts.map(({ odds_ratio }) => (draw === null ? 0 : Math.min(most, logDrawEvidence(draw, odds_ratio))));
   return afterBlock(bets, draws.map(won));
 }
 
