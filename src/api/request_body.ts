@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
 
-const LARGEST_BODY = 1024 * 1024;
+/** 10,000 outcomes by the longest ids of requests, and some room. */
+const LARGEST_BODY = 4 * 1024 * 1024;
 
 /** The body as JSON; one that is too large is not read to its end. @throws InvalidRequestError */
 export async function jsonOf(context: Context): Promise<unknown> {

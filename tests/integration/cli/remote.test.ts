@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { EnforcedPolicies } from "../../support/enforced_policies.ts";
 import { givenSecrets } from "../../support/given/given_secrets.ts";
@@ -148,6 +151,21 @@ test("rights hold through the API as they do beside it", async () => {
   expect(refused.err).toContain("eve may not act");
   expect((await run(["principals", "list"], EVE)).code).toBe(3);
   expect((await run(["versions", EXPERIMENT], EVE)).code).toBe(0);
+});
+
+test("a file of outcomes that are long lists goes through the API in bodies that it takes", async () => {
+  const { run } = await elsewhere();
+  const folder = await mkdtemp(join(tmpdir(), "outcomes-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "outcomes.jsonl");
+  const outcome = Array.from({ length: 5000 }, () => 0.5);
+  const lines = Array.from({ length: 300 }, (_, index) =>
+    JSON.stringify({ request_id: `r${index}`, outcome }),
+  );
+  await writeFile(file, lines.join("\n"));
+  const { code, out } = await run(["outcomes", "import", file]);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^300 new/);
 });
 
 test("an address that is wrong is told of, and gets no token", async () => {

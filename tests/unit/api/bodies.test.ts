@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
+import { MOST_OUTCOMES_AT_ONCE } from "../../../src/agents/model_deployer/collection/record_outcomes.ts";
 import { listen } from "../../../src/api/api_server.ts";
 import { ANAS_TOKEN, givenApi } from "../../support/given/given_api.ts";
 
@@ -42,8 +43,20 @@ test("a body that comes in pieces is read, and one without an end is not", async
   const endless = await send(
     "POST",
     "/v1/outcomes",
-    Array.from({ length: 20 }, () => " ".repeat(100_000)),
+    Array.from({ length: 60 }, () => " ".repeat(100_000)),
   );
   expect(endless).toMatchObject({ status: 400 });
-  expect(endless.text).toContain("at most 1048576 bytes");
+  expect(endless.text).toContain("at most 4194304 bytes");
+});
+
+test("the largest batch of outcomes is taken, by the longest ids", async () => {
+  const { url, headers } = await given();
+  const id = (index: number) => `${index}`.padStart(200, "0");
+  const outcomes = Array.from({ length: MOST_OUTCOMES_AT_ONCE }, (_, index) => ({
+    ...{ request_id: id(index), outcome: Math.PI * 1e-300 },
+  }));
+  const body = JSON.stringify({ outcomes });
+  const answer = await fetch(`${url}/v1/outcomes`, { method: "POST", headers, body });
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toMatchObject({ waiting: MOST_OUTCOMES_AT_ONCE });
 });

@@ -24,6 +24,8 @@ interface Options {
 }
 
 const BATCH = 1000;
+/** In characters, well below what a body of the API may have: an outcome may be a long list. */
+const LONGEST_BATCH = 1_000_000;
 
 export function addOutcomes(program: CommandUnknownOpts, execute: Execute): void {
   const outcomes = program
@@ -75,15 +77,18 @@ async function tellAll(
 ): Promise<Report> {
   let total = none;
   let batch: ToldOutcome[] = [];
+  let size = 0;
   const send = async () => {
     total = plus(total, await tell(batch));
-    batch = [];
+    [batch, size] = [[], 0];
   };
   // An empty batch goes first, so that an endpoint that does not exist ends the command before the file is read.
   await send();
   for await (const { line, entry } of readEntries(file, format)) {
-    batch.push(checked(entry, { file, line, total }));
-    if (batch.length === BATCH) await send();
+    const outcome = checked(entry, { file, line, total });
+    batch.push(outcome);
+    size += JSON.stringify(outcome).length;
+    if (batch.length === BATCH || size > LONGEST_BATCH) await send();
   }
   if (batch.length > 0) await send();
   return report(outcomesImportSchema, { file, ...total }, importLines);
