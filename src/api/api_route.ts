@@ -78,8 +78,10 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
    * operation's own key (`operation`), or nothing is changed (`reading`).
    */
   repeated?: "operation" | "reading";
-  /** The status of an answer; 200 unless given. */
-  status?: (answer: z.output<R>) => 200 | 201 | 202;
+  /** Whether an answer has the status 201, for it tells of something new. */
+  created?: true;
+  /** Whether what was asked for goes on after the answer, which has the status 202 then. */
+  isUnderWay?: (answer: z.output<R>) => boolean;
 }
 
 /** A route as data, from which both the server and the OpenAPI document are made. */
@@ -99,7 +101,7 @@ export function apiRoute<
   definition: Definition<P, Q, B, R>,
   answer: (parts: ApiParts, call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R>>,
 ): ApiRoute {
-  const { params, query, body, needs, ...described } = definition;
+  const { params, query, body, needs, isUnderWay, ...described } = definition;
   return {
     definition: {
       ...described,
@@ -107,7 +109,7 @@ export function apiRoute<
       ...(query && { query }),
       ...(body && { body }),
       right: needs.right,
-      status: (value) => definition.status?.(definition.answer.parse(value)) ?? 200,
+      ...(isUnderWay && { isUnderWay: (value) => isUnderWay(definition.answer.parse(value)) }),
     },
     respond: async (parts, context, caller) => {
       const request = {
@@ -120,7 +122,8 @@ export function apiRoute<
       const call = { ...request, ...circumstances, idempotencyKey: key };
       const work = async () => {
         const given = definition.answer.parse(await answer(parts, call));
-        return Response.json(given, { status: definition.status?.(given) ?? 200 });
+        const status = isUnderWay?.(given) === true ? 202 : definition.created === true ? 201 : 200;
+        return Response.json(given, { status });
       };
       if (key === null || !isKeyed(definition)) return work();
       const same = { method: definition.method, path: context.req.path, ...request };

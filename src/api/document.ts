@@ -39,6 +39,11 @@ const idempotencyKey = z.string().optional().meta({
     "The same key with the same request gets the same answer and is carried out once; with another it is refused (422), and while the first is under way too (409). Kept for a day; that of an action is its operation's request key, and kept for good.",
 });
 
+const seenGeneration = z.string().optional().meta({
+  description:
+    'The generation of the endpoint that the caller saw, quoted as in "7"; where it has moved on since, the action is refused (412 stale_view).',
+});
+
 function operationOf({
   tag,
   summary,
@@ -49,12 +54,18 @@ function operationOf({
   answer,
   method,
   repeated,
+  created,
+  isUnderWay,
 }: ApiRoute["definition"]) {
+  const content = { "application/json": { schema: answer } };
   const requestParams = {
     ...(params instanceof z.ZodObject && { path: params }),
     ...(query instanceof z.ZodObject && { query }),
     ...((repeated === "operation" || isKeyed({ method, repeated })) && {
-      header: z.object({ "idempotency-key": idempotencyKey }),
+      header: z.object({
+        "idempotency-key": idempotencyKey,
+        ...(repeated === "operation" && { "if-match": seenGeneration }),
+      }),
     }),
   };
   return {
@@ -66,7 +77,8 @@ function operationOf({
       requestBody: { required: true, content: { "application/json": { schema: body } } },
     }),
     responses: {
-      200: { description: "The answer", content: { "application/json": { schema: answer } } },
+      [created === true ? 201 : 200]: { description: "The answer", content },
+      ...(isUnderWay !== undefined && { 202: { description: "It goes on", content } }),
       default: {
         description: "A problem, with its code, whether it is retryable, and each way out",
         content: { "application/problem+json": { schema: problemSchema } },

@@ -170,6 +170,8 @@ export const consoleReportSchema = z.strictObject({
 export const environmentReportSchema = z.strictObject({
   /** By name; null where no address is configured and nothing runs under the home. */
   variables: z.record(z.string(), z.string().nullable()),
+  /** Where this home's console and API are served; null where they are not. No variable: a command that has it asks the API. */
+  console_url: z.string().nullable(),
 });
 /** `kubectl apply -f -` takes it as it is. */
 export const manifestListSchema = z.strictObject({

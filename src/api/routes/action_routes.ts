@@ -47,7 +47,7 @@ const act = apiRoute(
       "operation that waits.",
     body: requestSchema,
     answer: applyReportSchema,
-    status: ({ status }) => (status === "in_progress" ? 202 : 200),
+    isUnderWay: ({ status }) => status === "in_progress",
   },
   async ({ actingAs, database }, { body, caller, idempotencyKey, seenGeneration }) => {
     const started = performance.now();

@@ -70,7 +70,7 @@ const make = apiRoute(
     params: named,
     body: newKeyRequestSchema,
     answer: newKeyReportSchema,
-    status: () => 201,
+    created: true,
   },
   async (parts, { params, body, caller, signal }) =>
     makeKey(await namedEndpoint(params.endpoint, parts), body, actorOf(caller), parts, signal),

@@ -55,7 +55,7 @@ const approve = apiRoute(
     params: named,
     body: withReason,
     answer: operationReportSchema,
-    status: () => 201,
+    created: true,
   },
   async ({ database }, { params, body, caller }) => {
     const { token } = caller;
@@ -93,7 +93,7 @@ const decline = apiRoute(
     params: named,
     body: withReason,
     answer: operationReportSchema,
-    status: () => 201,
+    created: true,
   },
   async ({ database }, { params, body, caller }) => {
     const { principal } = caller;

@@ -41,7 +41,7 @@ const enrol = apiRoute(
     summary: "Makes a token for a principal, which is in this answer alone; its former tokens are revoked",
     body: enrolmentSchema,
     answer: principalReportSchema,
-    status: () => 201,
+    created: true,
   },
   ({ database }, { body, caller }) => enrolPrincipal(database, body, actorOf(caller)),
 );
@@ -53,7 +53,7 @@ const token = apiRoute(
     summary: "Makes one more token for a principal, which is in this answer alone",
     body: newTokenSchema,
     answer: principalReportSchema,
-    status: () => 201,
+    created: true,
   },
   ({ database }, { params, body, caller }) =>
     addPrincipalToken(database, params.principal, body, actorOf(caller)),

@@ -31,7 +31,7 @@ const create = apiRoute(
     summary: "Describes an experiment; the same again changes nothing, another one of its id is refused",
     body: experimentSchema.omit({ criteria: true }).extend({ experiment_id: experimentIdSchema }),
     answer: experimentReportSchema,
-    status: () => 201,
+    created: true,
   },
   async ({ database }, { body, caller }) => {
     await database.experiments.create(body, caller.principal, caller.origin);

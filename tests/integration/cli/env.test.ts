@@ -1,17 +1,21 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { environmentReportSchema } from "../../../src/service/report_schemas.ts";
+import { doctorReportSchema, environmentReportSchema } from "../../../src/service/report_schemas.ts";
+import { noteServedAddress } from "../../../src/platform/services/served_address.ts";
 import { serviceRunDirectory } from "../../../src/platform/services/local_service.ts";
 import { startProcess } from "../../../src/platform/processes/managed_process.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { program } from "../../support/given/given_cli.ts";
 
 const DATABASE = "postgresql://nobody@127.0.0.1:1/none";
+const doctorDocument = z.object({ data: doctorReportSchema });
 const document = z.object({ data: environmentReportSchema });
 
 /** A home with a quote in its name, where something runs by MLflow's name, on port 5001. */
@@ -39,6 +43,27 @@ test("env prints what a shell takes over, of what is configured and of what runs
   expect(document.parse(JSON.parse(json.out)).data.variables).toMatchObject({
     MLFLOW_TRACKING_URI: "http://127.0.0.1:5001",
   });
+});
+
+test("env and doctor tell where the console is served, and that what was noted there answers no more", async () => {
+  const home = await mkdtemp(join(tmpdir(), "model-deployer-env-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const settings = { MODEL_DEPLOYER_HOME: home };
+  expect((await program(DATABASE, ["env"], settings)).out).toContain("# the console and the API: nothing");
+  const server = createServer((_, response) => response.end("ok"));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const at = server.address();
+  const url = `http://127.0.0.1:${typeof at === "object" ? at?.port : ""}/`;
+  await noteServedAddress(home, url);
+  expect((await program(DATABASE, ["env"], settings)).out).toContain(`# the console and the API: ${url}`);
+  const seen = async () => {
+    const { out } = await program(DATABASE, ["doctor", "--json"], settings);
+    const { checks } = doctorDocument.parse(JSON.parse(out)).data;
+    return checks.find(({ part }) => part === "console");
+  };
+  expect(await seen()).toMatchObject({ state: "ok", found: `answers at ${url}, with the API` });
+  server.close();
+  expect(await seen()).toMatchObject({ state: "degraded", advice: "model-deployer up, or serve" });
 });
 
 test("env says of what does not run that nothing does, and starts nothing", async () => {

@@ -13,8 +13,10 @@ import { megabytes, roomOf, shortages } from "../../../platform/disk/disk_room.t
 import { findLocalServices } from "../../../platform/services/local_services.ts";
 import { findToolsEnvironment } from "../../../platform/python/python_environment.ts";
 import { inspectPython } from "../../../platform/python/python_interpreter.ts";
+import { nodeProblem } from "../../required_node.ts";
 import { maskedConfiguration } from "./masked_configuration.ts";
 import { checkCluster } from "./doctor_cluster.ts";
+import { checkConsole } from "./doctor_console.ts";
 import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
@@ -56,6 +58,7 @@ export async function checkAll(
       check("mlflow", () => checkMlflow(configuration, local)),
       check("supabase", () => checkSupabase(configuration)),
       check("checkpoints", () => checkCheckpoints(configuration)),
+      check("console", () => checkConsole(configuration)),
     ]);
     checks.push(...(await checkCluster(configuration)));
     return { checks, configuration: maskedConfiguration(configuration) };
@@ -66,13 +69,10 @@ export async function checkAll(
   }
 }
 
-const NODE = { major: 22, minor: 19 };
-
 function checkNode(): DoctorFinding {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const isNew = major > NODE.major || (major === NODE.major && minor >= NODE.minor);
-  const found = `Node ${process.versions.node}`;
-  return isNew ? fine(found) : down(found, `use Node ${NODE.major}.${NODE.minor} or newer`);
+  const { node } = process.versions;
+  const problem = nodeProblem(node);
+  return problem === null ? fine(`Node ${node}`) : down(`Node ${node}`, problem);
 }
 
 async function checkHome(home: string): Promise<DoctorFinding> {

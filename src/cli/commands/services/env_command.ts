@@ -1,6 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { configured } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { installedEngines } from "../../../wiring/engines/installed_engines.ts";
+import { servedAddress } from "../../../platform/services/served_address.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
@@ -31,15 +32,21 @@ async function environment(invocation: Invocation): Promise<Report> {
     REDIS_URL: redisUrl ?? local.redisUrl ?? null,
     MLFLOW_TRACKING_URI: mlflowUrl ?? local.mlflowUrl ?? null,
   };
-  return report(environmentReportSchema, { variables: found }, exportLines);
+  const console_url = await servedAddress(home);
+  return report(environmentReportSchema, { variables: found, console_url }, exportLines);
 }
 
-function exportLines({ variables }: EnvironmentReport): string[] {
-  return Object.entries(variables).map(([name, value]) =>
-    value === null
-      ? `# ${name}: nothing runs under this home; the first action, or a worker, brings it up`
-      : `export ${name}=${quoted(value)}`,
-  );
+function exportLines({ variables, console_url }: EnvironmentReport): string[] {
+  return [
+    ...Object.entries(variables).map(([name, value]) =>
+      value === null
+        ? `# ${name}: nothing runs under this home; the first action, or a worker, brings it up`
+        : `export ${name}=${quoted(value)}`,
+    ),
+    console_url === null
+      ? "# the console and the API: nothing serves them; model-deployer up, or serve, does"
+      : `# the console and the API: ${console_url}`,
+  ];
 }
 
 /** As one word of a POSIX shell. */
