@@ -8,7 +8,10 @@ export interface ServedTimes {
   cpuSeconds: number;
 }
 
-/** Versions that go from the shadow to production, where the shadow's running server is adopted. */
+/** One version's way: its server is started at staging, and adopted at the shadow and at production. */
+export type AdoptedWay = Record<"staging" | "shadow" | "production", ServedTimes>;
+
+/** Versions that go from staging over the shadow to production, with the one server that was started at staging. */
 export class Adoptions {
   readonly #deployer: ModelDeployer;
   readonly #team: BenchTeam;
@@ -23,16 +26,18 @@ export class Adoptions {
   }
 
   /** @param versionId of a version that is registered and stands nowhere */
-  async measure(versionId: string): Promise<{ started: ServedTimes; adopted: ServedTimes }> {
+  async measure(versionId: string): Promise<AdoptedWay> {
     const asked = { model_version_id: versionId };
-    for (const target_stage of ["staging", "shadow"]) {
-      await this.#team.releases.act("promote", { ...asked, target_stage });
-    }
-    const started = await this.#deployed({ ...asked, target_stage: "shadow" }, 0);
+    const promote = (target_stage: string) => this.#team.releases.act("promote", { ...asked, target_stage });
+    await promote("staging");
+    const staging = await this.#deployed({ ...asked, target_stage: "staging" }, 0);
+    await promote("shadow");
+    const atStaging = await this.#cpuOf(staging.id);
+    const shadow = await this.#deployed({ ...asked, target_stage: "shadow" }, atStaging);
     await this.#team.releases.fromShadow(versionId);
-    const before = await this.#cpuOf(started.id);
-    const adopted = await this.#deployed({ ...asked, target_stage: "production" }, before);
-    return { started, adopted };
+    const atShadow = await this.#cpuOf(shadow.id);
+    const production = await this.#deployed({ ...asked, target_stage: "production" }, atShadow);
+    return { staging, shadow, production };
   }
 
   /** @param before CPU that its processes had used, where they ran already */

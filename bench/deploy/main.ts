@@ -13,7 +13,7 @@ import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
 } from "../../src/platform/python/python_environment.ts";
-import { Adoptions, type ServedTimes } from "./adoption.ts";
+import { type AdoptedWay, Adoptions } from "./adoption.ts";
 import { deployByHand, type Hand, type HandTimes } from "./by_hand.ts";
 import { inPairs, median } from "../support/figures.ts";
 import { type Opened, runInHome } from "../support/home.ts";
@@ -24,12 +24,12 @@ import { option, printMachine, printTable, say } from "../support/report.ts";
  * its own each time, against `bentoml build` and `bentoml serve` until it is ready and has predicted once. Both serve
  * from the same environment; by hand the artifact is on disk already, the agent fetches it and checks its digest.
  *
- * Then versions go from their shadow to production, where the running server is adopted: its CPU and the time, beside those
- * of the shadow's own start.
+ * Then versions go from staging over their shadow to production, where the running server is adopted twice: its CPU and the
+ * time, beside those of its start at staging.
  *
  * usage: npm run bench:deploy -- [--pairs=7] [--adoptions=3]
  */
-const PAIRS = option("pairs", 7);
+const PAIRS = option("pairs", 7, 0);
 const ADOPTIONS = option("adoptions", 3);
 
 interface Version {
@@ -135,9 +135,27 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   say("bringing up Postgres, Redis and MLflow, and training");
   const deployer = await createModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
-  const runs = await train(configuration, deployer.addresses.mlflowUrl, PAIRS + 1 + ADOPTIONS);
+  const ways = PAIRS === 0 ? ADOPTIONS : PAIRS + 1 + ADOPTIONS;
+  const runs = await train(configuration, deployer.addresses.mlflowUrl, ways);
+  if (PAIRS > 0) await measurePairs(configuration, deployer, runs.slice(ADOPTIONS), opened);
+  const adoptions = await Adoptions.enrolled(deployer);
+  opened.closers.push(() => adoptions.close());
+  const adopted = [];
+  for (const run of runs.slice(0, ADOPTIONS)) {
+    adopted.push(await adoptions.measure(await registerVersion(deployer, run)));
+  }
+  reportAdoptions(adopted);
+  printMachine();
+}
+
+async function measurePairs(
+  configuration: Configuration,
+  deployer: ModelDeployer,
+  runs: string[],
+  opened: Opened,
+): Promise<void> {
   const versions: Version[] = [];
-  for (const run of runs.slice(ADOPTIONS)) versions.push(await stageVersion(deployer, run));
+  for (const run of runs) versions.push(await stageVersion(deployer, run));
   const [first, ...measured] = versions;
   if (first === undefined) throw new NotFoundError("No run was trained.");
   const hand = await prepareHand(configuration, first.artifact);
@@ -153,29 +171,31 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
     (round) => deployByHand(hand, versionOf(round).artifact, `round_${round}`),
   );
   report(pairs);
-  const adoptions = await Adoptions.enrolled(deployer);
-  opened.closers.push(() => adoptions.close());
-  const adopted = [];
-  for (const run of runs.slice(0, ADOPTIONS)) {
-    adopted.push(await adoptions.measure(await registerVersion(deployer, run)));
-  }
-  reportAdoptions(adopted);
-  printMachine();
 }
 
-function reportAdoptions(adopted: { started: ServedTimes; adopted: ServedTimes }[]): void {
-  const ratios = adopted.map(({ started, adopted: { cpuSeconds } }) => cpuSeconds / started.cpuSeconds);
+function reportAdoptions(ways: AdoptedWay[]): void {
+  const cpuOf = (stage: keyof AdoptedWay) => ways.map((way) => way[stage].cpuSeconds);
+  const named = {
+    staging: "staging, a new server",
+    shadow: "the shadow, staging's server adopted",
+    production: "production, the shadow's server adopted",
+  };
   say();
-  say(`${adopted.length} versions from the shadow to production, medians`);
+  say(`${ways.length} versions from staging over the shadow to production, medians`);
   printTable(
     ["", "ms", "CPU s of the server"],
-    (["started", "adopted"] as const).map((way) => [
-      way === "started" ? "the shadow, a new server" : "production, the shadow's server adopted",
-      median(adopted.map((one) => one[way].ms)),
-      median(adopted.map((one) => one[way].cpuSeconds)),
+    (["staging", "shadow", "production"] as const).map((stage) => [
+      named[stage],
+      median(ways.map((way) => way[stage].ms)),
+      median(cpuOf(stage)),
     ]),
   );
-  say(`ratio of CPU: ${median(ratios).toFixed(3)} (${ratios.map((one) => one.toFixed(3)).join(" ")})`);
+  for (const stage of ["shadow", "production"] as const) {
+    const ratios = ways.map((way) => way[stage].cpuSeconds / way.staging.cpuSeconds);
+    say(
+      `CPU at ${stage} to the start's: ${median(ratios).toFixed(3)} (${ratios.map((one) => one.toFixed(3)).join(" ")})`,
+    );
+  }
 }
 
 function report(pairs: { first: AgentTimes; second: HandTimes }[]): void {

@@ -39,9 +39,9 @@ export function share(name: string, usual: number): number {
 }
 
 /** `--name=value` on the command line as a whole number, or what is usual. */
-export function option(name: string, usual: number): number {
+export function option(name: string, usual: number, least = 1): number {
   const given = process.argv.find((one) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
   const parsed = Number(given ?? usual);
-  if (Number.isInteger(parsed) && parsed > 0) return parsed;
-  throw new RangeError(`--${name}=${given}: give a whole number above 0`);
+  if (Number.isInteger(parsed) && parsed >= least) return parsed;
+  throw new RangeError(`--${name}=${given}: give a whole number of at least ${least}`);
 }

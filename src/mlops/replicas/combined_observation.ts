@@ -34,6 +34,7 @@ export function combined(seen: readonly SeenReplica[], isLeftBehind: boolean): S
     bento_tag: (ready.find(({ bento_tag }) => bento_tag !== first.bento_tag) ?? first).bento_tag,
     ...(predictions !== null && { predictions }),
     ...(isReplaced && { replaced: true }),
+    ...(ready.some(({ outdated }) => outdated === true) && { outdated: true }),
     replicas: seen.flatMap(replicaOf),
   };
 }

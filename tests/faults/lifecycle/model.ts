@@ -90,8 +90,16 @@ export function deploy(
     drain(life, life.mirror?.name ?? null);
     life.mirror = { name, hours: 0, requests: 0, errors: 0 };
     route(life, life.weights);
+    leaveStaging(life, version);
   }
   return "done";
+}
+
+/** A shadow gets its version's server at staging, which nobody asks here. */
+function leaveStaging(life: Lifecycle, version: string): void {
+  if (life.staging === null || life.deployments[life.staging]?.version !== version) return;
+  drain(life, life.staging);
+  life.staging = null;
 }
 
 function addDeployment(life: Lifecycle, version: string, target: Target): string {

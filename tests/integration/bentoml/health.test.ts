@@ -81,6 +81,16 @@ describe("GET /health", () => {
   });
 });
 
+it("a server that was started under other settings is told from a new one where that is asked for", async () => {
+  const signal = AbortSignal.timeout(120_000);
+  const compared = { signal, compares_settings: true };
+  const changed = workshop.withLimits({ predictionSeconds: 3 });
+  expect(await workshop.server.observe(deployment_id, compared)).not.toHaveProperty("outdated");
+  expect(await changed.observe(deployment_id, compared)).toMatchObject({ state: "ready", outdated: true });
+  expect(await changed.observe(deployment_id, { signal })).not.toHaveProperty("outdated");
+  await changed.close();
+});
+
 describe("a replacement", () => {
   const beside = (server: BentoMLServer) =>
     server.start(

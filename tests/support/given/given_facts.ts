@@ -145,6 +145,7 @@ export function deployFacts(overrides: Partial<DeployFacts> = {}): DeployFacts {
     deployments: [aDeployment(1)],
     aborted: [],
     still_warm: [],
+    staged: null,
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

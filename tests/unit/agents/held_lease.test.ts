@@ -4,7 +4,7 @@ import {
   DeadlineExceededError,
   ServiceUnavailableError,
 } from "../../../src/agents/model_deployer/errors.ts";
-import { withLease } from "../../../src/agents/model_deployer/operations/held_lease.ts";
+import { withLease, withLeases } from "../../../src/agents/model_deployer/operations/held_lease.ts";
 import type { Lease, Leases } from "../../../src/agents/model_deployer/ports/stores/operation_stores.ts";
 
 const gone = new ServiceUnavailableError("database", "the database does not answer");
@@ -47,6 +47,21 @@ function startWork(leases: Leases) {
   }).catch((error: unknown) => error);
   return { outcome, finish: finished.resolve, aborted: () => aborted };
 }
+
+test("the leases of others are held for as long, and given back", async () => {
+  const leases = leasesWith([null]);
+  const held = withLeases(
+    leases,
+    { ...request, also: ["one", "other"] },
+    new AbortController().signal,
+    (lease) => {
+      expect(leases.released).toEqual([]);
+      return Promise.resolve(lease.name);
+    },
+  );
+  expect(await held).toBe("e2i_remission");
+  expect(leases.released.map(({ name }) => name)).toEqual(["e2i_remission", "other", "one"]);
+});
 
 test("a renewal that fails is tried again while the lease lasts, and the work goes on", async () => {
   const leases = leasesWith([gone, gone, null]);

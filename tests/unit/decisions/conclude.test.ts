@@ -44,6 +44,7 @@ function deployment(
     deployments: endpoint === null ? [] : [aDeployment(1)],
     aborted: [],
     still_warm: [],
+    staged: null,
     open_rollout: null,
     figures: [],
     policy: aPolicy(),

@@ -133,7 +133,7 @@ test.each<[string, boolean, Partial<DeployFacts["still_warm"][number]>, Partial<
     decideOn("production", {
       ...shadowed,
       deployments: [aDeployment(9, { ...own, ...resources }), aDeployment(1)],
-      still_warm: [{ id: "d9", is_behind: false, is_counted: true, ...warm }],
+      still_warm: [{ id: "d9", is_behind: false, is_counted: true, is_outdated: false, ...warm }],
     }),
   );
   const start = plan.steps.find(({ do: { step } }) => step === "start_server");

@@ -55,7 +55,7 @@ test("no server of another engine is taken over", () => {
   const facts = {
     endpoint: anEndpoint(),
     deployments: [warm, aDeployment(1)],
-    still_warm: [{ id: "d9", is_behind: false, is_counted: true }],
+    still_warm: [{ id: "d9", is_behind: false, is_counted: true, is_outdated: false }],
     engines: both,
   };
   expect(stepIn(planOf(decideOn("production", facts)), "start_server")).toMatchObject({ takes_over: "d9" });

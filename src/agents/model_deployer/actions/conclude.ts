@@ -6,7 +6,7 @@ import { type Isolation, isolationSchema } from "../domain/entities.ts";
 import { loadingNotes, loadingReportSchema } from "../domain/models/loading_report.ts";
 import { type LoadingSummary, summaryOf } from "../domain/models/loading_summary.ts";
 import { type SignedBy, signedBySchema } from "../domain/models/signers.ts";
-import type { Plan } from "../domain/plan.ts";
+import type { Plan, Step } from "../domain/plan.ts";
 import {
   type ModelSignature,
   modelSignatureSchema,
@@ -60,7 +60,8 @@ export function conclude(
 
 /** A plan may be resumed late, so success is only written while the route that it brought is still in force. */
 function routeStillInForce(plan: Plan): Change[] {
-  const applied = plan.steps.map((planned) => planned.do).findLast((step) => step.step === "apply_route");
+  const isOwn = (step: Step) => step.step === "apply_route" && !plan.also_leases.includes(step.endpoint_name);
+  const applied = plan.steps.map((planned) => planned.do).findLast(isOwn);
   if (applied?.step !== "apply_route") return [];
   return [{ change: "observe_route", endpoint_name: applied.endpoint_name, generation: applied.generation }];
 }

@@ -60,8 +60,10 @@ const startServer = z.strictObject({
   resources: resourcesSchema,
   /** An ended deployment whose running server is taken over if it is still there. */
   takes_over: z.string().nullable().default(null),
-  /** The version's shadow, whose running server becomes this deployment's while it is still mirrored to. */
+  /** A deployment of the version at another stage, whose running server becomes this one's while it is still routed to. */
   adopts: z.string().optional(),
+  /** The adopted deployment ends with this plan, so the step fails where its server is not to be had. */
+  must_adopt: z.literal(true).optional(),
   /** The server had traffic before, so it needs no sample prediction to be ready. */
   served_before: z.literal(true).optional(),
   /** The new server starts beside one that does not answer, which runs until it is stopped as the former one. */
@@ -118,7 +120,7 @@ const stopServer = z.strictObject({
   only_former: z.literal(true).optional(),
 });
 
-/** Hands an adopted server back to the shadow that had it, where that still wants it; it goes on running. */
+/** Hands an adopted server back to the deployment that had it, where that still wants it; it goes on running. */
 const giveBackServer = z.strictObject({
   step: z.literal("give_back_server"),
   deployment_id: z.string(),
@@ -161,6 +163,8 @@ export const planSchema = z.strictObject({
   summary: z.string(),
   /** The lease that the plan is carried out under: an endpoint's name, or the version's id. */
   lease_name: z.string(),
+  /** Other endpoints whose route it changes, and whose leases it holds too; older plans have none. */
+  also_leases: z.array(z.string()).default([]),
   /** Takes the lease from its holder and is planned again when it loses: a rollback, and a pause of a rollout. */
   preempts: z.boolean(),
   /** Written together with the plan, before the first step. */

@@ -64,6 +64,11 @@ export const deployRequestSchema = z.strictObject({
   autoscaling: boundsSchema,
   /** How production traffic moves when a version serves already. */
   rollout: rolloutRequestSchema,
+  /**
+   * Whether the version's running server at staging becomes this deployment's, which leaves staging's callers without an
+   * answer; where it is left out, only if nobody has asked for one there.
+   */
+  adopt_staging: z.boolean().optional(),
 });
 export type DeployRequest = z.infer<typeof deployRequestSchema>;
 

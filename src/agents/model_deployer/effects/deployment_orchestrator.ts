@@ -2,7 +2,7 @@ import type { StepOf } from "../domain/plan.ts";
 import { serving } from "../domain/traffic/weights.ts";
 import { assertAllowed } from "./assert_allowed.ts";
 import { assertSigned } from "./assert_signed.ts";
-import { ArtifactRejectedError } from "../errors.ts";
+import { ArtifactRejectedError, ConflictError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 import type { CallOptions, LongCallOptions } from "../ports/call_options.ts";
 import type { FetchedArtifact, ModelRegistry } from "../ports/model_registry_port.ts";
@@ -101,6 +101,7 @@ export class DeploymentOrchestrator {
       step: _step,
       takes_over,
       adopts,
+      must_adopt = false,
       served_before = false,
       beside = false,
       replica,
@@ -110,7 +111,10 @@ export class DeploymentOrchestrator {
     } = step;
     const { deployment_id, bento_tag } = server;
     if (takes_over !== null) await this.#takeOver(takes_over, { deployment_id, bento_tag }, options);
-    if (adopts !== undefined) await this.#adopt(adopts, { deployment_id, bento_tag }, options);
+    if (adopts !== undefined) {
+      const isAdopted = await this.#adopt(adopts, { deployment_id, bento_tag }, options);
+      if (must_adopt && !isAdopted) throw notAdopted(adopts, deployment_id);
+    }
     const one = { ...(replica !== undefined && { replica }), ...(sized_by !== undefined && { sized_by }) };
     const address = await this.#server.start({ ...server, served_before, beside, ...one }, options);
     return { ...address, ...(await this.#limitsOf(deployment_id, options)) };
@@ -145,26 +149,30 @@ export class DeploymentOrchestrator {
   }
 
   /**
-   * Nobody else ends or moves it: the endpoint's lease is held. One that hangs or is behind stays the shadow's, and a server
-   * of its own is started.
+   * Nobody else ends or moves it: the endpoint's lease is held. One that hangs or is behind stays where it is.
+   * @returns whether the deployment has it, since now or since an earlier try
    */
   async #adopt(
-    shadow: string,
+    from: string,
     to: { deployment_id: string; bento_tag: string },
     options: CallOptions,
-  ): Promise<void> {
-    const observed = await this.#server.observe(shadow, { ...options, patience_ms: ADOPTION_MS });
-    if (observed.state === "ready" && !isBehind(observed)) await this.#server.handOver(shadow, to, options);
+  ): Promise<boolean> {
+    const observed = await this.#server.observe(from, { ...options, patience_ms: ADOPTION_MS });
+    const isFree = observed.state === "ready" && !isBehind(observed);
+    if (isFree && (await this.#server.handOver(from, to, options))) return true;
+    const { deployment_id } = to;
+    const own = await this.#server.observe(deployment_id, { ...options, patience_ms: ADOPTION_MS });
+    return own.state !== "absent";
   }
 
-  /** Does nothing where the shadow has ended meanwhile, or has a server again. */
+  /** Does nothing where the deployment that had it has ended meanwhile, or has a server again. */
   async giveBack(
     { deployment_id, to_deployment_id }: StepOf<"give_back_server">,
     options: CallOptions,
   ): Promise<{ given_back: boolean }> {
-    const shadow = await this.#database.deployments.get(to_deployment_id);
-    if (shadow?.status !== "active") return { given_back: false };
-    const to = { deployment_id: to_deployment_id, bento_tag: shadow.bento_tag };
+    const former = await this.#database.deployments.get(to_deployment_id);
+    if (former?.status !== "active") return { given_back: false };
+    const to = { deployment_id: to_deployment_id, bento_tag: former.bento_tag };
     return { given_back: await this.#server.handOver(deployment_id, to, options) };
   }
 
@@ -188,4 +196,11 @@ export class DeploymentOrchestrator {
       deployment === null ? null : await this.#database.endpoints.get(deployment.endpoint_name);
     return endpoint !== null && serving(endpoint.weights).includes(deploymentId);
   }
+}
+
+function notAdopted(from: string, to: string): ConflictError {
+  return new ConflictError(
+    `The server of ${from} hangs, is behind or has ended since ${to} was planned, which was to adopt it. Ask again: it is planned anew.`,
+    { details: { deployment_id: from } },
+  );
 }

@@ -4,7 +4,12 @@ import type { Deployment, Endpoint } from "../domain/entities.ts";
 import type { Life } from "../domain/servers/liveness.ts";
 import type { ServerPresence } from "../planning/ways_out/way_back.ts";
 import type { CallOptions } from "../ports/call_options.ts";
-import type { ModelServer, ReadyServers, ServerObservation } from "../ports/model_server_port.ts";
+import type {
+  ModelServer,
+  ObserveOptions,
+  ReadyServers,
+  ServerObservation,
+} from "../ports/model_server_port.ts";
 import type { Liveness } from "./remembered_misses.ts";
 
 /** An answer this recent counts as an answer now: a server may as well die right after a new one. */
@@ -28,7 +33,7 @@ export class LivingServers {
   }
 
   /** Null where none of its servers answers for this bento. */
-  async readyServers(id: string, bentoTag: string, options: CallOptions): Promise<ReadyServers | null> {
+  async readyServers(id: string, bentoTag: string, options: ObserveOptions): Promise<ReadyServers | null> {
     const observed = await this.#observe(id, options);
     return observed.state === "ready" && observed.bento_tag === bentoTag ? observed : null;
   }
@@ -81,7 +86,7 @@ export class LivingServers {
     }
   }
 
-  async #observe(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+  async #observe(deploymentId: string, options: ObserveOptions): Promise<ServerObservation> {
     const observed = await this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
     if (observed.state === "ready") this.#ready.set(deploymentId, { observed, at: this.#now() });
     else this.#ready.delete(deploymentId);

@@ -32,6 +32,7 @@ function fieldsOf(action: Action, state: ParsedRequestState): Record<string, unk
         ...{ model_version_id, target_stage },
         ...deployed(state),
         rollout: state.rollout ?? defaults.rollout,
+        ...(state.adopt_staging !== undefined && { adopt_staging: state.adopt_staging }),
       };
     case "rollback":
       return rollback(state);

@@ -46,6 +46,23 @@ export async function withLease<T>(
   }
 }
 
+/**
+ * As `withLease`, with the leases of others beside it for as long: what is written is fenced by the first alone, and nobody
+ * waits for a lease, so that two of them block nobody.
+ */
+export async function withLeases<T>(
+  leases: Leases,
+  { also, ...request }: LeaseRequest & { also: readonly string[] },
+  signal: AbortSignal,
+  work: (lease: Lease, signal: AbortSignal, givenBack: () => void) => Promise<T>,
+): Promise<T> {
+  const [name, ...others] = also;
+  if (name === undefined) return withLease(leases, request, signal, work);
+  return withLease(leases, { ...request, name }, signal, (_lease, until) =>
+    withLeases(leases, { ...request, also: others }, until, work),
+  );
+}
+
 async function release(leases: Leases, lease: Lease): Promise<void> {
   const { atLeast, atMost } = RELEASE_MS;
   // A hurried run has already waited for a silent Postgres, or finds it answering at once.

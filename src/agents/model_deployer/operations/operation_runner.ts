@@ -3,7 +3,7 @@ import type { Answer } from "../domain/answer.ts";
 import type { Plan } from "../domain/plan.ts";
 import { actionRequestSchema } from "../domain/requests.ts";
 import { ConflictError, DeadlineExceededError, NotFoundError } from "../errors.ts";
-import { withLease } from "./held_lease.ts";
+import { withLeases } from "./held_lease.ts";
 import { hasBegun, storedOutcome } from "./endings/operation_outcome.ts";
 import type { Database, Settings } from "../ports/parts.ts";
 import type { LongCallOptions } from "../ports/call_options.ts";
@@ -68,10 +68,11 @@ export class OperationRunner {
     }
     const lease = {
       name: plan.lease_name,
+      also: plan.also_leases,
       preempts: plan.preempts,
       ttl_seconds: this.#settings.lease_seconds,
     };
-    return withLease(this.#database.leases, lease, options.signal, async (held, signal, onGivenBack) => {
+    return withLeases(this.#database.leases, lease, options.signal, async (held, signal, onGivenBack) => {
       const limited = { ...options, signal, onGivenBack };
       const agreed = begun
         ? { plan: begun, recorded: null }

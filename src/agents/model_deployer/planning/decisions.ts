@@ -40,6 +40,7 @@ type PlanParts = Pick<Plan, "summary" | "lease_name"> & Partial<Plan>;
 export function planWith(parts: PlanParts): Plan {
   return {
     preempts: false,
+    also_leases: [],
     intent: [],
     steps: [],
     on_success: [],

@@ -16,8 +16,15 @@ import type { DecisionContext, DeployRequest } from "../domain/requests.ts";
 export interface TakeOver {
   /** One that has ended already; null where there is none. */
   takes_over: string | null;
-  /** The version's shadow, which is still mirrored to and ends with the same switch; null where there is none. */
+  /** One of the version that is still routed to: its shadow, which ends with the same switch, or `leaves`; null without one. */
   adopts: string | null;
+  /** The adopted one, where it leaves another endpoint than that of the new one; null otherwise. */
+  leaves: LeftEndpoint | null;
+}
+
+export interface LeftEndpoint {
+  endpoint_name: string;
+  before: RouteSwitch["before"];
 }
 
 /** How often a running rollout is looked at. */
@@ -91,6 +98,18 @@ export function deploymentSteps(
     served.adopts === null
       ? []
       : [{ step: "give_back_server", deployment_id: id, to_deployment_id: served.adopts }];
+  const switched = [
+    ...switchRoute({
+      endpoint_name: name,
+      before,
+      weights: traffic.weights,
+      mirror_deployment_id: traffic.mirror,
+      reason: `deploy ${id}`,
+      moment,
+    }),
+    // Its callers are answered until what got its server is served.
+    ...(served.leaves === null ? [] : leave(served.leaves, deployment)),
+  ];
   return [
     planned(
       {
@@ -105,24 +124,26 @@ export function deploymentSteps(
       { undo: [...givenBack, { step: "stop_server", deployment_id: id }] },
     ),
     ...(rows === null ? [] : [planned(rows)]),
-    ...switchRoute({
-      endpoint_name: name,
-      before,
-      weights: traffic.weights,
-      mirror_deployment_id: traffic.mirror,
-      reason: `deploy ${id}`,
-      moment,
-    }).map((step) => (step.undo.length === 0 ? step : { ...step, undo: [...givenBack, ...step.undo] })),
+    ...switched.map((step) =>
+      step.undo.length === 0 ? step : { ...step, undo: [...givenBack, ...step.undo] },
+    ),
   ];
+}
+
+/** The adopted deployment had all of its endpoint's traffic, which stays open and says so. */
+function leave({ endpoint_name, before }: LeftEndpoint, { deployment_id, target_stage }: Deployment) {
+  const reason = `its server became that of ${deployment_id} at ${target_stage}`;
+  return switchRoute({ endpoint_name, before, weights: {}, mirror_deployment_id: null, reason });
 }
 
 export function startOf(
   deployment: Deployment,
-  { takes_over, adopts }: TakeOver = { takes_over: null, adopts: null },
+  { takes_over, adopts, leaves }: TakeOver = { takes_over: null, adopts: null, leaves: null },
 ): StepOf<"start_server"> {
   const { deployment_id, bento_tag } = deployment;
   const resources = resourcesOf(deployment);
-  const adopted = adopts === null ? {} : { adopts };
+  const must_adopt = true as const;
+  const adopted = adopts === null ? {} : { adopts, ...(leaves !== null && { must_adopt }) };
   const where = onEngine(deployment);
   return { step: "start_server", deployment_id, bento_tag, resources, takes_over, ...adopted, ...where };
 }

@@ -45,6 +45,8 @@ export type ServerObservation =
       bento_tag: string;
       predictions?: PredictionLoad;
       replaced?: boolean;
+      /** One of its servers was started under other settings than one that is started now; see `compares_settings`. */
+      outdated?: true;
       replicas?: ReplicaObservation[];
     }
   /** Its process runs, and does not answer in time or has no free prediction thread. */
@@ -66,6 +68,8 @@ export const LIVENESS_TIMEOUT_MS = 10_000;
 export interface ObserveOptions extends CallOptions {
   /** A shorter limit than `LIVENESS_TIMEOUT_MS` for a caller that cannot wait; such a miss proves little. */
   patience_ms?: number;
+  /** Also tells whether the server is `outdated`, where its engine knows. */
+  compares_settings?: boolean;
 }
 
 /** The isolation that all of a deployment's servers have at least. */

@@ -66,6 +66,10 @@ export const requestFields = {
     rolloutRequestSchema,
     "deploy to production: linear, canary, immediate, or steps of one's own",
   ),
+  adopt_staging: given(
+    z.boolean(),
+    "deploy to shadow or production: take over the version's running server at staging, whose callers get no answer then; by default only where nobody has asked for one",
+  ),
   current_deployment_id: given(text, "rollback: the production deployment that is bad; or its endpoint_name"),
   rollback_to: given(
     text,

@@ -139,6 +139,7 @@ export const requestStateSchema = z.strictObject({
   memory_limit: z.string().optional(),
   autoscaling: autoscalingSchema.optional(),
   rollout: rolloutRequestSchema.optional(),
+  adopt_staging: z.boolean().optional(),
   current_deployment_id: z.string().optional(),
   rollback_to: z.string().optional(),
   condemned_because: z.string().optional(),

@@ -105,6 +105,8 @@ function addDeployment(parent: CommandUnknownOpts, onRequest: OnRequest): void {
     .option("--cpu <limit>", 'such as "2"')
     .option("--memory <limit>", 'such as "4Gi"')
     .option("--autoscaling <min-max@percent>", "such as 1-5@70: bounds, and the CPU that is aimed at")
+    .option("--adopt-staging", "take over the version's server at staging, whose callers get no answer then")
+    .option("--no-adopt-staging", "start another one, though nobody has asked that at staging")
     .action((version, stage, options) =>
       onRequest(async () => ({
         deployment_action: "deploy",
@@ -112,6 +114,7 @@ function addDeployment(parent: CommandUnknownOpts, onRequest: OnRequest): void {
         ...stageField(stage),
         rollout: rolloutOf(options.rollout, options.steps, judgeSettingsOf(options)),
         ...resourceFields(options),
+        ...(options.adoptStaging === undefined ? {} : { adopt_staging: options.adoptStaging }),
       })),
     );
 }

@@ -9,6 +9,7 @@ import {
   rowSchema,
 } from "../../../agents/model_deployer/domain/evidence/kept_rows.ts";
 import { InvalidRequestError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { isStagingEndpoint } from "../../../agents/model_deployer/domain/values/names.ts";
 import { engineFor } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { replay } from "../../../agents/model_deployer/collection/row_keeper.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
@@ -151,7 +152,7 @@ async function servedWithoutTraffic({ database, server }: Observer, version: str
   const signal = AbortSignal.timeout(REPLAY_MS);
   for (const { deployment_id, endpoint_name } of deployments) {
     const endpoint = await database.endpoints.get(endpoint_name);
-    const isAtStaging = endpoint_name.endsWith("_staging");
+    const isAtStaging = isStagingEndpoint(endpoint_name);
     if (!isAtStaging && (endpoint?.weights[deployment_id] ?? 0) > 0) continue;
     if ((await server.observe(deployment_id, { signal })).state === "ready") return deployment_id;
   }

@@ -49,7 +49,8 @@ const busyWith = (endpointName: string, token: string) => `coalesce(
    from ml_leases l where l.name = ${endpointName} and not l.released and l.expires_at > clock_timestamp()
      and l.token is distinct from ${token}),
   (select jsonb_build_object('kind', 'interrupted', 'by', format('operation %s is %s', o.operation_id, o.status))
-   from ml_operations o where o.lease_name = ${endpointName} and o.status in ('planned', 'carrying_out')
+   from ml_operations o
+   where (o.lease_name = ${endpointName} or o.plan -> 'also_leases' ? ${endpointName}) and o.status in ('planned', 'carrying_out')
      and o.finished_at is null order by o.created_at limit 1)
 )`;
 

@@ -113,7 +113,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
 
   async observe(
     deploymentId: string,
-    { signal, patience_ms = LIVENESS_TIMEOUT_MS }: ObserveOptions,
+    { signal, patience_ms = LIVENESS_TIMEOUT_MS, compares_settings = false }: ObserveOptions,
   ): Promise<ServerObservation> {
     throwIfAborted(signal, deploymentId);
     const record = await this.#records.read(deploymentId);
@@ -135,7 +135,9 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
         const { port, bento_tag } = record;
         const replaced = await this.#replacement.isUnfinished(deploymentId);
         const { predictions } = seen;
-        return { state: "ready", host, port, bento_tag, predictions, ...(replaced && { replaced }) };
+        const outdated = compares_settings && !(await this.#processes.isServedAsNow(record.process));
+        const also = { ...(replaced && { replaced }), ...(outdated && { outdated }) };
+        return { state: "ready", host, port, bento_tag, predictions, ...also };
       }
       case "foreign":
         return { state: "failed", reason: seen.reason };

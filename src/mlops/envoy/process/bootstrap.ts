@@ -1,6 +1,7 @@
 import { OPEN_INGRESS } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
 import { extension } from "../extension.ts";
 import { connectionManager, ingressListener, routerFilter, watchedIn } from "../ingress/ingress_listener.ts";
+import { isStagingEndpoint } from "../../../agents/model_deployer/domain/values/names.ts";
 import { noProductionCluster, answerHeader } from "../route_config.ts";
 
 export interface BootstrapInput {
@@ -99,10 +100,11 @@ function readings({ host, readings_port }: BootstrapInput): object[] {
 }
 
 function noProduction(endpointName: string): object {
+  const stage = isStagingEndpoint(endpointName) ? "staging" : "production";
   const body = JSON.stringify({
-    error: "no_production_version",
+    error: `no_${stage}_version`,
     error_code: "TEMPORARILY_UNAVAILABLE",
-    message: `endpoint ${endpointName} has no production version yet`,
+    message: `endpoint ${endpointName} has no ${stage} version at present`,
     endpoint_name: endpointName,
   });
   const whole = extension("filters.http.buffer.v3.Buffer", { max_request_bytes: maximumBodyBytes });

@@ -5,7 +5,7 @@ import {
   SESSION,
 } from "../../../support/deployer.ts";
 import type { CrashScenario } from "../scenario.ts";
-import { approved, approveWhatWaits, asked, givenAt, givenTwo, threeSteps } from "./given.ts";
+import { approved, approveWhatWaits, asked, givenAt, givenStaged, givenTwo, threeSteps } from "./given.ts";
 
 export const deploying: CrashScenario[] = [
   {
@@ -21,6 +21,13 @@ export const deploying: CrashScenario[] = [
       await givenInProduction(given, "run1");
       const version = await givenAt(given, "run2", "staging", "shadow");
       return asked("deploy", { model_version_id: version, target_stage: "shadow" });
+    },
+  },
+  {
+    name: "deploy a shadow with the server of staging",
+    given: async (given) => {
+      await givenInProduction(given, "run1");
+      return asked("deploy", { model_version_id: await givenStaged(given, "run2"), target_stage: "shadow" });
     },
   },
   {
@@ -56,6 +63,15 @@ export const undoing: CrashScenario[] = [
       const version = await givenAt(given, "run1", "staging");
       given.server.breakModel("e2i_remission:v1", "ModuleNotFoundError: No module named 'xgboost'");
       return asked("deploy", { model_version_id: version, target_stage: "staging" });
+    },
+    fails: "endpoint_creation_failed",
+  },
+  {
+    name: "undo a shadow that got the server of staging and whose sample fails",
+    given: async (given) => {
+      const version = await givenStaged(given, "run1");
+      given.server.failSamples("the feature store is away");
+      return asked("deploy", { model_version_id: version, target_stage: "shadow" });
     },
     fails: "endpoint_creation_failed",
   },

@@ -57,6 +57,14 @@ export async function givenAt(given: GivenDeployer, run: string, ...stages: stri
   return version;
 }
 
+/** A version at the shadow whose server still runs at staging. */
+export async function givenStaged(given: GivenDeployer, run: string): Promise<string> {
+  const version = await givenAt(given, run, "staging");
+  await deploy(given, version, "staging");
+  await promote(given, version, "shadow");
+  return version;
+}
+
 /** Version 1 serves production, and version 2 may. */
 export async function givenTwo(given: GivenDeployer) {
   const { deployment: old, version: first } = await givenInProduction(given, "run1");

@@ -31,7 +31,7 @@ import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { noRoute } from "../../planning/route_switch.ts";
 import { listing } from "../../planning/ways_out/next_steps.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
-import { takeOver } from "./warm_server.ts";
+import { leasesOf, takeOver } from "./warm_server.ts";
 
 export function decideDeploy(request: DeployRequest, facts: DeployFacts, context: DecisionContext): Decision {
   const { version } = facts;
@@ -72,7 +72,7 @@ function plan(
   const asked = askedAtOnce(traffic, traffic.weights[id] ?? 0, version, facts, context);
   return propose({
     summary: summaryOf(version, deployment, traffic, servedOn(engine, facts)),
-    lease_name: deployment.endpoint_name,
+    ...leasesOf(deployment, warm),
     ...deploymentChanges(request, placement, facts, context),
     steps: stepsOf(placement, facts),
     draft: {
@@ -99,7 +99,7 @@ function placementOf(
   const traffic = planTraffic(request, facts, deploymentId(context.operation_id), context.now);
   const engine = chosenEngine(request, facts);
   const deployment = newDeployment(request, version, context, { engine, previous: traffic.baseline });
-  const warm = takeOver(deployment, facts);
+  const warm = takeOver(deployment, facts, request);
   return { version, deployment, engine, traffic, warm, moment: momentBefore(deployment, traffic, facts) };
 }
 

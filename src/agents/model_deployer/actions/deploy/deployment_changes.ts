@@ -34,6 +34,7 @@ export function deploymentChanges(
     intent: [{ change: "insert_deployment", deployment }, ...warm.intent],
     on_success: [
       ...served(placement, facts, context),
+      ...warm.on_success,
       ...announceReplaced(traffic, facts, version, context),
       ...memories(request, version, deployment, traffic, context),
     ],

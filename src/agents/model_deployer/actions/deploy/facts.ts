@@ -14,6 +14,16 @@ export interface WarmServer {
   is_behind: boolean;
   /** Whether a start corrects its number of servers; otherwise its engine does. */
   is_counted: boolean;
+  /** Started under other settings than one that is started now. */
+  is_outdated: boolean;
+}
+
+/** The version at staging, where it has all of that endpoint's traffic. */
+export interface StagedVersion {
+  endpoint: Endpoint;
+  deployment: Deployment;
+  /** Whether anybody has asked the endpoint; true where its router or the server's log do not tell. */
+  is_asked: boolean;
 }
 
 export interface DeployFacts {
@@ -24,8 +34,10 @@ export interface DeployFacts {
   deployments: Deployment[];
   /** Ids of those that were aborted or superseded within the last hour. */
   aborted: string[];
-  /** Those of the same version whose servers answer and may be put to this use: ended ones, and its shadow. */
+  /** Those of the same version whose servers answer and may be put to this use: ended ones, its shadow, and at staging. */
   still_warm: WarmServer[];
+  /** Null where the version does not serve staging, or is to be deployed there. */
+  staged: StagedVersion | null;
   open_rollout: Rollout | null;
   /** The router's figures of the endpoint's deployments; null when it gave no answer. */
   figures: VersionFigures[] | null;

@@ -2,6 +2,7 @@ import { AgentError } from "../../../base/agent_error.ts";
 import { publishDegraded } from "../../../base/diagnostics.ts";
 import { RunMemory } from "../../../base/memory.ts";
 import { type Experience, recentRollbacks } from "./caution.ts";
+import { gatherStaged } from "./gather_staged.ts";
 import { gatherVulnerabilities } from "./gather_vulnerabilities.ts";
 import { gatherEnded } from "../rollback/gather_ended.ts";
 import { decideDeploy } from "./decide.ts";
@@ -29,19 +30,22 @@ export function deployPlanner(parts: Parts, endpoints: EndpointManager, settings
   );
 }
 
+type DeployParts = Pick<
+  Parts,
+  "database" | "predictionLogs" | "proceduralMemory" | "packager" | "teamMetrics" | "vulnerabilities"
+>;
+
 export async function gatherDeploy(
-  {
-    database,
-    ...parts
-  }: Pick<Parts, "database" | "proceduralMemory" | "packager" | "teamMetrics" | "vulnerabilities">,
+  parts: DeployParts,
   endpoints: EndpointManager,
   settings: Settings,
   request: Pick<DeployRequest, "model_version_id" | "target_stage"> & Partial<Pick<DeployRequest, "rollout">>,
   { now }: DecisionContext,
   options: CallOptions,
 ): Promise<DeployFacts> {
+  const { database } = parts;
   const version = await database.modelVersions.get(request.model_version_id);
-  const before = await endpointBefore(database, endpoints, version, request, options);
+  const before = await endpointBefore(parts, endpoints, version, request, options);
   const { name, endpoint, deployments, policy } = before;
   const serves = endpoint !== null && Object.keys(endpoint.weights).length > 0;
   const isRollout = serves && request.target_stage === "production";
@@ -61,7 +65,8 @@ export async function gatherDeploy(
       version === null ? null : parts.packager.findPackage(bentoTag(version)),
     ]);
   return {
-    ...{ version, endpoint, deployments, aborted, still_warm, open_rollout: before.open_rollout },
+    ...{ version, endpoint, deployments, aborted, still_warm },
+    ...{ staged: before.staged, open_rollout: before.open_rollout },
     ...{ figures, policy, experience, serves_now, ended, metrics_problem },
     retention_seconds: settings.retention_seconds,
     other_python: packaged?.other_python ?? null,
@@ -71,7 +76,10 @@ export async function gatherDeploy(
   };
 }
 
-interface EndpointBefore extends Pick<DeployFacts, "endpoint" | "deployments" | "open_rollout" | "policy"> {
+interface EndpointBefore extends Pick<
+  DeployFacts,
+  "endpoint" | "deployments" | "open_rollout" | "policy" | "staged"
+> {
   name: string;
   /** Nothing was ever deployed there. */
   isNew: boolean;
@@ -79,21 +87,23 @@ interface EndpointBefore extends Pick<DeployFacts, "endpoint" | "deployments" | 
 
 /** The endpoint as it is before the deployment, with what may be done there. */
 async function endpointBefore(
-  database: Parts["database"],
+  parts: DeployParts,
   endpoints: EndpointManager,
   version: ModelVersion | null,
-  { target_stage }: Pick<DeployRequest, "target_stage">,
+  request: Pick<DeployRequest, "target_stage">,
   options: CallOptions,
 ): Promise<EndpointBefore> {
-  const name = version === null ? "" : endpointName(version.experiment_id, target_stage);
-  const [known, deployments, open_rollout, policy] = await Promise.all([
+  const { database } = parts;
+  const name = version === null ? "" : endpointName(version.experiment_id, request.target_stage);
+  const [known, deployments, open_rollout, policy, staged] = await Promise.all([
     database.endpoints.get(name),
     database.deployments.listForEndpoint(name),
     database.rollouts.getOpen(name),
     database.experiments.getGatePolicy(version?.experiment_id ?? ""),
+    gatherStaged(parts, endpoints, request, version, options),
   ]);
   const endpoint = known === null ? null : await endpoints.servers.withLivingMirror(known, options);
-  return { name, endpoint, isNew: known === null, deployments, open_rollout, policy };
+  return { name, endpoint, isNew: known === null, deployments, open_rollout, policy, staged };
 }
 
 async function isGuarded({ ingressPolicies }: Parts["database"], name: string): Promise<boolean> {
@@ -112,17 +122,25 @@ async function versionThatServes(
   return deployment === null ? null : modelVersions.get(deployment.model_version_id);
 }
 
-/** Deployments of the version that are over, and its shadow, on the engine that the new one is made on. */
+/** Deployments of the version that are over, its shadow, and that at staging, on the engine that the new one is made on. */
 function usableAmong(
-  { deployments, policy, endpoint }: Pick<DeployFacts, "deployments" | "policy" | "endpoint">,
+  {
+    deployments,
+    policy,
+    endpoint,
+    staged,
+  }: Pick<DeployFacts, "deployments" | "policy" | "endpoint" | "staged">,
   { model_version_id, target_stage }: Pick<DeployRequest, "model_version_id" | "target_stage">,
   { engines }: Pick<Settings, "engines">,
 ): Deployment[] {
   const engine = engineFor(target_stage, policy, engines);
-  const own = deployments.filter(
-    (one) => one.model_version_id === model_version_id && engineOf(one, engines) === engine,
+  const here = deployments.filter(
+    (one) =>
+      one.model_version_id === model_version_id &&
+      (isOver(one) || one.deployment_id === endpoint?.mirror_deployment_id),
   );
-  return own.filter((one) => isOver(one) || one.deployment_id === endpoint?.mirror_deployment_id);
+  const own = staged === null ? here : [...here, staged.deployment];
+  return own.filter((one) => engineOf(one, engines) === engine);
 }
 
 async function warmAmong(
@@ -131,8 +149,10 @@ async function warmAmong(
   options: CallOptions,
 ): Promise<WarmServer[]> {
   const warm = usable.map(async ({ deployment_id: id, bento_tag }): Promise<WarmServer[]> => {
-    const seen = await endpoints.servers.readyServers(id, bento_tag, options);
-    return seen === null ? [] : [{ id, is_behind: isBehind(seen), is_counted: seen.replicas !== undefined }];
+    const seen = await endpoints.servers.readyServers(id, bento_tag, { ...options, compares_settings: true });
+    if (seen === null) return [];
+    const is_outdated = seen.outdated === true;
+    return [{ id, is_behind: isBehind(seen), is_counted: seen.replicas !== undefined, is_outdated }];
   });
   return (await Promise.all(warm)).flat();
 }

@@ -2,27 +2,40 @@ import type { Change } from "../../domain/changes.ts";
 import type { Deployment } from "../../domain/entities.ts";
 import { resourcesOf, type TakeOver } from "../../planning/planned_deployment.ts";
 import { engineOf } from "../../domain/servers/engines.ts";
+import type { DeployRequest } from "../../domain/requests.ts";
 import type { DeployFacts } from "./facts.ts";
 import { setStatus } from "../../planning/route_switch.ts";
 
 export interface PlannedTakeOver extends TakeOver {
   /** Marks the ended deployment's server as due for draining, since a takeover claims a server as draining does. */
   intent: Change[];
+  /** Ends the deployment at staging whose server is adopted. */
+  on_success: Change[];
   notes: string[];
 }
 
-export function takeOver(wanted: Deployment, facts: DeployFacts): PlannedTakeOver {
+type Asked = Pick<DeployRequest, "adopt_staging">;
+const nothingTaken = { takes_over: null, adopts: null, leaves: null, intent: [], on_success: [] };
+
+/** Those of the endpoint and of the one that an adopted deployment leaves. */
+export const leasesOf = ({ endpoint_name }: Deployment, { leaves }: TakeOver) => ({
+  lease_name: endpoint_name,
+  also_leases: leaves === null ? [] : [leaves.endpoint_name],
+});
+
+/** Of the running servers that can serve it, the one whose end costs least: of its shadow, of an ended one, at staging. */
+export function takeOver(wanted: Deployment, facts: DeployFacts, asked: Asked): PlannedTakeOver {
   const shadow = ownShadow(wanted, facts);
   if (shadow !== null) {
     const notes = [`The running server of its shadow ${shadow.deployment_id} is adopted.`];
-    return { takes_over: null, adopts: shadow.deployment_id, intent: [], notes };
+    return { ...nothingTaken, adopts: shadow.deployment_id, notes };
   }
   const warm = warmServer(wanted, facts);
-  if (warm === null) return { takes_over: null, adopts: null, intent: [], notes: [] };
+  if (warm === null) return takeStaged(wanted, facts, asked);
   const { deployment_id: id, status } = warm;
   return {
+    ...nothingTaken,
     takes_over: id,
-    adopts: null,
     intent: [setStatus(id, [status], status, { keepWarmSeconds: 0 })],
     notes: [`The running server of ${id} is taken over.`],
   };
@@ -31,18 +44,51 @@ export function takeOver(wanted: Deployment, facts: DeployFacts): PlannedTakeOve
 /** An ended deployment of the same version with the same limits, which no rollback would bring back. */
 function warmServer(wanted: Deployment, facts: DeployFacts): Deployment | null {
   const { deployments, still_warm } = facts;
-  const usable = deployments.filter(({ deployment_id: id }) => still_warm.some((warm) => warm.id === id));
+  const asNew = still_warm.filter(({ is_outdated }) => !is_outdated);
+  const usable = deployments.filter(({ deployment_id: id }) => asNew.some((warm) => warm.id === id));
   return usable.find((one) => isOver(one) && isServedAlike(one, wanted, facts)) ?? null;
 }
 
 /** The shadow of the version that goes to production, unless mirrored requests queue at it. */
 function ownShadow(wanted: Deployment, facts: DeployFacts): Deployment | null {
-  const { deployments, endpoint, still_warm } = facts;
+  const { deployments, endpoint } = facts;
   if (wanted.target_stage !== "production") return null;
-  const free = still_warm.filter(({ id, is_behind }) => id === endpoint?.mirror_deployment_id && !is_behind);
-  const shadow = deployments.find(({ deployment_id: id }) => free.some((warm) => warm.id === id));
-  return shadow !== undefined && isServedAlike(shadow, wanted, facts) ? shadow : null;
+  const shadow = deployments.find(({ deployment_id: id }) => id === endpoint?.mirror_deployment_id);
+  return shadow !== undefined && isFree(shadow, facts) && isServedAlike(shadow, wanted, facts)
+    ? shadow
+    : null;
 }
+
+/** The version's own server at staging, unless callers would miss it, or it is another than a new one would be. */
+function takeStaged(wanted: Deployment, facts: DeployFacts, { adopt_staging }: Asked): PlannedTakeOver {
+  const { staged } = facts;
+  if (staged === null || adopt_staging === false) return { ...nothingTaken, notes: [] };
+  const { deployment, endpoint, is_asked } = staged;
+  const { deployment_id: id, endpoint_name: name } = deployment;
+  const canServe = isFree(deployment, facts) && isServedAlike(deployment, wanted, facts);
+  if (!canServe) {
+    const note = `The server of ${id} at staging is not adopted: it has other limits, settings or work to do. A new one is started.`;
+    return { ...nothingTaken, notes: adopt_staging === true ? [note] : [] };
+  }
+  if (is_asked && adopt_staging !== true) {
+    const note = `The running server of ${id} at staging could be adopted, and ${name} has callers, who keep it. Ask with adopt_staging to do without a new one.`;
+    return { ...nothingTaken, notes: [note] };
+  }
+  const { generation, weights, mirror_deployment_id } = endpoint;
+  return {
+    ...nothingTaken,
+    adopts: id,
+    leaves: { endpoint_name: name, before: { generation, weights, mirror_deployment_id } },
+    on_success: [setStatus(id, ["active"], "draining", { keepWarmSeconds: 0 })],
+    notes: [
+      `The running server of ${id} at staging is adopted. Callers of ${name} get no answer until something is deployed there.`,
+    ],
+  };
+}
+
+/** It answers, nothing waits at it, and one that is started now would be no other. */
+const isFree = ({ deployment_id }: Deployment, { still_warm }: DeployFacts): boolean =>
+  still_warm.some(({ id, is_behind, is_outdated }) => id === deployment_id && !is_behind && !is_outdated);
 
 /**
  * Whether the servers of one deployment can serve the other one. Their number may differ where a start corrects it.

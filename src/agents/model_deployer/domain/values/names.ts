@@ -45,6 +45,9 @@ export function endpointName(experimentId: string, stage: ServedStage): string {
   return stage === "staging" ? `${base}${STAGING_SUFFIX}` : base;
 }
 
+/** No other endpoint's name ends so: see `experimentName`. */
+export const isStagingEndpoint = (name: string): boolean => name.endsWith(STAGING_SUFFIX);
+
 /** `e2i_<slug>:v<int>`. MLflow's version is unique under its model name, and so is the tag: see `experimentName`. */
 export function bentoTag({ model_name, version }: Pick<ModelVersion, "model_name" | "version">): string {
   return `${e2iName(model_name, `e2i_${slug(model_name)}` === model_name)}:v${version}`;
