@@ -50,7 +50,7 @@ async function train(configuration: Configuration, mlflowUrl: string, count: num
   const { stdout } = await execa(python, [script, mlflowUrl, String(count)], {
     env,
     extendEnv: false,
-    timeout: 300_000,
+    timeout: 900_000,
   });
   return z.array(z.string()).parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
 }

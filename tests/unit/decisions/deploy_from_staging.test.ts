@@ -91,6 +91,8 @@ test("who could have it, or asked for it in vain, is told", () => {
   expect(called.notes.join()).toContain("has callers, who keep it");
   const behind = planFrom("shadow", { warm: { is_behind: true }, asked: { adopt_staging: true } });
   expect(behind.notes.join()).toContain("is not adopted");
+  const nowhere = planFrom("shadow", { facts: { staged: null }, asked: { adopt_staging: true } });
+  expect(nowhere.notes.join()).toContain("No server of it serves staging");
 });
 
 test("its shadow's server comes first, and staging keeps its own", () => {

@@ -62,7 +62,11 @@ function ownShadow(wanted: Deployment, facts: DeployFacts): Deployment | null {
 /** The version's own server at staging, unless callers would miss it, or it is another than a new one would be. */
 function takeStaged(wanted: Deployment, facts: DeployFacts, { adopt_staging }: Asked): PlannedTakeOver {
   const { staged } = facts;
-  if (staged === null || adopt_staging === false) return { ...nothingTaken, notes: [] };
+  if (adopt_staging === false) return { ...nothingTaken, notes: [] };
+  if (staged === null) {
+    const note = "No server of it serves staging, so a new one is started.";
+    return { ...nothingTaken, notes: adopt_staging === true ? [note] : [] };
+  }
   const { deployment, endpoint, is_asked } = staged;
   const { deployment_id: id, endpoint_name: name } = deployment;
   const canServe = isFree(deployment, facts) && isServedAlike(deployment, wanted, facts);
