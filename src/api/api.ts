@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
-import type { DoctorReport } from "../service/report_schemas.ts";
+import type { DoctorReport } from "../service/machine/machine_schemas.ts";
 import { checkSession } from "../service/people/checked_session.ts";
 import type { SignIns } from "../service/people/opened_session.ts";
 import { sessionSchema } from "../service/people/sign_in_schemas.ts";

@@ -1,4 +1,4 @@
-import type { Origin } from "../agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../agents/model_deployer/domain/access/roles.ts";
 import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
 import type { NotificationSender, SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
@@ -7,7 +7,7 @@ import type { ResumeOptions, Resumption } from "../agents/model_deployer/operati
 import type { ReconciliationReport } from "../agents/model_deployer/reconciliation/reconciliation_report.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 import type { Vitals } from "../service/endpoints/endpoint_schemas.ts";
-import type { DoctorReport } from "../service/report_schemas.ts";
+import type { DoctorReport } from "../service/machine/machine_schemas.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
 
 /** The deployer that an API stands before. */

@@ -10,7 +10,7 @@ import {
   hasRight,
   type Origin,
   type Right,
-} from "../agents/model_deployer/domain/roles.ts";
+} from "../agents/model_deployer/domain/access/roles.ts";
 import { refuseRight } from "../agents/model_deployer/operations/required_rights.ts";
 import { seenGeneration } from "./seen_generation.ts";
 import type { ApiParts } from "./api_parts.ts";

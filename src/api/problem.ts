@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorView } from "../service/error_view.ts";
+import { errorView } from "../service/problems/error_view.ts";
 import { errorViewSchema } from "../service/report_schemas.ts";
 
 /** RFC 9457, with the error's stable code, whether it is retryable, and each way out. */

@@ -25,7 +25,7 @@ const code = await runCli(process.argv.slice(2), {
   // Loaded where a command needs them: they are most of the program.
   openDeployer: async (...given) =>
     (await import("../wiring/create_model_deployer.ts")).createModelDeployer(...given),
-  beginHome: async (...given) => (await import("../wiring/begun_home.ts")).beginHome(...given),
+  beginHome: async (...given) => (await import("../wiring/home/begun_home.ts")).beginHome(...given),
   openObserver: async (...given) => (await import("../wiring/observer.ts")).openObserver(...given),
 });
 process.exit(code);

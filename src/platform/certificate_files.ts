@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { InvalidRequestError } from "../agents/model_deployer/errors.ts";
-import type { CertificateFiles } from "../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { CertificateFiles } from "../agents/model_deployer/domain/access/ingress_policy.ts";
 
 /**
  * Whether callers can be served with these files at this moment.

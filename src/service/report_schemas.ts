@@ -1,18 +1,7 @@
 import { z } from "zod";
 import { nextStepSchema } from "../agents/base/next_step.ts";
 import { deploymentManifestSchema, versionRecordSchema } from "../agents/model_deployer/domain/answer.ts";
-import {
-  deploymentSchema,
-  experimentSchema,
-  instantSchema,
-  metricsSchema,
-  modelVersionSchema,
-  servedStageSchema,
-  stageSchema,
-} from "../agents/model_deployer/domain/entities.ts";
-import { gatePolicySchema } from "../agents/model_deployer/domain/models/gate_policy.ts";
-import { engineKindSchema } from "../agents/model_deployer/domain/servers/engines.ts";
-import { formatSchema } from "../agents/model_deployer/domain/models/loading_report.ts";
+import { deploymentSchema, modelVersionSchema } from "../agents/model_deployer/domain/entities.ts";
 import { signatureComparisonSchema } from "../agents/model_deployer/domain/models/model_signature.ts";
 import { rolloutExpectationSchema } from "../agents/model_deployer/domain/traffic/rollout_expectation.ts";
 import { planDifferenceSchema } from "../agents/model_deployer/planning/plan_difference.ts";
@@ -96,91 +85,6 @@ export const revocationReportSchema = z.strictObject({
   ),
 });
 
-export const historyReportSchema = z.strictObject({
-  subject: z.string(),
-  experiment_id: z.string(),
-  /** With `--at`: the versions that each of the experiment's endpoints sent traffic to at that instant. */
-  at: z
-    .strictObject({
-      instant: instantSchema,
-      traffic: z.array(
-        z.strictObject({ endpoint_name: z.string(), model_version_id: z.string(), weight: z.number() }),
-      ),
-    })
-    .nullable(),
-  events: z.array(
-    z.strictObject({
-      kind: z.string(),
-      occurred_at: instantSchema,
-      model_version_id: z.string().nullable(),
-      from_stage: stageSchema.nullable(),
-      to_stage: stageSchema.nullable(),
-      endpoint_name: z.string().nullable(),
-      generation: z.int().nullable(),
-      from_weights: z.record(z.string(), z.number()).nullable(),
-      weights: z.record(z.string(), z.number()).nullable(),
-      rollout_id: z.string().nullable(),
-      changed_by: z.string(),
-      reason: z.string(),
-      metrics: metricsSchema,
-      /** Further evidence: the gate's policy, the shadow's figures, a judge's verdict. */
-      evidence: z.record(z.string(), z.unknown()),
-    }),
-  ),
-  /** Episodes of the memory, newest first; empty where it does not answer, and `degraded` says so. */
-  episodes: z.array(
-    z.strictObject({
-      occurred_at: z.string(),
-      what: z.string(),
-      outcome: z.string(),
-      description: z.string(),
-    }),
-  ),
-  /** What the memory changes of each model family's next rollout; empty where it does not answer. */
-  care: z.array(z.string()),
-  versions: z.record(z.string(), z.string()),
-  degraded: z.array(z.string()),
-});
-export type HistoryReport = z.infer<typeof historyReportSchema>;
-
-export const checkSchema = z.strictObject({
-  part: z.string(),
-  state: z.enum(["ok", "degraded", "down"]),
-  found: z.string(),
-  /** Advice; null where nothing is to be done. */
-  advice: z.string().nullable(),
-});
-export type Check = z.infer<typeof checkSchema>;
-
-export const doctorReportSchema = z.strictObject({
-  state: z.enum(["ok", "degraded", "down"]),
-  checks: z.array(checkSchema),
-  /** Secrets are masked. */
-  configuration: z.record(z.string(), z.string()),
-});
-
-export type DoctorReport = z.infer<typeof doctorReportSchema>;
-
-export const consoleReportSchema = z.strictObject({
-  url: z.string(),
-  /** Whether the address signs in as the principal of the token. */
-  signs_in: z.boolean(),
-});
-
-export const environmentReportSchema = z.strictObject({
-  /** By name; null where no address is configured and nothing runs under the home. */
-  variables: z.record(z.string(), z.string().nullable()),
-  /** Where this home's console and API are served; null where they are not. No variable: a command that has it asks the API. */
-  console_url: z.string().nullable(),
-});
-/** `kubectl apply -f -` takes it as it is. */
-export const manifestListSchema = z.strictObject({
-  apiVersion: z.literal("v1"),
-  kind: z.literal("List"),
-  items: z.array(z.looseObject({})),
-});
-export type EnvironmentReport = z.infer<typeof environmentReportSchema>;
-
 export const reconciliationReportSchema = z.strictObject({
   checked: z.strictObject({ endpoints: z.int(), servers: z.int(), versions: z.int() }),
   findings: z.array(
@@ -202,62 +106,5 @@ export const reconciliationReportSchema = z.strictObject({
 });
 export type ReconciliationView = z.infer<typeof reconciliationReportSchema>;
 
-export const experimentReportSchema = z.strictObject({
-  experiment: experimentSchema,
-  gate_policy: gatePolicySchema,
-});
-export const experimentsReportSchema = z.strictObject({ experiments: z.array(experimentSchema) });
-export const policyReportSchema = z.strictObject({
-  experiment_id: z.string(),
-  gate_policy: gatePolicySchema,
-  /** Versions that are not archived, in formats that the policy does not allow; null for formats that were not read. */
-  versions_in_other_formats: z
-    .array(
-      z.strictObject({
-        model_version_id: z.string(),
-        stage: stageSchema,
-        formats: z.array(formatSchema).nullable(),
-      }),
-    )
-    .default([]),
-  /** The same for who signed them; null for signatures that were not verified. */
-  versions_signed_by_others: z
-    .array(
-      z.strictObject({
-        model_version_id: z.string(),
-        stage: stageSchema,
-        signed_by: z.array(z.string()).nullable(),
-      }),
-    )
-    .default([]),
-  /** Deployments with traffic that serve on another engine than the policy gives to new ones; they stay there. */
-  deployments_on_other_engines: z
-    .array(
-      z.strictObject({
-        deployment_id: z.string(),
-        target_stage: servedStageSchema,
-        engine: engineKindSchema,
-      }),
-    )
-    .default([]),
-});
 export const versionsReportSchema = z.strictObject({ versions: z.array(modelVersionSchema) });
 export const deploymentsReportSchema = z.strictObject({ deployments: z.array(deploymentSchema) });
-
-const runningPartSchema = z.strictObject({
-  /** `command`: one that serves the home, such as `up`. */
-  kind: z.enum(["command", "service", "router", "server"]),
-  name: z.string(),
-  process: z.int(),
-});
-export const downReportSchema = z.strictObject({
-  /** `nothing` where nothing ran that was to be stopped. */
-  status: z.enum(["stopped", "nothing", "declined"]),
-  home: z.string(),
-  stopped: z.array(runningPartSchema),
-  /** Parts that go on and answer. */
-  going_on: z.array(runningPartSchema),
-  /** How the remaining parts are stopped, and further notes. */
-  how: z.string().nullable(),
-});
-export type DownReport = z.infer<typeof downReportSchema>;

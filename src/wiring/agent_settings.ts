@@ -2,7 +2,7 @@ import { installedEngines } from "./engines/installed_engines.ts";
 import type { Configuration } from "./settings/configuration.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 import { operatingUser } from "../platform/operating_user.ts";
-import type { Origin } from "../agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../agents/model_deployer/domain/access/roles.ts";
 import type { Settings } from "../agents/model_deployer/ports/parts.ts";
 
 const SLA_MARGIN_SECONDS = 4;

@@ -1,7 +1,7 @@
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import { OpenIdProvider } from "../identity/openid_provider.ts";
 import type { SignIns } from "../service/people/opened_session.ts";
-import { referredSecret } from "./referred_secret.ts";
+import { referredSecret } from "./home/referred_secret.ts";
 import type { Configuration } from "./settings/configuration.ts";
 
 /** Null where no provider is set; one that is set is asked when somebody signs in. */

@@ -5,7 +5,7 @@ import { createDatabase, type DeployerDatabase } from "../database/index.ts";
 import { DiskReserve } from "../platform/disk/disk_reserve.ts";
 import { ensureToolsEnvironment } from "../platform/python/python_environment.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
-import { homeSecrets } from "./home_secrets.ts";
+import { homeSecrets } from "./home/home_secrets.ts";
 import { type Addresses, resolveAddresses } from "./settings/resolved_addresses.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { ModelDeployerOptions, ModelDeployer } from "./model_deployer.ts";

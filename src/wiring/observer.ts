@@ -6,7 +6,7 @@ import type { ModelPackager } from "../agents/model_deployer/ports/model_package
 import type { InstalledEngines } from "../agents/model_deployer/domain/servers/engines.ts";
 import type { SamplePredictions } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
-import type { TeamMetrics } from "../agents/model_deployer/ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../agents/model_deployer/ports/evidence/team_metrics_port.ts";
 import type { KnownVulnerabilities } from "../agents/model_deployer/ports/vulnerability_port.ts";
 import type { Configuration } from "./settings/configuration.ts";
 import { installedEngines } from "./engines/installed_engines.ts";
@@ -19,7 +19,7 @@ import { packagesIn } from "../mlops/bentoml/packaging/bento_packages.ts";
 import { OsvVulnerabilities } from "../mlops/vulnerabilities/osv_vulnerabilities.ts";
 import { PrometheusMetrics } from "../mlops/prometheus/prometheus_metrics.ts";
 import type { Pruner } from "../keeping/pruner.ts";
-import { homeSecrets } from "./home_secrets.ts";
+import { homeSecrets } from "./home/home_secrets.ts";
 import { roomOf, shortages } from "../platform/disk/disk_room.ts";
 import { findToolsEnvironment } from "../platform/python/python_environment.ts";
 import { listProgress, type WorkProgress } from "../platform/work/work_progress.ts";

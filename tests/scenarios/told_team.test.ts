@@ -13,7 +13,7 @@ import {
   type TestDeployer,
 } from "../../src/testing/index.ts";
 import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../support/given/given_secrets.ts";
-import { givenReceiver, type NoticeReceiver } from "../support/notice_receivers.ts";
+import { givenReceiver, type NoticeReceiver } from "../support/services/notice_receivers.ts";
 
 const ANA = { who: "ana", origin: null };
 const STEPS = [10, 50, 100].map((weight) => ({ weight, bake_seconds: weight === 100 ? 0 : 60 }));

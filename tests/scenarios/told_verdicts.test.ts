@@ -16,7 +16,7 @@ import {
   type TestDeployer,
 } from "../../src/testing/index.ts";
 import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../support/given/given_secrets.ts";
-import { givenReceiver, type NoticeReceiver } from "../support/notice_receivers.ts";
+import { givenReceiver, type NoticeReceiver } from "../support/services/notice_receivers.ts";
 
 const CONSOLE = "https://models.example.org/";
 const LINK = `${CONSOLE}#/endpoints/${ENDPOINT}`;

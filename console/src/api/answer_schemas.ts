@@ -7,7 +7,7 @@ import {
   type weightsReportSchema,
 } from "../../../src/service/endpoints/endpoint_schemas.ts";
 import { operationReportSchema } from "../../../src/service/operations/operation_schemas.ts";
-import { type historyReportSchema } from "../../../src/service/report_schemas.ts";
+import type { historyReportSchema } from "../../../src/service/status/history_schemas.ts";
 
 /** The API's answers, by the same schemas that it answers by. */
 

@@ -1,4 +1,5 @@
-import { z } from "zod";
+import type { z } from "zod";
+import { providerSchema, sessionSchema } from "../../../src/service/people/sign_in_schemas.ts";
 import { setServerTime } from "../live_clock.ts";
 import { principal } from "../session.ts";
 import { type Problem, problemSchema } from "./answer_schemas.ts";
@@ -67,15 +68,11 @@ async function problemIn(answer: Response): Promise<Problem> {
   }
 }
 
-const sessionSchema = z.object({ principal: z.string() });
-
 /** Has the browser keep the token, out of this page's own reach. @throws ProblemError */
 export async function signIn(token: string): Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
   principal.value = (await ask(sessionSchema, "/v1/session", { method: "POST", headers })).principal;
 }
-
-const providerSchema = z.object({ issuer: z.string() });
 
 /** The host of where people sign in; null where they do so by tokens alone. */
 export async function providerHost(): Promise<string | null> {

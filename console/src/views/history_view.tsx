@@ -1,6 +1,6 @@
 import { criteriaChangeText } from "../../../src/agents/model_deployer/planning/wording/criteria_change.ts";
 import { useComputed, useSignal } from "@preact/signals";
-import { historyReportSchema } from "../../../src/service/report_schemas.ts";
+import { historyReportSchema } from "../../../src/service/status/history_schemas.ts";
 import type { HistoryReport } from "../api/answer_schemas.ts";
 import { ask } from "../api/client.ts";
 import { today } from "../live_clock.ts";

@@ -7,7 +7,7 @@ import { elsewhere } from "../../../src/agents/model_deployer/domain/servers/eng
 import { ask } from "../api/client.ts";
 import { now } from "../live_clock.ts";
 import { useAsked } from "../parts/asked.ts";
-import { useBeat } from "../parts/beat.ts";
+import { useInterval } from "../parts/use_interval.ts";
 import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { durationText, percentText, secondsBetween } from "../readable.ts";
 
@@ -18,10 +18,10 @@ type Server = NonNullable<Shown["servers"]>[number];
 
 /** Replicas of each deployment, and how close each server is to its limits. */
 export function ServersPanel({ endpoint }: { endpoint: string }) {
-  const beat = useBeat(EVERY_MS);
+  const ticks = useInterval(EVERY_MS);
   const asked = useAsked(
     () => ask(serverUsageSchema, `/v1/endpoints/${encodeURIComponent(endpoint)}/servers`),
-    [endpoint, beat],
+    [endpoint, ticks],
   );
   const report = asked.answer.value;
   const rates = useCpuRates(report);

@@ -7,7 +7,7 @@ import {
 import { ask } from "../api/client.ts";
 import { PairsChart, type PlacedPair } from "../charts/pairs_chart.tsx";
 import { useAsked } from "../parts/asked.ts";
-import { useBeat } from "../parts/beat.ts";
+import { useInterval } from "../parts/use_interval.ts";
 import { ProblemNote } from "../parts/problems/problem_note.tsx";
 import { percentText } from "../readable.ts";
 
@@ -16,10 +16,10 @@ const MOST_SHOWN = 50;
 
 /** The shadow's predictions beside production's on the same requests, and each request in which they differ. */
 export function ShadowPairs({ endpoint }: { endpoint: string }) {
-  const beat = useBeat(EVERY_MS);
+  const ticks = useInterval(EVERY_MS);
   const asked = useAsked(
     () => ask(shadowPairsSchema, `/v1/endpoints/${encodeURIComponent(endpoint)}/pairs`),
-    [endpoint, beat],
+    [endpoint, ticks],
   );
   const report = asked.answer.value;
   return (

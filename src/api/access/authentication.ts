@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
-import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../../agents/model_deployer/domain/access/roles.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import { OriginRefusedError } from "../api_errors.ts";
 import type { Caller } from "../api_route.ts";

@@ -1,4 +1,4 @@
-import type { Extent } from "../../agents/model_deployer/domain/roles.ts";
+import type { Extent } from "../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import { namedEndpoint } from "../../service/ingress/ingress_administration.ts";
 import { subjectOfOperation } from "../../service/operations/operation_reports.ts";

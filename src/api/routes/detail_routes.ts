@@ -3,10 +3,10 @@ import { serverUsageReport } from "../../service/endpoints/server_usage_report.t
 import { serverUsageSchema } from "../../service/endpoints/server_usage_schemas.ts";
 import { shadowPairsReport } from "../../service/endpoints/shadow_pairs_report.ts";
 import { shadowPairsSchema } from "../../service/endpoints/shadow_pair_schemas.ts";
-import { judgedReport, rolloutOf } from "../../service/judged/judged_report.ts";
-import { judgedReportSchema, judgedRequestSchema } from "../../service/judged/judged_schemas.ts";
-import { outcomesReportSchema } from "../../service/outcomes/outcome_schemas.ts";
-import { outcomesReport } from "../../service/outcomes/outcomes_report.ts";
+import { judgedReport, rolloutOf } from "../../service/judging/judged_report.ts";
+import { judgedReportSchema, judgedRequestSchema } from "../../service/judging/judged_schemas.ts";
+import { outcomesReportSchema } from "../../service/judging/outcome_schemas.ts";
+import { outcomesReport } from "../../service/judging/outcomes_report.ts";
 import { billOf } from "../../service/bills/bill_of_materials.ts";
 import { billOfMaterialsSchema } from "../../service/bills/bill_schemas.ts";
 import { releaseFacts, releaseFactsSchema } from "../../service/release/release_facts.ts";

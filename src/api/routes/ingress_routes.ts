@@ -1,14 +1,15 @@
 import { z } from "zod";
+import type { IngressPolicy } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import {
-  changedPolicy,
+  changeIngress,
   ingressReport,
   makeKey,
   namedEndpoint,
   revokeKey,
-  setIngress,
 } from "../../service/ingress/ingress_administration.ts";
 import {
+  type IngressChange,
   ingressChangeSchema,
   ingressReportSchema,
   newKeyReportSchema,
@@ -48,17 +49,22 @@ const set = apiRoute(
   },
   async (parts, { params, body: { reason, ...change }, caller, signal }) => {
     const endpoint = await namedEndpoint(params.endpoint, parts);
-    const { policy: before } = await parts.database.ingressPolicies.wanted(params.endpoint);
-    const source = change.tokens?.source;
-    if (source !== undefined && source !== before.tokens?.source && !source.startsWith("https:"))
-      throw new InvalidRequestError(
-        `tokens.source is ${JSON.stringify(source)}: name an address that begins with https:; a file is named on the machine that routes.`,
-      );
-    const policy = await changedPolicy(before, change, signal);
-    await setIngress(endpoint, policy, { reason, by: actorOf(caller) }, parts, signal);
+    const checked = (before: IngressPolicy) => {
+      refuseNewFile(change, before);
+      return change;
+    };
+    await changeIngress(endpoint, checked, { reason, by: actorOf(caller) }, parts, signal);
     return ingressReport(endpoint, parts);
   },
 );
+
+function refuseNewFile({ tokens }: IngressChange, before: IngressPolicy): void {
+  const source = tokens?.source;
+  if (source === undefined || source === before.tokens?.source || source.startsWith("https:")) return;
+  throw new InvalidRequestError(
+    `tokens.source is ${JSON.stringify(source)}: name an address that begins with https:; a file is named on the machine that routes.`,
+  );
+}
 
 const make = apiRoute(
   {

@@ -1,5 +1,6 @@
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
-import { doctorReportSchema, reconciliationReportSchema } from "../../service/report_schemas.ts";
+import { reconciliationReportSchema } from "../../service/report_schemas.ts";
+import { doctorReportSchema } from "../../service/machine/machine_schemas.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 
 const LONGEST_MS = 600_000;

@@ -15,13 +15,12 @@ import { gatherStatus } from "../../service/status/gather_status.ts";
 import { historyReport } from "../../service/status/history_report.ts";
 import {
   deploymentsReportSchema,
-  experimentReportSchema,
-  experimentsReportSchema,
-  historyReportSchema,
   statusReportSchema,
   versionsReportSchema,
 } from "../../service/report_schemas.ts";
-import { unknownEndpoint, unknownExperiment } from "../../service/unknown_name.ts";
+import { experimentReportSchema, experimentsReportSchema } from "../../service/policies/policy_schemas.ts";
+import { historyReportSchema } from "../../service/status/history_schemas.ts";
+import { unknownEndpoint, unknownExperiment } from "../../service/problems/unknown_name.ts";
 import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../access/extents.ts";
 import type { ApiParts } from "../api_parts.ts";
 import { ANY, type ApiRoute, apiRoute } from "../api_route.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { criterionSchema, experimentSchema } from "../../agents/model_deployer/domain/entities.ts";
 import { gatePolicySchema } from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { experimentIdSchema } from "../../agents/model_deployer/domain/values/requested_values.ts";
-import { ALL } from "../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../agents/model_deployer/domain/access/roles.ts";
 import {
   recordedOutcomesSchema,
   toldOutcomeSchema,
@@ -11,10 +11,10 @@ import {
   MOST_OUTCOMES_AT_ONCE,
   recordOutcomes,
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
-import { checkEngines } from "../../service/checked_engines.ts";
-import { policyReportOf } from "../../service/policy_report.ts";
-import { experimentReportSchema, policyReportSchema } from "../../service/report_schemas.ts";
-import { unknownExperiment } from "../../service/unknown_name.ts";
+import { checkEngines } from "../../service/policies/checked_engines.ts";
+import { policyReportOf } from "../../service/policies/policy_report.ts";
+import { experimentReportSchema, policyReportSchema } from "../../service/policies/policy_schemas.ts";
+import { unknownExperiment } from "../../service/problems/unknown_name.ts";
 import type { ApiParts } from "../api_parts.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { ofEndpoint, ofExperimentNamed } from "../access/extents.ts";

@@ -1,5 +1,5 @@
 import { AgentError } from "../../agents/base/agent_error.ts";
-import { ALL, experimentsWith } from "../../agents/model_deployer/domain/roles.ts";
+import { ALL, experimentsWith } from "../../agents/model_deployer/domain/access/roles.ts";
 import type { Credentials } from "../access/authentication.ts";
 import type { Caller } from "../api_route.ts";
 import type { FeedEvent } from "./change_feed.ts";

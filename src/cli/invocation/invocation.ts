@@ -4,7 +4,7 @@ import { untilAborted } from "../../agents/base/deadline.ts";
 import type { ModelDeployer, ModelDeployerOptions } from "../../wiring/model_deployer.ts";
 import { ConfigurationError, NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
 import { type Configuration, readConfiguration } from "../../wiring/settings/configuration.ts";
-import type { BegunHome } from "../../wiring/begun_home.ts";
+import type { BegunHome } from "../../wiring/home/begun_home.ts";
 import type { Observer, ObserverOptions } from "../../wiring/observer.ts";
 import type { RemoteApi } from "../remote/remote_api.ts";
 import type { Terminal } from "../output/terminal/terminal.ts";

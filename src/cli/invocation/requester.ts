@@ -1,4 +1,4 @@
-import type { Actor, Extent, Origin, Right } from "../../agents/model_deployer/domain/roles.ts";
+import type { Actor, Extent, Origin, Right } from "../../agents/model_deployer/domain/access/roles.ts";
 import { requireRightFor } from "../../agents/model_deployer/operations/required_rights.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import { operatingUser } from "../../platform/operating_user.ts";

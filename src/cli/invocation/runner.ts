@@ -1,7 +1,7 @@
 import { AgentError } from "../../agents/base/agent_error.ts";
 import { typedFileError } from "../../agents/model_deployer/file_errors.ts";
 import { goesOnSentence } from "../output/views/down_view.ts";
-import { errorView } from "../../service/error_view.ts";
+import { errorView } from "../../service/problems/error_view.ts";
 import { errorLines } from "../output/error_lines.ts";
 import { type ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { unlessInterrupted } from "../../service/actions/interrupted.ts";

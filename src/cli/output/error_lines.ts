@@ -1,4 +1,4 @@
-import type { ErrorView } from "../../service/error_view.ts";
+import type { ErrorView } from "../../service/problems/error_view.ts";
 import type { Paint } from "./terminal/terminal.ts";
 
 export function errorLines(view: ErrorView, paint: Paint): string[] {

@@ -1,7 +1,7 @@
 import type { NewGatePolicy } from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
-import type { PolicyReport } from "../../service/policy_report.ts";
-import { policyReportSchema } from "../../service/report_schemas.ts";
+import type { PolicyReport } from "../../service/policies/policy_report.ts";
+import { policyReportSchema } from "../../service/policies/policy_schemas.ts";
 import type { RemoteApi } from "./remote_api.ts";
 
 const at = (experiment: string) => `/v1/experiments/${encodeURIComponent(experiment)}/policy`;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { type ApiKey, apiKeySchema } from "../../agents/model_deployer/domain/ingress/api_key.ts";
+import { type ApiKey, apiKeySchema } from "../../agents/model_deployer/domain/access/api_key.ts";
 import {
   type Ingress,
   ingressPolicySchema,
   OPEN_INGRESS,
   publicKeySchema,
-} from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type { IngressPolicies } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import { requirePlainName, requirePlainText } from "../connection/plain_input.ts";

@@ -8,7 +8,7 @@ import {
   sinkSchema,
   sinkSecretsSchema,
 } from "../../agents/model_deployer/domain/notices/notification_sinks.ts";
-import type { Actor } from "../../agents/model_deployer/domain/roles.ts";
+import type { Actor } from "../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type {
   NotificationSinks,

@@ -13,7 +13,7 @@ import { ConflictError } from "../../agents/model_deployer/errors.ts";
 import { newGatePolicy } from "../gate_policy.ts";
 import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
-import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../../agents/model_deployer/domain/access/roles.ts";
 import { json } from "../rows.ts";
 import { changedBy } from "./people/acting_as.ts";
 

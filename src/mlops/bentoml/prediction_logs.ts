@@ -7,7 +7,7 @@ import type {
   LoggedPrediction,
   PredictionLogs,
   ReadPredictions,
-} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+} from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 import type { ReadOptions } from "../../agents/model_deployer/ports/model_server_port.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
 import { isMissing } from "../../platform/system_errors.ts";

@@ -12,7 +12,7 @@ import type {
   Row,
   RowAnswer,
 } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
-import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
+import type { RowServers } from "../../agents/model_deployer/ports/evidence/row_ports.ts";
 import { ServerNotReadyError } from "../../agents/model_deployer/errors.ts";
 import { ReplicatedServer } from "../replicas/replicated_server.ts";
 import { configureKeptRows } from "./servers/kept_rows_file.ts";

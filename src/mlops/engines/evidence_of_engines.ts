@@ -14,8 +14,8 @@ import type {
 import type {
   PredictionLogs,
   ReadPredictions,
-} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
-import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
+} from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
+import type { RowServers } from "../../agents/model_deployer/ports/evidence/row_ports.ts";
 import type { ByEngine } from "./by_engine.ts";
 
 /** Each deployment's log, on the engine that it was made on. */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type Ingress, openIngress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { type Ingress, openIngress } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import type { Route } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import type { VersionFigures } from "../../agents/model_deployer/domain/evidence/figures.ts";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";

@@ -9,7 +9,7 @@ import {
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
-import type { TeamMetrics } from "../../agents/model_deployer/ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../../agents/model_deployer/ports/evidence/team_metrics_port.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
 
 const SERVICE = "prometheus";

@@ -9,7 +9,7 @@ import {
   isComplete,
 } from "./built_environment.ts";
 import { EnvironmentUsers } from "./environment_users.ts";
-import { KeptWheels } from "./kept_wheels.ts";
+import { KeptWheels } from "./wheels/kept_wheels.ts";
 import { modelCommands } from "./model_commands.ts";
 import { inspectPython, type PythonInterpreter } from "./python_interpreter.ts";
 import {

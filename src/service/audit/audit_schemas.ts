@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { originSchema } from "../../agents/model_deployer/domain/roles.ts";
+import { originSchema } from "../../agents/model_deployer/domain/access/roles.ts";
 
 /** An entry as its line of JSON has it. */
 export const auditEntrySchema = z.strictObject({

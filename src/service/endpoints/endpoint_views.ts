@@ -8,7 +8,7 @@ import type { OpenOperation } from "../../database/repositories/reading/overview
 import type { z } from "zod";
 import type { EndpointView, looksReportSchema, Vitals, weightsReportSchema } from "./endpoint_schemas.ts";
 import { rolloutView } from "../status/gather_status.ts";
-import { unknownEndpoint } from "../unknown_name.ts";
+import { unknownEndpoint } from "../problems/unknown_name.ts";
 
 export const NOT_LOOKED_AT: Vitals = {
   health: { state: "unknown", reasons: [] },

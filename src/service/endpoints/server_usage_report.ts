@@ -4,7 +4,7 @@ import { bytesOf, coresOf } from "../../agents/model_deployer/domain/servers/qua
 import type { ServerUsage } from "../../agents/model_deployer/ports/model_server_port.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { ServerUsageReport } from "./server_usage_schemas.ts";
-import { unknownEndpoint } from "../unknown_name.ts";
+import { unknownEndpoint } from "../problems/unknown_name.ts";
 
 const PATIENCE_MS = 3000;
 

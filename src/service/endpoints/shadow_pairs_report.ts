@@ -3,10 +3,10 @@ import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type {
   LoggedPrediction,
   PredictionLogs,
-} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+} from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type { ShadowPairs, ShownPair } from "./shadow_pair_schemas.ts";
-import { unknownEndpoint } from "../unknown_name.ts";
+import { unknownEndpoint } from "../problems/unknown_name.ts";
 
 const PATIENCE_MS = 5000;
 

@@ -2,14 +2,14 @@ import { AgentError } from "../../agents/base/agent_error.ts";
 import {
   type IngressPolicy,
   ingressPolicySchema,
-} from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { endpointName } from "../../agents/model_deployer/domain/values/names.ts";
-import type { Actor } from "../../agents/model_deployer/domain/roles.ts";
+import type { Actor } from "../../agents/model_deployer/domain/access/roles.ts";
 import { ConfigurationError, InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import { checkCertificate } from "../../platform/certificate_files.ts";
-import { unknownEndpoint } from "../unknown_name.ts";
+import { unknownEndpoint } from "../problems/unknown_name.ts";
 import {
   type IngressChange,
   type IngressReport,
@@ -82,11 +82,25 @@ async function enforcedBy(ingress: EndpointIngress | null, endpointName: string)
   }
 }
 
+/** @param change is asked with the policy in force, and may refuse; what it leaves out of `tls` stays as it is */
+export async function changeIngress(
+  endpoint: NamedEndpoint,
+  change: (before: IngressPolicy) => IngressChange & Partial<Pick<IngressPolicy, "tls">>,
+  why: { reason: string; by: Actor },
+  parts: IngressParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { policy: before } = await parts.database.ingressPolicies.wanted(endpoint.endpoint_name);
+  const { tls = before.tls, ...changed } = change(before);
+  const policy = await changedPolicy({ ...before, tls }, changed, signal);
+  await setIngress(endpoint, policy, why, parts, signal);
+}
+
 /**
  * The endpoint's policy after the change; the keys of an issuer are read anew.
  * @throws InvalidRequestError where there are none, or one of them is of no use
  */
-export async function changedPolicy(
+async function changedPolicy(
   before: IngressPolicy,
   { keys, tokens, limits }: IngressChange,
   signal: AbortSignal,

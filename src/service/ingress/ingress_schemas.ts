@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { apiKeySchema } from "../../agents/model_deployer/domain/ingress/api_key.ts";
+import { apiKeySchema } from "../../agents/model_deployer/domain/access/api_key.ts";
 import {
   ingressLimitsSchema,
   ingressPolicySchema,
   tokenIssuerSchema,
-} from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 
 /** Who may call an endpoint, and how much: all of its policy but the certificate, which lies on the router's machine. */
 export const ingressChangeSchema = z.strictObject({

@@ -1,9 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
-import { keyClaims } from "../../agents/model_deployer/domain/ingress/api_key.ts";
-import {
-  type PublicKey,
-  publicKeySchema,
-} from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { keyClaims } from "../../agents/model_deployer/domain/access/api_key.ts";
+import { type PublicKey, publicKeySchema } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 
 export interface NewApiKey {
   key_id: string;

@@ -1,6 +1,6 @@
 import { createPublicKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type Jwks, jwksSchema } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { type Jwks, jwksSchema } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { Notice } from "../../agents/model_deployer/domain/notices/notices.ts";
 import { sinkNameSchema } from "../../agents/model_deployer/domain/notices/notification_sinks.ts";
-import type { Actor } from "../../agents/model_deployer/domain/roles.ts";
+import type { Actor } from "../../agents/model_deployer/domain/access/roles.ts";
 import {
   ConfigurationError,
   InvalidRequestError,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
 import { refusalSchema } from "../../agents/model_deployer/domain/plan.ts";
-import { originSchema } from "../../agents/model_deployer/domain/roles.ts";
+import { originSchema } from "../../agents/model_deployer/domain/access/roles.ts";
 import { decisionRowSchema } from "../../agents/model_deployer/planning/approval/decision_row.ts";
 import { planReportSchema } from "../report_schemas.ts";
 

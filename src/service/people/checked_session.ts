@@ -1,5 +1,5 @@
 import { AgentError } from "../../agents/base/agent_error.ts";
-import type { Origin } from "../../agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../../agents/model_deployer/domain/access/roles.ts";
 import { NotAuthenticatedError } from "../../agents/model_deployer/errors.ts";
 import type { SignedIn } from "../../agents/model_deployer/ports/identity_provider.ts";
 import type { SecretKeeper } from "../../agents/model_deployer/ports/notification_ports.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { z } from "zod";
-import type { Grant, Origin } from "../../agents/model_deployer/domain/roles.ts";
+import type { Grant, Origin } from "../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type {
   IdentityProvider,

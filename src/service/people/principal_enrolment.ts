@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { z } from "zod";
-import type { Actor } from "../../agents/model_deployer/domain/roles.ts";
+import type { Actor } from "../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../agents/model_deployer/errors.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import type {

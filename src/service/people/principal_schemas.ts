@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
-import { principalViewSchema, roleSchema } from "../../agents/model_deployer/domain/roles.ts";
+import { principalViewSchema, roleSchema } from "../../agents/model_deployer/domain/access/roles.ts";
 
 export const principalsReportSchema = z.strictObject({ principals: z.array(principalViewSchema) });
 export type PrincipalsReport = z.infer<typeof principalsReportSchema>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
-import { grantSchema } from "../../agents/model_deployer/domain/roles.ts";
+import { grantSchema } from "../../agents/model_deployer/domain/access/roles.ts";
 
 /** Where people and machines sign in, and as which client a command line does. */
 export const providerSchema = z.strictObject({

@@ -3,8 +3,8 @@ import { instantSchema } from "../../agents/model_deployer/domain/entities.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { EpisodicMemory, ProceduralMemory } from "../../agents/model_deployer/ports/memory_ports.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
-import type { HistoryReport } from "../report_schemas.ts";
-import { unknownSubject } from "../unknown_name.ts";
+import type { HistoryReport } from "./history_schemas.ts";
+import { unknownSubject } from "../problems/unknown_name.ts";
 import { rememberedCare } from "./remembered_care.ts";
 
 export interface HistorySource {

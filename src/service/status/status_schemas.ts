@@ -7,7 +7,7 @@ import {
   rolloutStepSchema,
 } from "../../agents/model_deployer/domain/traffic/rollout.ts";
 import { trafficChangeSchema } from "../../agents/model_deployer/domain/traffic/route_history.ts";
-import { ingressPolicySchema } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { ingressPolicySchema } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { countsSchema, verdictSchema } from "../../agents/model_deployer/domain/evidence/judgement.ts";
 
 /** The output of `status --json`. */

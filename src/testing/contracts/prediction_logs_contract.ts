@@ -3,7 +3,7 @@ import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type {
   LoggedPrediction,
   PredictionLogs,
-} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+} from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 
 export interface PredictionLogsSubject {
   logs: PredictionLogs;

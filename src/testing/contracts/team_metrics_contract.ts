@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidRequestError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
-import type { TeamMetrics } from "../../agents/model_deployer/ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../../agents/model_deployer/ports/evidence/team_metrics_port.ts";
 
 export interface TeamMetricsSubject {
   metrics: TeamMetrics;

@@ -13,7 +13,7 @@ import type {
   Row,
   RowAnswer,
 } from "../../agents/model_deployer/domain/evidence/kept_rows.ts";
-import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
+import type { RowServers } from "../../agents/model_deployer/ports/evidence/row_ports.ts";
 import { ReplicatedServer } from "../../mlops/replicas/replicated_server.ts";
 import { InMemorySingleServers } from "./servers/single_servers_in_memory.ts";
 

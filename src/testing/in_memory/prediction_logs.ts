@@ -3,7 +3,7 @@ import type {
   LoggedPrediction,
   PredictionLogs,
   ReadPredictions,
-} from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+} from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 import type { ReadOptions } from "../../agents/model_deployer/ports/model_server_port.ts";
 
 /** At most so many lines are read at once, as the real logs are read piece by piece. */

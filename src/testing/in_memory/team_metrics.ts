@@ -1,7 +1,7 @@
 import { InvalidRequestError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
 import type { MetricReading } from "../../agents/model_deployer/domain/evidence/team_metrics.ts";
 import type { CallOptions } from "../../agents/model_deployer/ports/call_options.ts";
-import type { TeamMetrics } from "../../agents/model_deployer/ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../../agents/model_deployer/ports/evidence/team_metrics_port.ts";
 
 type Answering = (query: string, at: string) => number[];
 

@@ -9,7 +9,7 @@ import { SignatureVerifier } from "../../mlops/signing/signature_verifier.ts";
 import type { ToolsEnvironment } from "../../platform/python/python_environment.ts";
 import { ensureSigningEnvironment } from "../../platform/python/signing_environment.ts";
 import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters/outside_servers.ts";
-import type { Ingress } from "../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Ingress } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import type { Deployments, Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
 import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
 import { installedEngines, settingsFor } from "./installed_engines.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LoggedPrediction } from "../../agents/model_deployer/ports/prediction_logs_port.ts";
+import type { LoggedPrediction } from "../../agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 import type { ModelPackager } from "../../agents/model_deployer/ports/model_packager_port.ts";
 import { ConfigurationError } from "../../agents/model_deployer/errors.ts";
 import type { Parts } from "../../agents/model_deployer/ports/parts.ts";

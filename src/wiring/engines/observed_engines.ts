@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { EngineKind } from "../../agents/model_deployer/domain/servers/engines.ts";
 import type { EndpointIngress } from "../../agents/model_deployer/ports/ingress_ports.ts";
 import type { ModelServer, SamplePredictions } from "../../agents/model_deployer/ports/model_server_port.ts";
-import type { RowServers } from "../../agents/model_deployer/ports/row_ports.ts";
+import type { RowServers } from "../../agents/model_deployer/ports/evidence/row_ports.ts";
 import type { TrafficRouter } from "../../agents/model_deployer/ports/traffic_router_port.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 import { BentoMLServer } from "../../mlops/bentoml/server.ts";

@@ -8,7 +8,7 @@ import { PrunableBentos } from "../../mlops/bentoml/pruning/prunable_bentos.ts";
 import { PrunableLogs } from "../../mlops/bentoml/pruning/prunable_logs.ts";
 import { PrunableLayers } from "../../mlops/images/prunable_layers.ts";
 import { PrunableArtifacts } from "../../mlops/mlflow/artifacts/prunable_artifacts.ts";
-import { PrunableWheels } from "../../platform/python/prunable_wheels.ts";
+import { PrunableWheels } from "../../platform/python/wheels/prunable_wheels.ts";
 import { PrunableEnvironments } from "../../platform/python/prunable_environments.ts";
 import { withFileLock } from "../../platform/processes/file_lock.ts";
 import { openThreads } from "../../pipeline/kept_threads.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Role, roleSchema } from "../../agents/model_deployer/domain/roles.ts";
+import { type Role, roleSchema } from "../../agents/model_deployer/domain/access/roles.ts";
 import { addressSetting as address } from "./address_setting.ts";
 
 const MAPPED = /^(.+)=([a-z]+)(?::([A-Za-z0-9_.-]+))?$/;

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { LoggedPrediction } from "../../../src/agents/model_deployer/ports/prediction_logs_port.ts";
+import type { LoggedPrediction } from "../../../src/agents/model_deployer/ports/evidence/prediction_logs_port.ts";
 import { BentoMLPredictionLogs } from "../../../src/mlops/bentoml/prediction_logs.ts";
 import { describePredictionLogs } from "../../../src/testing/contracts/prediction_logs_contract.ts";
 

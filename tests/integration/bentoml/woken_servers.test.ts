@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { endpointFolder } from "../../../src/mlops/envoy/endpoint_folder.ts";
 import { toRouteFile } from "../../../src/mlops/envoy/route_config.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
-import { type BegunHome, beginHome } from "../../../src/wiring/begun_home.ts";
+import { type BegunHome, beginHome } from "../../../src/wiring/home/begun_home.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { anEndpoint } from "../../support/given/given_facts.ts";
 import { cacheDirectory, openWorkshop, resources, type Workshop } from "./workshop.ts";

@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import {
   applyReportSchema,
-  historyReportSchema,
   resumptionReportSchema,
   statusReportSchema,
 } from "../../../src/service/report_schemas.ts";
+import { historyReportSchema } from "../../../src/service/status/history_schemas.ts";
 import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
 import {
   APPROVER_TOKEN,

@@ -7,25 +7,27 @@ import {
   applyReportSchema,
   approvalReportSchema,
   deploymentsReportSchema,
-  experimentReportSchema,
-  experimentsReportSchema,
-  historyReportSchema,
   planReportSchema,
-  policyReportSchema,
   reconciliationReportSchema,
   resumptionReportSchema,
   revocationReportSchema,
   statusReportSchema,
   versionsReportSchema,
 } from "../../../src/service/report_schemas.ts";
-import { pruneReportSchema } from "../../../src/service/keeping_schemas.ts";
+import {
+  experimentReportSchema,
+  experimentsReportSchema,
+  policyReportSchema,
+} from "../../../src/service/policies/policy_schemas.ts";
+import { historyReportSchema } from "../../../src/service/status/history_schemas.ts";
+import { pruneReportSchema } from "../../../src/service/machine/keeping_schemas.ts";
 import { auditReportSchema, auditVerificationSchema } from "../../../src/service/audit/audit_schemas.ts";
 import {
   principalReportSchema,
   principalsReportSchema,
 } from "../../../src/service/people/principal_schemas.ts";
 import { disagreementsSchema, replaySchema } from "../../../src/cli/output/rows_reports.ts";
-import { judgedReportSchema } from "../../../src/service/judged/judged_schemas.ts";
+import { judgedReportSchema } from "../../../src/service/judging/judged_schemas.ts";
 import {
   removedSinkSchema,
   retriedSinkSchema,
@@ -33,7 +35,7 @@ import {
   sinksReportSchema,
 } from "../../../src/service/notifications/sink_schemas.ts";
 import { ingressReportSchema, newKeyReportSchema } from "../../../src/service/ingress/ingress_schemas.ts";
-import { outcomesReportSchema } from "../../../src/service/outcomes/outcome_schemas.ts";
+import { outcomesReportSchema } from "../../../src/service/judging/outcome_schemas.ts";
 import { billOfMaterialsSchema } from "../../../src/service/bills/bill_schemas.ts";
 import { cli, documentOf, jsonErrorOf } from "../../support/given/given_cli.ts";
 import {

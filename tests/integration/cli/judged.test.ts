@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { disagreementsSchema } from "../../../src/cli/output/rows_reports.ts";
-import { judgedReportSchema } from "../../../src/service/judged/judged_schemas.ts";
+import { judgedReportSchema } from "../../../src/service/judging/judged_schemas.ts";
 import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
 import { ENDPOINT, EXPERIMENT, givenDeployer } from "../../support/given/given_deployer.ts";
 import { givenRollout, look } from "../../support/given/given_rollout.ts";

@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { outcomesImportSchema, outcomesReportSchema } from "../../../src/service/outcomes/outcome_schemas.ts";
+import { outcomesImportSchema, outcomesReportSchema } from "../../../src/service/judging/outcome_schemas.ts";
 import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
 import {
   ENDPOINT,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { doctorReportSchema } from "../../../src/service/report_schemas.ts";
+import { doctorReportSchema } from "../../../src/service/machine/machine_schemas.ts";
 import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 import { program } from "../../support/given/given_cli.ts";
 import { givenDeployer, givenInProduction } from "../../support/given/given_deployer.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { EnforcedPolicies } from "../../support/enforced_policies.ts";
+import { EnforcedPolicies } from "../../support/given/enforced_policies.ts";
 import { givenSecrets } from "../../support/given/given_secrets.ts";
 import { createApi } from "../../../src/api/api.ts";
 import { listen } from "../../../src/api/api_server.ts";

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
-import type { Origin } from "../../../src/agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../../../src/agents/model_deployer/domain/access/roles.ts";
 import {
   auditLinks,
   exportedLine,

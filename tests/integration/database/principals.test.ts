@@ -6,7 +6,7 @@ import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { createDatabase, migrate, SqlDatabase } from "../../../src/database/index.ts";
 import { createPool } from "../../../src/database/connection/pool.ts";
-import type { Origin } from "../../../src/agents/model_deployer/domain/roles.ts";
+import type { Origin } from "../../../src/agents/model_deployer/domain/access/roles.ts";
 import { createTestDatabase } from "../../support/services/databases.ts";
 import { createWorld, planOf, type World } from "./support.ts";
 

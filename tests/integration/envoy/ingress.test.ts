@@ -6,7 +6,7 @@ import {
   type Ingress,
   type IngressPolicy,
   OPEN_INGRESS,
-} from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
 import type { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { parsedJson } from "../../../src/platform/parsed_json.ts";

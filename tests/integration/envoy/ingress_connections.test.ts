@@ -10,7 +10,7 @@ import {
   type Ingress,
   type IngressPolicy,
   OPEN_INGRESS,
-} from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import { InvalidRequestError } from "../../../src/agents/model_deployer/errors.ts";
 import type { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
 import { endingSentences } from "../../../src/platform/certificates.ts";

@@ -11,7 +11,7 @@ import {
   readyForProduction,
   register,
 } from "../../../src/testing/index.ts";
-import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import { CLUSTER_ROUTES_ITSELF, givenEngines } from "../../support/given/given_engines.ts";
 
 const signal = AbortSignal.timeout(600_000);

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import { setIngress } from "../../../src/service/ingress/ingress_administration.ts";
 import { renewJwks } from "../../../src/service/ingress/renewed_jwks.ts";
-import { EnforcedPolicies } from "../../support/enforced_policies.ts";
+import { EnforcedPolicies } from "../../support/given/enforced_policies.ts";
 import { createTestDeployer, ENDPOINT, EXPERIMENT, inProduction } from "../../../src/testing/index.ts";
 
 const signal = AbortSignal.timeout(600_000);

@@ -1,5 +1,5 @@
 import type { SignIns } from "../../../src/service/people/opened_session.ts";
-import { givenSecrets } from "../given/given_secrets.ts";
+import { servedInMemory } from "../given/served_in_memory.ts";
 import { createApi } from "../../../src/api/api.ts";
 import { listen } from "../../../src/api/api_server.ts";
 import { builtConsole } from "./built_console.ts";
@@ -55,25 +55,8 @@ export async function serveConsole(signIns: SignIns | null = null): Promise<Serv
   });
   await deployer.database.principals.enrol("ana", TOKENS.ana);
   const api = createApi({
-    deployer: {
-      parts: deployer.parts,
-      settings: deployer.settings,
-      database: deployer.database,
-      secrets: givenSecrets(),
-    },
-    statusSource: {
-      database: deployer.database,
-      router: deployer.router,
-      ingress: null,
-      server: {
-        observe: deployer.server.observe.bind(deployer.server),
-        trySample: async () => ({ sample: "none" }),
-      },
-      shortages: async () => [],
-      underWay: async () => [],
-    },
+    ...servedInMemory(deployer),
     signIns,
-    version: "0.0.0",
     onUnexpected: (error) => {
       process.stderr.write(`${String(error)}\n`);
     },

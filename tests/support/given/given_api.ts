@@ -7,8 +7,7 @@ import {
   type TestDeployer,
   type TestDeployerOptions,
 } from "../../../src/testing/index.ts";
-import { EnforcedPolicies } from "../enforced_policies.ts";
-import { givenSecrets } from "./given_secrets.ts";
+import { servedInMemory } from "./served_in_memory.ts";
 
 export const ANAS_TOKEN = "ana-has-a-long-secret";
 
@@ -37,28 +36,10 @@ export async function givenApi(
     Pick<ApiOptions, "limits" | "signIns" | "publicUrl"> & { guards?: true } = {},
 ): Promise<GivenApi> {
   const deployer = await createTestDeployer(options);
-  const { database, settings } = deployer;
-  await database.principals.enrol("ana", ANAS_TOKEN);
+  await deployer.database.principals.enrol("ana", ANAS_TOKEN);
   const unexpected: unknown[] = [];
   const api = createApi({
-    deployer: {
-      parts: options.guards
-        ? { ...deployer.parts, ingress: new EnforcedPolicies(database.ingressPolicies) }
-        : deployer.parts,
-      ...{ settings, database, secrets: givenSecrets() },
-    },
-    statusSource: {
-      database,
-      router: deployer.router,
-      ingress: null,
-      server: {
-        observe: deployer.server.observe.bind(deployer.server),
-        trySample: async () => ({ sample: "none" }),
-      },
-      shortages: async () => [],
-      underWay: async () => [],
-    },
-    version: "0.0.0",
+    ...servedInMemory(deployer, options),
     onUnexpected: (error) => unexpected.push(error),
     ...(options.limits && { limits: options.limits }),
     ...(options.signIns && { signIns: options.signIns }),

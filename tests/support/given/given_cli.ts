@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { PassThrough } from "node:stream";
 import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
@@ -9,13 +8,14 @@ import { errorViewSchema, SCHEMA_VERSION } from "../../../src/service/report_sch
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { resumeOperation } from "../../../src/agents/model_deployer/operations/resume_operation.ts";
 import { recordOutcomes } from "../../../src/agents/model_deployer/collection/record_outcomes.ts";
-import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
-import { underWayIn } from "../../../src/wiring/observer.ts";
+import { type Configuration, readConfiguration } from "../../../src/wiring/settings/configuration.ts";
+import { type Observer, underWayIn } from "../../../src/wiring/observer.ts";
 import { createTelemetry } from "../../../src/telemetry/telemetry.ts";
 import { InMemoryEpisodicMemory } from "../../../src/testing/in_memory/memories.ts";
 import type { DeployerDatabase } from "../../../src/database/index.ts";
 import { Pruner } from "../../../src/keeping/pruner.ts";
-import { EnforcedPolicies } from "../enforced_policies.ts";
+import { EnforcedPolicies } from "./enforced_policies.ts";
+import { caughtStreams } from "./caught_streams.ts";
 import { anotherProcess, type GivenDeployer } from "./given_deployer.ts";
 import { givenSecrets } from "./given_secrets.ts";
 
@@ -36,49 +36,36 @@ export async function cli(
   signal = new AbortController().signal,
   hear: (soFar: string) => void = () => undefined,
 ): Promise<Printed> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const printed = { out: "", err: "" };
-  stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
-  stderr.on("data", (chunk: Buffer) => hear((printed.err += chunk.toString())));
-  const streams = { stdin: new PassThrough(), stdout, stderr };
+  const { streams, printed } = caughtStreams();
+  streams.stderr.on("data", () => hear(printed.err));
   const code = await runCli(words, {
     streams,
     environment,
     signal,
     openDeployer: async () => deployerOf(given),
-    openObserver: async (configuration) => {
-      const { server, rowServers = server, router, episodicMemory, proceduralMemory, teamMetrics } = given;
-      const memories = { episodicMemory, proceduralMemory };
-      const parts = { server, rowServers, router, ...memories, teamMetrics };
-      const database = databaseOf(given);
-      const ingress = ingressOf(given);
-      const shortages = async () => [];
-      const underWay = () => underWayIn(configuration);
-      const pruner = prunerOf(database);
-      const ownerUrl = given.world.url;
-      const listPackages = (bentoTag: string) => given.packager.listPackages(bentoTag);
-      const offered = {
-        listPackages,
-        shortages,
-        underWay,
-        pruner: async () => pruner,
-        close: async () => undefined,
-      };
-      const { engines } = given.settings;
-      const rowsKeptOn = rowServers === null ? [] : (["local"] as const);
-      return {
-        database,
-        engines,
-        rowsKeptOn,
-        ownerUrl,
-        secrets: givenSecrets(),
-        ingress,
-        ...parts,
-        ...offered,
-      };
-    },
+    openObserver: async (configuration) => observerOf(given, configuration),
   });
   return { code, ...printed };
+}
+
+function observerOf(given: CommandedDeployer, configuration: Configuration): Observer {
+  const { server, rowServers = server, router, episodicMemory, proceduralMemory, teamMetrics } = given;
+  const database = databaseOf(given);
+  const pruner = prunerOf(database);
+  return {
+    database,
+    engines: given.settings.engines,
+    rowsKeptOn: rowServers === null ? [] : ["local"],
+    ownerUrl: given.world.url,
+    secrets: givenSecrets(),
+    ingress: ingressOf(given),
+    ...{ server, rowServers, router, episodicMemory, proceduralMemory, teamMetrics },
+    listPackages: (bentoTag) => given.packager.listPackages(bentoTag),
+    shortages: async () => [],
+    underWay: () => underWayIn(configuration),
+    pruner: async () => pruner,
+    close: async () => undefined,
+  };
 }
 
 /** One for each world, as one router is for each endpoint, whichever process asks it. */

@@ -26,7 +26,7 @@ import {
 import { routersOf } from "../../../src/wiring/engines/routers_of_engines.ts";
 import type { Served } from "../../../src/wiring/engines/served_by.ts";
 import { ofEngines } from "../../../src/wiring/engines/several_engines.ts";
-import { EnforcedPolicies } from "../enforced_policies.ts";
+import { EnforcedPolicies } from "./enforced_policies.ts";
 
 /** This machine as ever, and a cluster whose Services the worker's own router reaches. */
 export const LOCAL_AND_CLUSTER: InstalledEngines = {

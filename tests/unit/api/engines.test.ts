@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
-import { policyReportSchema } from "../../../src/service/report_schemas.ts";
+import { policyReportSchema } from "../../../src/service/policies/policy_schemas.ts";
 import { EXPERIMENT, inProduction } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 import { LOCAL_AND_CLUSTER } from "../../support/given/given_engines.ts";

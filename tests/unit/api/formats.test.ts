@@ -4,7 +4,7 @@ import {
   operationReportSchema,
   operationsReportSchema,
 } from "../../../src/service/operations/operation_schemas.ts";
-import { policyReportSchema } from "../../../src/service/report_schemas.ts";
+import { policyReportSchema } from "../../../src/service/policies/policy_schemas.ts";
 import {
   EXPERIMENT,
   inProduction,

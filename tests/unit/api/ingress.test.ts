@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import { ingressReportSchema, newKeyReportSchema } from "../../../src/service/ingress/ingress_schemas.ts";
 import { ENDPOINT, inProduction } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";

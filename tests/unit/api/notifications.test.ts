@@ -9,7 +9,7 @@ import {
 } from "../../../src/service/notifications/sink_schemas.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 import { givenSecrets } from "../../support/given/given_secrets.ts";
-import { givenReceiver } from "../../support/notice_receivers.ts";
+import { givenReceiver } from "../../support/services/notice_receivers.ts";
 
 const EVA = "eva-has-a-long-secret";
 const asEva = { token: EVA };

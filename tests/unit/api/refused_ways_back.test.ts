@@ -1,4 +1,3 @@
-import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { listen } from "../../../src/api/api_server.ts";
@@ -19,6 +18,7 @@ import {
   type TestDeployer,
 } from "../../../src/testing/index.ts";
 import { ANAS_TOKEN, givenApi } from "../../support/given/given_api.ts";
+import { caughtStreams } from "../../support/given/caught_streams.ts";
 
 /** Ids of what a request could name; `second` serves. */
 interface Named {
@@ -145,21 +145,19 @@ async function givenNamed(deployer: TestDeployer): Promise<Named> {
 }
 
 async function printed(words: string[], environment: Record<string, string>) {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end();
-  let out = "";
-  stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  const { streams, printed: said } = caughtStreams();
+  streams.stdin.end();
   const nothingHere = async () => {
     throw new ConfigurationError("there is nothing on this machine");
   };
   await runCli([...words, "--json"], {
-    streams: { stdin, stdout, stderr },
+    streams,
     environment,
     signal: new AbortController().signal,
     openDeployer: nothingHere,
     openObserver: nothingHere,
   });
-  return z.looseObject({ error: errorViewSchema }).parse(JSON.parse(out)).error;
+  return z.looseObject({ error: errorViewSchema }).parse(JSON.parse(said.out)).error;
 }
 
 /** As the command line says it. */

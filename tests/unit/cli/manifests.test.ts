@@ -1,10 +1,10 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { runCli } from "../../../src/cli/program.ts";
+import { caughtStreams } from "../../support/given/caught_streams.ts";
 
 const KUBERNETES = {
   MODEL_DEPLOYER_ENGINE: "kubernetes",
@@ -17,12 +17,9 @@ const IMAGE = ["--image", "registry.example.org/model-deployer:1"];
 
 /** Asks nobody: neither a deployer nor a database is opened. */
 async function manifests(words: string[], environment: Record<string, string> = KUBERNETES) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const printed = { out: "", err: "" };
-  stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
-  stderr.on("data", (chunk: Buffer) => (printed.err += chunk.toString()));
+  const { streams, printed } = caughtStreams();
   const code = await runCli(["manifests", ...IMAGE, ...words], {
-    streams: { stdin: new PassThrough(), stdout, stderr },
+    streams,
     environment,
     signal: new AbortController().signal,
     openDeployer: async () => expect.fail("a deployer was opened"),

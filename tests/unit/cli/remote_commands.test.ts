@@ -1,9 +1,9 @@
-import { PassThrough } from "node:stream";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { KNOWN_COMMANDS } from "../../../src/cli/known_commands.ts";
 import { runCli } from "../../../src/cli/program.ts";
+import { caughtStreams } from "../../support/given/caught_streams.ts";
 
 /** These make an installation or work on this machine's own files, and need neither an API nor a database. */
 const LOCAL = ["init", "up", "login", "logout", "completion", "complete", "down", "env"];
@@ -24,7 +24,8 @@ function everyCommand(command: CommandUnknownOpts, path: readonly string[]): str
 const answerSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 async function run(words: string[]) {
-  const streams = { stdin: new PassThrough().end(), stdout: new PassThrough(), stderr: new PassThrough() };
+  const { streams, printed } = caughtStreams();
+  streams.stdin.end();
   const opened: string[] = [];
   const open = (what: string) => () => {
     opened.push(what);
@@ -37,7 +38,7 @@ async function run(words: string[]) {
     openDeployer: open("the deployer"),
     openObserver: open("the database"),
   });
-  return { code, opened, ...answerSchema.parse(JSON.parse(String(streams.stdout.read()))) };
+  return { code, opened, ...answerSchema.parse(JSON.parse(printed.out)) };
 }
 
 test("where an API is named each command asks it, refuses its words, or says that it goes through none; none opens a database", async () => {

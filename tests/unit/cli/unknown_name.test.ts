@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nearest } from "../../../src/service/unknown_name.ts";
+import { nearest } from "../../../src/service/problems/unknown_name.ts";
 
 const known = ["remission", "remission_staging", "relapse", "churn"];
 

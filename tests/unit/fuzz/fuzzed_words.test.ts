@@ -1,10 +1,10 @@
-import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { exitCodes } from "../../../src/cli/invocation/exit_codes.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import { fuzzRuns, word } from "../../support/requests/fuzzed.ts";
+import { caughtStreams } from "../../support/given/caught_streams.ts";
 
 /** Those that start or write nothing before they have opened the database, which fails here. */
 const COMMANDS = [
@@ -48,20 +48,19 @@ const line = fc.tuple(
 test("whatever words the command line is given, it ends with a code that says why", async () => {
   await fc.assert(
     fc.asyncProperty(line, async ([command, words]) => {
-      const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-      stdin.end();
-      let said = "";
-      for (const stream of [stdout, stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+      const { streams, printed } = caughtStreams();
+      streams.stdin.end();
       const away = async () => {
         throw new ServiceUnavailableError("postgres", "Postgres is away");
       };
       const code = await runCli([command, ...words], {
-        streams: { stdin, stdout, stderr },
+        streams,
         environment: { MODEL_DEPLOYER_HOME: "/nonexistent/home" },
         signal: new AbortController().signal,
         openDeployer: away,
         openObserver: away,
       });
+      const said = `${printed.out}${printed.err}`;
       expect(code, `${JSON.stringify([command, ...words])}: ${said}`).not.toBe(exitCodes.unexpected);
       expect(Object.values(exitCodes)).toContain(code);
       expect(said, JSON.stringify(words)).not.toMatch(/\u001b\[2J|\u202e|\n\s+at .*\.ts:\d+/);

@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { listen } from "../../../src/api/api_server.ts";
@@ -10,6 +9,7 @@ import { TestClock } from "../../../src/testing/index.ts";
 import { givenApi } from "../../support/given/given_api.ts";
 import { BrowserOfPerson } from "../../support/identity/browser_of_person.ts";
 import { deployersSide, givenProvider, PIPELINE_SECRET } from "../../support/identity/given_provider.ts";
+import { caughtStreams } from "../../support/given/caught_streams.ts";
 
 async function given(scope?: string) {
   const found = await givenProvider();
@@ -43,13 +43,8 @@ async function run(
   environment: Environment,
   follow: (line: string) => void = () => undefined,
 ) {
-  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
-  const printed = { out: "", err: "" };
-  streams.stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
-  streams.stderr.on("data", (chunk: Buffer) => {
-    printed.err += chunk.toString();
-    chunk.toString().split("\n").forEach(follow);
-  });
+  const { streams, printed } = caughtStreams();
+  streams.stderr.on("data", (chunk: Buffer) => chunk.toString().split("\n").forEach(follow));
   const unopened = () => expect.fail("the command line went past the API");
   const code = await runCli(words, {
     ...{ streams, environment, signal: AbortSignal.timeout(120_000) },

@@ -3,7 +3,7 @@ import { isReachable } from "../../../src/notifications/reachable_address.ts";
 import { errorOf } from "../../../src/testing/index.ts";
 import { CONSOLE, givenSender, notice } from "../../support/given/given_notice.ts";
 import { SIGNING_SECRET as SECRET, sinkAt } from "../../support/given/given_secrets.ts";
-import { givenReceiver } from "../../support/notice_receivers.ts";
+import { givenReceiver } from "../../support/services/notice_receivers.ts";
 
 const signal = AbortSignal.timeout(60_000);
 

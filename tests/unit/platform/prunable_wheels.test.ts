@@ -2,7 +2,7 @@ import { link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PrunableWheels } from "../../../src/platform/python/prunable_wheels.ts";
+import { PrunableWheels } from "../../../src/platform/python/wheels/prunable_wheels.ts";
 
 const FIRST = "0".repeat(20);
 const SECOND = "1".repeat(20);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { errorOf } from "../../../src/testing/index.ts";
-import { referredSecret } from "../../../src/wiring/referred_secret.ts";
+import { referredSecret } from "../../../src/wiring/home/referred_secret.ts";
 import { givenSecrets } from "../../support/given/given_secrets.ts";
 
 const secretOf = (setting: string | null, variables = {}) =>

@@ -2,7 +2,7 @@ import { AgentError } from "../../base/agent_error.ts";
 import { filledQuery, type MetricSettings, type QueriedSide } from "../domain/evidence/team_metrics.ts";
 import { InvalidRequestError } from "../errors.ts";
 import type { CallOptions } from "../ports/call_options.ts";
-import type { TeamMetrics } from "../ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../ports/evidence/team_metrics_port.ts";
 
 /**
  * Asks the server of metrics whether it takes the queries, filled in with what serves now, so that a wrong one is known

@@ -7,8 +7,8 @@ import { serving } from "../domain/traffic/weights.ts";
 import { sidesOf } from "../judge/counts/live_figures.ts";
 import { storablePrediction } from "../judge/evidence/shadow_pairs.ts";
 import type { CallOptions } from "../ports/call_options.ts";
-import type { ReadPredictions } from "../ports/prediction_logs_port.ts";
-import type { KeptAnswer } from "../ports/outcome_ports.ts";
+import type { ReadPredictions } from "../ports/evidence/prediction_logs_port.ts";
+import type { KeptAnswer } from "../ports/evidence/outcome_ports.ts";
 import type { Parts } from "../ports/parts.ts";
 
 /** Routes of an endpoint whose answers can still be told apart. */

@@ -4,7 +4,7 @@ import {
   type ToldOutcome,
   toldOutcomeSchema,
 } from "../domain/evidence/late_outcomes.ts";
-import type { Origin } from "../domain/roles.ts";
+import type { Origin } from "../domain/access/roles.ts";
 import { InvalidRequestError, NotFoundError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 

@@ -10,8 +10,8 @@ import {
 import { storablePrediction } from "../judge/evidence/shadow_pairs.ts";
 import type { CallOptions } from "../ports/call_options.ts";
 import type { Parts } from "../ports/parts.ts";
-import type { LogPositions } from "../ports/shadow_ports.ts";
-import type { RowKeepingEndpoint, RowServers } from "../ports/row_ports.ts";
+import type { LogPositions } from "../ports/evidence/shadow_ports.ts";
+import type { RowKeepingEndpoint, RowServers } from "../ports/evidence/row_ports.ts";
 
 /** Rows that a deployment to production is asked before its first share, and for how long. */
 const REPLAYED = 200;

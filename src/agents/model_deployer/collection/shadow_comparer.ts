@@ -3,8 +3,8 @@ import { storablePrediction } from "../judge/evidence/shadow_pairs.ts";
 import { serving } from "../domain/traffic/weights.ts";
 import type { Parts } from "../ports/parts.ts";
 import type { CallOptions } from "../ports/call_options.ts";
-import type { LoggedPrediction } from "../ports/prediction_logs_port.ts";
-import type { LogPositions } from "../ports/shadow_ports.ts";
+import type { LoggedPrediction } from "../ports/evidence/prediction_logs_port.ts";
+import type { LogPositions } from "../ports/evidence/shadow_ports.ts";
 
 /** Longer than a request takes: one that began so long before any of the shadow's was never copied to it. */
 const BEFORE_THE_SHADOW_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { ActionRequest } from "../domain/requests.ts";
-import { type Extent, hasRight, type Right } from "../domain/roles.ts";
+import { type Extent, hasRight, type Right } from "../domain/access/roles.ts";
 import { NotPermittedError } from "../errors.ts";
 import { missingRight } from "../planning/approval/missing_right.ts";
 import type { Operation } from "../ports/stores/operation_stores.ts";

@@ -1,6 +1,6 @@
-import type { ApiKey } from "../domain/ingress/api_key.ts";
-import type { Ingress, IngressPolicy, PublicKey } from "../domain/ingress/ingress_policy.ts";
-import type { Actor } from "../domain/roles.ts";
+import type { ApiKey } from "../domain/access/api_key.ts";
+import type { Ingress, IngressPolicy, PublicKey } from "../domain/access/ingress_policy.ts";
+import type { Actor } from "../domain/access/roles.ts";
 import type { CallOptions } from "./call_options.ts";
 
 /** Who may call an endpoint, as the database has it; an endpoint without a policy is open to everybody. */

@@ -1,6 +1,6 @@
 import type { NewNotice, Notice } from "../domain/notices/notices.ts";
 import type { NewSink, SendableSink, Sink } from "../domain/notices/notification_sinks.ts";
-import type { Actor } from "../domain/roles.ts";
+import type { Actor } from "../domain/access/roles.ts";
 import type { CallOptions } from "./call_options.ts";
 
 /** One notice on its way to one sink. */

@@ -1,19 +1,19 @@
-import type { Origin } from "../domain/roles.ts";
+import type { Origin } from "../domain/access/roles.ts";
 import type { ServedStage } from "../domain/entities.ts";
 import type { InstalledEngines } from "../domain/servers/engines.ts";
 import type { LivenessPolicy } from "../domain/servers/liveness.ts";
 import type { ModelRegistry } from "./model_registry_port.ts";
-import type { TeamMetrics } from "./team_metrics_port.ts";
+import type { TeamMetrics } from "./evidence/team_metrics_port.ts";
 import type { ModelPackager } from "./model_packager_port.ts";
 import type { ModelServer, ServerUsage } from "./model_server_port.ts";
 import type { KnownVulnerabilities } from "./vulnerability_port.ts";
 import type { TrafficRouter } from "./traffic_router_port.ts";
-import type { PredictionLogs } from "./prediction_logs_port.ts";
+import type { PredictionLogs } from "./evidence/prediction_logs_port.ts";
 import type { EpisodicMemory, ProceduralMemory, WorkingMemory } from "./memory_ports.ts";
 import type { Notifications, NotificationSender } from "./notification_ports.ts";
 import type { EndpointIngress, IngressPolicies } from "./ingress_ports.ts";
-import type { KeptRowStore, RowServers } from "./row_ports.ts";
-import type { OutcomeStore } from "./outcome_ports.ts";
+import type { KeptRowStore, RowServers } from "./evidence/row_ports.ts";
+import type { OutcomeStore } from "./evidence/outcome_ports.ts";
 import type { Leases, OperationJournal, OperationReader, Outbox } from "./stores/operation_stores.ts";
 import type {
   Deployments,
@@ -24,7 +24,7 @@ import type {
   Rollouts,
 } from "./stores/entity_stores.ts";
 import type { Experiments } from "./stores/experiment_store.ts";
-import type { ShadowComparisonStore, ShadowEvidenceStore } from "./shadow_ports.ts";
+import type { ShadowComparisonStore, ShadowEvidenceStore } from "./evidence/shadow_ports.ts";
 import type { Access, Approvals } from "./stores/approval_stores.ts";
 import type { DatabaseClock, History } from "./stores/history_store.ts";
 

@@ -1,4 +1,4 @@
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { auditLinks, linkView, verifyChain } from "../../../service/audit/audit_chain.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import type { AuditBackend } from "../../remote/backends.ts";

@@ -5,7 +5,7 @@ import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { type Check, doctorReportSchema } from "../../../service/report_schemas.ts";
+import { type Check, doctorReportSchema } from "../../../service/machine/machine_schemas.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 
 export function addDoctor(program: CommandUnknownOpts, execute: Execute): void {

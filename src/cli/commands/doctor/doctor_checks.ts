@@ -31,7 +31,7 @@ import {
   weak,
 } from "./doctor_finding.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
-import type { Check } from "../../../service/report_schemas.ts";
+import type { Check } from "../../../service/machine/machine_schemas.ts";
 
 /** Checks every part, whether the others work or not. */
 export async function checkAll(

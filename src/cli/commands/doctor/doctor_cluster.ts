@@ -1,6 +1,6 @@
 import { settingsFor } from "../../../wiring/engines/installed_engines.ts";
 import type { Configuration } from "../../../wiring/settings/configuration.ts";
-import type { Check } from "../../../service/report_schemas.ts";
+import type { Check } from "../../../service/machine/machine_schemas.ts";
 import { check, CHECK_MS, fine, weak } from "./doctor_finding.ts";
 
 /** The cluster that models are served on, where one is configured. */

@@ -14,7 +14,7 @@ import { count } from "../../../agents/model_deployer/planning/wording/count.ts"
 import { observedEngines } from "../../../wiring/engines/observed_engines.ts";
 import { checkEngines } from "./doctor_engines.ts";
 import { check, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
-import type { Check } from "../../../service/report_schemas.ts";
+import type { Check } from "../../../service/machine/machine_schemas.ts";
 
 const SEEN_SECONDS = 30;
 const LATE_SECONDS = 60;

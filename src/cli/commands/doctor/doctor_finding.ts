@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Check } from "../../../service/report_schemas.ts";
+import type { Check } from "../../../service/machine/machine_schemas.ts";
 
 export type DoctorFinding = Omit<Check, "part">;
 

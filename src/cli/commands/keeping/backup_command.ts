@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { ConfigurationError } from "../../../agents/model_deployer/errors.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { sizeText } from "../../../keeping/kept_quantities.ts";
-import { backupReportSchema, restoreReportSchema } from "../../../service/keeping_schemas.ts";
+import { backupReportSchema, restoreReportSchema } from "../../../service/machine/keeping_schemas.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";

@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import type { PrunePlan, PrunePolicy } from "../../../keeping/decide_prune.ts";
 import type { Pruned, Pruner } from "../../../keeping/pruner.ts";
 import { sizeOption, durationOption } from "../../../keeping/kept_quantities.ts";
@@ -9,7 +9,7 @@ import {
   prunedKindSchema,
   type PruneReport,
   pruneReportSchema,
-} from "../../../service/keeping_schemas.ts";
+} from "../../../service/machine/keeping_schemas.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";

@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
-import { rehearsalReportSchema } from "../../../service/keeping_schemas.ts";
-import { unknownEndpoint } from "../../../service/unknown_name.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
+import { rehearsalReportSchema } from "../../../service/machine/keeping_schemas.ts";
+import { unknownEndpoint } from "../../../service/problems/unknown_name.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";

@@ -1,4 +1,4 @@
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { setSink, sinksReport, trySink } from "../../../service/notifications/sink_administration.ts";
 import type { SinkBackend } from "../../remote/backends.ts";
 import { remoteSinkBackend } from "../../remote/remote_backends.ts";

@@ -6,7 +6,7 @@ import {
   type ToldOutcome,
   toldOutcomeSchema,
 } from "../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import { ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { recordOutcomes } from "../../../agents/model_deployer/collection/record_outcomes.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
@@ -14,9 +14,9 @@ import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { outcomesReport } from "../../../service/outcomes/outcomes_report.ts";
+import { outcomesReport } from "../../../service/judging/outcomes_report.ts";
 import { type FileFormat, formatOf, readEntries } from "./outcome_files.ts";
-import { outcomesImportSchema, outcomesReportSchema } from "../../../service/outcomes/outcome_schemas.ts";
+import { outcomesImportSchema, outcomesReportSchema } from "../../../service/judging/outcome_schemas.ts";
 
 interface Options {
   endpoint?: string | undefined;

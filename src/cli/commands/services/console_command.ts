@@ -4,7 +4,7 @@ import { servedAddress } from "../../../platform/services/served_address.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { consoleReportSchema } from "../../../service/report_schemas.ts";
+import { consoleReportSchema } from "../../../service/machine/machine_schemas.ts";
 import { DEFAULT_PORT, LOOPBACK } from "./serve_command.ts";
 import { portNumber } from "../../number_options.ts";
 

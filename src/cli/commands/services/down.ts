@@ -5,7 +5,7 @@ import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { attendantsOf } from "../../../platform/processes/homes/attendants.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { type DownReport, downReportSchema } from "../../../service/report_schemas.ts";
+import { type DownReport, downReportSchema } from "../../../service/machine/machine_schemas.ts";
 
 interface Options {
   /** Routers and model servers too. */

@@ -5,7 +5,7 @@ import { servedAddress } from "../../../platform/services/served_address.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { type EnvironmentReport, environmentReportSchema } from "../../../service/report_schemas.ts";
+import { type EnvironmentReport, environmentReportSchema } from "../../../service/machine/machine_schemas.ts";
 
 export function addEnv(program: CommandUnknownOpts, execute: Execute): void {
   program

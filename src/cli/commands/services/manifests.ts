@@ -7,7 +7,7 @@ import { installedEngines, settingsFor } from "../../../wiring/engines/installed
 import type { InstallationInput } from "../../../mlops/kubernetes/installation/installation_manifests.ts";
 import { ownVersion } from "../../own_version.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { manifestListSchema } from "../../../service/report_schemas.ts";
+import { manifestListSchema } from "../../../service/machine/machine_schemas.ts";
 import type { KubernetesSettings, RouterChoice } from "../../../wiring/settings/engine_settings.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";

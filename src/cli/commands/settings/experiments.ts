@@ -7,11 +7,11 @@ import { policyLines } from "./policy_report.ts";
 import type { RemoteApi } from "../../remote/remote_api.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
-import { experimentReportSchema, experimentsReportSchema } from "../../../service/report_schemas.ts";
+import { experimentReportSchema, experimentsReportSchema } from "../../../service/policies/policy_schemas.ts";
 import { table } from "../../output/terminal/table.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import { criteriaOf, criterionText } from "./criteria_options.ts";
-import { unknownExperiment } from "../../../service/unknown_name.ts";
+import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
 
 export function addExperiments(program: CommandUnknownOpts, execute: Execute): void {

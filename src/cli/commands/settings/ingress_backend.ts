@@ -1,10 +1,10 @@
+import type { IngressPolicy } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import {
-  changedPolicy,
+  changeIngress,
   ingressReport,
   makeKey,
   namedEndpoint,
   revokeKey,
-  setIngress,
 } from "../../../service/ingress/ingress_administration.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import { actorOf } from "../../invocation/requester.ts";
@@ -36,10 +36,11 @@ function databaseBackend(invocation: Invocation, observer: Observer): IngressBac
     show,
     set: async (name, options) => {
       const { endpoint, by } = await asked(name);
-      const { policy: before } = await database.ingressPolicies.wanted(name);
-      const tls = certificateOf(before.tls, options);
-      const policy = await changedPolicy({ ...before, tls }, changeOf(before, options), signal);
-      await setIngress(endpoint, policy, { reason: options.reason, by }, observer, signal);
+      const change = (before: IngressPolicy) => ({
+        tls: certificateOf(before.tls, options),
+        ...changeOf(before, options),
+      });
+      await changeIngress(endpoint, change, { reason: options.reason, by }, observer, signal);
       return show(name);
     },
     makeKey: async (name, request) => {

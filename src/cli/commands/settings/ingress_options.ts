@@ -2,7 +2,7 @@ import {
   type IngressLimits,
   type IngressPolicy,
   type Rate,
-} from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+} from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { resolve } from "node:path";
 import type { IngressChange } from "../../../service/ingress/ingress_schemas.ts";

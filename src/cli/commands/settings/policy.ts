@@ -20,10 +20,10 @@ import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
-import { checkEngines } from "../../../service/checked_engines.ts";
-import { policyReportOf } from "../../../service/policy_report.ts";
+import { checkEngines } from "../../../service/policies/checked_engines.ts";
+import { policyReportOf } from "../../../service/policies/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
-import { unknownExperiment } from "../../../service/unknown_name.ts";
+import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
 
 interface Options extends VulnerabilityOptions {

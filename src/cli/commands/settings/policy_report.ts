@@ -4,8 +4,8 @@ import { signersText } from "../../../agents/model_deployer/domain/models/signer
 import type { GatePolicy } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { ENDPOINT_STAGES } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { defaultJudgeSettings } from "../../../agents/model_deployer/domain/traffic/rollout_plan.ts";
-import { policyReportSchema } from "../../../service/report_schemas.ts";
-import type { PolicyReport } from "../../../service/policy_report.ts";
+import { policyReportSchema } from "../../../service/policies/policy_schemas.ts";
+import type { PolicyReport } from "../../../service/policies/policy_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 

@@ -4,7 +4,7 @@ import {
   principalsReport,
 } from "../../../service/people/principal_enrolment.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
-import { type Actor, ALL } from "../../../agents/model_deployer/domain/roles.ts";
+import { type Actor, ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import type { PrincipalBackend } from "../../remote/backends.ts";
 import { remotePrincipalBackend } from "../../remote/remote_backends.ts";

@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { type Role, roleSchema, ROLES } from "../../../agents/model_deployer/domain/roles.ts";
+import { type Role, roleSchema, ROLES } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { nameLines, tokenLines } from "../../output/views/principal_view.ts";

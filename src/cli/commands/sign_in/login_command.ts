@@ -1,6 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { z } from "zod";
-import { grantSchema } from "../../../agents/model_deployer/domain/roles.ts";
+import { grantSchema } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { instantSchema } from "../../../agents/model_deployer/domain/entities.ts";
 import { ConfigurationError, InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { ProviderDescription } from "../../../agents/model_deployer/ports/identity_provider.ts";

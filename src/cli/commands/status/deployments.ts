@@ -7,7 +7,7 @@ import { report } from "../../invocation/command_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import { elsewhere } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import { deploymentsReportSchema } from "../../../service/report_schemas.ts";
-import { unknownEndpoint } from "../../../service/unknown_name.ts";
+import { unknownEndpoint } from "../../../service/problems/unknown_name.ts";
 
 export function addDeployments(program: CommandUnknownOpts, execute: Execute): void {
   program

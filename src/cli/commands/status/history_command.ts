@@ -4,7 +4,7 @@ import type { Execute } from "../../invocation/execute.ts";
 import { type HistoryOptions, historyReport } from "../../../service/status/history_report.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report } from "../../invocation/command_report.ts";
-import { type HistoryReport, historyReportSchema } from "../../../service/report_schemas.ts";
+import { type HistoryReport, historyReportSchema } from "../../../service/status/history_schemas.ts";
 import { wholeNumberBetween } from "../../number_options.ts";
 
 export function addHistory(program: CommandUnknownOpts, execute: Execute): void {

@@ -7,8 +7,8 @@ import {
   askedJudgeSettingsSchema,
 } from "../../../agents/model_deployer/domain/evidence/judgement.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
-import { judgedReport } from "../../../service/judged/judged_report.ts";
-import { judgedReportSchema } from "../../../service/judged/judged_schemas.ts";
+import { judgedReport } from "../../../service/judging/judged_report.ts";
+import { judgedReportSchema } from "../../../service/judging/judged_schemas.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { judgedLines } from "../../output/views/judged_view.ts";
 import type { Invocation } from "../../invocation/invocation.ts";

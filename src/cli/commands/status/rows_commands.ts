@@ -14,7 +14,7 @@ import { engineFor } from "../../../agents/model_deployer/domain/servers/engines
 import { replay } from "../../../agents/model_deployer/collection/row_keeper.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { parsedJson } from "../../../platform/parsed_json.ts";
-import { unknownEndpoint } from "../../../service/unknown_name.ts";
+import { unknownEndpoint } from "../../../service/problems/unknown_name.ts";
 import type { Observer } from "../../../wiring/observer.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { disagreementsSchema, replaySchema } from "../../output/rows_reports.ts";

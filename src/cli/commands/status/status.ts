@@ -9,7 +9,7 @@ import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { type StatusReport, statusReportSchema } from "../../../service/report_schemas.ts";
 import { statusLines } from "../../output/views/status_view.ts";
-import { unknownEndpoint } from "../../../service/unknown_name.ts";
+import { unknownEndpoint } from "../../../service/problems/unknown_name.ts";
 import { numberBetween } from "../../number_options.ts";
 
 export function addStatus(program: CommandUnknownOpts, execute: Execute): void {

@@ -6,7 +6,7 @@ import type { Invocation } from "../../invocation/invocation.ts";
 import { report } from "../../invocation/command_report.ts";
 import type { Paint } from "../../output/terminal/terminal.ts";
 import { versionsReportSchema } from "../../../service/report_schemas.ts";
-import { unknownExperiment } from "../../../service/unknown_name.ts";
+import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
 
 export function addVersions(program: CommandUnknownOpts, execute: Execute): void {
   program

@@ -1,4 +1,4 @@
-import type { DownReport } from "../../../service/report_schemas.ts";
+import type { DownReport } from "../../../service/machine/machine_schemas.ts";
 import type { Paint } from "../terminal/terminal.ts";
 
 const NAMES: Readonly<Record<string, string>> = { postgres: "Postgres", redis: "Redis", mlflow: "MLflow" };

@@ -1,6 +1,6 @@
 import { criteriaChangeText } from "../../../agents/model_deployer/planning/wording/criteria_change.ts";
 import { figuresText } from "../figures_text.ts";
-import type { HistoryReport } from "../../../service/report_schemas.ts";
+import type { HistoryReport } from "../../../service/status/history_schemas.ts";
 import type { Paint } from "../terminal/terminal.ts";
 
 export function historyLines(data: HistoryReport, paint: Paint): string[] {

@@ -1,4 +1,4 @@
-import type { IngressPolicy, Rate } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { IngressPolicy, Rate } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import type { IngressReport } from "../../../service/ingress/ingress_schemas.ts";
 import { table } from "../terminal/table.ts";
 import type { Paint } from "../terminal/terminal.ts";

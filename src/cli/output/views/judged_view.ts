@@ -1,6 +1,6 @@
 import type { Paint } from "../terminal/terminal.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
-import type { JudgedLook, JudgedReport } from "../../../service/judged/judged_schemas.ts";
+import type { JudgedLook, JudgedReport } from "../../../service/judging/judged_schemas.ts";
 
 const COLOURS = { pass: "green", fail: "red", inconclusive: "yellow" } as const;
 

@@ -1,6 +1,6 @@
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { sizeText } from "../../../keeping/kept_quantities.ts";
-import type { PruneReport } from "../../../service/keeping_schemas.ts";
+import type { PruneReport } from "../../../service/machine/keeping_schemas.ts";
 import type { Paint } from "../terminal/terminal.ts";
 
 /** Lines for a plan, or for what was done by it; of each kind the total, then what it is made of. */

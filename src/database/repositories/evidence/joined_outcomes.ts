@@ -8,7 +8,7 @@ import {
   stretchOfRouteSchema,
 } from "../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 import { addOutcomes, addPairs } from "../../../agents/model_deployer/judge/evidence/outcome_evidence.ts";
-import type { ComparedAnswers } from "../../../agents/model_deployer/ports/outcome_ports.ts";
+import type { ComparedAnswers } from "../../../agents/model_deployer/ports/evidence/outcome_ports.ts";
 import { json } from "../../rows.ts";
 import { anyRow, type Queries } from "../../connection/transaction.ts";
 

@@ -8,8 +8,8 @@ import type {
   CollectedRows,
   KeptRowStore,
   RowKeepingEndpoint,
-} from "../../../agents/model_deployer/ports/row_ports.ts";
-import type { LogPositions } from "../../../agents/model_deployer/ports/shadow_ports.ts";
+} from "../../../agents/model_deployer/ports/evidence/row_ports.ts";
+import type { LogPositions } from "../../../agents/model_deployer/ports/evidence/shadow_ports.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { json } from "../../rows.ts";
 import { anyRow, type Transaction } from "../../connection/transaction.ts";

@@ -14,7 +14,7 @@ import type {
   ComparedAnswers,
   OutcomeStore,
   ReadAnswers,
-} from "../../../agents/model_deployer/ports/outcome_ports.ts";
+} from "../../../agents/model_deployer/ports/evidence/outcome_ports.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { json } from "../../rows.ts";
 import { anyRow, type Queries } from "../../connection/transaction.ts";

@@ -8,7 +8,7 @@ import type {
   CollectedPredictions,
   LogPositions,
   ShadowComparisonStore,
-} from "../../../agents/model_deployer/ports/shadow_ports.ts";
+} from "../../../agents/model_deployer/ports/evidence/shadow_ports.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow, type Queries } from "../../connection/transaction.ts";
 import { json } from "../../rows.ts";

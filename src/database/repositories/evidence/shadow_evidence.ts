@@ -6,7 +6,7 @@ import {
 } from "../../../agents/model_deployer/domain/evidence/figures.ts";
 import { figuresOf, growth } from "../../../agents/model_deployer/judge/counts/answers.ts";
 import { ServiceRefusedError } from "../../../agents/model_deployer/errors.ts";
-import type { ShadowEvidenceStore } from "../../../agents/model_deployer/ports/shadow_ports.ts";
+import type { ShadowEvidenceStore } from "../../../agents/model_deployer/ports/evidence/shadow_ports.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { json } from "../../rows.ts";
 import { anyRow, type Queries } from "../../connection/transaction.ts";

@@ -3,7 +3,7 @@ import { requirePlainText } from "../../connection/plain_input.ts";
 import { whyUnusable } from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
 import { InvalidApprovalError, NotPermittedError } from "../../../agents/model_deployer/errors.ts";
 import type { Approval, Approvals } from "../../../agents/model_deployer/ports/stores/approval_stores.ts";
-import { rolesWith } from "../../../agents/model_deployer/domain/roles.ts";
+import { rolesWith } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { missingRight } from "../../../agents/model_deployer/planning/approval/missing_right.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import type { Queries } from "../../connection/transaction.ts";

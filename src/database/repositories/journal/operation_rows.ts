@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { planSchema, refusalSchema, stepSchema } from "../../../agents/model_deployer/domain/plan.ts";
-import { originSchema } from "../../../agents/model_deployer/domain/roles.ts";
+import { originSchema } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import type {
   Lease,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Grant, grantSchema, type Origin } from "../../../agents/model_deployer/domain/roles.ts";
+import { type Grant, grantSchema, type Origin } from "../../../agents/model_deployer/domain/access/roles.ts";
 import type { Access } from "../../../agents/model_deployer/ports/stores/approval_stores.ts";
 import { tellAudit } from "./acting_as.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";

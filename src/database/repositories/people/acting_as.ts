@@ -1,6 +1,6 @@
 import type { RecordedOutcomes } from "../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import type { OutcomeStore } from "../../../agents/model_deployer/ports/outcome_ports.ts";
-import type { Actor } from "../../../agents/model_deployer/domain/roles.ts";
+import type { OutcomeStore } from "../../../agents/model_deployer/ports/evidence/outcome_ports.ts";
+import type { Actor } from "../../../agents/model_deployer/domain/access/roles.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow, type Queries } from "../../connection/transaction.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Actor } from "../../../agents/model_deployer/domain/roles.ts";
+import type { Actor } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import { actingAs } from "./acting_as.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";

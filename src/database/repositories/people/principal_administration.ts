@@ -5,7 +5,7 @@ import {
   principalViewSchema,
   type Role,
   tokenViewSchema,
-} from "../../../agents/model_deployer/domain/roles.ts";
+} from "../../../agents/model_deployer/domain/access/roles.ts";
 import { NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import { actingAs } from "./acting_as.ts";
 import { requirePlainText } from "../../connection/plain_input.ts";

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
-import { type Actor, USUAL_ROLES } from "../../../agents/model_deployer/domain/roles.ts";
+import { type Actor, USUAL_ROLES } from "../../../agents/model_deployer/domain/access/roles.ts";
 import {
   ConflictError,
   InvalidRequestError,

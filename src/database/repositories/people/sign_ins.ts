@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Grant, Origin } from "../../../agents/model_deployer/domain/roles.ts";
+import type { Grant, Origin } from "../../../agents/model_deployer/domain/access/roles.ts";
 import {
   ConflictError,
   NotAuthenticatedError,

@@ -8,7 +8,7 @@ import {
   type ModelEnvironmentOptions,
 } from "../../../platform/python/python_environment.ts";
 import { broughtPython, isOfMinor, modelPython } from "../../../platform/python/model_python.ts";
-import { wheelsOf } from "../../../platform/python/kept_wheels.ts";
+import { wheelsOf } from "../../../platform/python/wheels/kept_wheels.ts";
 import { minorOf, type PythonInterpreter } from "../../../platform/python/python_interpreter.ts";
 import { lockIn, type RequirementLock } from "../../../platform/python/requirements/requirement_lock.ts";
 import type { StoredBento } from "./bento_store.ts";
@@ -28,13 +28,14 @@ export async function ensureBentoEnvironment(
   environments: BentoEnvironments,
   more: { signal: AbortSignal; onProgress?: (line: string) => void },
 ): Promise<ModelEnvironment> {
-  const options = await optionsFor(bento, environments);
-  const wanted = await wantedPython(bento);
+  const lock = await lockOf(bento);
+  const options = await optionsFor(bento, lock, environments);
+  const wanted = wantedPython(bento, lock);
   if (wanted === null || isOfMinor(options.python, wanted) || (await hasModelEnvironment(options))) {
     return ensureModelEnvironment({ ...options, ...more });
   }
   const python = await broughtPython(wanted, { uv: environments.uv, ...more });
-  return ensureModelEnvironment({ ...(await optionsFor(bento, environments, python)), ...more });
+  return ensureModelEnvironment({ ...(await optionsFor(bento, lock, environments, python)), ...more });
 }
 
 /** Whether it is there already; makes nothing. */
@@ -42,35 +43,41 @@ export async function hasBentoEnvironment(
   bento: StoredBento,
   environments: BentoEnvironments,
 ): Promise<boolean> {
-  return hasModelEnvironment(await optionsFor(bento, environments));
+  return hasModelEnvironment(await optionsFor(bento, await lockOf(bento), environments));
 }
 
-/** Names of the environments that a bento may be served in, below any cache. */
-export async function bentoEnvironmentNames(bento: StoredBento, cacheDirectory: string): Promise<string[]> {
-  return modelEnvironmentNames(await optionsFor(bento, { cacheDirectory, uv: "" }));
+/** What a bento is served by, by name below any cache. */
+export interface ServedBy {
+  environments: string[];
+  /** Those that its environment is made of again; null for a bento from before locks. */
+  wheels: string | null;
 }
 
-/** The name of the wheels that its environment is made of again; null for a bento from before locks. */
-export async function bentoWheels({ path }: StoredBento): Promise<string | null> {
-  const lock = await lockIn(join(path, "src"));
-  return lock === null ? null : wheelsOf(lock);
+export async function servedBy(bento: StoredBento, cacheDirectory: string): Promise<ServedBy> {
+  const lock = await lockOf(bento);
+  const options = await optionsFor(bento, lock, { cacheDirectory, uv: "" });
+  return { environments: modelEnvironmentNames(options), wheels: lock === null ? null : wheelsOf(lock) };
 }
+
+/** Null for a bento from before locks. */
+export const lockOf = ({ path }: Pick<StoredBento, "path">): Promise<RequirementLock | null> =>
+  lockIn(join(path, "src"));
 
 async function optionsFor(
-  { path, settings }: StoredBento,
+  bento: StoredBento,
+  lock: RequirementLock | null,
   environments: BentoEnvironments,
   brought?: PythonInterpreter,
 ): Promise<ModelEnvironmentOptions & { python: PythonInterpreter }> {
+  const { path, settings } = bento;
   const wheels = join(path, "src");
-  const lock = await lockIn(wheels);
-  const python = brought ?? (await modelPython(await wantedPython({ path, settings })));
+  const python = brought ?? (await modelPython(wantedPython(bento, lock)));
   const isUsable = lock !== null && isFor(lock, python);
   return { ...environments, requirements: settings.requirements, python, wheels, ...(isUsable && { lock }) };
 }
 
 /** The Python that the bento was locked for, else the one that its model was logged under. */
-async function wantedPython({ path, settings }: StoredBento): Promise<string | null> {
-  const lock = await lockIn(join(path, "src"));
+function wantedPython({ settings }: StoredBento, lock: RequirementLock | null): string | null {
   return lock === null ? (settings.python ?? null) : releaseOf(lock.python);
 }
 
@@ -86,6 +93,6 @@ const releaseOf = (version: string): string => version.split("-")[0] ?? version;
 export async function otherPythonOf(bento: StoredBento): Promise<OtherPython | null> {
   const logged_under = bento.settings.python ?? null;
   if (logged_under === null) return null;
-  const python = await modelPython(await wantedPython(bento));
+  const python = await modelPython(wantedPython(bento, await lockOf(bento)));
   return isOfMinor(python, logged_under) ? null : { logged_under, served_with: releaseOf(python.version) };
 }

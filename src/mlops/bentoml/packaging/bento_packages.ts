@@ -3,9 +3,8 @@ import type { EnvironmentPackages } from "../../../agents/model_deployer/domain/
 import { isComplete } from "../../../platform/python/built_environment.ts";
 import { licencesIn } from "../../../platform/python/installed_licences.ts";
 import { lockedPackages } from "../../../platform/python/requirements/locked_packages.ts";
-import { lockIn } from "../../../platform/python/requirements/requirement_lock.ts";
 import { parseBentoTag } from "../bento_tag.ts";
-import { bentoEnvironmentNames } from "./bento_environment.ts";
+import { lockOf, servedBy } from "./bento_environment.ts";
 import { BentoStore } from "./bento_store.ts";
 
 /**
@@ -19,11 +18,10 @@ export async function packagesOfBento(
   cacheDirectory: string,
 ): Promise<EnvironmentPackages | null> {
   const bento = await store.find(parseBentoTag(bentoTag));
-  const lock = bento === null ? null : await lockIn(join(bento.path, "src"));
+  const lock = bento === null ? null : await lockOf(bento);
   if (bento === null || lock === null) return null;
-  const environments = (await bentoEnvironmentNames(bento, cacheDirectory)).map((name) =>
-    join(resolve(cacheDirectory), "environments", name),
-  );
+  const served = await servedBy(bento, cacheDirectory);
+  const environments = served.environments.map((name) => join(resolve(cacheDirectory), "environments", name));
   const made = await Promise.all(environments.map(async (path) => ((await isComplete(path)) ? [path] : [])));
   const [environment] = made.flat();
   const licences = environment === undefined ? null : await licencesIn(environment);

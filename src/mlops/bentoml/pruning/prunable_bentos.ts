@@ -4,7 +4,7 @@ import type { PrunableStore, SetAside, StoredItem } from "../../../keeping/pruna
 import { usageOfPaths } from "../../../platform/disk/disk_usage.ts";
 import { putAllBack, setAside } from "../../../platform/disk/set_aside.ts";
 import { parseBentoTag } from "../bento_tag.ts";
-import { bentoEnvironmentNames, bentoWheels } from "../packaging/bento_environment.ts";
+import { servedBy } from "../packaging/bento_environment.ts";
 import { BentoStore } from "../packaging/bento_store.ts";
 import type { ServerRecords } from "../servers/server_record.ts";
 
@@ -38,8 +38,7 @@ export class PrunableBentos implements PrunableStore {
         const found = await this.#store.find({ name, version });
         if (found === null) continue;
         const { bytes, changed_ms } = await usageOfPaths([found.path]);
-        const environments = await bentoEnvironmentNames(found, this.#cache);
-        const wheels = await bentoWheels(found);
+        const { environments, wheels } = await servedBy(found, this.#cache);
         items.push({
           ...{ kind: this.kind, name: tag, bytes, used_at: new Date(changed_ms).toISOString() },
           held: served.get(tag) ?? null,

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { CertificateFiles } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { CertificateFiles } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 
 export const CERTIFICATE_NAME = "ingress_certificate";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Ingress } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Ingress } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import {
   ConflictError,
   ServiceRefusedError,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Ingress } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Ingress } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { isMissing } from "../../../platform/system_errors.ts";
 import type { EnvoyAdmin } from "../admin.ts";
 import type { EndpointFolder, Listener } from "../endpoint_folder.ts";

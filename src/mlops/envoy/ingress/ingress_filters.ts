@@ -2,8 +2,8 @@ import {
   type Ingress,
   type Rate,
   type TokenIssuer,
-} from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
-import { KEY_ISSUER } from "../../../agents/model_deployer/domain/ingress/api_key.ts";
+} from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
+import { KEY_ISSUER } from "../../../agents/model_deployer/domain/access/api_key.ts";
 import { answerHeader } from "../route_config.ts";
 import { extension } from "../extension.ts";
 

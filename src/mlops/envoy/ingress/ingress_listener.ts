@@ -1,4 +1,4 @@
-import type { Ingress, IngressPolicy } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Ingress, IngressPolicy } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { extension } from "../extension.ts";
 import { routeConfigName } from "../route_config.ts";
 import { INGRESS_FILTER, INGRESS_FILTER_TYPE } from "./ingress_filters.ts";

@@ -1,4 +1,4 @@
-import { OPEN_INGRESS } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import { OPEN_INGRESS } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { extension } from "../extension.ts";
 import { connectionManager, ingressListener, routerFilter, watchedIn } from "../ingress/ingress_listener.ts";
 import { isStagingEndpoint } from "../../../agents/model_deployer/domain/values/names.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Ingress } from "../../../agents/model_deployer/domain/ingress/ingress_policy.ts";
+import type { Ingress } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { AgentError } from "../../../agents/base/agent_error.ts";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
 import { childEnvironment, startProcess, stopProcess } from "../../../platform/processes/managed_process.ts";

@@ -43,6 +43,14 @@ function spendAgain({ db }: DatabaseHarness, operationId: string, approval_id: s
 }
 
 export function describeApprovals(open: OpenDatabase): void {
+  describeVoices(open);
+  describeRefusedApprovals(open);
+  describeRevocations(open);
+  describeSpentApprovals(open);
+}
+
+/** Who may approve, and how often one counts. */
+function describeVoices(open: OpenDatabase): void {
   test("a reason or a name that is not seen as what it is, is refused and shown escaped", async () => {
     const world = await open();
     const id = await waiting(world);
@@ -78,6 +86,21 @@ export function describeApprovals(open: OpenDatabase): void {
     expect(await world.db.approvals.listValid(id, bound)).toEqual([]);
   });
 
+  test("one principal has one voice, two have two", async () => {
+    const world = await open();
+    const id = await waiting(world);
+    const grants = await Promise.all([
+      grant(world, ALICE, id),
+      grant(world, ALICE, id),
+      grant(world, BOB, id),
+    ]);
+    expect(grants[0]).toEqual(grants[1]);
+    const valid = await world.db.approvals.listValid(id, bound);
+    expect(valid.map(({ approver }) => approver).sort()).toEqual(["alice", "bob"]);
+  });
+}
+
+function describeRefusedApprovals(open: OpenDatabase): void {
   test("a used approval stays used: to grant it anew is refused", async () => {
     const world = await open();
     const id = await waiting(world);
@@ -91,19 +114,6 @@ export function describeApprovals(open: OpenDatabase): void {
     await grant(world, ALICE, other);
   });
 
-  test("one principal has one voice, two have two", async () => {
-    const world = await open();
-    const id = await waiting(world);
-    const grants = await Promise.all([
-      grant(world, ALICE, id),
-      grant(world, ALICE, id),
-      grant(world, BOB, id),
-    ]);
-    expect(grants[0]).toEqual(grants[1]);
-    const valid = await world.db.approvals.listValid(id, bound);
-    expect(valid.map(({ approver }) => approver).sort()).toEqual(["alice", "bob"]);
-  });
-
   test("an unknown token, an unknown operation and one that does not wait are refused", async () => {
     const world = await open();
     const id = await waiting(world);
@@ -115,19 +125,18 @@ export function describeApprovals(open: OpenDatabase): void {
     await expect(grant(world, ALICE, id)).rejects.toThrow(InvalidApprovalError);
   });
 
-  test("an expired approval is neither listed nor spent, and can be granted anew", async () => {
-    const world = await open();
-    const id = await waiting(world);
-    const approval = await grant(world, ALICE, id);
-    await world.passTime({ hours: 23 });
-    expect(await world.db.approvals.listValid(id, bound)).toEqual([approval]);
-    await world.passTime({ hours: 1 });
-    expect(await world.db.approvals.listValid(id, bound)).toEqual([]);
-    await expect(spend(world, id, approval.approval_id)).rejects.toThrow(/expired at/);
-    await grant(world, ALICE, id);
-    expect(await world.db.approvals.listValid(id, bound)).toHaveLength(1);
+  test("a token is replaced by enrolling again, and belongs to one principal", async () => {
+    const { db } = await open();
+    await db.principals.enrol("alice", ALICE);
+    expect(await db.principals.authenticate(ALICE)).toEqual({ principal: "alice" });
+    await expect(db.principals.enrol("bob", ALICE)).rejects.toThrow(ConflictError);
+    await db.principals.enrol("alice", BOB);
+    await expect(db.principals.authenticate(ALICE)).rejects.toThrow(NotAuthenticatedError);
+    await expect(db.principals.enrol("carol", "short")).rejects.toThrow(InvalidRequestError);
   });
+}
 
+function describeRevocations(open: OpenDatabase): void {
   test("a revoked approval is neither listed nor spent, and its approver may grant another", async () => {
     const world = await open();
     const id = await waiting(world);
@@ -172,6 +181,21 @@ export function describeApprovals(open: OpenDatabase): void {
     ]);
     expect([used.status, revoked.status].sort()).toEqual(["fulfilled", "rejected"]);
   });
+}
+
+function describeSpentApprovals(open: OpenDatabase): void {
+  test("an expired approval is neither listed nor spent, and can be granted anew", async () => {
+    const world = await open();
+    const id = await waiting(world);
+    const approval = await grant(world, ALICE, id);
+    await world.passTime({ hours: 23 });
+    expect(await world.db.approvals.listValid(id, bound)).toEqual([approval]);
+    await world.passTime({ hours: 1 });
+    expect(await world.db.approvals.listValid(id, bound)).toEqual([]);
+    await expect(spend(world, id, approval.approval_id)).rejects.toThrow(/expired at/);
+    await grant(world, ALICE, id);
+    expect(await world.db.approvals.listValid(id, bound)).toHaveLength(1);
+  });
 
   test("an approval for another operation, payload or generation is not spent", async () => {
     const world = await open();
@@ -202,15 +226,5 @@ export function describeApprovals(open: OpenDatabase): void {
       ),
     );
     expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-  });
-
-  test("a token is replaced by enrolling again, and belongs to one principal", async () => {
-    const { db } = await open();
-    await db.principals.enrol("alice", ALICE);
-    expect(await db.principals.authenticate(ALICE)).toEqual({ principal: "alice" });
-    await expect(db.principals.enrol("bob", ALICE)).rejects.toThrow(ConflictError);
-    await db.principals.enrol("alice", BOB);
-    await expect(db.principals.authenticate(ALICE)).rejects.toThrow(NotAuthenticatedError);
-    await expect(db.principals.enrol("carol", "short")).rejects.toThrow(InvalidRequestError);
   });
 }

@@ -5,6 +5,14 @@ import { deploymentOf, NOW, planOf, setStatus, want } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
 export function describeDeployments(open: OpenDatabase): void {
+  describeWrittenDeployments(open);
+  describeContestedDeployments(open);
+  describeDraining(open);
+  describeShadowCounts(open);
+  describeShadowHours(open);
+}
+
+function describeWrittenDeployments(open: OpenDatabase): void {
   test("a deployment reads back as it was written, with the URL of its open endpoint", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -43,7 +51,10 @@ export function describeDeployments(open: OpenDatabase): void {
     });
     await expect(apply(db, { ...date, ...first, deployment_id: "none" })).rejects.toThrow(NotFoundError);
   });
+}
 
+/** What was changed meanwhile is left as it is. */
+function describeContestedDeployments(open: OpenDatabase): void {
   test("a status that has moved loses, and says what was found", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -63,6 +74,26 @@ export function describeDeployments(open: OpenDatabase): void {
     expect((await db.deployments.get("d1"))?.status).toBe("rolled_back");
   });
 
+  test("resources are set by whoever saw the present ones, and nobody else", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    const found = await db.deployments.get("d1");
+    const expected = {
+      replicas: 1,
+      cpu_limit: found?.cpu_limit ?? "",
+      memory_limit: found?.memory_limit ?? "",
+      autoscaling: { min: 1, max: 5, target_cpu: 70 },
+    };
+    const resources = { ...expected, replicas: 3, memory_limit: "6Gi" };
+    const change = { change: "set_resources", deployment_id: "d1", expected, resources } as const;
+    await apply(db, change);
+    expect(await db.deployments.get("d1")).toEqual({ ...found, replicas: 3, memory_limit: "6Gi" });
+    await expect(apply(db, change)).rejects.toThrow(ConflictError);
+    await expect(apply(db, { ...change, deployment_id: "none" })).rejects.toThrow(NotFoundError);
+  });
+}
+
+function describeDraining(open: OpenDatabase): void {
   test("a replaced deployment is due to drain after its warm time, once, and not when it is back", async () => {
     const { db } = await open();
     await openEndpointWith(db, 3);
@@ -113,31 +144,15 @@ export function describeDeployments(open: OpenDatabase): void {
     await apply(db, want(1, { d1: 90, d3: 10 }));
   });
 
-  test("resources are set by whoever saw the present ones, and nobody else", async () => {
-    const { db } = await open();
-    await openEndpointWith(db, 1);
-    const found = await db.deployments.get("d1");
-    const expected = {
-      replicas: 1,
-      cpu_limit: found?.cpu_limit ?? "",
-      memory_limit: found?.memory_limit ?? "",
-      autoscaling: { min: 1, max: 5, target_cpu: 70 },
-    };
-    const resources = { ...expected, replicas: 3, memory_limit: "6Gi" };
-    const change = { change: "set_resources", deployment_id: "d1", expected, resources } as const;
-    await apply(db, change);
-    expect(await db.deployments.get("d1")).toEqual({ ...found, replicas: 3, memory_limit: "6Gi" });
-    await expect(apply(db, change)).rejects.toThrow(ConflictError);
-    await expect(apply(db, { ...change, deployment_id: "none" })).rejects.toThrow(NotFoundError);
-  });
-
   test("an active deployment is not marked as drained", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
     await apply(db, setStatus("d1", "pending", "active"));
     await expect(apply(db, { change: "mark_drained", deployment_id: "d1" })).rejects.toThrow(ConflictError);
   });
+}
 
+function describeShadowCounts(open: OpenDatabase): void {
   test("shadow evidence adds up over the counters' lives, counting nothing twice", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -186,6 +201,14 @@ export function describeDeployments(open: OpenDatabase): void {
     expect(await db.shadowEvidence.read("d1")).toMatchObject({ requests: 200, errors: 19 });
   });
 
+  test("evidence for a deployment that does not exist is refused", async () => {
+    const { db } = await open();
+    const figures = { deployment_id: "d9", epoch: "one", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };
+    await expect(db.shadowEvidence.collect("d9", figures)).rejects.toThrow(NotFoundError);
+  });
+}
+
+function describeShadowHours(open: OpenDatabase): void {
   test("hours count from the activation by the database's clock, and begin anew when a shadow is restarted", async () => {
     const { db, passTime } = await open();
     await openEndpointWith(db, 1, { target_stage: "shadow" });
@@ -222,11 +245,5 @@ export function describeDeployments(open: OpenDatabase): void {
     await passTime({ hours: 5 });
     await collect("four");
     expect(await hours()).toBe(5);
-  });
-
-  test("evidence for a deployment that does not exist is refused", async () => {
-    const { db } = await open();
-    const figures = { deployment_id: "d9", epoch: "one", requests: 1, errors: 0, p50_ms: 1, p99_ms: 2 };
-    await expect(db.shadowEvidence.collect("d9", figures)).rejects.toThrow(NotFoundError);
   });
 }

@@ -15,6 +15,12 @@ const demo = {
 };
 
 export function describeExperiments(open: OpenDatabase): void {
+  describeCriteria(open);
+  describePolicies(open);
+  describeDemoPolicies(open);
+}
+
+function describeCriteria(open: OpenDatabase): void {
   test("the newest criteria hold in the place of all before, and the experiment stays as it is", async () => {
     const { db } = await open();
     await db.experiments.create(experiment, "tester");
@@ -53,7 +59,9 @@ export function describeExperiments(open: OpenDatabase): void {
     );
     await expect(impossible).rejects.toThrow(InvalidRequestError);
   });
+}
 
+function describePolicies(open: OpenDatabase): void {
   test("without a policy of its own an experiment has the standard one", async () => {
     const { db } = await open();
     expect(await db.experiments.getGatePolicy("exp")).toMatchObject({
@@ -87,6 +95,22 @@ export function describeExperiments(open: OpenDatabase): void {
     expect((await db.experiments.getGatePolicy("exp")).formats).toBeNull();
   });
 
+  test("a policy with a limit that is no number is refused, and the one before it holds", async () => {
+    const { db } = await open("demo");
+    const limits = ["minimum_shadow_hours", "minimum_shadow_requests", "maximum_shadow_p99_ms"] as const;
+    for (const limit of limits) {
+      for (const odd of [Number.NaN, Infinity]) {
+        const policy = { ...demo, [limit]: odd };
+        await expect(db.experiments.setGatePolicy("exp", policy, "tester")).rejects.toThrow(
+          InvalidRequestError,
+        );
+      }
+    }
+    expect((await db.experiments.getGatePolicy("exp")).policy_id).toBe("standard");
+  });
+}
+
+function describeDemoPolicies(open: OpenDatabase): void {
   test("a demo policy is refused in a standard database", async () => {
     const { db } = await open("standard");
     await expect(db.experiments.setGatePolicy("exp", demo, "tester")).rejects.toThrow(InvalidRequestError);
@@ -101,20 +125,6 @@ export function describeExperiments(open: OpenDatabase): void {
         /minimum_shadow_hours: 24 or more \(given /,
       );
     }
-  });
-
-  test("a policy with a limit that is no number is refused, and the one before it holds", async () => {
-    const { db } = await open("demo");
-    const limits = ["minimum_shadow_hours", "minimum_shadow_requests", "maximum_shadow_p99_ms"] as const;
-    for (const limit of limits) {
-      for (const odd of [Number.NaN, Infinity]) {
-        const policy = { ...demo, [limit]: odd };
-        await expect(db.experiments.setGatePolicy("exp", policy, "tester")).rejects.toThrow(
-          InvalidRequestError,
-        );
-      }
-    }
-    expect((await db.experiments.getGatePolicy("exp")).policy_id).toBe("standard");
   });
 
   test("in a demo database the newest policy holds", async () => {

@@ -19,6 +19,13 @@ const refusal = {
 };
 
 export function describeJournal(open: OpenDatabase): void {
+  describeClaims(open);
+  describeBegins(open);
+  describeRecords(open);
+  describeFinishes(open);
+}
+
+function describeClaims(open: OpenDatabase): void {
   test("the same request again finds the same operation, and its stored outcome", async () => {
     const { db } = await open();
     const first = await claim(db, { request_id: "r1" });
@@ -65,7 +72,9 @@ export function describeJournal(open: OpenDatabase): void {
       expect(new Set(claims.map(({ operation_id }) => operation_id)).size).toBe(1);
     },
   );
+}
 
+function describeBegins(open: OpenDatabase): void {
   test("begin writes the plan and its intent together, and once", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -88,6 +97,14 @@ export function describeJournal(open: OpenDatabase): void {
     expect(await db.operations.get(id)).toMatchObject({ status: "claimed", plan: null });
   });
 
+  test("an unknown operation is named", async () => {
+    const { db } = await open();
+    await expect(db.journal.begin("op_none", planOf(), null)).rejects.toThrow(NotFoundError);
+    expect(await db.operations.get("op_none")).toBeNull();
+  });
+}
+
+function describeRecords(open: OpenDatabase): void {
   test("a step is recorded once, whatever comes a second time", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -121,6 +138,34 @@ export function describeJournal(open: OpenDatabase): void {
     expect(await db.operations.steps(id)).toEqual([]);
   });
 
+  test("an entry of the outbox is enqueued once for a key", async () => {
+    const { db } = await open();
+    const entry = (n: number) => ({
+      change: "enqueue" as const,
+      topic: "episodic_memory" as const,
+      dedupe_key: "key",
+      payload: { n, nested: [1, null] },
+    });
+    await apply(db, entry(1), entry(2));
+    await apply(db, entry(3));
+    const claimed = await db.outbox.claim(10);
+    expect(claimed.map(({ payload }) => payload)).toEqual([{ n: 1, nested: [1, null] }]);
+  });
+
+  test("values that Postgres cannot keep are a typed error", async () => {
+    const { db } = await open();
+    await expect(claim(db, { request: { name: `a${String.fromCharCode(0)}b` } })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    await expect(claim(db, { request_id: `${randomUUID()}${String.fromCharCode(0)}` })).rejects.toMatchObject(
+      {
+        code: "invalid_request",
+      },
+    );
+  });
+}
+
+function describeFinishes(open: OpenDatabase): void {
   test("a finished operation never changes", async () => {
     const { db } = await open();
     const { operation_id: id } = await claim(db);
@@ -150,37 +195,5 @@ export function describeJournal(open: OpenDatabase): void {
     expect(await db.operations.get(id)).toMatchObject({
       result: { index: tries.findIndex((t) => t.status === "fulfilled") },
     });
-  });
-
-  test("an unknown operation is named", async () => {
-    const { db } = await open();
-    await expect(db.journal.begin("op_none", planOf(), null)).rejects.toThrow(NotFoundError);
-    expect(await db.operations.get("op_none")).toBeNull();
-  });
-
-  test("an entry of the outbox is enqueued once for a key", async () => {
-    const { db } = await open();
-    const entry = (n: number) => ({
-      change: "enqueue" as const,
-      topic: "episodic_memory" as const,
-      dedupe_key: "key",
-      payload: { n, nested: [1, null] },
-    });
-    await apply(db, entry(1), entry(2));
-    await apply(db, entry(3));
-    const claimed = await db.outbox.claim(10);
-    expect(claimed.map(({ payload }) => payload)).toEqual([{ n: 1, nested: [1, null] }]);
-  });
-
-  test("values that Postgres cannot keep are a typed error", async () => {
-    const { db } = await open();
-    await expect(claim(db, { request: { name: `a${String.fromCharCode(0)}b` } })).rejects.toMatchObject({
-      code: "invalid_request",
-    });
-    await expect(claim(db, { request_id: `${randomUUID()}${String.fromCharCode(0)}` })).rejects.toMatchObject(
-      {
-        code: "invalid_request",
-      },
-    );
   });
 }

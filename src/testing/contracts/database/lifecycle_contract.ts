@@ -5,6 +5,12 @@ import { move, versionOf } from "./fixtures.ts";
 import type { OpenDatabase } from "./harness.ts";
 
 export function describeLifecycle(open: OpenDatabase): void {
+  describeRegistrations(open);
+  describeMoves(open);
+  describeListsOfMoves(open);
+}
+
+function describeRegistrations(open: OpenDatabase): void {
   test("a registered version reads back as it was written", async () => {
     const { db } = await open();
     await registerVersions(db, 1);
@@ -20,7 +26,9 @@ export function describeLifecycle(open: OpenDatabase): void {
     const again = apply(db, { change: "insert_model_version", model_version: twin, algorithm: null });
     await expect(again).rejects.toThrow(ConflictError);
   });
+}
 
+function describeMoves(open: OpenDatabase): void {
   test("a version climbs through all stages, each move with its row in the history", async () => {
     const { db } = await open();
     await registerVersions(db, 1);
@@ -75,7 +83,9 @@ export function describeLifecycle(open: OpenDatabase): void {
     const skip = apply(db, move(1, "development", "production", 0));
     await expect(skip).rejects.toMatchObject({ code: "invalid_promotion_path" });
   });
+}
 
+function describeListsOfMoves(open: OpenDatabase): void {
   test("an experiment has one production version: the second loses, and superseding in one list works", async () => {
     const { db } = await open();
     await registerVersions(db, 1, 2);

@@ -12,7 +12,7 @@ import { windowOver } from "../../judge/evidence/metric_evidence.ts";
 import { sidesOf } from "../../judge/counts/live_figures.ts";
 import { sharingOf } from "../../judge/observe.ts";
 import type { CallOptions } from "../../ports/call_options.ts";
-import type { TeamMetrics } from "../../ports/team_metrics_port.ts";
+import type { TeamMetrics } from "../../ports/evidence/team_metrics_port.ts";
 import type { RollbackFacts } from "../rollback/facts.ts";
 
 type Sides = Pick<RollbackFacts, "endpoint" | "current_version" | "previous_version">;

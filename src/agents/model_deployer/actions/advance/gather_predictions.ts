@@ -3,7 +3,7 @@ import type { Rollout } from "../../domain/traffic/rollout.ts";
 import { sidesOf } from "../../judge/counts/live_figures.ts";
 import type { ReadLog } from "../../judge/evidence/prediction_evidence.ts";
 import type { CallOptions } from "../../ports/call_options.ts";
-import type { PredictionLogs } from "../../ports/prediction_logs_port.ts";
+import type { PredictionLogs } from "../../ports/evidence/prediction_logs_port.ts";
 import type { AdvanceFacts } from "./facts.ts";
 
 /** Both sides' logged predictions since the last look, where the rollout compares predictions. */

@@ -1,4 +1,4 @@
-import { ALL, type Extent, type Right, rolesWith } from "../../domain/roles.ts";
+import { ALL, type Extent, type Right, rolesWith } from "../../domain/access/roles.ts";
 import type { NextStep } from "../../../base/next_step.ts";
 import { shellWord } from "../../domain/values/shell_word.ts";
 

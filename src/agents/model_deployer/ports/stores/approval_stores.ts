@@ -1,4 +1,4 @@
-import type { Actor, Grant, Origin, Role } from "../../domain/roles.ts";
+import type { Actor, Grant, Origin, Role } from "../../domain/access/roles.ts";
 
 export interface Approval {
   approval_id: string;

@@ -1,4 +1,4 @@
-import type { Origin } from "../../domain/roles.ts";
+import type { Origin } from "../../domain/access/roles.ts";
 import type { Criterion, Experiment } from "../../domain/entities.ts";
 import type { GatePolicy, NewGatePolicy } from "../../domain/models/gate_policy.ts";
 

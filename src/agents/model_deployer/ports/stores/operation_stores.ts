@@ -1,5 +1,5 @@
 import type { Plan, Refusal, Step } from "../../domain/plan.ts";
-import type { Origin } from "../../domain/roles.ts";
+import type { Origin } from "../../domain/access/roles.ts";
 import type { Change, ChangeOf } from "../../domain/changes.ts";
 
 export interface Lease {

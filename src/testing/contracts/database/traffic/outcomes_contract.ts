@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { KeptAnswer } from "../../../../agents/model_deployer/ports/outcome_ports.ts";
+import type { KeptAnswer } from "../../../../agents/model_deployer/ports/evidence/outcome_ports.ts";
 import type { OutcomeSettings } from "../../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
 import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
 import { apply, openEndpointWith } from "../database_setup.ts";
@@ -69,7 +69,13 @@ export function describeOutcomes(open: OpenDatabase): void {
     await openEndpointWith(harness.db, 2);
     return harness;
   };
+  describeJoinedOutcomes(opened);
+  describeRequestIds(opened);
+  describeOutcomesOfEndpoints(opened);
+  describePairedAnswers(opened);
+}
 
+function describeJoinedOutcomes(opened: OpenDatabase): void {
   test("of an endpoint that was never read nothing is known, and of none that does not exist", async () => {
     const { db } = await opened();
     expect(await db.outcomes.reading(ENDPOINT)).toEqual({
@@ -124,7 +130,9 @@ export function describeOutcomes(open: OpenDatabase): void {
     expect(told).toMatchObject({ waiting: 1, repeated: 1, contradicting: 1 });
     expect(await db.outcomes.compare(drawn, never)).toEqual(before);
   });
+}
 
+function describeRequestIds(opened: OpenDatabase): void {
   test("of requests with one id the first counts, whoever is read first, and the others are counted", async () => {
     const { db } = await opened();
     const others = many(1, 39);
@@ -149,6 +157,15 @@ export function describeOutcomes(open: OpenDatabase): void {
     expect((await db.outcomes.compare(drawn, never)).candidate.outcomes).toBe(20);
   });
 
+  test("ids that differ by case or by a space are ids of different requests", async () => {
+    const { db } = await opened();
+    await collect(db, answer("abc", "d2", "no"));
+    const told = await tell(db, { ABC: "yes", "abc ": "yes", abc: "yes" });
+    expect(told).toMatchObject({ recorded: 1, waiting: 2, contradicting: 0 });
+  });
+}
+
+function describeOutcomesOfEndpoints(opened: OpenDatabase): void {
   test("outcomes that are told for another endpoint are counted, and compare nothing", async () => {
     const { db } = await opened();
     const answers = many(0, 40);
@@ -194,14 +211,9 @@ export function describeOutcomes(open: OpenDatabase): void {
     expect(await tell(db, truths(answers), ENDPOINT)).toMatchObject({ recorded: 40 });
     expect(await db.outcomes.compare(drawn, never)).toMatchObject({ candidate: { outcomes: 20 } });
   });
+}
 
-  test("ids that differ by case or by a space are ids of different requests", async () => {
-    const { db } = await opened();
-    await collect(db, answer("abc", "d2", "no"));
-    const told = await tell(db, { ABC: "yes", "abc ": "yes", abc: "yes" });
-    expect(told).toMatchObject({ recorded: 1, waiting: 2, contradicting: 0 });
-  });
-
+function describePairedAnswers(opened: OpenDatabase): void {
   test("a shadow's answers are paired with what served beside it", async () => {
     const { db } = await opened();
     const answers = Array.from({ length: 10 }, (_, index) => answer(`r${index}`, "d1", "yes"));

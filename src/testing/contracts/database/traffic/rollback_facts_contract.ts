@@ -6,6 +6,12 @@ import { observe, rolloutOf, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 export function describeRollbackFacts(open: OpenDatabase): void {
+  describeReadFacts(open);
+  describeWaysBack(open);
+  describeCalledOffDrains(open);
+}
+
+function describeReadFacts(open: OpenDatabase): void {
   test("the facts of a rollback are what the single readers say, instants included", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -38,6 +44,21 @@ export function describeRollbackFacts(open: OpenDatabase): void {
     expect(await db.rollbackFacts.read("d1")).toMatchObject({ completed_rollout: null });
   });
 
+  test("what does not exist is null", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    expect(await db.rollbackFacts.read("d1")).toMatchObject({
+      previous: null,
+      previous_version: null,
+      previous_restarts: null,
+      open_rollout: null,
+      completed_rollout: null,
+    });
+    expect(await db.rollbackFacts.read("d9")).toBeNull();
+  });
+}
+
+function describeWaysBack(open: OpenDatabase): void {
   test("an endpoint's ways back are what has served, the last one first, with why each left production", async () => {
     const { db } = await open();
     await openEndpointWith(db, 3);
@@ -83,7 +104,9 @@ export function describeRollbackFacts(open: OpenDatabase): void {
       verdict: null,
     });
   });
+}
 
+function describeCalledOffDrains(open: OpenDatabase): void {
   test("a drain that is called off stops nothing, unless it has begun or is over; it is due again where it is resumed", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -107,18 +130,5 @@ export function describeRollbackFacts(open: OpenDatabase): void {
     expect(await due()).toEqual([]);
     await apply(db, setStatus("d1", "draining", "active"), resume);
     expect((await db.deployments.get("d1"))?.drain_due_at).toBeNull();
-  });
-
-  test("what does not exist is null", async () => {
-    const { db } = await open();
-    await openEndpointWith(db, 1);
-    expect(await db.rollbackFacts.read("d1")).toMatchObject({
-      previous: null,
-      previous_version: null,
-      previous_restarts: null,
-      open_rollout: null,
-      completed_rollout: null,
-    });
-    expect(await db.rollbackFacts.read("d9")).toBeNull();
   });
 }

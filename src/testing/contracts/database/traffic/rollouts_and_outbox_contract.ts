@@ -34,6 +34,13 @@ export function moveOf(overrides: Partial<ChangeOf<"move_rollout">> = {}): Chang
 const answered = (requests: number) => ({ requests, errors: 0, timeouts: 0, resets: 0, client_errors: 0 });
 
 export function describeRolloutsAndOutbox(open: OpenDatabase): void {
+  describeLooks(open);
+  describeMovedRollouts(open);
+  describeDueRollouts(open);
+  describeOutbox(open);
+}
+
+function describeLooks(open: OpenDatabase): void {
   test("a rollout reads back as it was started, and is the endpoint's only open one", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -91,7 +98,9 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     await expect(apply(db, moveOf({ inconclusive_looks: 7 }))).rejects.toMatchObject(late);
     expect(await db.rollouts.get("r1")).toMatchObject({ step_index: 1, inconclusive_looks: 1 });
   });
+}
 
+function describeMovedRollouts(open: OpenDatabase): void {
   test("a change that asks for it leaves a rollout alone that has ended, and loses to one that has only moved", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -124,7 +133,9 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     ]);
     expect(events[1]?.evidence["verdict"]).toMatchObject({ outcome: "inconclusive" });
   });
+}
 
+function describeDueRollouts(open: OpenDatabase): void {
   test("a due rollout is given to one of eight workers, and again when its claim has passed", async () => {
     const { db, another, passTime } = await open();
     await openEndpointWith(db, 2);
@@ -178,7 +189,9 @@ export function describeRolloutsAndOutbox(open: OpenDatabase): void {
     expect((await db.rollouts.get("r1"))?.next_tick_at).toBeNull();
     await db.rollouts.release("r9", { retry_seconds: 30 });
   });
+}
 
+function describeOutbox(open: OpenDatabase): void {
   test("eight who empty the outbox at once get each entry once, the oldest first", async () => {
     const { db, another } = await open();
     const entries = Array.from({ length: 40 }, (_, n) => ({

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type {
   CollectedPredictions,
   LogPositions,
-} from "../../../../agents/model_deployer/ports/shadow_ports.ts";
+} from "../../../../agents/model_deployer/ports/evidence/shadow_ports.ts";
 import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
 import { openEndpointWith } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
@@ -28,6 +28,12 @@ const counted = (deployment_id: string, requests: number, errors: number, epoch 
 });
 
 export function describeShadowComparisons(open: OpenDatabase): void {
+  describeProductionErrors(open);
+  describePairs(open);
+  describeWhatIsNoPair(open);
+}
+
+function describeProductionErrors(open: OpenDatabase): void {
   test("production's failures count from the first reading on, for as many requests as the shadow has answered", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -40,14 +46,9 @@ export function describeShadowComparisons(open: OpenDatabase): void {
     expect(await collect(350, [100, 7], "two")).toMatchObject({ production_errors: 27 });
     expect(await collect(350, [200, 50], "two")).toMatchObject({ production_errors: 27 });
   });
+}
 
-  test("of a shadow that was never compared nothing is known", async () => {
-    const { db } = await open();
-    await openEndpointWith(db, 1);
-    expect(await db.shadowComparisons.read("d1")).toBeNull();
-    expect(await db.shadowComparisons.positions("d1")).toEqual({});
-  });
-
+function describePairs(open: OpenDatabase): void {
   test("lines of one request are a pair in whatever order they are read, and count once", async () => {
     const { db } = await open();
     await openEndpointWith(db, 1);
@@ -109,6 +110,15 @@ export function describeShadowComparisons(open: OpenDatabase): void {
     );
     await Promise.all(both);
     expect(await db.shadowComparisons.read("d1")).toMatchObject({ pairs: 1, disagreements: 1 });
+  });
+}
+
+function describeWhatIsNoPair(open: OpenDatabase): void {
+  test("of a shadow that was never compared nothing is known", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 1);
+    expect(await db.shadowComparisons.read("d1")).toBeNull();
+    expect(await db.shadowComparisons.positions("d1")).toEqual({});
   });
 
   test("a line that finds no counterpart within ten minutes is not waited for", async () => {

@@ -9,6 +9,13 @@ import { observe, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 export function describeTraffic(open: OpenDatabase): void {
+  describeWantedRoutes(open);
+  describeContestedRoutes(open);
+  describeAcknowledgedRoutes(open);
+  describePreviousDeployment(open);
+}
+
+function describeWantedRoutes(open: OpenDatabase): void {
   test("a wanted route raises the generation, and the deployments' percentages follow", async () => {
     const { db } = await open();
     await openEndpointWith(db, 3);
@@ -48,7 +55,9 @@ export function describeTraffic(open: OpenDatabase): void {
     await expect(apply(db, want(0, { d1: 100 }, "d1"))).rejects.toThrow(/ml_endpoints_mirror_not_weighted/);
     await expect(apply(db, want(0, { d1: 100 }, "nobody"))).rejects.toThrow(NotFoundError);
   });
+}
 
+function describeContestedRoutes(open: OpenDatabase): void {
   test("of eight who want a route at once, exactly one wins each generation", async () => {
     const { db, another } = await open();
     await openEndpointWith(db, 2);
@@ -81,7 +90,9 @@ export function describeTraffic(open: OpenDatabase): void {
     });
     await expect(apply(db, { ...want(0, {}), endpoint_name: "nowhere" })).rejects.toThrow(NotFoundError);
   });
+}
 
+function describeAcknowledgedRoutes(open: OpenDatabase): void {
   test("an observed generation enters the history once, by model version, with who wanted it and why", async () => {
     const { db } = await open();
     await openEndpointWith(db, 2);
@@ -145,7 +156,9 @@ export function describeTraffic(open: OpenDatabase): void {
       ConflictError,
     );
   });
+}
 
+function describePreviousDeployment(open: OpenDatabase): void {
   test("the previous production deployment is the one that served last before, and no failure", async () => {
     const { db } = await open();
     await openEndpointWith(db, 4);

@@ -1,4 +1,0 @@
-import { testRows } from "./harness/row_test.ts";
-import { contestedCrashRows } from "./rows/processes/crashes.ts";
-
-testRows(contestedCrashRows);

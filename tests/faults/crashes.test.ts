@@ -1,4 +1,0 @@
-import { testRows } from "./harness/row_test.ts";
-import { crashRows } from "./rows/processes/crashes.ts";
-
-testRows(crashRows);
