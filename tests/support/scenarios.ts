@@ -4,7 +4,8 @@ import { Story, type StoryTeller } from "./given/given_story.ts";
 /** The life of a new model, as its team would tell it. */
 export function describeScenarios(tell: () => Promise<StoryTeller>): void {
   describeNewModels(tell);
-  describeSteeredRollouts(tell);
+  describePausedRollouts(tell);
+  describeEndedRollouts(tell);
 }
 
 /** From the shadow to all traffic, or back. */
@@ -56,8 +57,8 @@ function describeNewModels(tell: () => Promise<StoryTeller>): void {
   });
 }
 
-/** People's controls of a rollout, and the state that each needs. */
-function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
+/** By a person, or for want of traffic to judge by. */
+function describePausedRollouts(tell: () => Promise<StoryTeller>): void {
   test("a paused rollout takes no step and is guarded all the same; resumed, it goes on", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInProduction();
@@ -77,6 +78,22 @@ function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
     expect(await story.rollout()).toBe("rolled_back");
   });
 
+  test("a rollout without enough traffic to judge by waits for a person, where it was told to", async () => {
+    const story = await Story.withAModelInProduction(await tell());
+    await story.givenANewModelInProduction();
+    const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 4 } as const;
+    await story.whenItIsJudgedAndRolledOut(judge, 10, 100);
+
+    await story.whenTheWorkerLooksAfter(10);
+    expect(await story.rollout()).toBe("running");
+    await story.whenTheWorkerLooksAfter(10);
+    expect(await story.rollout()).toMatch(/^paused by the judge: no verdict after 4 looks/);
+    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
+  });
+}
+
+/** By a person's word, or by a newer model. */
+function describeEndedRollouts(tell: () => Promise<StoryTeller>): void {
   test("an aborted rollout gives production back, and is retried through the gate, with an approval", async () => {
     const story = await Story.withAModelInProduction(await tell());
     await story.givenANewModelInProduction();
@@ -120,18 +137,5 @@ function describeSteeredRollouts(tell: () => Promise<StoryTeller>): void {
     expect(await story.rollout()).toBe("aborted");
     expect(await story.traffic()).toEqual({ old: 100, new: 0 });
     expect(await story.stageOfTheNewModel()).toBe("archived");
-  });
-
-  test("a rollout without enough traffic to judge by waits for a person, where it was told to", async () => {
-    const story = await Story.withAModelInProduction(await tell());
-    await story.givenANewModelInProduction();
-    const judge = { when_inconclusive: "pause", maximum_inconclusive_looks: 4 } as const;
-    await story.whenItIsJudgedAndRolledOut(judge, 10, 100);
-
-    await story.whenTheWorkerLooksAfter(10);
-    expect(await story.rollout()).toBe("running");
-    await story.whenTheWorkerLooksAfter(10);
-    expect(await story.rollout()).toMatch(/^paused by the judge: no verdict after 4 looks/);
-    expect(await story.traffic()).toEqual({ old: 90, new: 10 });
   });
 }

@@ -1,6 +1,6 @@
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
-import type { CarriedError } from "./protocol.ts";
+import type { CarriedError } from "./children/protocol.ts";
 
 const UNTYPED = "untyped";
 

@@ -1,6 +1,6 @@
 import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { randomFrom, sampleOf } from "../harness/seeded.ts";
-import { ChildPool } from "./children.ts";
+import { ChildPool } from "./children/children.ts";
 import { CrashStage, type Expected, type Outcome } from "./crash_stage.ts";
 import type { CrashScenario, Resumption } from "./scenario.ts";
 

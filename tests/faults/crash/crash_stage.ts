@@ -1,8 +1,8 @@
 import type { TestServices } from "../../support/services/test_services.ts";
 import { standardSettings } from "../../support/deployer.ts";
-import type { ChildPool, Ending } from "./children.ts";
+import type { ChildPool, Ending } from "./children/children.ts";
 import { differences, portraitOf } from "./portrait.ts";
-import type { Deed } from "./protocol.ts";
+import type { Deed } from "./children/protocol.ts";
 import { type Moment, RestorableDeployer } from "./restorable/restorable_deployer.ts";
 import { RestorableEnvoy } from "./restorable/restorable_envoy.ts";
 import { callOthers } from "./other_callers.ts";

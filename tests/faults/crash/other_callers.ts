@@ -1,5 +1,5 @@
 import type { GivenDeployer } from "../../support/deployer.ts";
-import type { Deed } from "./protocol.ts";
+import type { Deed } from "./children/protocol.ts";
 import { ask } from "./scenario.ts";
 
 /** Requests of other callers to the state that a dead process left. */

@@ -1,6 +1,6 @@
 import { ENDPOINT, type GivenDeployer } from "../../support/deployer.ts";
 import { FAIR } from "./other_callers.ts";
-import type { Deed } from "./protocol.ts";
+import type { Deed } from "./children/protocol.ts";
 import { ask } from "./scenario.ts";
 import { looksAreDue } from "./scenarios/given.ts";
 

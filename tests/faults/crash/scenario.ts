@@ -2,7 +2,7 @@ import canonicalize from "canonicalize";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import type { GivenDeployer } from "../../support/deployer.ts";
 import { carry } from "./carried_errors.ts";
-import type { Deed } from "./protocol.ts";
+import type { Deed } from "./children/protocol.ts";
 
 /** The parts of a deployer that carrying on needs. */
 export type Carrier = Pick<GivenDeployer, "world" | "database" | "graph" | "agent" | "worker">;

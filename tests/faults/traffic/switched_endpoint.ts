@@ -50,10 +50,7 @@ export class SwitchedEndpoint {
     const next = drawing(draws);
     switch (kind) {
       case "weights":
-        await this.#switchTo(
-          drawWeights(this.#upstreams.names, this.#mirror, next),
-          this.#route.mirror_deployment_id,
-        );
+        await this.#weigh(next);
         break;
       case "mirror":
         await this.#switchTo(this.#route.weights, this.#mirror === null ? this.#drawIdle(next) : null);
@@ -71,19 +68,10 @@ export class SwitchedEndpoint {
         await this.#replace(next);
         break;
       case "stale":
-        await Promise.all([
-          this.#applyStale(),
-          this.#switchTo(
-            drawWeights(this.#upstreams.names, this.#mirror, next),
-            this.#route.mirror_deployment_id,
-          ),
-        ]);
+        await Promise.all([this.#applyStale(), this.#weigh(next)]);
         break;
       case "race":
-        await this.#race(
-          drawWeights(this.#upstreams.names, this.#mirror, next),
-          drawWeights(this.#upstreams.names, this.#mirror, next),
-        );
+        await this.#race(this.#drawWeights(next), this.#drawWeights(next));
         break;
       case "reopen":
         await this.#reopen();
@@ -95,6 +83,14 @@ export class SwitchedEndpoint {
   }
 
   // ---------------------------------------------------------------- kinds of switches
+
+  async #weigh(next: ReturnType<typeof drawing>): Promise<void> {
+    await this.#switchTo(this.#drawWeights(next), this.#route.mirror_deployment_id);
+  }
+
+  #drawWeights(next: ReturnType<typeof drawing>): Route["weights"] {
+    return drawWeights(this.#upstreams.names, this.#mirror, next);
+  }
 
   async #mirrorToTheDying(name: string): Promise<void> {
     await this.#switchTo(this.#route.weights, name);

@@ -30,45 +30,29 @@ afterEach(async () => {
 const verify = (signers: Signer[], trustedRoot: string | null = null) =>
   verifiedSigner(model, signers, trustedRoot);
 
+/** Makes an authority of that name, and a key of somebody whom it has certified. */
 async function authority(name: string): Promise<Signer> {
-  const at = (file: string) => join(folder, file);
-  const openssl = (...args: string[]) => run("openssl", args);
-  const subject = ["-subj", `/O=${name}/CN=models`];
-  const extensions = at(`${name}.ext`);
-  await writeFile(extensions, "keyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+  const at = (file: string) => join(folder, `${name}${file}`);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
+  const own = [
     "-keyout",
-    at(`${name}-ca.key`),
+    at("-ca.key"),
     "-out",
-    at(`${name}-ca.crt`),
+    at("-ca.crt"),
     "-days",
     "2",
     "-subj",
     `/O=${name}/CN=authority`,
-  );
-  await openssl("req", ...key, "-keyout", at(`${name}.key`), "-out", at(`${name}.csr`), ...subject);
-  await openssl(
-    "x509",
-    "-req",
-    "-in",
-    at(`${name}.csr`),
-    "-CA",
-    at(`${name}-ca.crt`),
-    "-CAkey",
-    at(`${name}-ca.key`),
-    "-CAcreateserial",
-    "-days",
-    "1",
-    "-extfile",
-    extensions,
-    "-out",
-    at(`${name}.crt`),
-  );
-  const certificates = await readFile(at(`${name}-ca.crt`), "utf8");
+  ];
+  await run("openssl", ["req", "-x509", ...key, ...own]);
+  const subject = ["-subj", `/O=${name}/CN=models`];
+  await run("openssl", ["req", ...key, "-keyout", at(".key"), "-out", at(".csr"), ...subject]);
+  await writeFile(at(".ext"), "keyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+  await run("openssl", [
+    ...["x509", "-req", "-in", at(".csr"), "-CA", at("-ca.crt"), "-CAkey", at("-ca.key"), "-CAcreateserial"],
+    ...["-days", "1", "-extfile", at(".ext"), "-out", at(".crt")],
+  ]);
+  const certificates = await readFile(at("-ca.crt"), "utf8");
   const read = readPem(certificates);
   return {
     kind: "certificate",

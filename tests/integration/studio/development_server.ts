@@ -34,14 +34,7 @@ export async function startDevelopmentServer(
   const cli = await installedCli();
   const folder = await mkdtemp(join(tmpdir(), "model-deployer-studio-"));
   const home = join(folder, "home");
-  const { graphs } = graphsSchema.parse(JSON.parse(await readFile(join(root, "langgraph.json"), "utf8")));
-  const moved = Object.entries(graphs).map(
-    ([name, path]) => [name, relative(folder, join(root, path))] as const,
-  );
-  await writeFile(
-    join(folder, "langgraph.json"),
-    JSON.stringify({ graphs: Object.fromEntries<string>(moved) }),
-  );
+  await writeGraphs(folder);
   const port = await findFreePort();
   const log = join(folder, "server.log");
   const output = openSync(log, "w");
@@ -76,6 +69,16 @@ export async function startDevelopmentServer(
     { deadlineMs: 120_000, what: "development server" },
   );
   return { client, url, home };
+}
+
+/** Those of this repository, as a folder elsewhere names them. */
+async function writeGraphs(folder: string): Promise<void> {
+  const { graphs } = graphsSchema.parse(JSON.parse(await readFile(join(root, "langgraph.json"), "utf8")));
+  const moved = Object.entries(graphs).map(
+    ([name, path]) => [name, relative(folder, join(root, path))] as const,
+  );
+  const content = JSON.stringify({ graphs: Object.fromEntries<string>(moved) });
+  await writeFile(join(folder, "langgraph.json"), content);
 }
 
 /** The very version that package.json names: as a dependency it leaves npm no whole lockfile. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { Provider } from "oidc-provider";
+import { type ClientMetadata, Provider } from "oidc-provider";
 import { onTestFinished } from "vitest";
 import { OpenIdProvider } from "../../../src/identity/openid_provider.ts";
 
@@ -100,21 +100,9 @@ function oidcProvider(
   { people, closed }: Pick<GivenProvider, "people" | "closed">,
   { jwk, callback }: { jwk: Record<string, unknown>; callback: string },
 ): Provider {
-  const web = { grant_types: [grants.code, grants.refresh], response_types: ["code" as const] };
   return new Provider(issuer, {
     jwks: { keys: [jwk] },
-    clients: [
-      { client_id: "console", client_secret: CONSOLE_SECRET, redirect_uris: [callback], ...web },
-      {
-        ...{ client_id: "terminal", token_endpoint_auth_method: "none", application_type: "native" },
-        ...{ redirect_uris: ["http://127.0.0.1/callback"], response_types: ["code"] },
-        grant_types: [grants.code, grants.device, grants.refresh],
-      },
-      {
-        ...{ client_id: "pipeline", client_secret: PIPELINE_SECRET },
-        ...{ redirect_uris: [], response_types: [], grant_types: [grants.client] },
-      },
-    ],
+    clients: clientsOf(callback),
     features: {
       deviceFlow: { enabled: true },
       clientCredentials: { enabled: true },
@@ -142,6 +130,23 @@ function oidcProvider(
           },
     cookies: { keys: ["a key for the tests"] },
   });
+}
+
+/** The console, the command line, and a pipeline. */
+function clientsOf(callback: string): ClientMetadata[] {
+  const web = { grant_types: [grants.code, grants.refresh], response_types: ["code" as const] };
+  return [
+    { client_id: "console", client_secret: CONSOLE_SECRET, redirect_uris: [callback], ...web },
+    {
+      ...{ client_id: "terminal", token_endpoint_auth_method: "none", application_type: "native" },
+      ...{ redirect_uris: ["http://127.0.0.1/callback"], response_types: ["code"] },
+      grant_types: [grants.code, grants.device, grants.refresh],
+    },
+    {
+      ...{ client_id: "pipeline", client_secret: PIPELINE_SECRET },
+      ...{ redirect_uris: [], response_types: [], grant_types: [grants.client] },
+    },
+  ];
 }
 
 function portOf(server: Server): number {

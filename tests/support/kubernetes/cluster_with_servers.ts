@@ -62,14 +62,7 @@ export async function openCluster(
     const behaviour = behaviours.get(tag) ?? ((one: StandInPod) => usual(tag, one));
     return typeof behaviour === "function" ? behaviour(pod) : behaviour;
   });
-  const client = new ClusterClient({
-    server: cluster.address,
-    certificateAuthority: null,
-    serverName: null,
-    clientCertificate: null,
-    namespace: null,
-    bearerToken: () => Promise.resolve(cluster.token),
-  });
+  const client = clientOf(cluster);
   const another = (options: Partial<KubernetesServerOptions> = {}) =>
     new KubernetesServer({
       client,
@@ -87,6 +80,17 @@ export async function openCluster(
     await cluster.close();
   };
   return { cluster, client, server: another(), behaviours, imageOf, another, close };
+}
+
+function clientOf(cluster: StandInCluster): ClusterClient {
+  return new ClusterClient({
+    server: cluster.address,
+    certificateAuthority: null,
+    serverName: null,
+    clientCertificate: null,
+    namespace: null,
+    bearerToken: () => Promise.resolve(cluster.token),
+  });
 }
 
 async function publishOf(tags: readonly string[], tag: string): Promise<string> {

@@ -54,30 +54,11 @@ export async function startPgBouncer(
   mode: "session" | "transaction",
   options: { poolSize?: number } = {},
 ): Promise<Pooler> {
-  const { hostname, port: serverPort, username, password } = new URL(serverUrl);
   const home = await mkdtemp(join(tmpdir(), "model-deployer-pgbouncer-"));
   const stop = throwAwayWithProcess(home);
   const user = await postgresUser();
   const port = await findFreePort();
-  const users = join(home, "users.txt");
-  const settings = join(home, "pgbouncer.ini");
-  await writeFile(users, `"${decodeURIComponent(username)}" "${decodeURIComponent(password)}"\n`, {
-    mode: 0o600,
-  });
-  const lines = [
-    "[databases]",
-    `* = host=${hostname} port=${serverPort}`,
-    "[pgbouncer]",
-    "listen_addr = 127.0.0.1",
-    `listen_port = ${port}`,
-    "unix_socket_dir =",
-    "auth_type = trust",
-    `auth_file = ${users}`,
-    `pool_mode = ${mode}`,
-    `default_pool_size = ${options.poolSize ?? 20}`,
-    "server_idle_timeout = 5",
-  ];
-  await writeFile(settings, `${lines.join("\n")}\n`, { mode: 0o600 });
+  const { users, settings } = await writeSettings(home, serverUrl, { port, mode, ...options });
   if (user !== null) for (const path of [home, users, settings]) await chown(path, user.uid, user.gid);
   await startProcess({
     name: "pgbouncer",
@@ -95,6 +76,34 @@ export async function startPgBouncer(
   };
   await untilItAnswers(through(serverUrl));
   return { through, stop };
+}
+
+async function writeSettings(
+  home: string,
+  serverUrl: string,
+  { port, mode, poolSize = 20 }: { port: number; mode: string; poolSize?: number },
+): Promise<{ users: string; settings: string }> {
+  const { hostname, port: serverPort, username, password } = new URL(serverUrl);
+  const users = join(home, "users.txt");
+  const settings = join(home, "pgbouncer.ini");
+  await writeFile(users, `"${decodeURIComponent(username)}" "${decodeURIComponent(password)}"\n`, {
+    mode: 0o600,
+  });
+  const lines = [
+    "[databases]",
+    `* = host=${hostname} port=${serverPort}`,
+    "[pgbouncer]",
+    "listen_addr = 127.0.0.1",
+    `listen_port = ${port}`,
+    "unix_socket_dir =",
+    "auth_type = trust",
+    `auth_file = ${users}`,
+    `pool_mode = ${mode}`,
+    `default_pool_size = ${poolSize}`,
+    "server_idle_timeout = 5",
+  ];
+  await writeFile(settings, `${lines.join("\n")}\n`, { mode: 0o600 });
+  return { users, settings };
 }
 
 const PATIENCE_MS = 60_000;

@@ -7,7 +7,7 @@ import { BentoMLServer } from "../../../../src/mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../../../src/mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../../src/mlops/mlflow/mlflow_registry.ts";
-import type { realToolsSchema } from "../protocol.ts";
+import type { realToolsSchema } from "../children/protocol.ts";
 
 export type RealTools = z.infer<typeof realToolsSchema>;
 

@@ -1,6 +1,6 @@
 import { promoteWithApproval } from "../../../support/deployer.ts";
 import { approved, approveWhatWaits, asked } from "../scenarios/given.ts";
-import type { Deed } from "../protocol.ts";
+import type { Deed } from "../children/protocol.ts";
 import type { CrashScenario } from "../scenario.ts";
 import type { RealDeployer } from "./real_world.ts";
 

@@ -1,7 +1,7 @@
-import type { ChildPool, Ending } from "../children.ts";
+import type { ChildPool, Ending } from "../children/children.ts";
 import type { Expected, Outcome } from "../crash_stage.ts";
 import { differences, portraitOfRows } from "../portrait.ts";
-import type { Deed } from "../protocol.ts";
+import type { Deed } from "../children/protocol.ts";
 import { letTimePass, resume, type Resumption, settle } from "../scenario.ts";
 import type { RealScenario } from "./real_scenarios.ts";
 import { type RealMoment, realSettings, type RealWorld } from "./real_world.ts";

@@ -1,6 +1,6 @@
 import type { TrafficRouter } from "../../../../src/agents/model_deployer/ports/traffic_router_port.ts";
 import { createFakes, type Fakes } from "../../../support/deployer.ts";
-import { withoutSignals, withSignals } from "../portable_values.ts";
+import { withoutSignals, withSignals } from "../children/portable_values.ts";
 
 /** A call that only looks changes nothing, and need not be repeated. */
 const LOOKS = /^(observe|list|find|describe|fetch|figures|recent|recall|experience|projectionOf|serverOf)/;

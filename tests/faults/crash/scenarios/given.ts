@@ -11,7 +11,7 @@ import {
   promoteWithApproval,
   register,
 } from "../../../support/deployer.ts";
-import type { Deed } from "../protocol.ts";
+import type { Deed } from "../children/protocol.ts";
 import type { Carrier } from "../scenario.ts";
 
 export const asked = (action: string, request: Record<string, unknown>): Deed => ({

@@ -1,4 +1,4 @@
-import { ChildPool } from "../../crash/children.ts";
+import { ChildPool } from "../../crash/children/children.ts";
 import type { Outcome } from "../../crash/crash_stage.ts";
 import { type RealScenario, realLife } from "../../crash/real/real_scenarios.ts";
 import { RealStage } from "../../crash/real/real_stage.ts";

@@ -1,27 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
-import { createCapabilities } from "../../../src/agents/model_deployer/capabilities.ts";
-import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
-import type { Parts } from "../../../src/agents/model_deployer/ports/parts.ts";
-import { createDatabase } from "../../../src/database/index.ts";
-import { EnvoyRouter } from "../../../src/mlops/envoy/envoy_router.ts";
-import { Worker } from "../../../src/worker/worker.ts";
+import { ModelDeployerAgent } from "../../../../src/agents/model_deployer/agent.ts";
+import { createCapabilities } from "../../../../src/agents/model_deployer/capabilities.ts";
+import { createModelDeployerGraph } from "../../../../src/agents/model_deployer/graph.ts";
+import type { Parts } from "../../../../src/agents/model_deployer/ports/parts.ts";
+import { createDatabase } from "../../../../src/database/index.ts";
+import { EnvoyRouter } from "../../../../src/mlops/envoy/envoy_router.ts";
+import { Worker } from "../../../../src/worker/worker.ts";
 import {
   InMemoryEpisodicMemory,
   InMemoryProceduralMemory,
   InMemoryWorkingMemory,
-} from "../../../src/testing/in_memory/memories.ts";
-import { InMemoryModelPackager } from "../../../src/testing/in_memory/model_packager.ts";
-import { InMemoryModelRegistry } from "../../../src/testing/in_memory/model_registry.ts";
-import { InMemoryModelServer } from "../../../src/testing/in_memory/model_server.ts";
-import { InMemoryPredictionLogs } from "../../../src/testing/in_memory/prediction_logs.ts";
-import { InMemoryTrafficRouter } from "../../../src/testing/in_memory/traffic_router.ts";
-import { carry, restore } from "./carried_errors.ts";
-import { CrashPoints, watchFilesAndCalls, watchStatements } from "./crash_points.ts";
+} from "../../../../src/testing/in_memory/memories.ts";
+import { InMemoryModelPackager } from "../../../../src/testing/in_memory/model_packager.ts";
+import { InMemoryModelRegistry } from "../../../../src/testing/in_memory/model_registry.ts";
+import { InMemoryModelServer } from "../../../../src/testing/in_memory/model_server.ts";
+import { InMemoryPredictionLogs } from "../../../../src/testing/in_memory/prediction_logs.ts";
+import { InMemoryTrafficRouter } from "../../../../src/testing/in_memory/traffic_router.ts";
+import { carry, restore } from "../carried_errors.ts";
+import { CrashPoints, watchFilesAndCalls, watchStatements } from "../crash_points.ts";
 import { withoutSignals } from "./portable_values.ts";
 import { type Deed, type Order, toChildSchema } from "./protocol.ts";
-import { realEngine } from "./real/real_parts.ts";
+import { realEngine } from "../real/real_parts.ts";
 
 /**
  * A process of the deployer that is made to be killed: over the real database, its other parts in the process that started

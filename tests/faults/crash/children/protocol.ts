@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { installedEnginesSchema } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
-import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
+import { installedEnginesSchema } from "../../../../src/agents/model_deployer/domain/servers/engines.ts";
+import { livenessSchema } from "../../../../src/agents/model_deployer/domain/servers/liveness.ts";
 
 /** Messages between a process that is to be killed and the one that watches it. */
 

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UnexpectedAgentError } from "../../../src/agents/base/agent_error.ts";
-import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
-import { carry } from "./carried_errors.ts";
+import { UnexpectedAgentError } from "../../../../src/agents/base/agent_error.ts";
+import { childEnvironment } from "../../../../src/platform/processes/managed_process.ts";
+import { carry } from "../carried_errors.ts";
 import { type Call, fromChildSchema, type Lived, type Order } from "./protocol.ts";
 
 /** How a process ended that was told to die. */
