@@ -166,12 +166,7 @@ module.exports = {
       from: { path: "^console/" },
       to: {
         path: "^src/",
-        pathNot: [
-          "^src/service/\\w+_schemas\\.ts$",
-          "^src/service/(operations|endpoints)/\\w+_schemas\\.ts$",
-          ...pure,
-          `${deployer}domain/`,
-        ],
+        pathNot: ["^src/service/(\\w+/)?\\w+_schemas\\.ts$", ...pure, `${deployer}domain/`],
       },
     },
     {

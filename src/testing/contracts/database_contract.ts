@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { describeApprovals } from "./database/approvals_contract.ts";
+import { describeShadowEvidence } from "./database/traffic/shadow_evidence_contract.ts";
 import { describeDeployments } from "./database/deployments_contract.ts";
 import { describeEngines } from "./database/engines_contract.ts";
 import { describeExperiments } from "./database/experiments_contract.ts";
@@ -28,6 +29,7 @@ export function describeDatabase(name: string, prepare: PrepareDatabase): void {
     });
     describe("deployments", () => {
       describeDeployments(open);
+      describeShadowEvidence(open);
     });
     describe("engines", () => {
       describeEngines(open);
