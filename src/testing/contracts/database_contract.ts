@@ -12,7 +12,8 @@ import { describeLifecycle } from "./database/lifecycle_contract.ts";
 import { describeOutcomes } from "./database/traffic/outcomes_contract.ts";
 import { describeRefusals } from "./database/refusals_contract.ts";
 import { describeRollbackFacts } from "./database/traffic/rollback_facts_contract.ts";
-import { describeRolloutsAndOutbox } from "./database/traffic/rollouts_and_outbox_contract.ts";
+import { describeOutbox } from "./database/traffic/outbox_contract.ts";
+import { describeRollouts } from "./database/traffic/rollouts_contract.ts";
 import { describeServerRestarts } from "./database/server_restarts_contract.ts";
 import { describeShadowComparisons } from "./database/traffic/shadow_comparisons_contract.ts";
 import { describeWaitingApprovals } from "./database/waiting_approvals_contract.ts";
@@ -62,7 +63,8 @@ export function describeDatabase(name: string, prepare: PrepareDatabase): void {
       describeKeptLooks(open);
     });
     describe("rollouts and outbox", () => {
-      describeRolloutsAndOutbox(open);
+      describeRollouts(open);
+      describeOutbox(open);
     });
     describe("server restarts", () => {
       describeServerRestarts(open);

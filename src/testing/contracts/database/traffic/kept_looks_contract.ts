@@ -3,7 +3,7 @@ import type { KeptLook } from "../../../../agents/model_deployer/domain/evidence
 import { apply, openEndpointWith } from "../database_setup.ts";
 import { rolloutOf } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
-import { moveOf } from "./rollouts_and_outbox_contract.ts";
+import { moveOf } from "./rollouts_contract.ts";
 
 const aLook = (second: number): KeptLook => ({
   looked_at: `2026-01-02T03:04:${String(second).padStart(2, "0")}.000Z`,

@@ -1,67 +1,21 @@
 import { expect, test } from "vitest";
-import type { KeptAnswer } from "../../../../agents/model_deployer/ports/evidence/outcome_ports.ts";
-import type { OutcomeSettings } from "../../../../agents/model_deployer/domain/evidence/late_outcomes.ts";
-import type { TestDatabase } from "../../../in_memory/database/in_memory_database.ts";
-import { apply, openEndpointWith } from "../database_setup.ts";
+import { openEndpointWith } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
-
-const ENDPOINT = "e2i_exp";
-const OTHER = "e2i_other";
-const settings: OutcomeSettings = { measure: "accuracy", minimum_outcomes: 0, worse_by: 0.01, sample: 1 };
-const drawn = {
-  subject: "rollout1",
-  endpoint_name: ENDPOINT,
-  by: "draw",
-  sides: { candidate_id: "d2", baseline_id: "d1" },
-} as const;
-const at = (second: number): string => new Date(Date.UTC(2026, 0, 1) + 1000 * second).toISOString();
-const stretches = [{ generation: 1, weights: { d1: 50, d2: 50 }, from: at(0), to: at(100_000) }];
-const never = { settings, settled_before: at(1_000_000) };
-
-const answer = (
-  request_id: string,
-  deployment_id: string,
-  prediction: string | null,
-  second = 1000,
-): KeptAnswer => ({
-  request_id,
-  deployment_id,
-  is_mirrored: false,
-  prediction,
-  score: null,
-  has_failed: prediction === null,
-  answered_at: at(second),
-});
-
-let positions = 0;
-async function collect(db: TestDatabase, ...answers: KeptAnswer[]): Promise<void> {
-  const { positions: from } = await db.outcomes.reading(ENDPOINT);
-  positions += 1;
-  await db.outcomes.collect(ENDPOINT, { from, to: { ...from, d1: String(positions) }, stretches, answers });
-}
-
-const tell = (db: TestDatabase, outcomes: Record<string, string>, endpoint_name: string | null = null) =>
-  db.outcomes.record(
-    Object.entries(outcomes).map(([request_id, outcome]) => ({ request_id, outcome })),
-    { by: "ana", endpoint_name },
-  );
-
-/** Whose requests may have the ids of the first one's. */
-const openAnother = (db: TestDatabase) =>
-  apply(db, {
-    change: "open_endpoint",
-    endpoint_name: OTHER,
-    experiment_id: "exp",
-    endpoint_url: "http://127.0.0.1:9",
-  });
-
-/** Enough of both sides that a stretch is compared, beside what a test is about. */
-const many = (from: number, count: number) =>
-  Array.from({ length: count }, (_, index) =>
-    answer(`r${from + index}`, index % 2 === 0 ? "d2" : "d1", index % 4 === 0 ? "no" : "yes"),
-  );
-const truths = (answers: KeptAnswer[]) =>
-  Object.fromEntries(answers.map(({ request_id }) => [request_id, "yes"]));
+import {
+  ENDPOINT,
+  OTHER,
+  answer,
+  at,
+  collect,
+  drawn,
+  many,
+  never,
+  openAnother,
+  settings,
+  stretches,
+  tell,
+  truths,
+} from "./told_outcomes.ts";
 
 export function describeOutcomes(open: OpenDatabase): void {
   const opened = async () => {
