@@ -166,7 +166,12 @@ module.exports = {
       from: { path: "^console/" },
       to: {
         path: "^src/",
-        pathNot: ["^src/service/(\\w+/)?\\w+_schemas\\.ts$", ...pure, `${deployer}domain/`],
+        pathNot: [
+          "^src/service/\\w+_schemas\\.ts$",
+          "^src/service/\\w+/\\w+_schemas\\.ts$",
+          ...pure,
+          `${deployer}domain/`,
+        ],
       },
     },
     {

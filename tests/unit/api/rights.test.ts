@@ -3,7 +3,12 @@ import { expect, test } from "vitest";
 import { ROUTES } from "../../../src/api/api.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
-import { RIGHTS, RIGHTS_OF, type Right, ROLES } from "../../../src/agents/model_deployer/domain/access/roles.ts";
+import {
+  RIGHTS,
+  RIGHTS_OF,
+  type Right,
+  ROLES,
+} from "../../../src/agents/model_deployer/domain/access/roles.ts";
 import {
   ENDPOINT,
   inProduction,

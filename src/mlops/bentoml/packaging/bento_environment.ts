@@ -56,7 +56,10 @@ export interface ServedBy {
 export async function servedBy(bento: StoredBento, cacheDirectory: string): Promise<ServedBy> {
   const lock = await lockOf(bento);
   const options = await optionsFor(bento, lock, { cacheDirectory, uv: "" });
-  return { environments: await modelEnvironmentNames(options), wheels: lock === null ? null : wheelsOf(lock) };
+  return {
+    environments: await modelEnvironmentNames(options),
+    wheels: lock === null ? null : wheelsOf(lock),
+  };
 }
 
 /** Null for a bento from before locks. */

@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { doctorReportSchema, environmentReportSchema } from "../../../../src/service/machine/machine_schemas.ts";
+import {
+  doctorReportSchema,
+  environmentReportSchema,
+} from "../../../../src/service/machine/machine_schemas.ts";
 import { noteServedAddress } from "../../../../src/platform/services/served_address.ts";
 import { serviceRunDirectory } from "../../../../src/platform/services/local_service.ts";
 import { startProcess } from "../../../../src/platform/processes/managed_process.ts";

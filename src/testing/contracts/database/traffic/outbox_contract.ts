@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { apply, claim } from "../database_setup.ts";
+import { apply } from "../database_setup.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 export function describeOutbox(open: OpenDatabase): void {
