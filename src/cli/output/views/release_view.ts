@@ -16,13 +16,7 @@ export function releaseLines(data: ReleaseReport, paint: Paint): string[] {
       return [
         paint.green(`${name} is in production`),
         ...(data.endpoint_url === null ? [] : [`  ${data.endpoint_url}/predict`]),
-        ...nextLines(
-          [
-            [watch, "traffic, figures and verdicts"],
-            [back, "takes it back"],
-          ],
-          paint,
-        ),
+        ...nextLines([[watch, "traffic, figures and verdicts"], [back, "takes it back"], CONSOLE], paint),
       ];
     }
     case "in_rollout":
