@@ -16,6 +16,7 @@ const WAL_SLACK = 48;
 
 const PROCESSES: readonly Figure[] = [
   { name: "worker's heap after gc, MiB", grows: "level", of: ({ worker }) => worker.heap, slack: 2 },
+  { name: "worker's native memory, MiB", grows: "level", of: ({ worker }) => worker.native, slack: 8 },
   { name: "worker's memory, MiB", grows: "level", of: ({ worker }) => worker.memory, slack: 16 },
   { name: "worker's open files", grows: "level", of: ({ worker }) => countOf(worker.files), slack: 5 },
   { name: "most open files of it", grows: "level", of: ({ worker }) => countOf(worker.mostFiles), slack: 20 },

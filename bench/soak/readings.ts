@@ -5,13 +5,14 @@ import { runningParts } from "../../src/platform/processes/homes/stop_home.ts";
 import { sharedOutMegabytes } from "../serving/processes.ts";
 import { type HeldDatabase, readDatabase } from "./held/database_readings.ts";
 import { readFolders } from "./held/home_readings.ts";
+import { nativeMegabytes } from "./held/native_memory.ts";
 import { countOf, type OpenFiles, openFilesOf, WatchedFiles } from "./held/open_files.ts";
 import { type Heap, WorkerHeap } from "./held/worker_heap.ts";
 
 /** What the deployer holds at one moment; sizes in MiB. */
 export interface Held {
   /** `mostFiles`: that were open at any moment since the last reading. */
-  worker: Heap & { memory: number; files: OpenFiles; mostFiles: OpenFiles };
+  worker: Heap & { memory: number; native: number; files: OpenFiles; mostFiles: OpenFiles };
   /** Of the largest router. */
   routerMemory: number;
   routerFiles: number;
@@ -58,6 +59,7 @@ export class HeldThings {
     return {
       worker: {
         memory,
+        native: await nativeMegabytes(worker.pid),
         files: await openFilesOf(worker.pid),
         mostFiles: this.#files.takeMost(),
         ...(await this.#heap.read()),

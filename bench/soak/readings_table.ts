@@ -10,6 +10,7 @@ const LINES: [string, (one: Reading) => number][] = [
   ["lost", (one) => one.lost],
   ["worker's memory, MiB", ({ worker }) => worker.memory],
   ["its heap after gc, MiB", ({ worker }) => worker.heap],
+  ["its native memory, MiB", ({ worker }) => worker.native],
   ["its open files", ({ worker }) => countOf(worker.files)],
   ["most open files of it", ({ worker }) => countOf(worker.mostFiles)],
   ["largest router's memory, MiB", (one) => one.routerMemory],

@@ -9,7 +9,7 @@ function readingsOf(minutes: number, of: (minute: number) => { heap?: number; ro
     const { heap = 50, rows = 0 } = of(index);
     return {
       ...{ minutes: index + 1, releases: index, sent: 6000 * index, lost: 0 },
-      worker: { heap, external: 4, memory: 200, files: { pipes: 9 }, mostFiles: { pipes: 9 } },
+      worker: { heap, external: 4, memory: 200, native: 40, files: { pipes: 9 }, mostFiles: { pipes: 9 } },
       ...{ routerMemory: 30, routerFiles: 40, servers: 5, serverMemory: 550 },
       folders: { run: 3 },
       database: { database: 12, tables: { ml_unpaired_predictions: { rows, size: 1 } } },
