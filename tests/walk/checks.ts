@@ -42,13 +42,13 @@ export async function checkAnswer(walker: Walker, answer: Answer, tally: Tally):
   if (tally.known.has(key)) return;
   tally.known.add(key);
   // Whoever was refused goes on from what there is then, not from what there was before.
-  await checkHints(walker, request, refused, tally);
+  await checkHints(walker, answer, refused, tally);
   if (isAlone || refused.retryable) await checkPromise(walker, request, refused, tally);
 }
 
 async function checkHints(
   state: Walker,
-  request: ModelDeployerRequest,
+  { request, isAlone }: Answer,
   refused: AgentError,
   tally: Tally,
 ): Promise<void> {
@@ -61,7 +61,8 @@ async function checkHints(
       continue;
     }
     const again = await follow(copy, step);
-    if (isSame(again, refused))
+    // Where two asked, what one was told to do the other may have done: that is said of another name then.
+    if (isAlone ? isSame(again, refused) : again?.message === refused.message)
       tally.dead_ends.push(found(tally, `${refused.message} -> ${step.command}: ${again?.message ?? ""}`));
   }
 }

@@ -124,3 +124,15 @@ test("the candidate of a rollout that is being rolled back comes back by name on
   await given.worker.tick();
   expect(await given.database.deployments.get(candidate)).toMatchObject({ status: "active" });
 });
+
+test("nothing is archived on an endpoint that is half way back, for that rollback gives stages, too", async () => {
+  const cut = await givenCutOff();
+  const { given, bad } = cut;
+  const archival = { model_version_id: bad.version, target_stage: "archived" as const };
+  const refused = await errorOf(act(given, "promote", archival));
+  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+  expect(refused.message).toContain("is being brought back to");
+  given.passTime({ minutes: 1 });
+  await given.worker.tick();
+  await expectGoodAgain(cut);
+});

@@ -12,7 +12,7 @@ import { deploymentChanges, type Placement } from "./deployment_changes.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
 import {
-  refuseDuringUnfinishedRollback,
+  refuseDuringCutOffMove,
   refuseFlapping,
   refuseFormats,
   refuseSettings,
@@ -53,7 +53,7 @@ export function planDeployment(...[request, facts, version, context]: Parameters
     refuseEngine(request, version.experiment_id, facts) ??
     refuseVulnerabilities(version, facts) ??
     refuseSettings(request, facts) ??
-    refuseDuringUnfinishedRollback(request, facts);
+    refuseDuringCutOffMove(request, facts);
   if (refused !== null) return refused;
   return withSignature(plan(request, facts, version, context), version, facts.serves_now);
 }

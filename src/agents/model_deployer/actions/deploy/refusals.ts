@@ -7,11 +7,11 @@ import { allowedSigners, refusedSigners } from "../../domain/models/signers.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, DeployRequest } from "../../domain/requests.ts";
 import { planRollout, refuseJudgeSettings } from "../../domain/traffic/rollout_plan.ts";
-import { isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import { count } from "../../planning/wording/count.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 import { stepsTowardsStage } from "../../planning/ways_out/stage_steps.ts";
+import { cutOffMove, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 
 /** The version is not at the stage that it is to be served at. */
@@ -58,39 +58,14 @@ export function refuseFlapping(
   );
 }
 
-/**
- * Refuses a deployment on an endpoint whose last rollback was cut off between its route and its end. The version that
- * it brings back has traffic already and does not count as serving yet, so a rollout beside it could never end.
- */
-export function refuseDuringUnfinishedRollback(
+/** A rollout beside a version that does not count as serving yet could never end, and a shadow changes the route, too. */
+export function refuseDuringCutOffMove(
   { target_stage, model_version_id }: DeployRequest,
-  { deployments, endpoint }: DeployFacts,
+  { deployments, endpoint, open_rollout }: DeployFacts,
 ): Decision | null {
-  if (target_stage !== "production" || endpoint === null) return null;
-  const { endpoint_name, weights } = endpoint;
-  const back = deployments.find((one) => isRollbackUnfinished(one, weights));
-  if (back === undefined) return null;
-  const { deployment_id, status } = back;
-  const isBad = status === "rolled_back";
-  return refuseForNow(
-    `${endpoint_name} is being brought back to ${deployment_id}, which has traffic already; a worker carries that rollback on. ` +
-      `Wait for its end, then deploy ${model_version_id}.`,
-    {
-      next: [
-        ask(
-          {
-            deployment_action: "rollback",
-            endpoint_name,
-            rollback_to: deployment_id,
-            rollback_reason: "to end what was begun",
-            ...(isBad ? { condemned_because: "..." } : {}),
-          },
-          `brings ${deployment_id} back to its end without a worker`,
-          isBad ? "person" : "caller",
-        ),
-      ],
-    },
-  );
+  if (target_stage === "staging" || endpoint === null) return null;
+  const moved = cutOffMove(deployments, endpoint, open_rollout);
+  return moved === null ? null : refuseWhileCutOff(moved, `deploy ${model_version_id}`);
 }
 
 /** The version was registered before the policy named its formats; what serves already goes on, and comes back. */

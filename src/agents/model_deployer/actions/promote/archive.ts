@@ -1,4 +1,5 @@
 import { approvalNotes, approvalsNeeded } from "../../planning/approval/approvals_needed.ts";
+import { cutOffMove, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
 import type { PromoteFacts } from "./facts.ts";
 import { planned, propose } from "../../planning/decisions.ts";
 import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
@@ -26,6 +27,11 @@ export function decideArchive(
   const { version, endpoint } = facts;
   const reason = request.promotion_reason;
   const own = facts.serving.find((one) => one.version.model_version_id === version.model_version_id);
+  const moved = endpoint === null ? null : cutOffMove(deploymentsOf(facts), endpoint, facts.open_rollout);
+  // A deployment that was cut off ends with its version; a rollback brings its own back in any case.
+  if (moved !== null && (moved.status !== "deploying" || moved !== own?.deployment)) {
+    return refuseWhileCutOff(moved, `archive ${version.model_version_id}`);
+  }
   const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
   const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;
   const archival: StageMove = { version, to: "archived", kind: "archival", reason };
@@ -49,11 +55,13 @@ export function decideArchive(
     generation: endpoint?.generation ?? 0,
     notes: [...facts.notes, ...approvalNotes(facts.policy, "archival")],
     names: namesOf({
-      deployments: facts.serving.map((one) => one.deployment),
+      deployments: deploymentsOf(facts),
       versions: [version, restored],
     }),
   });
 }
+
+const deploymentsOf = ({ serving }: ArchiveFacts) => serving.map((one) => one.deployment);
 
 function restoration(version: ModelVersion, archived: ModelVersion): StageMove {
   const reason = `still serves; ${archived.model_version_id} was never deployed`;

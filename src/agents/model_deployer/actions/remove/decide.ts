@@ -1,6 +1,7 @@
 import { emptyAnswer } from "../../domain/answer.ts";
 import { missing, planned, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask, listing } from "../../planning/ways_out/next_steps.ts";
+import { cutOffMove, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
 import { endingsOf } from "../../planning/ways_out/open_rollout.ts";
 import type { Deployment, Endpoint, WeightSet } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
@@ -35,6 +36,9 @@ export function decideRemoval(
     );
   }
   if (deployment.drained_at !== null) return nothingToRemove(deployment, facts.endpoint);
+  const { endpoint, open_rollout } = facts;
+  const moved = endpoint === null ? null : cutOffMove(facts.serving, endpoint, open_rollout);
+  if (moved !== null) return refuseWhileCutOff(moved, `remove ${deployment.deployment_id}`);
   return planRemoval(request, deployment, facts, context);
 }
 

@@ -8,6 +8,8 @@ export interface RemovalFacts {
   /** Another deployment that the endpoint mirrors to and that answers; null without one. */
   other_mirror: string | null;
   open_rollout: Rollout | null;
+  /** Those that have traffic on that endpoint. */
+  serving: Deployment[];
   /** The deployments that a rollback of what serves production here would bring back. */
   ways_back: string[];
 }

@@ -39,6 +39,7 @@ async function gather(
     endpoint,
     other_mirror: living?.mirror_deployment_id ?? null,
     open_rollout,
+    serving: facts.flatMap((one) => one?.current ?? []),
     ways_back,
   };
 }
