@@ -3,6 +3,7 @@ import { type MetricEvidence, type MetricSettings, noMetric } from "../domain/ev
 import {
   breaksBound,
   isWorseByMetric,
+  logHoldingEvidence,
   logMetricEvidence,
   metricNumbers,
   metricProblem,
@@ -30,15 +31,19 @@ const metricsOf = ({ metrics }: Known, { metrics: asked }: Asked): NamedMetric[]
 export function failingMetric(state: Known, settings: JudgeSettings): string | null {
   const each = metricsOf(state, settings);
   const enough = -Math.log((settings.alpha * METRICS_SHARE) / each.length);
-  return worseMetric(each, enough);
+  return worseMetric(each, logMetricEvidence, enough);
 }
 
 export const speakingMetric = (state: Known, settings: Asked, evidence: number): string | null =>
-  worseMetric(metricsOf(state, settings), evidence);
+  worseMetric(metricsOf(state, settings), logHoldingEvidence, evidence);
 
-function worseMetric(each: readonly NamedMetric[], enough: number): string | null {
+function worseMetric(
+  each: readonly NamedMetric[],
+  logEvidence: (evidence: MetricEvidence) => number,
+  enough: number,
+): string | null {
   const found = each.find(
-    ({ evidence, settings }) => logMetricEvidence(evidence) >= enough && isWorseByMetric(evidence, settings),
+    ({ evidence, settings }) => logEvidence(evidence) >= enough && isWorseByMetric(evidence, settings),
   );
   return found?.name ?? null;
 }

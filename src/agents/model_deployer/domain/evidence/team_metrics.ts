@@ -77,6 +77,16 @@ export type SideReading = z.infer<typeof sideSchema>;
 
 const tallySchema = z.object({ marked: z.number(), all: z.number() });
 
+const differencesSchema = z.object({
+  count: z.int().min(0),
+  sum: z.number(),
+  squares: z.number(),
+  bets: betsSchema,
+});
+/** By how much the candidate's values were worse, window by window, and the bets on their mean. */
+export type Differences = z.infer<typeof differencesSchema>;
+export const noDifferences: Differences = { count: 0, sum: 0, squares: 0, bets: noBets };
+
 export const metricEvidenceSchema = z.object({
   /** The route under which the window runs that is under way, and its beginning in ms. */
   generation: z.int().nullable(),
@@ -84,6 +94,8 @@ export const metricEvidenceSchema = z.object({
   bets: betsSchema,
   /** In how many windows which side was worse by more than is allowed; in `alike` neither was. */
   windows: z.object({ worse: z.int(), better: z.int(), alike: z.int() }),
+  /** Of values that are compared with the baseline's; null of others, and before the first window. */
+  differences: differencesSchema.nullable().default(null),
   /** Of shares: the counts of both sides together. */
   counts: z.object({ candidate: tallySchema, baseline: tallySchema }),
   /** The last reading; null before. */
@@ -98,6 +110,7 @@ export const noMetric: MetricEvidence = {
   since: 0,
   bets: noBets,
   windows: { worse: 0, better: 0, alike: 0 },
+  differences: null,
   counts: { candidate: nothingCounted, baseline: nothingCounted },
   last: null,
 };

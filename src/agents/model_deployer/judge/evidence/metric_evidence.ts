@@ -5,6 +5,7 @@ import {
   noMetric,
   type SideReading,
 } from "../../domain/evidence/team_metrics.ts";
+import { addDifference, logMeanEvidence } from "./mean_difference.ts";
 import { afterBlock, logWealth } from "../statistics/experts.ts";
 import { logDrawEvidence } from "../statistics/random_draw.ts";
 
@@ -91,14 +92,31 @@ function comparedValues(
   const isWorse = exceeds(candidate, baseline, settings);
   const isBetter = exceeds(baseline, candidate, settings);
   const { windows } = state;
-  if (isWorse === isBetter) return { ...state, windows: { ...windows, alike: windows.alike + 1 } };
+  const differences = differencesWith(state, settings, candidate, baseline);
+  if (isWorse === isBetter)
+    return { ...state, differences, windows: { ...windows, alike: windows.alike + 1 } };
   const sign = isWorse ? 1 : -1;
   const bets = afterBlock(state.bets, [METRIC_EXPERTS.map(({ part }) => Math.log1p(sign * part))]);
   return {
     ...state,
     bets,
+    differences,
     windows: isWorse ? { ...windows, worse: windows.worse + 1 } : { ...windows, better: windows.better + 1 },
   };
+}
+
+/** Below this part of what is allowed a deviation is none. */
+const LEAST_PART = 0.1;
+
+function differencesWith(
+  { differences }: MetricEvidence,
+  { worse, bound, worse_by }: MetricSettings,
+  candidate: number,
+  baseline: number,
+): MetricEvidence["differences"] {
+  if (bound !== null) return null;
+  const difference = worse === "higher" ? candidate - baseline : baseline - candidate;
+  return addDifference(differences, difference, LEAST_PART * worse_by * Math.abs(baseline));
 }
 
 /** Whether one value is worse than allowed where the other one is not. */
@@ -165,8 +183,23 @@ function shareOf({ marked, all }: Tally, { worse }: MetricSettings): number | nu
   return worse === "higher" ? marked / all : 1 - marked / all;
 }
 
-/** Logarithm of the evidence that the candidate is worse by this metric. */
-export const logMetricEvidence = ({ bets }: MetricEvidence): number => logWealth(bets, 0, METRIC_EXPERTS);
+/**
+ * Logarithm of the evidence that the candidate is worse by this metric. Of values both the sign and the mean have to say
+ * so, since either may be wrong by itself: the sign of what is skewed, the mean of what is rarely seen at all.
+ */
+export function logMetricEvidence({ bets, differences }: MetricEvidence): number {
+  const ofSigns = logWealth(bets, 0, METRIC_EXPERTS);
+  return differences === null ? ofSigns : Math.min(ofSigns, logMeanEvidence(differences));
+}
+
+/** From so many windows on the mean is known well enough to speak for a candidate. */
+const MEAN_KNOWN = 10;
+
+/** What holds a candidate for now: until its mean is known the sign alone does. */
+export function logHoldingEvidence(evidence: MetricEvidence): number {
+  const isKnown = (evidence.differences?.count ?? 0) >= MEAN_KNOWN;
+  return isKnown ? logMetricEvidence(evidence) : logWealth(evidence.bets, 0, METRIC_EXPERTS);
+}
 
 /** The numbers of both sides: shares overall, values of the last window; null where there is none. */
 export function metricNumbers(
