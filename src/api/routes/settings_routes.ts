@@ -11,7 +11,8 @@ import {
   MOST_OUTCOMES_AT_ONCE,
   recordOutcomes,
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
-import { checkEngines } from "../../service/policies/checked_engines.ts";
+import { KEEPING_ROWS } from "../../agents/model_deployer/domain/servers/engines.ts";
+import { checkEngines, checkKeptRows } from "../../service/policies/checked_engines.ts";
 import { policyReportOf } from "../../service/policies/policy_report.ts";
 import { experimentReportSchema, policyReportSchema } from "../../service/policies/policy_schemas.ts";
 import { unknownExperiment } from "../../service/problems/unknown_name.ts";
@@ -93,6 +94,7 @@ const setPolicy = apiRoute(
     const { gate_policy: before } = await reportOf(database, experiment_id);
     const chosen = { before: before.engines, wanted: body.engines };
     await checkEngines(experiment_id, chosen, engines, database);
+    checkKeptRows(before, body, engines, KEEPING_ROWS);
     const { principal, origin } = caller;
     const gate_policy = await database.experiments.setGatePolicy(experiment_id, body, principal, origin);
     return policyReportOf(database, engines, experiment_id, gate_policy);

@@ -61,7 +61,7 @@ test("where servers keep no rows each command that needs them says so by name, a
   const policy = ["policy", "set", EXPERIMENT, "--reason", "rows"];
   const set = await jsonErrorOf(elsewhere, [...policy, "--rows", "0.01"]);
   expect(set.error).toMatchObject({ code: "invalid_request", retryable: false });
-  expect(set.error.message).toContain("--rows: this engine's servers log no inputs");
+  expect(set.error.message).toContain("this engine's servers log no inputs");
   expect(await cli(elsewhere, [...policy, "--rows", "none"])).toMatchObject({ code: 0 });
 });
 

@@ -7,7 +7,6 @@ import {
   STANDARD_GATE_POLICY,
 } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
-import { type EngineKind, engineFor } from "../../../agents/model_deployer/domain/servers/engines.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";
 import { checkMetricsOf } from "./asked_metrics.ts";
@@ -20,7 +19,7 @@ import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
-import { checkEngines } from "../../../service/policies/checked_engines.ts";
+import { checkEngines, checkKeptRows } from "../../../service/policies/checked_engines.ts";
 import { policyReportOf } from "../../../service/policies/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
@@ -158,8 +157,7 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const wanted = changed(await withSigners(before, options), options, installation);
     const chosen = { before: before.engines, wanted: wanted.engines ?? {} };
     await checkEngines(experiment, chosen, engines, database);
-    const engine = engineFor("production", { engines: chosen.wanted }, engines);
-    if (asksForRows(options) && !rowsKeptOn.includes(engine)) throw noRows(engine);
+    checkKeptRows(before, wanted, engines, rowsKeptOn);
     if (judgeOptionsIn(options).metrics !== undefined)
       await checkMetricsOf(experiment, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
@@ -170,13 +168,6 @@ async function set(invocation: Invocation, experiment: string, options: Options)
 async function withSigners(before: NewGatePolicy, { signedBy }: Options): Promise<NewGatePolicy> {
   return signedBy === undefined ? before : { ...before, signers: await signersOf(signedBy, before.signers) };
 }
-
-const asksForRows = ({ rows }: Options): boolean => rows !== undefined && rows !== "none";
-
-const noRows = (engine: EngineKind): InvalidRequestError =>
-  new InvalidRequestError(
-    `--rows: this engine's servers log no inputs, so that nothing would be kept: production is served on ${engine}, and servers on the deployer's own machine keep rows.`,
-  );
 
 function noDemo(experiment: string): InvalidRequestError {
   return new InvalidRequestError(

@@ -4,6 +4,9 @@ export const engineKindSchema = z.enum(["local", "kubernetes", "bentocloud"]);
 /** What runs servers: this machine, a cluster, or BentoCloud. */
 export type EngineKind = z.infer<typeof engineKindSchema>;
 
+/** Engines whose servers keep rows, and are sent some past the router. */
+export const KEEPING_ROWS: readonly EngineKind[] = ["local"];
+
 const routerKindSchema = z.enum(["worker", "cluster", "gateway"]);
 /** Where an endpoint is routed: by an Envoy beside the worker, by Envoys in the cluster, or by somebody's gateway. */
 export type RouterKind = z.infer<typeof routerKindSchema>;
