@@ -69,7 +69,10 @@ export class UnfinishedOperations {
     return AT_ONCE - busy.length;
   }
 
-  async #resume({ operation_id }: Operation, { patience, until }: Limits): Promise<void> {
+  async #resume(
+    { operation_id }: Pick<Operation, "operation_id">,
+    { patience, until }: Limits,
+  ): Promise<void> {
     const capabilities = this.#capabilities;
     const limit = {
       ms: capabilities.settings.long_work_seconds * 1000,

@@ -66,6 +66,17 @@ const others = {
         await dieWhileAsking(walker, await one.requestFor(walker), call);
       }),
   ),
+  overtaken: fc.tuple(anyAsked, fc.constantFrom(...LAST_CALLS), anyAsked).map(
+    ([one, call, other]) =>
+      new Happens(
+        `${one.toString()}, dead before ${call}, and ${other.toString()} beside it`,
+        async (walk) => {
+          const { walker } = walk;
+          const beside = () => other.run({}, walk);
+          await dieWhileAsking(walker, await one.requestFor(walker), call, beside);
+        },
+      ),
+  ),
 };
 
 /** More of what brings versions forward, so that there is something to go back to. */
@@ -74,5 +85,5 @@ export const commands = [
   ...[asked.rollback, asked.back, asked.control, asked.archive, asked.back, asked.control],
   ...Object.values(asked),
   ...Object.values(happens),
-  ...[others.together, others.death, others.together, others.death],
+  ...[others.together, others.death, others.together, others.overtaken],
 ];

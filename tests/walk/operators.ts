@@ -26,16 +26,21 @@ export const LAST_CALLS = [
   "server.stop",
 ] as const;
 
-/** A process ends before that call, or has answered before it; once its lease has run out the worker goes on. */
+/**
+ * A process ends before that call, or has answered before it. Once its lease has run out somebody may ask for something
+ * else, and then the worker goes on.
+ */
 export async function dieWhileAsking(
   walker: Walker,
   request: ModelDeployerRequest,
   call: (typeof LAST_CALLS)[number],
+  beforeTheWorker: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const dying = walker.beside();
   const { reached } = dying.wire.hold(call);
   await Promise.race([reached, ask({ ...walker, ...dying }, request)]);
   await walker.passTime({ minutes: 2 });
+  await beforeTheWorker();
   await live(walker);
   await live(walker);
 }

@@ -95,7 +95,8 @@ async function step(
   const key = `${await signatureOf(walker)} ${JSON.stringify(request)} ${refused.code}`;
   const times = (tried.get(key) ?? 0) + 1;
   tried.set(key, times);
-  if (refused.not_before !== null || (refused.retryable && refused.next.length === 0)) {
+  const requests = refused.next.filter((one) => one.request !== null);
+  if (refused.not_before !== null || (refused.retryable && requests.length === 0)) {
     pursuit.waits.count += 1;
     if (pursuit.waits.count > MOST_WAITS) return "stuck";
     tried.clear();
@@ -103,7 +104,6 @@ async function step(
     return "on";
   }
   if (depth >= DEEPEST || asked.length >= MOST_REQUESTS) return "circle";
-  const requests = refused.next.filter((one) => one.request !== null);
   const [first = null] = requests.slice(times - 1);
   if (first === null) return times > 1 ? "circle" : "stuck";
   if (first.action === "promote" || first.action === "deploy") await live(walker);

@@ -43,7 +43,7 @@ function walkerOver(deployer: TestDeployer): Walker {
   };
 }
 
-function processBeside(deployer: TestDeployer): ReturnType<Walker["beside"]> {
+export function processBeside(deployer: TestDeployer): ReturnType<Walker["beside"]> {
   const { database, server, clock } = deployer;
   const wire = new Wire();
   const parts = { ...deployer, database: database.asProcess("process-b"), serverUsage: server };
@@ -167,12 +167,12 @@ export async function signatureOf(walker: Walker): Promise<string> {
       ({ mlflow_run_id, stage, earlier_version_id }) =>
         `${mlflow_run_id} ${stage} ${earlier_version_id !== null}`,
     ),
-    served: ways?.served.map(({ deployment: one, version, rollout_status }) =>
+    served: ways?.served.map(({ deployment: one, version, was_only_stopped }) =>
       [
         version.mlflow_run_id,
         version.stage,
         one.status,
-        rollout_status,
+        was_only_stopped,
         Math.sign(endpoint?.weights[one.deployment_id] ?? 0),
         running.includes(one.deployment_id),
       ].join(" "),

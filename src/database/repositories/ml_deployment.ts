@@ -9,9 +9,13 @@ import type { SqlDatabase } from "../connection/pool.ts";
 import { anyRow } from "../connection/transaction.ts";
 import { deploymentColumns } from "../rows.ts";
 
+const servedEarlier = (deploymentId: string) =>
+  `s.first < coalesce((select first from served where deployment_id = ${deploymentId}), 2147483647)`;
+
 /**
  * SQL for the production deployment of the endpoint that served last before the router first acknowledged the given one
- * with a weight above 0. One that failed or was rolled back is no way back.
+ * with a weight above 0; without any, for the one that served last of those that were replaced since, past which the given
+ * one has come back. One that failed or was rolled back is no way back.
  * @param deploymentId SQL that names the given deployment, as `endpointName` its endpoint
  */
 export function previousProduction(deploymentId: string, endpointName: string): string {
@@ -24,8 +28,8 @@ export function previousProduction(deploymentId: string, endpointName: string): 
     select ${deploymentColumns} from served s join ml_deployments d using (deployment_id)
     where d.deployment_id <> ${deploymentId} and d.endpoint_name = ${endpointName}
       and d.target_stage = 'production' and d.status not in ('failed', 'rolled_back')
-      and s.first < coalesce((select first from served where deployment_id = ${deploymentId}), 2147483647)
-    order by s.last desc, s.first desc limit 1`;
+      and (${servedEarlier(deploymentId)} or d.status = 'draining')
+    order by ${servedEarlier(deploymentId)} desc, s.last desc, s.first desc limit 1`;
 }
 
 const DUE_TO_DRAIN = `d.drain_due_at <= clock_timestamp() and d.drained_at is null

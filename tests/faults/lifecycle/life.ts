@@ -90,15 +90,22 @@ export function openRollout({ rollout }: Readonly<Lifecycle>): Rollout | null {
   return rollout?.status === "running" || rollout?.status === "paused" ? rollout : null;
 }
 
-/** Of those that had weight before it first had any, and have not failed since: the one that had it last. */
+/**
+ * Of those that had weight before it first had any, and have not failed since: the one that had it last; without any, of
+ * those that were replaced since.
+ */
 export function previousOf(life: Readonly<Lifecycle>, name: string): string | null {
   const first = life.deployments[name]?.first ?? Infinity;
-  const earlier = Object.entries(life.deployments).filter(
-    ([other, { status, first: since }]) =>
-      other !== name && status !== "rolled_back" && since !== null && since < first,
+  const isEarlier = ({ first: since }: { first: number | null }) => since !== null && since < first;
+  const others = Object.entries(life.deployments).filter(
+    ([other, { status, first: since }]) => other !== name && status !== "rolled_back" && since !== null,
   );
-  const [last] = earlier.sort(
-    ([, a], [, b]) => (b.last ?? 0) - (a.last ?? 0) || (b.first ?? 0) - (a.first ?? 0),
+  const able = others.filter(([, one]) => isEarlier(one) || one.status === "draining");
+  const [last] = able.sort(
+    ([, a], [, b]) =>
+      Number(isEarlier(b)) - Number(isEarlier(a)) ||
+      (b.last ?? 0) - (a.last ?? 0) ||
+      (b.first ?? 0) - (a.first ?? 0),
   );
   return last?.[0] ?? null;
 }

@@ -83,7 +83,25 @@ test("a tightened policy lets no such version be deployed or promoted to product
   expect(gate.details["unmet"]).toEqual([
     expect.objectContaining({ criterion: "formats", required: "only onnx", observed: "pickle" }),
   ]);
+  expect(gate.next).toMatchObject([
+    { action: "set_policy", command: refused.next[0]?.command, who: "person" },
+  ]);
   expect(given.server.started).toEqual(started);
+});
+
+test("a rollout whose version a tightened policy refuses is retried once a person allows its formats, as the refusal says", async () => {
+  const given = await createTestDeployer({ runs: [ONNX, pickledBy("run1")] });
+  await inProduction(given, "onnx");
+  await inProduction(given, "run1");
+  const stopped = { endpoint_name: ENDPOINT, rollout_reason: "not on a Friday" };
+  await act(given, "abort", stopped);
+  await allow(given, ["onnx"]);
+  const refused = await errorOf(act(given, "retry", stopped));
+  expect(refused).toMatchObject({ code: "production_criteria_not_met", retryable: false });
+  expect(refused.next[0]).toMatchObject({ action: "set_policy", who: "person" });
+  expect(refused.next[0]?.command).toContain("--formats onnx,pickle");
+  await allow(given, ["onnx", "pickle"]);
+  expect(await act(given, "retry", stopped)).toHaveProperty("__interrupt__");
 });
 
 test("what serves when a policy is tightened goes on, and comes back by a rollback", async () => {

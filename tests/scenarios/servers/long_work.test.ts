@@ -122,10 +122,11 @@ test("one whose preparer died is carried on when its lease is over, whoever aske
   const [left] = await unfinished(given);
   expect(left?.status).toBe("preparing");
   const lease = { ttl_seconds: 30, preempt: false };
+  const id = left?.operation_id ?? "";
   await given.database.journal.prepare(
-    left?.operation_id ?? "",
-    left?.plan ?? never(),
-    await given.database.leases.acquire(`operation/${left?.operation_id}`, lease),
+    id,
+    (await given.database.operations.get(id))?.plan ?? never(),
+    await given.database.leases.acquire(`operation/${id}`, lease),
   );
   expect((await given.worker.tick()).resumed).toEqual([]);
   given.passTime({ minutes: 1 });

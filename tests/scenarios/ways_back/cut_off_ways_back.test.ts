@@ -93,17 +93,6 @@ test("what a cut-off rollback takes out serves again by its name, with words, an
   }
 });
 
-test("what a rollback is bringing back can be taken back once that has ended, and the refusal says how it ends", async () => {
-  const cut = await givenCutOff();
-  const { given, good } = cut;
-  const asked = { current_deployment_id: good.deployment, rollback_reason: "that one is bad too" };
-  const refused = await errorOf(act(given, "rollback", asked));
-  expect(refused).toMatchObject({ code: "conflict", retryable: true, next: [{ action: "rollback" }] });
-  expect(refused.message).toContain("is being brought back at this moment");
-  await given.agent.execute(modelDeployerRequestOf(refused.next[0]));
-  await expectGoodAgain(cut);
-});
-
 test("the candidate of a rollout that is being rolled back comes back by name once that has ended", async () => {
   const given = await createTestDeployer();
   await inProduction(given, "run1");

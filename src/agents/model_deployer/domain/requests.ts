@@ -11,6 +11,7 @@ import {
   memorySchema,
   modelNameSchema,
   reasonSchema,
+  wordsSchema,
 } from "./values/requested_values.ts";
 
 const UPDATED_FIELDS = ["replicas", "cpu_limit", "memory_limit", "autoscaling"] as const;
@@ -83,7 +84,7 @@ export const rollbackRequestSchema = z
     /** The version or the deployment to bring back; without it what served before. */
     rollback_to: idSchema.optional(),
     /** Why one may serve again that a judge or a person has condemned. */
-    condemned_because: reasonSchema.optional(),
+    condemned_because: wordsSchema.optional(),
     rollback_reason: reasonSchema,
   })
   .refine((request) => request.current_deployment_id !== undefined || request.endpoint_name !== undefined, {

@@ -7,6 +7,7 @@ import {
   InvalidRequestError,
   NotFoundError,
 } from "../errors.ts";
+import { again } from "../planning/ways_out/next_steps.ts";
 import type { ActionStateValue } from "./action_state.ts";
 import type { Database, Settings } from "../ports/parts.ts";
 import type { Operation, SeenOperation } from "../ports/stores/operation_stores.ts";
@@ -37,7 +38,11 @@ export async function claimOperation(
   try {
     return await journal.claim(claim);
   } catch (error) {
-    if (thread === null || !(error instanceof IdempotencyKeyReusedError)) throw error;
+    if (!(error instanceof IdempotencyKeyReusedError)) throw error;
+    if (thread === null) {
+      const next = again(request, `asks for it without request_id ${key}`);
+      throw new IdempotencyKeyReusedError(error.message, { cause: error, details: error.details, next });
+    }
     throw new ForkRefusedError(
       `Thread ${thread} has asked for something else already, so this is taken for a fork of it and nothing is changed. Begin a new thread, or give the request a request_id of its own.`,
       { cause: error, details: error.details },

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { planSchema, refusalSchema, stepSchema } from "../../../agents/model_deployer/domain/plan.ts";
 import { originSchema } from "../../../agents/model_deployer/domain/access/roles.ts";
-import { NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { ConflictError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
+import { resumption } from "../../../agents/model_deployer/planning/ways_out/next_steps.ts";
 import type {
   Lease,
   Operation,
@@ -10,6 +11,7 @@ import type {
 } from "../../../agents/model_deployer/ports/stores/operation_stores.ts";
 import type { ChangeContext } from "../../changes/context.ts";
 import type { Queries } from "../../connection/transaction.ts";
+import { idRow } from "../../rows.ts";
 
 const anyObject = z.record(z.string(), z.unknown());
 
@@ -43,6 +45,8 @@ const columnsSchema = z.strictObject({
 });
 
 export const operationRow: z.ZodType<Operation> = columnsSchema;
+
+export const unfinishedRow = columnsSchema.pick({ operation_id: true, status: true });
 
 export const seenRow: z.ZodType<SeenOperation> = columnsSchema
   .extend({ now: z.string() })
@@ -100,6 +104,33 @@ export async function lockUnfinished(
     [operationId, lease?.name ?? null, lease?.token ?? null],
   );
   return row === undefined ? lockOperation(tx, operationId) : toLocked(row);
+}
+
+/**
+ * A rollback whose process has ended keeps what it has planned until somebody carries it on: only another rollback may
+ * overtake it. Anything else would let it fail, and be undone.
+ * @throws ConflictError
+ */
+export async function requireNoneGoesBack(
+  tx: Queries,
+  operationId: string,
+  leaseName: string,
+): Promise<void> {
+  const [found] = await tx.query(
+    idRow,
+    `select operation_id as id from ml_operations
+     where finished_at is null and status in ('planned', 'carrying_out') and lease_name = $2
+       and operation_id <> $1 and (plan ->> 'preempts')::boolean limit 1`,
+    [operationId, leaseName],
+  );
+  if (found === undefined) return;
+  throw new ConflictError(
+    `A rollback of ${leaseName} (${found.id}) has begun and not ended, and nothing was changed beside it; a worker carries it on, ask again when it has ended`,
+    {
+      details: { operation_id: operationId, found: { operation_id: found.id } },
+      next: [resumption(found.id)],
+    },
+  );
 }
 
 function toLocked({ status, ...context }: z.infer<typeof lockedRow>): LockedOperation {

@@ -15,7 +15,12 @@ import { json } from "../../rows.ts";
 import { releaseLease, requireNewest } from "./leases.ts";
 import { claimOperation, type ClaimInput } from "./operation_claims.ts";
 import { insertStep, RecordedBeforeError, requireSameStep } from "./recorded_steps.ts";
-import { lockOperation, lockUnfinished, type LockedOperation } from "./operation_rows.ts";
+import {
+  lockOperation,
+  lockUnfinished,
+  type LockedOperation,
+  requireNoneGoesBack,
+} from "./operation_rows.ts";
 
 const sameRow = z.strictObject({ same: z.boolean() });
 
@@ -75,6 +80,7 @@ export class OperationsJournal implements OperationJournal {
         await requireSamePlan(tx, operationId, plan);
         return false;
       }
+      if (lease !== null && !plan.preempts) await requireNoneGoesBack(tx, operationId, lease.name);
       const context = { ...operation.context, generation: plan.generation };
       await tx.together(
         () => setPlan(tx, operationId, first === undefined ? "planned" : "carrying_out", plan),

@@ -4,8 +4,12 @@ import {
   endpointSchema,
   modelVersionSchema,
 } from "../../../agents/model_deployer/domain/entities.ts";
-import { rolloutSchema, rolloutStatusSchema } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
-import { departureSchema, type WaysBack } from "../../../agents/model_deployer/domain/traffic/ways_back.ts";
+import { rolloutSchema } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
+import {
+  departureSchema,
+  returnSchema,
+  type WaysBack,
+} from "../../../agents/model_deployer/domain/traffic/ways_back.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import {
   deploymentColumns,
@@ -20,7 +24,8 @@ const servedRow = z.strictObject({
   deployment: fromJsonb(deploymentSchema),
   version: fromJsonb(modelVersionSchema),
   departure: fromJsonb(departureSchema).nullable(),
-  rollout_status: rolloutStatusSchema.nullable(),
+  was_only_stopped: z.boolean(),
+  returned: fromJsonb(returnSchema).nullable(),
   is_stopping: z.boolean(),
 });
 
@@ -41,6 +46,23 @@ const DEPARTURE = rowOf(
      and exists (select from ml_model_registry v
                  where v.model_version_id = h.model_version_id and v.stage = 'archived')
    order by h.stage_revision desc limit 1`,
+);
+
+const TRAFFIC = "ml_traffic_history h where h.endpoint_name = s.endpoint_name";
+const SHARE = "(h.deployment_weights ->> s.deployment_id)::numeric";
+
+/** An aborted rollout is not written again, so its row tells when it was stopped, and what the judge had said by then. */
+const WAS_ONLY_STOPPED = `exists (
+    select from ml_rollouts r where r.deployment_id = s.deployment_id and r.status = 'aborted'
+      and r.verdict ->> 'outcome' is distinct from 'fail'
+      and not exists (select from ${TRAFFIC} and ${SHARE} > 0 and h.occurred_at > r.updated_at)
+  )`;
+
+const RETURNED = rowOf(
+  "h.reason, h.changed_by, h.occurred_at",
+  `${TRAFFIC} and ${SHARE} = 100 and h.operation_id in (
+     select o.operation_id from ml_operations o where o.action = 'rollback')
+   order by h.generation desc limit 1`,
 );
 
 /** Had traffic by the router's word, or is wanted to have some; what has it now comes first, the newest before others. */
@@ -69,8 +91,8 @@ export async function readWaysBack(database: SqlDatabase, endpointName: string):
            'deployment', ${rowOf(deploymentColumns, "ml_deployments d where d.deployment_id = s.deployment_id")},
            'version', ${rowOf(modelVersionColumns, "ml_model_registry v where v.model_version_id = s.model_version_id")},
            'departure', ${DEPARTURE},
-           'rollout_status', (select r.status from ml_rollouts r where r.deployment_id = s.deployment_id
-                              order by r.step_started_at desc limit 1),
+           'was_only_stopped', ${WAS_ONLY_STOPPED},
+           'returned', ${RETURNED},
            'is_stopping', coalesce(s.stopping_until > clock_timestamp(), false)
          ) order by coalesce(s.last, 2147483647) desc, coalesce(s.first, 2147483647) desc, s.deployed_at desc)
          from served s

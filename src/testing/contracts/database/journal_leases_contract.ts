@@ -69,6 +69,31 @@ export function describeJournalLeases(open: OpenDatabase): void {
     await expect(db.journal.prepare(id, planOf(), again)).rejects.toThrow(/it is planned/);
   });
 
+  test("beside a rollback that has begun nothing else begins on its endpoint but another rollback, until it has ended", async () => {
+    const { db, passTime } = await open();
+    await openEndpointWith(db, 1);
+    const leased = async (name = "e2i_exp") => {
+      await passTime({ seconds: 61 });
+      return db.leases.acquire(name, { ttl_seconds: 60, preempt: false });
+    };
+    const { operation_id: back } = await claim(db);
+    await db.journal.begin(back, planOf([], { preempts: true }), await leased());
+    const { operation_id: later } = await claim(db);
+    const refused = db.journal.begin(later, planOf([want(0, { d1: 100 })]), await leased());
+    await expect(refused).rejects.toMatchObject({
+      code: "conflict",
+      retryable: true,
+      next: [{ action: "resume_operation", command: `model-deployer resume-operation ${back}` }],
+    });
+    expect(await db.endpoints.get("e2i_exp")).toMatchObject({ generation: 0 });
+    const { operation_id: elsewhere } = await claim(db);
+    expect(await db.journal.begin(elsewhere, planOf(), await leased("e2i_other"))).toBe(true);
+    const { operation_id: another } = await claim(db);
+    expect(await db.journal.begin(another, planOf([], { preempts: true }), await leased())).toBe(true);
+    for (const id of [back, another]) await db.journal.finish(id, { status: "failed", error }, [], null);
+    expect(await db.journal.begin(later, planOf(), await leased())).toBe(true);
+  });
+
   test("operations that fail for ever do not keep the worker from the others: each gets its turn", async () => {
     const { db } = await open();
     const operations = await Promise.all([claim(db), claim(db), claim(db)]);

@@ -1,12 +1,12 @@
 import { type Answer, emptyAnswer } from "../../domain/answer.ts";
 import { ask, listing } from "../../planning/ways_out/next_steps.ts";
-import { missing, propose, refuse, refuseForNow } from "../../planning/decisions.ts";
+import { missing, propose, refuse } from "../../planning/decisions.ts";
 import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import { manifestOf } from "../../planning/manifest.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, RolloutControlRequest } from "../../domain/requests.ts";
-import type { Rollout } from "../../domain/traffic/rollout.ts";
+import { isGoingBack, type Rollout } from "../../domain/traffic/rollout.ts";
 import type { RolloutControlFacts } from "./facts.ts";
 
 /** A rollout with its endpoint and deployments. */
@@ -28,11 +28,19 @@ export function controlled(control: Control) {
   return (request: RolloutControlRequest, facts: RolloutControlFacts, context: DecisionContext): Decision => {
     const { rollout, current, endpoint } = facts;
     if (rollout === null || current === null || endpoint === null) return noRollout(request);
-    const isGoingBack = rollout.status === "paused" && rollout.next_tick_at === null;
-    if (isGoingBack && request.action !== "abort")
-      return refuseForNow(`${rollout.rollout_id} is being rolled back; wait for its end.`);
+    if (isGoingBack(rollout) && request.action !== "abort") return goesBack(rollout, request);
     return control({ rollout, candidate: current, endpoint }, facts, request.rollout_reason, context);
   };
+}
+
+/** Final, for what is asked of it would come too late once the rollback has ended. */
+function goesBack({ rollout_id }: Rollout, { rollout_reason }: RolloutControlRequest): Decision {
+  const again = { deployment_action: "retry", rollout_id, rollout_reason };
+  return refuse(
+    "conflict",
+    `${rollout_id} is being rolled back and takes no part in anything else; once that has ended, retry begins it again.`,
+    { next: [ask(again, "begins it again once it has ended, with an approval")] },
+  );
 }
 
 export function noRollout({ rollout_id: id, endpoint_name: name }: RolloutControlRequest): Decision {

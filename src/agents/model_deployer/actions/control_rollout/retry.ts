@@ -1,4 +1,5 @@
 import { approvalNotes, approvalsNeeded, forRequester } from "../../planning/approval/approvals_needed.ts";
+import type { NextStep } from "../../../base/next_step.ts";
 import type { Change } from "../../domain/changes.ts";
 import { planDeployment } from "../deploy/decide.ts";
 import { refuseFlapping } from "../deploy/refusals.ts";
@@ -15,7 +16,12 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import { loadingEvidence } from "../../planning/approval/loading_rows.ts";
 import { vulnerabilityEvidence } from "../../planning/approval/vulnerability_rows.ts";
 import { signingEvidence } from "../../planning/approval/signing_rows.ts";
-import { gateEvidence, type GateFacts, unmetProductionCriteria } from "../promote/production_gate.ts";
+import {
+  allowingNext,
+  gateEvidence,
+  type GateFacts,
+  unmetProductionCriteria,
+} from "../promote/production_gate.ts";
 import type { DecisionContext, DeployRequest, RetryRequest } from "../../domain/requests.ts";
 import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";
 import type { AskedJudgeSettings } from "../../domain/evidence/judgement.ts";
@@ -48,7 +54,8 @@ export function decideRetry(request: RetryRequest, facts: RetryFacts, context: D
   const { policy, shadow, production, vulnerabilities } = facts;
   const gate = { version, experiment, policy, shadow, production, vulnerabilities };
   const unmet = [...unmetProductionCriteria(gate), ...tooOld(gate, context.now)];
-  if (unmet.length > 0) return refuseReturn(unmet, version, facts, reason);
+  if (unmet.length > 0)
+    return refuseReturn(unmet, version, { ...facts, allowing: allowingNext(gate) }, reason);
   const deployment = asDeployment(candidate, rollout, request.judge ?? {});
   const flapping = refuseFlapping(deployment, facts, context);
   if (flapping !== null) return flapping;
@@ -107,13 +114,13 @@ function tooOld({ policy, shadow }: GateFacts, now: string): UnmetCriterion[] {
 function refuseReturn(
   unmet: UnmetCriterion[],
   version: ModelVersion,
-  { ended }: RetryFacts,
+  { ended, allowing }: RetryFacts & { allowing: NextStep[] },
   reason: string,
 ): Decision {
   const why = unmet.map((one) => one.sentence).join(" ");
   const sentence = `${version.model_version_id} may not return to production. ${why}`;
-  const next = version.stage === "archived" ? waysOfEnded(version, ended, reason, "retry") : [];
-  return refuse("production_criteria_not_met", sentence, { unmet, next });
+  const others = version.stage === "archived" ? waysOfEnded(version, ended, reason, "retry") : [];
+  return refuse("production_criteria_not_met", sentence, { unmet, next: [...allowing, ...others] });
 }
 
 function asDeployment(candidate: Deployment, rollout: Rollout, judge: AskedJudgeSettings): DeployRequest {

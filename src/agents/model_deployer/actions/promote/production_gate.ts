@@ -1,3 +1,4 @@
+import type { NextStep } from "../../../base/next_step.ts";
 import { policyEvidence } from "../../planning/approval/policy_evidence.ts";
 import type { Experiment } from "../../domain/entities.ts";
 import { allowedFormats, refusedFormats } from "../../domain/models/allowed_formats.ts";
@@ -31,38 +32,54 @@ export function gateEvidence(facts: GateFacts): Plan["evidence"] {
   };
 }
 
-function formatsCriterion({ version, policy }: GateFacts): UnmetCriterion | null {
+/** What the policy does not allow of a version's files, signers and packages, and how a person would allow it. */
+interface Disallowed {
+  criterion: UnmetCriterion;
+  next: NextStep[];
+}
+
+function disallowedFormats({ version, policy }: GateFacts): Disallowed | null {
   const allowed = allowedFormats(version.experiment_id, policy);
   if (allowed === undefined || version.loading === null) return null;
   const found = refusedFormats(version.loading, allowed, version.model_version_id);
   if (found === null) return null;
-  return unmet("formats", `only ${allowed.formats.join(", ")}`, found.refused.join(", "), found.sentence);
+  const { refused, sentence, next } = found;
+  const required = `only ${allowed.formats.join(", ")}`;
+  return { criterion: unmet("formats", required, refused.join(", "), sentence), next };
 }
 
-function signersCriterion({ version, policy }: GateFacts): UnmetCriterion | null {
+function disallowedSigners({ version, policy }: GateFacts): Disallowed | null {
   const allowed = allowedSigners(version.experiment_id, policy);
   if (allowed === undefined || version.signed_by === null) return null;
   const found = refusedSigners(version.signed_by, allowed, version.model_version_id);
   if (found === null) return null;
+  const { refused, sentence, next } = found;
   const required = `signed by ${signersText(allowed.signers)}`;
-  return unmet("signers", required, found.refused.join(", "), found.sentence);
+  return { criterion: unmet("signers", required, refused.join(", "), sentence), next };
 }
 
-function vulnerabilitiesCriterion({ version, policy, vulnerabilities }: GateFacts): UnmetCriterion | null {
+function disallowedVulnerabilities({ version, policy, vulnerabilities }: GateFacts): Disallowed | null {
   const { experiment_id, model_version_id } = version;
   const asked = policy.vulnerabilities;
   const found = refusedEnvironment(vulnerabilities, { experiment_id, policy: asked }, model_version_id);
   if (found === null || asked === null) return null;
-  return unmet("vulnerabilities", policyText(asked), found.observed, found.sentence);
+  const { observed, sentence, next } = found;
+  return { criterion: unmet("vulnerabilities", policyText(asked), observed, sentence), next };
 }
+
+const disallowed = (facts: GateFacts): Disallowed[] =>
+  [disallowedFormats(facts), disallowedSigners(facts), disallowedVulnerabilities(facts)].filter(
+    (one) => one !== null,
+  );
+
+/** How a person would have the policy allow what it refuses of the version. */
+export const allowingNext = (facts: GateFacts): NextStep[] => disallowed(facts).flatMap(({ next }) => next);
 
 /** All criteria for production that the version does not meet, never only the first. */
 export function unmetProductionCriteria(facts: GateFacts): UnmetCriterion[] {
   return [
     ...unmetSuccessCriteria(facts.experiment, facts.version.metrics),
-    formatsCriterion(facts),
-    signersCriterion(facts),
-    vulnerabilitiesCriterion(facts),
+    ...disallowed(facts).map(({ criterion }) => criterion),
     ...shadowCriteria(facts),
   ].filter((criterion) => criterion !== null);
 }

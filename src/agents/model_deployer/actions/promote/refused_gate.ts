@@ -3,7 +3,7 @@ import type { Decision, UnmetCriterion } from "../../domain/plan.ts";
 import { refuse } from "../../planning/decisions.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
-import { type GateFacts, unmetProductionCriteria } from "./production_gate.ts";
+import { allowingNext, type GateFacts, unmetProductionCriteria } from "./production_gate.ts";
 import { NOT_MEASURED } from "./shadow_criteria.ts";
 
 /** Criteria that a shadow comes to by going on, under the requests of its callers and with their outcomes. */
@@ -22,7 +22,7 @@ export function refuseUnmet(
   const unmet = unmetProductionCriteria(facts);
   const decision = refuse("production_criteria_not_met", sentence, {
     unmet,
-    next: [...nextOf(facts, unmet), ...also],
+    next: [...nextOf(facts, unmet), ...allowingNext(facts), ...also],
   });
   const lacksTime = unmet.some(({ criterion }) => MET_IN_TIME.includes(criterion));
   const isTimely = unmet.every(

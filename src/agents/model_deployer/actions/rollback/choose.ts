@@ -1,6 +1,5 @@
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
-import type { Deployment } from "../../domain/entities.ts";
 import {
   unfinishedRollback,
   isCondemned,
@@ -96,35 +95,68 @@ function refuseUnnamed(
 }
 
 /**
- * Refuses a request that names only the endpoint right after a rollback: its caller may not know of that one, and
- * would undo it.
+ * Refuses a request that names only the endpoint right after a rollback, or after one has brought back what serves: its
+ * caller may not know of that, and would undo it. Where there is nothing to go back to, no time lifts that.
  */
 function refuseJustBack(
   request: RollbackRequest,
   ways: WaysBack,
-  { deployment: serves }: ServedBefore,
+  current: ServedBefore,
   now: string,
 ): Decision | null {
   const { endpoint, open_rollout: open, served } = ways;
-  if (open !== null || isBegun(serves, endpoint.weights)) return null;
-  const [last] = served
-    .map(({ deployment }) => deployment)
-    .filter((one) => one.status === "rolled_back" && secondsSince(one, now) <= JUST_NOW_SECONDS)
-    .filter((one) => Date.parse(one.rolled_back_at ?? now) >= Date.parse(serves.deployed_at))
-    .sort((a, b) => secondsSince(a, now) - secondsSince(b, now));
-  if (last === undefined) return null;
+  const { deployment: serves } = current;
   const id = serves.deployment_id;
-  const seconds = Math.floor(secondsSince(last, now));
-  const reason = last.rollback_reason ?? "no reason was given";
+  const isAlone = !served.some(({ deployment }) => deployment.status === "draining");
+  if (open !== null || isAlone || isBegun(serves, endpoint.weights)) return null;
+  const seen = lastRolledBack(current, served, now) ?? justReturned(current, now);
+  if (seen === null) return null;
   const { rollback_reason } = request;
   const again = { deployment_action: "rollback", current_deployment_id: id, rollback_reason };
-  const until = secondsAfter(last.rolled_back_at ?? now, JUST_NOW_SECONDS + 1);
+  const until = secondsAfter(seen.at, JUST_NOW_SECONDS + 1);
   return refuseForNow(
-    `${last.deployment_id} of ${endpoint.endpoint_name} was rolled back ${seconds} s ago (${reason}), and ${id} serves now. Nothing was changed. To take that one back too, name it; from ${until} on the name of the endpoint stands for it.`,
+    `${seen.what}. Nothing was changed. To take that one back too, name it; from ${until} on the name of the endpoint stands for it.`,
     { next: [ask(again, `takes ${id} back too`, "person")], not_before: until },
   );
 }
 
-function secondsSince({ rolled_back_at: at }: Deployment, now: string): number {
+interface JustNow {
+  what: string;
+  at: string;
+}
+
+function lastRolledBack(
+  { deployment: serves }: ServedBefore,
+  served: readonly ServedBefore[],
+  now: string,
+): JustNow | null {
+  const since = (at: string | null) => secondsSince(at, now);
+  const [last] = served
+    .map(({ deployment }) => deployment)
+    .filter((one) => one.status === "rolled_back" && since(one.rolled_back_at) <= JUST_NOW_SECONDS)
+    .filter((one) => Date.parse(one.rolled_back_at ?? now) >= Date.parse(serves.deployed_at))
+    .sort((a, b) => since(a.rolled_back_at) - since(b.rolled_back_at));
+  if (last === undefined) return null;
+  const { deployment_id, endpoint_name, rollback_reason, rolled_back_at } = last;
+  const ago = `${Math.floor(since(rolled_back_at))} s ago (${rollback_reason ?? "no reason was given"})`;
+  return {
+    what: `${deployment_id} of ${endpoint_name} was rolled back ${ago}, and ${serves.deployment_id} serves now`,
+    at: rolled_back_at ?? now,
+  };
+}
+
+function justReturned({ deployment, returned }: ServedBefore, now: string): JustNow | null {
+  const seconds = secondsSince(returned?.occurred_at ?? null, now);
+  if (returned === null || seconds > JUST_NOW_SECONDS) return null;
+  const { deployment_id, endpoint_name } = deployment;
+  const { changed_by, reason, occurred_at } = returned;
+  const ago = `${Math.floor(seconds)} s ago by ${changed_by} (${reason})`;
+  return {
+    what: `${deployment_id} was brought back on ${endpoint_name} ${ago}, and serves now`,
+    at: occurred_at,
+  };
+}
+
+function secondsSince(at: string | null, now: string): number {
   return at === null ? Infinity : Math.max(0, Date.parse(now) - Date.parse(at)) / 1000;
 }

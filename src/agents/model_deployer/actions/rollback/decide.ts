@@ -15,7 +15,6 @@ import { namesOf } from "../../planning/wording/plan_names.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import { announceRollback } from "./announcements.ts";
 import { endRollout, type Ending, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
-import type { Rollout } from "../../domain/traffic/rollout.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
@@ -44,13 +43,13 @@ export function decideRollback(
       listing.endpoints,
     ]);
   const rollout = open?.deployment_id === current.deployment_id ? open : facts.completed_rollout;
-  const obstacle = obstacleTo(current, open, endpoint, request.rollback_reason);
+  const obstacle = obstacleTo(facts, current, request.rollback_reason);
   if (obstacle !== null) return obstacle;
   const previousVersion = facts.previous_version;
   if (previous === null || previousVersion === null || currentVersion === null || endpoint === null) {
     return refuse(
       "rollback_failed",
-      `No previous production deployment found for ${current.deployment_id}: nothing served ${current.endpoint_name} before it.`,
+      `No previous production deployment found for ${current.deployment_id}: nothing else has served ${current.endpoint_name} that was not rolled back.`,
     );
   }
   const { previous_server: server, live } = facts;
@@ -69,9 +68,8 @@ export function decideRollback(
 
 /** A deployment that was cut off after its first traffic has no rollout yet, and is rolled back all the same. */
 function obstacleTo(
+  { open_rollout: open, endpoint, previous }: RollbackFacts,
   current: Deployment,
-  open: Rollout | null,
-  endpoint: Endpoint | null,
   rollback_reason: string,
 ): Decision | null {
   const id = current.deployment_id;
@@ -83,7 +81,7 @@ function obstacleTo(
   }
   if (current.status !== "active" && !isCandidate) {
     if (isRollbackUnfinished(current, endpoint?.weights ?? {}))
-      return refuseUnfinishedReturn(current, rollback_reason);
+      return previous === null ? null : refuseUnfinishedReturn(current, rollback_reason);
     return refuse(
       "rollback_failed",
       `${id} is ${current.status} and serves nothing that could be taken back.`,

@@ -2,6 +2,7 @@ import type { NextStep } from "../../../base/next_step.ts";
 import type { ModelVersion } from "../../domain/entities.ts";
 import { isRolloutOpen, type Rollout } from "../../domain/traffic/rollout.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
+import { endingsOf } from "../../planning/ways_out/open_rollout.ts";
 import type { WaysBack } from "../../domain/traffic/ways_back.ts";
 import { backTo } from "./other_ways.ts";
 
@@ -35,7 +36,7 @@ export function waysOfEnded(
   const register = ask(again, `registers a new version of the files of ${id}, linked to it`);
   const served = ways?.served.find((one) => one.version.model_version_id === id);
   const serves = (ways?.endpoint.weights[served?.deployment.deployment_id ?? ""] ?? 0) > 0;
-  if (serves) return [...restoredBy(ways, reason), register];
+  if (serves && ways !== null) return [...restoredBy(ways, reason), register];
   const isRetried =
     except !== "retry" && rollout !== null && !isRolloutOpen(rollout) && rollout.status !== "completed";
   const retry = { deployment_action: "retry", rollout_id: rollout?.rollout_id, rollout_reason: reason };
@@ -46,9 +47,13 @@ export function waysOfEnded(
   ];
 }
 
-/** Archiving a newer version that was promoted and never deployed puts the serving one at production again. */
-function restoredBy(ways: WaysBack | null, reason: string): NextStep[] {
-  const holder = ways?.production?.model_version_id;
+/**
+ * Archiving a newer version that was promoted and never deployed puts the serving one at production again; so does the end
+ * of a rollout that takes its traffic.
+ */
+function restoredBy({ production, open_rollout: open }: WaysBack, reason: string): NextStep[] {
+  if (open !== null) return endingsOf(open, reason).filter(({ action }) => action !== "promote_now");
+  const holder = production?.model_version_id;
   if (holder === undefined) return [];
   const archive = { deployment_action: "promote", model_version_id: holder, target_stage: "archived" };
   const why = `takes ${holder} out of production, which was never deployed; what serves is there again`;

@@ -1,3 +1,4 @@
+import type { NextStep } from "../../../base/next_step.ts";
 import { decideRollback } from "./decide.ts";
 import type { ReturnFacts, RollbackFacts } from "./facts.ts";
 import { choose, type Chosen } from "./choose.ts";
@@ -73,11 +74,25 @@ class AskedRollback {
     const asked = { current_deployment_id: id, rollback_reason: request.rollback_reason };
     const decision = decideRollback(asked, facts, context);
     if (facts.current === null) return decision;
-    if (decision.decision === "plan")
-      return withIgnoredFields(decision, request, facts.current.endpoint_name, null);
-    const ways = await database.rollbackFacts.waysBack(facts.current.endpoint_name);
-    if (ways === null || decision.refusal.next.length > 0) return decision;
-    return { ...decision, refusal: { ...decision.refusal, next: otherWays(request, ways) } };
+    const { endpoint_name } = facts.current;
+    if (decision.decision === "refusal") {
+      if (decision.refusal.next.length > 0) return decision;
+      const next = await this.#otherWays(request, endpoint_name, []);
+      return { ...decision, refusal: { ...decision.refusal, next } };
+    }
+    const asPlanned = withIgnoredFields(decision, request, endpoint_name, null);
+    const { plan } = decision;
+    const isCold = plan.steps.some(({ do: { step } }) => step === "start_server");
+    // Only a start can fail for good, and a warm way back reads no more than it has to.
+    if (!isCold || asPlanned.decision === "refusal") return asPlanned;
+    const except = [id, facts.previous?.deployment_id ?? ""];
+    const next_if_failed = await this.#otherWays(request, endpoint_name, except);
+    return { ...asPlanned, plan: { ...asPlanned.plan, next_if_failed } };
+  }
+
+  async #otherWays(request: RollbackRequest, endpointName: string, except: string[]): Promise<NextStep[]> {
+    const ways = await this.#parts.database.rollbackFacts.waysBack(endpointName);
+    return ways === null ? [] : otherWays(request, ways, except);
   }
 
   async #named(to: string | undefined, { served }: WaysBack): Promise<Named> {

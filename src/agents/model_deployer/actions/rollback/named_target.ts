@@ -2,7 +2,7 @@ import type { NextStep } from "../../../base/next_step.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
-import type { Rollout } from "../../domain/traffic/rollout.ts";
+import { isGoingBack, type Rollout } from "../../domain/traffic/rollout.ts";
 import {
   isBeingLeft,
   needsReason,
@@ -44,7 +44,9 @@ export function refuseNamed(
   if (target === null) return refuseStranger(request, to, ways, named);
   const { deployment_id: id, bento_tag } = target.deployment;
   const share = endpoint.weights[id] ?? 0;
-  if (share === 100 && !isRollbackUnfinished(target.deployment, endpoint.weights)) {
+  const isUnfinished =
+    open === null ? isRollbackUnfinished(target.deployment, endpoint.weights) : isGoingBack(open);
+  if (share === 100 && !isUnfinished) {
     return refuse(
       "conflict",
       `${id} (${bento_tag}) serves all traffic of ${endpoint.endpoint_name} already. Nothing was changed.`,
@@ -121,14 +123,25 @@ function refuseStranger(
     const what = deployment === null ? `experiment ${owner}` : `endpoint ${owner}`;
     return refuse("rollback_failed", `${to} belongs to ${what}; it is no way back for ${name}.`, { next });
   }
+  const now = ways.served.find(
+    (one) => one.version.model_version_id === version?.model_version_id && shareOf(one, ways) > 0,
+  );
+  if (now !== undefined) {
+    const { deployment_id: id, model_version_id } = now.deployment;
+    const sentence = `${to} has never served production on ${name}; its version ${model_version_id} does now, as ${id}. Nothing was changed.`;
+    return refuse("rollback_failed", sentence, { next });
+  }
+  const ahead = stagesTowardsProduction(version, ways, request.rollback_reason);
+  const known = new Set(ahead.map(({ command }) => command));
   return refuse(
     "rollback_failed",
     `${to} has never served production on ${name}, so there is no way back to it${forward(version)}.`,
-    {
-      next: [...stagesTowardsProduction(version, ways, request.rollback_reason), ...next],
-    },
+    { next: [...ahead, ...next.filter(({ command }) => !known.has(command))] },
   );
 }
+
+const shareOf = ({ deployment }: ServedBefore, { endpoint }: WaysBack): number =>
+  endpoint.weights[deployment.deployment_id] ?? 0;
 
 /** An endpoint is opened by its first deployment; a version whose endpoint it will be comes there by its stages. */
 export function refuseWithoutEndpoint(

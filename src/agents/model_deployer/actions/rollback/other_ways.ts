@@ -2,6 +2,7 @@ import type { NextStep } from "../../../base/next_step.ts";
 import type { RollbackRequest } from "../../domain/requests.ts";
 import {
   type Departure,
+  isBeingLeft,
   needsReason,
   type ServedBefore,
   type WaysBack,
@@ -45,18 +46,20 @@ export function backTo(
     ...(isBad ? { condemned_because: "..." } : {}),
     rollback_reason,
   };
-  const why = `brings ${bento_tag} back, which ${whyItLeft(one)}`;
+  const why = `brings ${bento_tag} back, which ${whyItLeft(one, ways)}`;
   return ask(request, why, isBad ? "person" : "caller");
 }
 
 /** Why one serves no longer, in the words of whoever said so. */
-export function whyItLeft({ deployment, departure, rollout_status }: ServedBefore): string {
+export function whyItLeft(one: ServedBefore, ways: WaysBack): string {
+  const { deployment, departure, was_only_stopped } = one;
   const { rolled_back_at: at, rollback_reason: reason, status } = deployment;
   if (status === "rolled_back") {
-    const verb = rollout_status === "aborted" ? "whose rollout was stopped" : "was rolled back";
+    const how = was_only_stopped ? "had its rollout stopped" : "was rolled back";
     const by = departure?.kind === "rollback" ? ` by ${departure.changed_by}` : "";
-    return `${verb} at ${at}${by}: ${reason ?? "no reason was given"}`;
+    return `${how} at ${at}${by}: ${reason ?? "no reason was given"}`;
   }
+  if (isBeingLeft(one, ways)) return "is being rolled back at this moment";
   return departure === null ? "was not taken from production" : left(departure);
 }
 

@@ -3,7 +3,7 @@ import type { Change } from "../../domain/changes.ts";
 import type { Deployment, ModelVersion } from "../../domain/entities.ts";
 import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
-import { needsReason, type ServedBefore, type WaysBack } from "../../domain/traffic/ways_back.ts";
+import { needsReason, type WaysBack } from "../../domain/traffic/ways_back.ts";
 import { allTo, serving } from "../../domain/traffic/weights.ts";
 import { judgedNow, missingNotes, momentOf } from "../../judge/counts/live_figures.ts";
 import { planned, propose } from "../../planning/decisions.ts";
@@ -195,7 +195,7 @@ function notesOn(request: RollbackRequest, facts: ReturnFacts): string[] {
       ? []
       : [`The bento ${bento_tag} is gone and is built again from ${version.model_artifact_uri} first.`]),
     ...serverNotes(wayOf(facts)),
-    ...judgedNotes(target, request),
+    ...judgedNotes(facts, request),
     ...(version.stage === "archived" && stageMoves(facts, "").length === 0
       ? [
           `${facts.ways.production?.model_version_id} stays at production by stage; it was never deployed, and ${id} serves until it is.`,
@@ -204,10 +204,10 @@ function notesOn(request: RollbackRequest, facts: ReturnFacts): string[] {
   ];
 }
 
-function judgedNotes(target: ServedBefore, { condemned_because: words }: RollbackRequest): string[] {
+function judgedNotes({ target, ways }: ReturnFacts, { condemned_because: words }: RollbackRequest): string[] {
   const seen = target.departure?.verdict ?? null;
   return [
-    `${target.deployment.bento_tag} ${whyItLeft(target)}.`,
+    `${target.deployment.bento_tag} ${whyItLeft(target, ways)}.`,
     ...(seen === null ? [] : [`What the judge had seen of it: ${seen.reason}`]),
     ...(words === undefined ? [] : [`It serves again because: ${words}`]),
   ];

@@ -22,6 +22,10 @@ export const rolloutStatusSchema = z.enum(["running", "paused", "completed", "ro
 export const isRolloutOpen = ({ status }: { status: z.infer<typeof rolloutStatusSchema> }): boolean =>
   status === "running" || status === "paused";
 
+/** Whether an open rollout is being rolled back: nobody looks at it, whoever may have paused it before. */
+export const isGoingBack = (rollout: Pick<Rollout, "status" | "next_tick_at">): boolean =>
+  rollout.status === "paused" && rollout.next_tick_at === null;
+
 /** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
 export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
 

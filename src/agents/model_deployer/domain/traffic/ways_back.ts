@@ -10,7 +10,7 @@ import {
 } from "../entities.ts";
 import type { Restarts } from "../servers/server_restarts.ts";
 import { verdictSchema } from "../evidence/judgement.ts";
-import { type Rollout, rolloutSchema, rolloutStatusSchema } from "./rollout.ts";
+import { isGoingBack, type Rollout, rolloutSchema } from "./rollout.ts";
 import { isRollbackUnfinished } from "./weights.ts";
 
 /** Why a version left production the last time, and who said so. */
@@ -24,14 +24,23 @@ export const departureSchema = z.strictObject({
 });
 export type Departure = z.infer<typeof departureSchema>;
 
+/** Who brought a deployment back, and why. */
+export const returnSchema = z.strictObject({
+  reason: z.string(),
+  changed_by: z.string(),
+  occurred_at: instantSchema,
+});
+
 /** A production deployment that has traffic, or has had some. */
 export const servedBeforeSchema = z.strictObject({
   deployment: deploymentSchema,
   version: modelVersionSchema,
   /** Null while its version is at production. */
   departure: departureSchema.nullable(),
-  /** Of the rollout that brought it; null where it replaced nothing. */
-  rollout_status: rolloutStatusSchema.nullable(),
+  /** Its rollout was stopped while no judge had found it bad, and it has had no traffic since. */
+  was_only_stopped: z.boolean(),
+  /** The last time that a rollback by name, or to what served last, gave it all traffic; null where none has. */
+  returned: returnSchema.nullable(),
   /** Somebody is stopping its server at this moment. */
   is_stopping: z.boolean(),
 });
@@ -49,8 +58,8 @@ export const waysBackSchema = z.strictObject({
 export type WaysBack = z.infer<typeof waysBackSchema>;
 
 /** A judge or a person has said that it is bad; that a rollout was stopped or superseded says no such thing. */
-export function isCondemned({ deployment, rollout_status }: ServedBefore): boolean {
-  return deployment.status === "rolled_back" && rollout_status !== "aborted";
+export function isCondemned({ deployment, was_only_stopped }: ServedBefore): boolean {
+  return deployment.status === "rolled_back" && !was_only_stopped;
 }
 
 /** The deployment that an unfinished rollback brings back: its route is set, and its end is not recorded yet. */
@@ -63,8 +72,7 @@ export function unfinishedRollback({ endpoint, served, open_rollout: open }: Way
 export function isBeingLeft({ deployment }: ServedBefore, ways: WaysBack): boolean {
   const { endpoint, open_rollout: open } = ways;
   if ((endpoint.weights[deployment.deployment_id] ?? 0) > 0) return false;
-  if (open?.deployment_id === deployment.deployment_id)
-    return open.status === "paused" && open.pause === null;
+  if (open?.deployment_id === deployment.deployment_id) return isGoingBack(open);
   return deployment.status === "active" && unfinishedRollback(ways) !== null;
 }
 

@@ -33,6 +33,12 @@ export const reasonSchema = z
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/, "text without control characters")
   .refine(isPlainText, "text without direction marks and other characters that are not seen");
 
+/** A reason that a person has to say: what stands for one in a way out, or blanks, are none. */
+export const wordsSchema = reasonSchema.refine(
+  (text) => /[\p{L}\p{N}]/u.test(text),
+  "words of your own that say why",
+);
+
 /** Only schemes that the registry serves: artifacts are read through it alone. */
 export const artifactUriSchema = z
   .string()

@@ -5,6 +5,7 @@ import { subjectOf } from "../operation_subject.ts";
 import type { Database } from "../../ports/parts.ts";
 import type { Operation } from "../../ports/stores/operation_stores.ts";
 import { refusalError } from "./stored_errors.ts";
+import { again } from "../../planning/ways_out/next_steps.ts";
 import { expirySentence } from "../../planning/approval/usable_approval.ts";
 
 /**
@@ -41,9 +42,10 @@ export const isKeyed = ({ action_key }: Operation): boolean => action_key.starts
 /** Refuses an operation that has waited for approvals for too long. @throws InvalidApprovalError always */
 export async function expireOperation(database: Database, operation: Operation, now: string): Promise<never> {
   const sentence = expirySentence(operation.operation_id, operation.waits_until ?? now);
+  const next = again(actionRequestSchema.parse(operation.request), "asks for it again, as it is now");
   const refusal = {
     ...{ code: "invalid_approval" as const, sentence, passes: false },
-    ...{ unmet: [], next: [], not_before: null },
+    ...{ unmet: [], next, not_before: null },
   };
   return refuseOperation(database, operation, refusal, now);
 }

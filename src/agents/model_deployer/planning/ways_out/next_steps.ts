@@ -1,5 +1,7 @@
 import { type NextStep, nextStepSchema } from "../../../base/next_step.ts";
 
+import type { ActionRequest } from "../../domain/requests.ts";
+
 const WORDS = '"..."';
 
 /** Fields of a state, `deployment_action` among them. */
@@ -50,6 +52,28 @@ export function approval(operationId: string): NextStep {
     command: `model-deployer approve ${operationId} --reason "..."`,
     who: "somebody_else",
     why: `lets ${operationId} go on, when the same request is made again or resume-operation carries it on`,
+  };
+}
+
+/** The same request as one of its own, under no key; what came with it from the pipeline's neighbours comes with that. */
+export function again(request: ActionRequest, why: string): NextStep[] {
+  const { action, ...fields } = request;
+  if (action === "advance") return [];
+  const isAsked = ([name, value]: [string, unknown]) => value !== null && !BESIDE.includes(name);
+  const asked = Object.fromEntries(Object.entries(fields).filter(isAsked));
+  return [ask({ deployment_action: action, ...asked }, why)];
+}
+
+const BESIDE = ["shap_evidence", "endpoint_beside"];
+
+/** Whoever may act carries on what was cut off. */
+export function resumption(operationId: string): NextStep {
+  return {
+    action: "resume_operation",
+    request: null,
+    command: `model-deployer resume-operation ${operationId}`,
+    who: "caller",
+    why: `brings ${operationId} to its end without a worker`,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { NextStep } from "../../../base/next_step.ts";
 import type { Decision } from "../../domain/plan.ts";
-import type { Rollout } from "../../domain/traffic/rollout.ts";
+import { isGoingBack, type Rollout } from "../../domain/traffic/rollout.ts";
 import { refuse, refuseForNow } from "../decisions.ts";
 import { ask } from "./next_steps.ts";
 
@@ -10,6 +10,10 @@ import { ask } from "./next_steps.ts";
  */
 export function refuseWhileRollingOut(open: Rollout, wanted: string, reason: string): Decision {
   const { rollout_id: id, deployment_id, endpoint_name, status, pause } = open;
+  if (isGoingBack(open)) {
+    const sentence = `Rollout ${id} of ${deployment_id} is being rolled back on ${endpoint_name}; wait for its end, then ${wanted}.`;
+    return refuseForNow(sentence, { next: endingsOf(open, reason) });
+  }
   const paused = pause === null ? "" : ` by ${pause.by}`;
   const sentence = `Rollout ${id} of ${deployment_id} is ${status}${paused} on ${endpoint_name}; wait for its end or roll ${deployment_id} back, then ${wanted}.`;
   const next = endingsOf(open, reason);
@@ -17,11 +21,14 @@ export function refuseWhileRollingOut(open: Rollout, wanted: string, reason: str
   return refuseForNow(sentence, { next });
 }
 
-/** The requests by which somebody ends an open rollout. */
-export function endingsOf(
-  { rollout_id, deployment_id, endpoint_name, status, pause }: Rollout,
-  reason: string,
-): NextStep[] {
+/** The requests by which somebody ends an open rollout; one that is being rolled back has that end alone. */
+export function endingsOf(open: Rollout, reason: string): NextStep[] {
+  const { rollout_id, deployment_id, endpoint_name, status, pause } = open;
+  if (isGoingBack(open)) {
+    const leave = { deployment_action: "rollback", current_deployment_id: deployment_id };
+    const why = `brings the end of ${rollout_id} about without a worker`;
+    return [ask({ ...leave, rollback_reason: reason }, why, "person")];
+  }
   const by = { rollout_id, rollout_reason: reason };
   const isPaused = status === "paused" && pause !== null;
   return [

@@ -132,7 +132,7 @@ export interface OperationReader {
    * Operations that have begun or are being prepared and that nobody works on, the one that was taken longest ago
    * first; taking one moves it to the end.
    */
-  takeUnfinished(limit: number): Promise<Operation[]>;
+  takeUnfinished(limit: number): Promise<Pick<Operation, "operation_id" | "status">[]>;
   /** Operations that have waited too long and have no approval; the oldest first. */
   listExpired(limit: number): Promise<Operation[]>;
 }

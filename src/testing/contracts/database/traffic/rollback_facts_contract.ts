@@ -4,10 +4,12 @@ import type { Stage } from "../../../../agents/model_deployer/domain/entities.ts
 import { apply, openEndpointWith } from "../database_setup.ts";
 import { observe, rolloutOf, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
+import { moveOf } from "./rollouts_contract.ts";
 
 export function describeRollbackFacts(open: OpenDatabase): void {
   describeReadFacts(open);
   describeWaysBack(open);
+  describeReturns(open);
   describeCalledOffDrains(open);
 }
 
@@ -73,7 +75,8 @@ function describeWaysBack(open: OpenDatabase): void {
         deployment: await db.deployments.get("d1"),
         version: await db.modelVersions.get("mv_1"),
         departure: null,
-        rollout_status: null,
+        was_only_stopped: false,
+        returned: null,
         is_stopping: false,
       },
       expect.objectContaining({ deployment: await db.deployments.get("d2") }),
@@ -103,6 +106,44 @@ function describeWaysBack(open: OpenDatabase): void {
       changed_by: "ana",
       verdict: null,
     });
+  });
+}
+
+function describeReturns(open: OpenDatabase): void {
+  test("one that has come back past what replaced it goes back to that, where nothing served before it", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 3);
+    await apply(db, want(0, { d1: 100 }), observe(1));
+    await apply(db, want(1, { d2: 100 }), observe(2), setStatus("d2", "pending", "draining", 60));
+    await apply(db, want(2, { d3: 100 }), observe(3), setStatus("d3", "pending", "rolled_back", 60));
+    await apply(db, want(3, { d1: 100 }), observe(4));
+    expect((await db.rollbackFacts.read("d1"))?.previous?.deployment_id).toBe("d2");
+    expect((await db.rollbackFacts.read("d2"))?.previous?.deployment_id).toBe("d1");
+    await apply(db, setStatus("d2", "draining", "rolled_back", 60));
+    expect((await db.rollbackFacts.read("d1"))?.previous).toBeNull();
+  });
+
+  test("that a rollout was stopped is told of its deployment until that has traffic again, or a judge had found it bad", async () => {
+    const { verdict: seen } = moveOf();
+    for (const verdict of [seen, seen && { ...seen, outcome: "fail" as const }]) {
+      const { db } = await open();
+      await openEndpointWith(db, 2);
+      await apply(db, want(0, { d1: 100 }), observe(1));
+      await apply(db, want(1, { d1: 90, d2: 10 }), observe(2));
+      await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+      const stopped = async () => {
+        const ways = await db.rollbackFacts.waysBack("e2i_exp");
+        return ways?.served.flatMap(({ deployment, was_only_stopped: is }) =>
+          is ? deployment.deployment_id : [],
+        );
+      };
+      expect(await stopped()).toEqual([]);
+      await apply(db, want(2, { d1: 100 }), observe(3));
+      await apply(db, moveOf({ status: "aborted", next_tick_at: null, verdict }));
+      expect(await stopped()).toEqual(verdict === seen ? ["d2"] : []);
+      await apply(db, want(3, { d2: 100 }), observe(4));
+      expect(await stopped()).toEqual([]);
+    }
   });
 }
 
