@@ -94,16 +94,22 @@ export async function beginAt(beginnings: readonly Walker[], turn: number): Prom
 }
 
 /** The outcome of a request: null where it went through, approvals included. */
-export async function ask(walker: Walker, request: ModelDeployerRequest): Promise<AgentError | null> {
-  const error = await outcome(walker, request);
+export async function ask(
+  walker: Walker,
+  request: ModelDeployerRequest,
+  plans = 3,
+): Promise<AgentError | null> {
+  const error = await outcome(walker.agent.execute(request));
   if (error?.code !== "approval_required") return error;
-  await approve(walker, String(error.details["operation_id"]));
-  return outcome(walker, request);
+  const refused = await outcome(approve(walker, String(error.details["operation_id"])));
+  // What another has moved since then is planned anew, as that refusal says.
+  if (refused?.code === "invalid_approval" && plans > 1) return ask(walker, request, plans - 1);
+  return refused ?? outcome(walker.agent.execute(request));
 }
 
-async function outcome({ agent }: Walker, request: ModelDeployerRequest): Promise<AgentError | null> {
+async function outcome(work: Promise<unknown>): Promise<AgentError | null> {
   try {
-    await agent.execute(request);
+    await work;
     return null;
   } catch (error) {
     if (error instanceof AgentError) return error;
