@@ -1,4 +1,5 @@
 import type { Route } from "../../../agents/model_deployer/domain/traffic/rollout.ts";
+import type { CallOptions } from "../../../agents/model_deployer/ports/call_options.ts";
 import type {
   ServerAddress,
   TrafficRouter,
@@ -19,7 +20,7 @@ export interface TrafficRouterHarness {
 /** A test with a harness of its own. */
 export type Within = (test: (harness: TrafficRouterHarness) => Promise<void>) => () => Promise<void>;
 
-export const options = { signal: new AbortController().signal };
+export const options: CallOptions = { signal: new AbortController().signal };
 export const endpoint_name = "churn";
 
 export function route(generation: number, weights: Route["weights"], mirror: string | null = null): Route {
