@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { installedEnginesSchema } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
-import { livenessSchema } from "../../../src/agents/model_deployer/domain/servers/liveness.ts";
 import { AgentError } from "../../../src/agents/base/agent_error.ts";
 import { restoreError } from "../../../src/agents/model_deployer/operations/endings/stored_errors.ts";
+import { sentSettings } from "./sent_settings.ts";
 
 const errorSchema = z.object({
   code: z.string(),
@@ -12,24 +11,11 @@ const errorSchema = z.object({
 });
 export type SentError = z.infer<typeof errorSchema>;
 
-const settingsSchema = z.object({
-  requested_by: z.string(),
-  lease_seconds: z.number(),
-  patience_seconds: z.number(),
-  retention_seconds: z.number(),
-  approval_wait_seconds: z.number(),
-  long_work_seconds: z.number(),
-  reconcile_seconds: z.number(),
-  liveness: livenessSchema,
-  engines: installedEnginesSchema,
-  default_effects: z.enum(["live", "dry-run"]),
-});
-
 /** A process's first message: to do one action, or to be a worker until it is told to end. */
 export const orderSchema = z.object({
   database_url: z.string(),
   holder: z.string(),
-  settings: settingsSchema,
+  settings: z.object(sentSettings),
   /** A real Envoy that this process reaches itself; else the router is in the process that gave the order. */
   envoy: z.object({ home: z.string(), envoy_path: z.string() }).nullable(),
   request: z.record(z.string(), z.unknown()).nullable(),

@@ -5,7 +5,10 @@ import type {
   ModelVersion,
   ShadowEvidence,
 } from "../../../src/agents/model_deployer/domain/entities.ts";
-import type { GatePolicy } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
+import {
+  type GatePolicy,
+  STANDARD_GATE_POLICY,
+} from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { newJudgeState } from "../../../src/agents/model_deployer/judge/observe.ts";
 import type { DeployFacts } from "../../../src/agents/model_deployer/actions/deploy/facts.ts";
 import { LOCAL_ENGINE } from "../../../src/agents/model_deployer/domain/servers/engines.ts";
@@ -41,28 +44,7 @@ export function anExperiment(overrides: Partial<Experiment> = {}): Experiment {
 export const NO_ENTRIES = { known: "unset", why: "nobody brought any" } as const;
 
 export function aPolicy(overrides: Partial<GatePolicy> = {}): GatePolicy {
-  return {
-    policy_id: "standard",
-    kind: "standard",
-    minimum_shadow_hours: 24,
-    minimum_shadow_requests: 1000,
-    maximum_shadow_error_rate: 0.01,
-    maximum_shadow_p99_ms: 150,
-    maximum_shadow_disagreement: null,
-    maximum_shadow_age_days: 30,
-    approvals_for_production: 1,
-    approvals_by_move: {},
-    approvals_for_unknown: 1,
-    during_rollout: "refuse",
-    judge: {},
-    kept_rows: null,
-    formats: null,
-    signers: null,
-    engines: {},
-    vulnerabilities: null,
-    reason: "the standard policy",
-    ...overrides,
-  };
+  return { ...STANDARD_GATE_POLICY, reason: "the standard policy", ...overrides };
 }
 
 export function aVersion(number: number, overrides: Partial<ModelVersion> = {}): ModelVersion {

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { installedEnginesSchema } from "../../../../src/agents/model_deployer/domain/servers/engines.ts";
-import { livenessSchema } from "../../../../src/agents/model_deployer/domain/servers/liveness.ts";
+import { sentSettings } from "../../processes/sent_settings.ts";
 
 /** Messages between a process that is to be killed and the one that watches it. */
 
@@ -36,18 +35,7 @@ export const realToolsSchema = z.strictObject({
 const orderSchema = z.strictObject({
   order: deedSchema,
   database_url: z.string(),
-  settings: z.strictObject({
-    requested_by: z.string(),
-    lease_seconds: z.number(),
-    patience_seconds: z.number(),
-    retention_seconds: z.number(),
-    approval_wait_seconds: z.number(),
-    long_work_seconds: z.number(),
-    reconcile_seconds: z.number(),
-    liveness: livenessSchema,
-    engines: installedEnginesSchema,
-    default_effects: z.enum(["live", "dry-run"]),
-  }),
+  settings: z.strictObject(sentSettings),
   /** A router of the child's own, whose I/O alone is then counted; null to ask for that of the other process. */
   envoy: z.strictObject({ home: z.string(), binary: z.string() }).nullable(),
   /** All parts of the child's own but the memories; null to ask for those of the other process. */
