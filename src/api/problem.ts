@@ -36,6 +36,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   engine_refused: 422,
   stale_view: 412,
   idempotency_key_reused: 422,
+  endpoint_creation_failed: 502,
   service_refused: 502,
   server_not_ready: 502,
   service_unavailable: 503,

@@ -1,4 +1,5 @@
 import { InvalidApprovalError, NotFoundError } from "../../agents/model_deployer/errors.ts";
+import { waysOfUnusable } from "../../agents/model_deployer/planning/approval/usable_approval.ts";
 import { refuseOperation } from "../../agents/model_deployer/operations/endings/refused_operation.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 
@@ -15,6 +16,7 @@ export async function declineOperation(
   if (operation.status !== "awaiting_approval") {
     throw new InvalidApprovalError(
       `Operation ${operation_id} waits for no approval, so there is nothing to decline: it is ${operation.status}.`,
+      { next: waysOfUnusable(operation) },
     );
   }
   const sentence = `${principal} declined it: ${reason}`;

@@ -45,13 +45,15 @@ test("no rollout begins on an endpoint that is half way back, and one may begin 
   const { given, bad } = cut;
   const deploy = { model_version_id: bad.version, target_stage: "production" as const };
   const refused = await errorOf(act(given, "deploy", deploy));
-  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+  expect(refused).toMatchObject({ code: "conflict", retryable: false });
   expect(refused.message).toContain("is being brought back to");
+  expect(refused.message).toContain(`${bad.version} leaves production`);
   expect(refused.next.map(({ action }) => action)).toEqual(["rollback"]);
 
   given.passTime({ minutes: 1 });
   await given.worker.tick();
   await expectGoodAgain(cut);
+  expect(await errorOf(act(given, "deploy", deploy))).toMatchObject({ code: "stage_mismatch" });
 });
 
 test("whoever asks again for what was cut off brings it to its end, however it is asked for", async () => {
@@ -119,9 +121,11 @@ test("nothing is archived on an endpoint that is half way back, for that rollbac
   const { given, bad } = cut;
   const archival = { model_version_id: bad.version, target_stage: "archived" as const };
   const refused = await errorOf(act(given, "promote", archival));
-  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+  expect(refused).toMatchObject({ code: "conflict", retryable: false });
   expect(refused.message).toContain("is being brought back to");
+  expect(refused.message).toContain(`${bad.version} leaves production`);
   given.passTime({ minutes: 1 });
   await given.worker.tick();
   await expectGoodAgain(cut);
+  expect(await errorOf(act(given, "promote", archival))).toMatchObject({ retryable: false });
 });

@@ -23,6 +23,7 @@ test("what nobody has approved in 60 days does not go to production when somebod
   const late = await errorOf(approve(deployer, operation));
   expect(late.code).toBe("invalid_approval");
   expect(late.message).toMatch(/has waited for an approval until .* has expired; ask for it again/);
+  expect(late.next).toMatchObject([{ action: "promote", request: { model_version_id: version } }]);
   const refused = await errorOf(deployer.agent.execute(toProduction(version)));
   expect(refused).toMatchObject({ code: "invalid_approval", details: { operation_id: operation } });
   expect(await deployer.database.operations.get(operation)).toMatchObject({ status: "refused" });
@@ -73,4 +74,6 @@ test("an approval for a rollout that is over is refused, and says what can be ap
   const useless = await errorOf(approve(deployer, question.operation_id));
   expect(useless.code).toBe("invalid_approval");
   expect(useless.message).toMatch(/planned for generation \d+ of its endpoint, which is at \d+ by now/);
+  const asked = { deployment_action: "promote_now", rollout_reason: "hurry" };
+  expect(useless.next).toMatchObject([{ action: "promote_now", request: asked }]);
 });

@@ -3,7 +3,10 @@ import { planDifferences } from "../../../agents/model_deployer/planning/plan_di
 import { InvalidApprovalError, NotFoundError } from "../../../agents/model_deployer/errors.ts";
 import type { Operation } from "../../../agents/model_deployer/ports/stores/operation_stores.ts";
 import { decisionTable } from "../../../agents/model_deployer/planning/approval/decision_table.ts";
-import { expirySentence } from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
+import {
+  expirySentence,
+  waysOfUnusable,
+} from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { decisionLines } from "../../output/decision_lines.ts";
@@ -84,15 +87,17 @@ async function approve(invocation: Invocation, operationId: string, options: Opt
   });
 }
 
-type Waiting = Pick<Operation, "operation_id" | "status" | "refusal" | "waits_until">;
+type Waiting = Pick<Operation, "operation_id" | "status" | "refusal" | "request" | "waits_until">;
 
-function refuseWithoutNeed({ operation_id: id, status, refusal, waits_until }: Waiting, now: string): void {
+function refuseWithoutNeed(operation: Waiting, now: string): void {
+  const { operation_id: id, status, refusal, waits_until } = operation;
+  const next = waysOfUnusable(operation);
   if (status !== "awaiting_approval") {
     const why = refusal === null ? "" : ` ${refusal.sentence}`;
-    throw new InvalidApprovalError(`Operation ${id} waits for no approval: it is ${status}.${why}`);
+    throw new InvalidApprovalError(`Operation ${id} waits for no approval: it is ${status}.${why}`, { next });
   }
   const isOver = waits_until !== null && Date.parse(waits_until) <= Date.parse(now);
-  if (isOver) throw new InvalidApprovalError(expirySentence(id, waits_until));
+  if (isOver) throw new InvalidApprovalError(expirySentence(id, waits_until), { next });
 }
 
 function approvalReport(

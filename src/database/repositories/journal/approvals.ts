@@ -1,13 +1,16 @@
 import { z } from "zod";
 import { requirePlainText } from "../../connection/plain_input.ts";
-import { whyUnusable } from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
+import {
+  waysOfUnusable,
+  whyUnusable,
+} from "../../../agents/model_deployer/planning/approval/usable_approval.ts";
 import { InvalidApprovalError, NotPermittedError } from "../../../agents/model_deployer/errors.ts";
 import type { Approval, Approvals } from "../../../agents/model_deployer/ports/stores/approval_stores.ts";
 import { rolesWith } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { missingRight } from "../../../agents/model_deployer/planning/approval/missing_right.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import type { Queries } from "../../connection/transaction.ts";
-import { lockOperation } from "./operation_rows.ts";
+import { type LockedOperation, lockOperation } from "./operation_rows.ts";
 import { authenticateWith } from "../people/principals.ts";
 
 const approvalRow: z.ZodType<Approval> = z.strictObject({
@@ -28,12 +31,13 @@ const MAY_APPROVE = `ml_has_role(approval.approver, array['approver', 'administr
   ml_experiment_of((select request from ml_operations o where o.operation_id = approval.operation_id)))`;
 
 const waitingRow = z.strictObject({
-  waits_until: z.string(),
+  waits_until: z.string().nullable(),
   is_over: z.boolean(),
   endpoint_generation: z.int().nullable(),
+  request: z.record(z.string(), z.unknown()),
 });
 
-const WAITING = `select waits_until, waits_until <= clock_timestamp() as is_over,
+const WAITING = `select request, waits_until, coalesce(waits_until <= clock_timestamp(), false) as is_over,
     (select e.generation from ml_endpoints e where e.endpoint_name = o.plan ->> 'lease_name') as endpoint_generation
   from ml_operations o where operation_id = $1`;
 
@@ -68,19 +72,7 @@ export class PostgresApprovals implements Approvals {
     requirePlainText("The approval's reason", input.reason);
     return this.#database.transaction(async (tx) => {
       const { principal } = await authenticateWith(tx, input.token);
-      const { status, context } = await lockOperation(tx, input.operation_id);
-      const { generation } = context;
-      if (status !== "awaiting_approval" || generation === null) {
-        throw new InvalidApprovalError(
-          `Operation ${input.operation_id} waits for no approval: it is ${status}; approve one that is awaiting_approval`,
-          { details: { operation_id: input.operation_id, found: { status } } },
-        );
-      }
-      const [waiting] = await tx.query(waitingRow, WAITING, [input.operation_id]);
-      const { operation_id } = input;
-      const useless = waiting === undefined ? null : whyUnusable({ operation_id, generation, ...waiting });
-      if (useless !== null)
-        throw new InvalidApprovalError(useless, { details: { operation_id, ...waiting } });
+      await requireUsable(tx, await lockOperation(tx, input.operation_id));
       await requireApprover(tx, principal, input.operation_id);
       const [granted] = await tx.query(
         approvalRow,
@@ -115,6 +107,24 @@ export class PostgresApprovals implements Approvals {
       throw nothingToRevoke(input.operation_id, principal, last ?? null);
     });
   }
+}
+
+/** @throws InvalidApprovalError where an approval could not be used, with what can be asked for instead */
+async function requireUsable(tx: Queries, { status, context }: LockedOperation): Promise<void> {
+  const { operation_id, generation } = context;
+  const [found] = await tx.query(waitingRow, WAITING, [operation_id]);
+  if (found === undefined) return;
+  const { request, ...waiting } = found;
+  const next = waysOfUnusable({ operation_id, status, request });
+  if (status !== "awaiting_approval" || generation === null) {
+    throw new InvalidApprovalError(
+      `Operation ${operation_id} waits for no approval: it is ${status}; approve one that is awaiting_approval`,
+      { details: { operation_id, found: { status } }, next },
+    );
+  }
+  const useless = whyUnusable({ operation_id, generation, ...waiting });
+  if (useless === null) return;
+  throw new InvalidApprovalError(useless, { details: { operation_id, ...waiting }, next });
 }
 
 const allowedRow = z.strictObject({ may: z.boolean(), experiment: z.string().nullable() });

@@ -11,7 +11,7 @@ import { count } from "../../planning/wording/count.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 import { stepsTowardsStage } from "../../planning/ways_out/stage_steps.ts";
-import { cutOffMove, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
+import { cutOffMove, leavingBy, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 
 /** The version is not at the stage that it is to be served at. */
@@ -65,7 +65,9 @@ export function refuseDuringCutOffMove(
 ): Decision | null {
   if (target_stage === "staging" || endpoint === null) return null;
   const moved = cutOffMove(deployments, endpoint, open_rollout);
-  return moved === null ? null : refuseWhileCutOff(moved, `deploy ${model_version_id}`);
+  if (moved === null) return null;
+  const leaving = leavingBy(moved, model_version_id, deployments);
+  return refuseWhileCutOff(moved, `deploy ${model_version_id}`, leaving);
 }
 
 /** The version was registered before the policy named its formats; what serves already goes on, and comes back. */

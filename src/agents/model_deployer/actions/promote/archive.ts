@@ -30,7 +30,10 @@ export function decideArchive(
   const moved = endpoint === null ? null : cutOffMove(deploymentsOf(facts), endpoint, facts.open_rollout);
   // A deployment that was cut off ends with its version; a rollback brings its own back in any case.
   if (moved !== null && (moved.status !== "deploying" || moved !== own?.deployment)) {
-    return refuseWhileCutOff(moved, `archive ${version.model_version_id}`);
+    const { model_version_id: id, stage } = version;
+    // An experiment has one version at production: whatever else the move brings there takes this one out.
+    const leaving = stage === "production" && moved.model_version_id !== id ? id : null;
+    return refuseWhileCutOff(moved, `archive ${id}`, leaving);
   }
   const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
   const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;

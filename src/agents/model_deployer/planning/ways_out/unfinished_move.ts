@@ -2,7 +2,7 @@ import type { Deployment, Endpoint } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import { isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
-import { refuseForNow } from "../decisions.ts";
+import { refuse, refuseForNow } from "../decisions.ts";
 import { ask } from "./next_steps.ts";
 
 /**
@@ -20,36 +20,48 @@ export function cutOffMove(
   return deployments.find(isCutOff) ?? null;
 }
 
-/** @param then the request, as in `deploy mv_1` */
-export function refuseWhileCutOff(moved: Deployment, then: string): Decision {
-  const { deployment_id, endpoint_name, status } = moved;
+/** The version, where it serves by a deployment that the move takes out: it is archived when the move ends. */
+export function leavingBy(
+  moved: Deployment,
+  versionId: string,
+  deployments: readonly Deployment[],
+): string | null {
+  const isIt = ({ model_version_id: id, status, target_stage }: Deployment) =>
+    id === versionId && status === "active" && target_stage === "production";
+  return deployments.some((one) => one !== moved && isIt(one)) ? versionId : null;
+}
+
+/**
+ * Whoever waits for the end of the move may ask again, but for a version that has left production by then.
+ * @param then the request, as in `deploy mv_1`
+ * @param leaving the version that it names, where the move takes it out
+ */
+export function refuseWhileCutOff(moved: Deployment, then: string, leaving: string | null = null): Decision {
+  const { deployment_id, endpoint_name } = moved;
+  const way = wayToItsEnd(moved);
+  const next = [way.next];
+  const begun = `${endpoint_name} is being ${way.move} to ${deployment_id}, which has traffic already`;
+  if (leaving !== null) {
+    const sentence = `${begun}; ${leaving} leaves production when a worker has carried that ${way.name} on.`;
+    return refuse("conflict", sentence, { next });
+  }
+  return refuseForNow(`${begun}; a worker carries that ${way.name} on. Wait for its end, then ${then}.`, {
+    next,
+  });
+}
+
+function wayToItsEnd({ deployment_id, endpoint_name, status }: Deployment) {
+  const reason = { rollback_reason: "to end what was begun" };
   if (status === "deploying") {
-    const back = {
-      deployment_action: "rollback",
-      current_deployment_id: deployment_id,
-      rollback_reason: "to end what was begun",
-    };
-    return refuseForNow(
-      `${endpoint_name} is being moved to ${deployment_id}, which has traffic already; a worker carries that deployment on. ` +
-        `Wait for its end, then ${then}.`,
-      { next: [ask(back, `takes the traffic of ${deployment_id} back without a worker`)] },
-    );
+    const back = { deployment_action: "rollback", current_deployment_id: deployment_id, ...reason };
+    const next = ask(back, `takes the traffic of ${deployment_id} back without a worker`);
+    return { move: "moved", name: "deployment", next };
   }
   const isBad = status === "rolled_back";
   const again = {
-    deployment_action: "rollback",
-    endpoint_name,
-    rollback_to: deployment_id,
-    rollback_reason: "to end what was begun",
+    ...{ deployment_action: "rollback", endpoint_name, rollback_to: deployment_id, ...reason },
     ...(isBad ? { condemned_because: "..." } : {}),
   };
-  return refuseForNow(
-    `${endpoint_name} is being brought back to ${deployment_id}, which has traffic already; a worker carries that rollback on. ` +
-      `Wait for its end, then ${then}.`,
-    {
-      next: [
-        ask(again, `brings ${deployment_id} back to its end without a worker`, isBad ? "person" : "caller"),
-      ],
-    },
-  );
+  const why = `brings ${deployment_id} back to its end without a worker`;
+  return { move: "brought back", name: "rollback", next: ask(again, why, isBad ? "person" : "caller") };
 }
