@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { NotFoundError } from "../agents/model_deployer/errors.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
 import type { DoctorReport } from "../service/machine/machine_schemas.ts";
 import { checkSession } from "../service/people/checked_session.ts";
@@ -21,6 +20,7 @@ import { ChangeFeed } from "./streams/change_feed.ts";
 import { openApiDocument } from "./document.ts";
 import { EventStreams, type StreamLimits, USUAL_LIMITS } from "./streams/event_streams.ts";
 import { problemResponse } from "./problem.ts";
+import { answerUnknown } from "./unknown_paths.ts";
 import { actionRoutes } from "./routes/action_routes.ts";
 import { operationRoutes } from "./routes/operation_routes.ts";
 import { settingsRoutes } from "./routes/settings_routes.ts";
@@ -146,11 +146,7 @@ function guarded(onUnexpected: (error: unknown) => void, publicUrl: string | nul
     if (response.status === 500) onUnexpected(error);
     return response;
   });
-  app.notFound(({ req }) =>
-    problemResponse(
-      new NotFoundError(`${req.method} ${req.path} does not exist; /v1/openapi.json lists what does.`),
-    ),
-  );
+  app.notFound((context) => answerUnknown(app, context));
   return app;
 }
 

@@ -17,3 +17,9 @@ export class StaleViewError extends ModelDeployerError {
   readonly code = "stale_view";
   readonly retryable = false;
 }
+
+/** Refuses a path that there is, under a method that it does not have. */
+export class MethodNotAllowedError extends ModelDeployerError {
+  readonly code = "method_not_allowed";
+  readonly retryable = false;
+}

@@ -24,6 +24,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   not_permitted: 403,
   origin_refused: 403,
   not_found: 404,
+  method_not_allowed: 405,
   approval_required: 409,
   conflict: 409,
   fork_refused: 409,

@@ -144,7 +144,12 @@ function baseOf(url: string): URL {
   const isSafe =
     base !== null &&
     (base.protocol === "https:" || (base.protocol === "http:" && LOOPBACK.includes(base.hostname)));
-  if (base !== null && isSafe) return base;
+  if (base !== null && isSafe) {
+    if (base.href === `${base.origin}/`) return base;
+    throw new ConfigurationError(
+      `MODEL_DEPLOYER_URL is ${JSON.stringify(url.slice(0, 200))}: the API is at the root of its address; write ${base.origin}.`,
+    );
+  }
   throw new ConfigurationError(
     `MODEL_DEPLOYER_URL is ${JSON.stringify(url.slice(0, 200))}: write the API's address with https://, or with http:// on this machine.`,
   );

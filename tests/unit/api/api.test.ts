@@ -181,3 +181,18 @@ test("the OpenAPI document has every route, those before somebody is known too, 
     }
   }
 });
+
+test("a path under a method that it does not have names the methods that it has", async () => {
+  const { ask, problem } = await givenApi();
+  const asked = [
+    ["DELETE", "/v1/endpoints", "GET"],
+    ["PUT", "/v1/session", "GET, POST, DELETE"],
+    ["POST", "/v1/operations/op_1", "GET"],
+  ] as const;
+  for (const [method, path, allow] of asked) {
+    const answer = await ask(path, { method });
+    expect([answer.status, answer.headers.get("allow")], path).toEqual([405, allow]);
+    expect(await problem(path, { method })).toMatchObject({ code: "method_not_allowed", retryable: false });
+  }
+  expect(await problem("/v1/nothing", { method: "DELETE" })).toMatchObject({ status: 404 });
+});

@@ -23,7 +23,7 @@ function everyCommand(command: CommandUnknownOpts, path: readonly string[]): str
 
 const answerSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-async function run(words: string[]) {
+async function run(words: string[], url = NOWHERE) {
   const { streams, printed } = caughtStreams();
   streams.stdin.end();
   const opened: string[] = [];
@@ -33,7 +33,7 @@ async function run(words: string[]) {
   };
   const code = await runCli([...words, "--json"], {
     streams,
-    environment: { MODEL_DEPLOYER_URL: NOWHERE, MODEL_DEPLOYER_TOKEN: "a-long-enough-token" },
+    environment: { MODEL_DEPLOYER_URL: url, MODEL_DEPLOYER_TOKEN: "a-long-enough-token" },
     signal: AbortSignal.timeout(60_000),
     openDeployer: open("the deployer"),
     openObserver: open("the database"),
@@ -60,4 +60,12 @@ test("a backup is restored where the deployer runs, and no database is begun her
   const { error } = await run(["restore", "a.backup"]);
   expect(error.code).toBe("configuration");
   expect(error.message).toContain("restore does not go through the API");
+});
+
+test("an address with more than the API's is not cut down to it, but refused", async () => {
+  for (const more of ["/models", "/?a=b", "/#a"]) {
+    const { error } = await run(["status"], `${NOWHERE}${more}`);
+    expect(error.code).toBe("configuration");
+    expect(error.message).toContain(`write ${NOWHERE}.`);
+  }
 });
