@@ -14,12 +14,13 @@ compared by PEP 440, without their local part, which no entry names.
 """
 
 import json
-import math
 import os
 import re
 import sys
 import zipfile
 
+from cvss import CVSS3, CVSS4
+from cvss.exceptions import CVSSError
 from packaging.version import InvalidVersion, Version
 
 NAMES = re.compile(rb'"name"\s*:\s*"([^"\\]{1,200})"')
@@ -126,50 +127,31 @@ def in_range(events, version):
 
 
 def base_score(vector):
-    """https://www.first.org/cvss/v3.1/specification-document, 7.1 and 7.4; None for another version."""
-    if not vector.startswith(("CVSS:3.0/", "CVSS:3.1/")):
+    """CVSS 3's or 4's; None for a vector of another version, or a malformed one."""
+    try:
+        if vector.startswith("CVSS:4.0/"):
+            return float(CVSS4(vector).base_score)
+        if vector.startswith(("CVSS:3.0/", "CVSS:3.1/")):
+            return float(CVSS3(vector).base_score)
+    except CVSSError:
         return None
-    metric = dict(part.split(":", 1) for part in vector.split("/")[1:])
-    changed = metric["S"] == "C"
-    impact_of = {"H": 0.56, "L": 0.22, "N": 0.0}
-    privileges = {"N": 0.85, "L": 0.68 if changed else 0.62, "H": 0.5 if changed else 0.27}
-    missed = math.prod(1 - impact_of[metric[name]] for name in "CIA")
-    base = 1 - missed
-    impact = 7.52 * (base - 0.029) - 3.25 * (base - 0.02) ** 15 if changed else 6.42 * base
-    exploitability = (
-        8.22
-        * {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2}[metric["AV"]]
-        * {"L": 0.77, "H": 0.44}[metric["AC"]]
-        * privileges[metric["PR"]]
-        * {"N": 0.85, "R": 0.62}[metric["UI"]]
-    )
-    if impact <= 0:
-        return 0.0
-    whole = min((1.08 if changed else 1) * (impact + exploitability), 10)
-    scaled = round(whole * 100_000)
-    return scaled / 100_000 if scaled % 10_000 == 0 else (scaled // 10_000 + 1) / 10
+    return None
 
 
 def level_of(score):
-    """https://www.first.org/cvss/v3.1/specification-document, 5; a score of 0 is no vulnerability's."""
+    """https://www.first.org/cvss/v4.0/specification-document, 6, as in 3.1; a score of 0 is no vulnerability's."""
     return "critical" if score >= 9 else "high" if score >= 7 else "medium" if score >= 4 else "low"
 
 
 def severity_of(entry, name):
     own = [one.get("severity", []) for one in entry.get("affected", [])
            if normalized(one.get("package", {}).get("name", "")) == name]
-    scores = []
-    for one in [*entry.get("severity", []), *(each for listed in own for each in listed)]:
-        try:
-            score = base_score(one.get("score", ""))
-        except (KeyError, ValueError):
-            continue
-        if score is not None:
-            scores.append(score)
+    said = [*entry.get("severity", []), *(each for listed in own for each in listed)]
+    scores = [score for one in said if (score := base_score(one.get("score", ""))) is not None]
     if scores:
         return max(scores), level_of(max(scores))
-    said = str(entry.get("database_specific", {}).get("severity", "")).upper()
-    return None, LEVELS.get(said, "unknown")
+    word = str(entry.get("database_specific", {}).get("severity", "")).upper()
+    return None, LEVELS.get(word, "unknown")
 
 
 def shown(text):

@@ -29,7 +29,7 @@ const FRESH_MS = 60_000;
 export interface OsvVulnerabilitiesOptions {
   /** A folder, a zip or a file with entries, `MODEL_DEPLOYER_VULNERABILITIES`. */
   place: string;
-  /** A Python with `packaging`, as the tools' environment has it; null where it is not made. */
+  /** A Python with `packaging` and `cvss`, as the tools' environment has it; null where it is not made. */
   python: () => Promise<string | null>;
 }
 

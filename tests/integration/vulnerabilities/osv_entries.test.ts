@@ -117,7 +117,7 @@ test("versions are matched by OSV's rules for PyPI, ordered by PEP 440", async (
   expect(await at("1!2.0")).toEqual(["GHSA-epoch"]);
 }, 300_000);
 
-test("severities are CVSS's where it is version 3, else the database's own word, and one vulnerability has all its ids", async () => {
+test("severities are CVSS's where its vector is one of version 3 or 4, else the database's own word, and one vulnerability has all its ids", async () => {
   const always = [{ introduced: "0" }, { fixed: "9.0" }];
   await write(
     "a",
@@ -143,6 +143,9 @@ test("severities are CVSS's where it is version 3, else the database's own word,
       database_specific: { severity: "MODERATE" },
     }),
   );
+  const attached = "CVSS:4.0/AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N";
+  const severity = [{ type: "CVSS_V4", score: attached }];
+  await write("f", entry("GHSA-f", { ...ranged("a", always), severity }));
   await write("d", entry("GHSA-d", ranged("a", always)));
   await write(
     "e",
@@ -151,13 +154,14 @@ test("severities are CVSS's where it is version 3, else the database's own word,
   const report = await affecting({ a: "1.0", unversioned: null });
   expect(report.found.map(({ ids, severity, score, fixed }) => [ids, severity, score, fixed])).toEqual([
     [["CVE-1", "GHSA-a", "PYSEC-a"], "critical", 9.8, ["9.0", "9.1"]],
+    [["GHSA-f"], "high", 7.3, ["9.0"]],
     [["GHSA-c"], "medium", null, ["9.0"]],
     [["GHSA-e"], "medium", 6.1, ["9.0"]],
     [["GHSA-d"], "unknown", null, ["9.0"]],
   ]);
   expect(report).toMatchObject({
     as_of: "2026-11-05T00:00:00Z",
-    entries: 5,
+    entries: 6,
     unread: 0,
     unmatched: ["unversioned"],
   });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { NextStep } from "../../../base/next_step.ts";
 
-/** From the least to the worst; `unknown` where an entry rates it by no version of CVSS that is read, nor in words. */
+/** From the least to the worst; `unknown` where an entry rates it by neither CVSS 3 nor 4, nor in words. */
 export const SEVERITIES = ["unknown", "low", "medium", "high", "critical"] as const;
 export const severitySchema = z.enum(SEVERITIES);
 export type Severity = z.infer<typeof severitySchema>;
@@ -21,7 +21,7 @@ export const vulnerabilitySchema = z.strictObject({
   ids: z.array(z.string()).min(1),
   package: z.string(),
   version: z.string(),
-  /** CVSS 3's base score; null where there is none. */
+  /** CVSS's base score, the worst of those that are given; null where there is none. */
   score: z.number().nullable(),
   severity: severitySchema,
   summary: z.string(),
