@@ -79,9 +79,7 @@ async function checkPromise(
     await copy.passTime({ seconds: HOUR });
     const again = await ask(copy, request);
     if (again?.code !== refused.code)
-      tally.broken_promises.push(
-        found(tally, `final, and then ${again?.code ?? "granted"}: ${refused.message}`),
-      );
+      tally.broken_promises.push(found(tally, `final, and then ${toldOf(again)}: ${refused.message}`));
     return;
   }
   const seconds = secondsUntil(refused.not_before, await copy.database.clock.now());
@@ -92,6 +90,9 @@ async function checkPromise(
   }
   tally.broken_promises.push(found(tally, `may pass, and did not in days: ${refused.message}`));
 }
+
+const toldOf = (again: AgentError | null): string =>
+  again === null ? "granted" : `${again.code} (${again.message})`;
 
 /** Long enough for a rollout that runs to come to its end under its callers' requests. */
 const LATER = [...Array.from({ length: 12 }, () => 10 * 60), ...Array.from({ length: 4 }, () => 24 * HOUR)];
