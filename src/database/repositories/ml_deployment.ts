@@ -35,6 +35,13 @@ export function previousProduction(deploymentId: string, endpointName: string): 
 const DUE_TO_DRAIN = `d.drain_due_at <= clock_timestamp() and d.drained_at is null
   and (d.stopping_until is null or d.stopping_until <= clock_timestamp())`;
 
+/** SQL for whether an operation that is under way is about to take over the server of `d`. */
+const IS_TAKEN_OVER = `exists (
+  select from ml_operations o where o.finished_at is null and o.status in ('planned', 'carrying_out')
+    and o.plan -> 'steps' @> jsonb_build_array(
+      jsonb_build_object('do', jsonb_build_object('takes_over', d.deployment_id)))
+)`;
+
 export class MLDeploymentRepository implements Deployments {
   readonly #database: SqlDatabase;
 
@@ -81,7 +88,7 @@ export class MLDeploymentRepository implements Deployments {
         `with due as (
            select d.deployment_id from ml_deployments d
            where ${DUE_TO_DRAIN} and d.status = any ($3::deployment_status_enum[])
-             and ($4::text is null or d.deployment_id = $4) and not exists (
+             and ($4::text = d.deployment_id or ($4 is null and not ${IS_TAKEN_OVER})) and not exists (
              select from ml_endpoints e where e.endpoint_name = d.endpoint_name and ${isRoutedSql("d", "e")}
            )
            order by d.drain_due_at, d.deployment_id limit $1 for update skip locked

@@ -63,6 +63,25 @@ test("where that server has died, or is being stopped by somebody, one is starte
   }
 });
 
+test("a retry that was cut off before it took the server over finds it running when it is carried on", async () => {
+  const given = await createTestDeployer();
+  const before = await givenAnAbortedRollout(given);
+  const started = [...given.server.started];
+  const lost = new TypeError("the process was killed");
+  given.wire.fail("server.handOver", { times: 1, when: "before", error: lost });
+  const request = { deployment_action: "retry", endpoint_name: ENDPOINT, rollout_reason: "go on" };
+  const waiting = await errorOf(given.agent.execute(request));
+  await approve(given, String(waiting.details["operation_id"]));
+  await expect(given.agent.execute(request)).rejects.toThrow();
+
+  given.passTime({ minutes: 1 });
+  const swept = await given.database.deployments.claimForDraining({ limit: 10, claim_seconds: 60 });
+  expect(swept).toEqual([]);
+  await given.worker.tick();
+  expect(given.server.started).toEqual(started);
+  expect((await given.database.deployments.get(before))?.drained_at).not.toBeNull();
+});
+
 test("a retry that was cut off after it took the server over goes on with it", async () => {
   const given = await createTestDeployer();
   await givenAnAbortedRollout(given);

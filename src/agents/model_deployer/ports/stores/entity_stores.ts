@@ -24,9 +24,9 @@ export interface Deployments {
   /** The last deployment that served production traffic before this one; never this one itself. */
   getPreviousProduction(deployment: Deployment): Promise<Deployment | null>;
   /**
-   * Deployments whose warm time is over, that no route names and whose server was not yet stopped. Each is given to one
-   * caller for `claim_seconds`, in which it neither becomes active nor gets traffic. With a `deployment_id` it is that
-   * one or none.
+   * Deployments whose warm time is over, that no route names and whose server was not yet stopped, nor is to be taken over
+   * by an operation under way. Each is given to one caller for `claim_seconds`, in which it neither becomes active nor gets
+   * traffic. With a `deployment_id` it is that one or none, whoever takes it over.
    */
   claimForDraining(options: {
     limit: number;
