@@ -9,6 +9,7 @@ const LINES: [string, (one: Reading) => number][] = [
   ["requests", (one) => one.sent],
   ["lost", (one) => one.lost],
   ["worker's memory, MiB", ({ worker }) => worker.memory],
+  ["V8's room in it, MiB", ({ worker }) => worker.room],
   ["its heap after gc, MiB", ({ worker }) => worker.heap],
   ["its native memory, MiB", ({ worker }) => worker.native],
   ["its open files", ({ worker }) => countOf(worker.files)],

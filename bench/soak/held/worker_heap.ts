@@ -4,12 +4,15 @@ import { pollUntil } from "../../../src/testing/poll.ts";
 import { MEBIBYTE } from "../../support/figures.ts";
 
 const DEADLINE_MS = 120_000;
-const usage = z.looseObject({ heapUsed: z.number(), external: z.number(), rss: z.number() });
+const usage = z.looseObject({ heapTotal: z.number(), heapUsed: z.number(), external: z.number() });
 const toldSchema = z.strictObject({ number: z.int(), before: usage, after: usage });
 
-/** What a process still holds when its garbage is gone, MiB. */
+/** MiB. */
 export interface Heap {
+  /** What the process still holds when its garbage is gone. */
   heap: number;
+  /** Pages of V8's beyond that: garbage, and room that it keeps for new objects once a burst has made it grow, 96 MiB at most. */
+  room: number;
   /** Buffers and what else lies beside the heap. */
   external: number;
 }
@@ -33,7 +36,12 @@ export class WorkerHeap {
       intervalMs: 50,
       what: "its heap",
     });
-    return { heap: told.after.heapUsed / MEBIBYTE, external: told.after.external / MEBIBYTE };
+    const { before, after } = told;
+    return {
+      heap: after.heapUsed / MEBIBYTE,
+      room: (before.heapTotal - after.heapUsed) / MEBIBYTE,
+      external: after.external / MEBIBYTE,
+    };
   }
 
   async #told() {

@@ -4,12 +4,16 @@ import { type Figure, judge } from "../../../bench/soak/flatness.ts";
 import type { Reading } from "../../../bench/soak/readings.ts";
 
 /** A reading at each of so many minutes, with a release in each. */
-function readingsOf(minutes: number, of: (minute: number) => { heap?: number; rows?: number }): Reading[] {
+function readingsOf(
+  minutes: number,
+  of: (minute: number) => Partial<Record<"heap" | "rows" | "memory" | "room", number>>,
+): Reading[] {
   return Array.from({ length: minutes }, (_, index) => {
-    const { heap = 50, rows = 0 } = of(index);
+    const { heap = 50, rows = 0, memory = 200, room = 10 } = of(index);
+    const files = { files: { pipes: 9 }, mostFiles: { pipes: 9 } };
     return {
       ...{ minutes: index + 1, releases: index, sent: 6000 * index, lost: 0 },
-      worker: { heap, external: 4, memory: 200, native: 40, files: { pipes: 9 }, mostFiles: { pipes: 9 } },
+      worker: { heap, room, external: 4, memory, native: 40, ...files },
       ...{ routerMemory: 30, routerFiles: 40, servers: 5, serverMemory: 550 },
       folders: { run: 3 },
       database: { database: 12, tables: { ml_unpaired_predictions: { rows, size: 1 } } },
@@ -48,4 +52,15 @@ test("what goes to nothing is flat, and a table that nobody has named has to be"
   const grown = readingsOf(60, (minute) => ({ rows: 5000 * minute }));
   const notFlat = judge(grown, figuresOf(grown)).filter((one) => !one.isFlat);
   expect(notFlat.map(({ name }) => name)).toEqual(["ml_unpaired_predictions"]);
+});
+
+test("memory that V8 keeps for new objects is no growth, and what lies elsewhere is", () => {
+  const notFlat = (readings: Reading[]) =>
+    judge(readings, figuresOf(readings)).flatMap(({ name, isFlat: is }) => (is ? [] : [name]));
+  expect(notFlat(readingsOf(60, (minute) => ({ memory: 200 + 2 * minute, room: 10 + 2 * minute })))).toEqual(
+    [],
+  );
+  expect(notFlat(readingsOf(60, (minute) => ({ memory: 200 + 2 * minute })))).toEqual([
+    "worker's memory but for V8's room, MiB",
+  ]);
 });
