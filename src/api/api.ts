@@ -31,6 +31,7 @@ import { notificationRoutes } from "./routes/notification_routes.ts";
 import { principalRoutes } from "./routes/principal_routes.ts";
 import { readRoutes } from "./routes/read_routes.ts";
 import { detailRoutes } from "./routes/detail_routes.ts";
+import { rowRoutes } from "./routes/row_routes.ts";
 import { addSignIn } from "./access/sign_in.ts";
 import { reader } from "./streams/stream_reader.ts";
 import { VitalsWatch } from "./streams/vitals_watch.ts";
@@ -63,6 +64,7 @@ export interface Api {
 export const ROUTES: readonly ApiRoute[] = [
   ...readRoutes,
   ...detailRoutes,
+  ...rowRoutes,
   ...actionRoutes,
   ...operationRoutes,
   ...principalRoutes,
@@ -121,6 +123,7 @@ function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: Vitals
     proceduralMemory: parts.proceduralMemory,
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
+    rowServers: parts.rowServers,
     statusSource,
     ingress: parts.ingress ?? null,
     engines: deployer.settings.engines,

@@ -34,6 +34,8 @@ export interface ApiParts {
   predictionLogs: Parts["predictionLogs"];
   /** Undefined where nothing measures servers. */
   serverUsage: Parts["serverUsage"];
+  /** Undefined where no engine keeps rows. */
+  rowServers: Parts["rowServers"];
   statusSource: StatusSource;
   /** Null where the router lets everybody in. */
   ingress: EndpointIngress | null;

@@ -43,6 +43,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   service_unavailable: 503,
   too_many_streams: 503,
   deadline_exceeded: 504,
+  interrupted: 503,
   disk_full: 507,
   memory_short: 507,
 };

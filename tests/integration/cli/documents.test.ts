@@ -26,7 +26,7 @@ import {
   principalReportSchema,
   principalsReportSchema,
 } from "../../../src/service/people/principal_schemas.ts";
-import { disagreementsSchema, replaySchema } from "../../../src/cli/output/rows_reports.ts";
+import { disagreementsSchema, replaySchema } from "../../../src/service/rows/row_schemas.ts";
 import { judgedReportSchema } from "../../../src/service/judging/judged_schemas.ts";
 import {
   removedSinkSchema,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { disagreementsSchema } from "../../../src/cli/output/rows_reports.ts";
+import { disagreementsSchema } from "../../../src/service/rows/row_schemas.ts";
 import { judgedReportSchema } from "../../../src/service/judging/judged_schemas.ts";
 import { cli, jsonErrorOf, jsonOf } from "../../support/given/given_cli.ts";
 import { ENDPOINT, EXPERIMENT, givenDeployer } from "../../support/given/given_deployer.ts";

@@ -22,6 +22,7 @@ test("every route that changes something is carried out once for its key, or by 
   const without = ROUTES.filter(({ definition }) => definition.method !== "get" && !isKeyed(definition));
   expect(without.map(({ definition }) => definition.path)).toEqual([
     "/v1/judgements",
+    "/v1/replays",
     "/v1/plans",
     "/v1/actions",
   ]);

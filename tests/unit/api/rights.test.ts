@@ -25,6 +25,7 @@ const TAKES: Record<string, Right> = {
   "get /v1/endpoints/{endpoint}": "look",
   "get /v1/endpoints/{endpoint}/pairs": "look",
   "get /v1/endpoints/{endpoint}/servers": "look",
+  "get /v1/endpoints/{endpoint}/disagreements": "look",
   "get /v1/endpoints/{endpoint}/weights": "look",
   "get /v1/endpoints/{endpoint}/deployments": "look",
   "get /v1/endpoints/{endpoint}/outcomes": "look",
@@ -34,6 +35,7 @@ const TAKES: Record<string, Right> = {
   "delete /v1/endpoints/{endpoint}/keys/{key}": "configure",
   "get /v1/rollouts/{rollout}/looks": "look",
   "post /v1/judgements": "look",
+  "post /v1/replays": "act",
   "get /v1/experiments/{experiment}/releases/{run}": "look",
   "get /v1/doctor": "administer",
   "post /v1/reconciliations": "act",
@@ -82,6 +84,7 @@ const { tls: _tls, ...OPEN_INGRESS_CHANGE } = OPEN_INGRESS;
 const BODIES: Record<string, unknown> = {
   "post /v1/plans": registerState(),
   "post /v1/judgements": { target: "nobody" },
+  "post /v1/replays": { model_version_id: "nobody", from: { endpoint_name: "nobody" } },
   "post /v1/actions": registerState(),
   "post /v1/operations/{operation}/approvals": { reason: "a test" },
   "post /v1/operations/{operation}/revocations": { reason: "a test" },

@@ -83,27 +83,38 @@ export class RowKeeper {
   }
 }
 
-/** @param until when no more rows are sent */
+/**
+ * Sends rows in their order, a few at a time; the answers are those of the first so many, in the same order. One that cannot
+ * be sent ends it.
+ * @param until when no more rows are sent
+ */
 export async function replay(
   servers: RowServers,
   rows: readonly (Row & { request_id: string })[],
   sides: { candidate: string; baseline: string | null },
   { signal, until = signal }: CallOptions & { until?: AbortSignal },
 ): Promise<ReplayedRow[]> {
-  const waiting = [...rows];
   const replayed: ReplayedRow[] = [];
+  const failed = new AbortController();
+  const ended = AbortSignal.any([signal, until, failed.signal]);
+  const waiting = rows.entries();
   const lane = async () => {
-    for (let row = waiting.shift(); row !== undefined && !until.aborted; row = waiting.shift()) {
-      const { request_id, path, input } = row;
+    for (const [index, { request_id, path, input }] of waiting) {
+      if (ended.aborted) return;
       const candidate = await servers.predictRow(sides.candidate, { path, input }, { signal });
-      const isAsked = sides.baseline !== null && hasFailed(candidate);
-      const baseline = isAsked
-        ? await servers.predictRow(sides.baseline ?? "", { path, input }, { signal })
-        : null;
-      replayed.push({ request_id, candidate, baseline });
+      const baseline =
+        sides.baseline !== null && hasFailed(candidate)
+          ? await servers.predictRow(sides.baseline, { path, input }, { signal })
+          : null;
+      replayed[index] = { request_id, candidate, baseline };
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  } catch (error) {
+    failed.abort();
+    throw error;
+  }
   return replayed;
 }
 

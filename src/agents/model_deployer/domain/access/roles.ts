@@ -6,9 +6,9 @@ export const roleSchema = z.enum(ROLES);
 export type Role = z.infer<typeof roleSchema>;
 
 /**
- * `look`: see what there is, plans included. `act`: ask for actions, carry operations on, tell outcomes. `approve`: approve
- * and decline what others asked for. `configure`: experiments, criteria and policies. `administer`: principals, roles,
- * tokens and the audit trail.
+ * `look`: see what there is, plans included. `act`: ask for actions, carry operations on, tell outcomes, send rows.
+ * `approve`: approve and decline what others asked for. `configure`: experiments, criteria and policies. `administer`:
+ * principals, roles, tokens and the audit trail.
  */
 export const RIGHTS = ["look", "act", "approve", "configure", "administer"] as const;
 export type Right = (typeof RIGHTS)[number];

@@ -1,9 +1,9 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { KNOWN_COMMANDS } from "../../../src/cli/known_commands.ts";
-import { runCli } from "../../../src/cli/program.ts";
-import { caughtStreams } from "../../support/given/caught_streams.ts";
+import { KNOWN_COMMANDS } from "../../../../src/cli/known_commands.ts";
+import { runCli } from "../../../../src/cli/program.ts";
+import { caughtStreams } from "../../../support/given/caught_streams.ts";
 
 /** These make an installation or work on this machine's own files, and need neither an API nor a database. */
 const LOCAL = ["init", "up", "login", "logout", "completion", "complete", "down", "env"];

@@ -2,7 +2,7 @@ import { mkdtemp, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { keepSession, keptSession } from "../../../src/cli/remote/kept_session.ts";
+import { keepSession, keptSession } from "../../../../src/cli/remote/kept_session.ts";
 
 test("a session whose file was cut short is none, and nobody is shown an error of its reading", async () => {
   const folder = await mkdtemp(join(tmpdir(), "session-"));

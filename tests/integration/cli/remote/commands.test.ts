@@ -1,59 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { EnforcedPolicies } from "../../support/given/enforced_policies.ts";
-import { givenSecrets } from "../../support/given/given_secrets.ts";
-import { createApi } from "../../../src/api/api.ts";
-import { listen } from "../../../src/api/api_server.ts";
-import { cli, normalised, type Printed } from "../../support/given/given_cli.ts";
-import {
-  ENDPOINT,
-  EXPERIMENT,
-  type GivenDeployer,
-  givenDeployer,
-} from "../../support/given/given_deployer.ts";
-
-const ANA = "ana-has-a-long-secret";
-const EVE = "eve-has-a-long-secret";
-
-type Run = (words: string[], token?: string) => Promise<Printed>;
-
-/** A deployer, and its command line with the database at hand. */
-async function here(): Promise<{ given: GivenDeployer; run: Run }> {
-  const given = await givenDeployer();
-  await given.db.principals.enrol("ana", ANA, { roles: ["administrator"] });
-  await given.db.principals.enrol("eve", EVE, { roles: ["viewer"] });
-  return { given, run: (words, token = ANA) => cli(given, words, { MODEL_DEPLOYER_TOKEN: token }) };
-}
-
-/** Another one, whose command line has the API's address and nothing else. */
-async function elsewhere(): Promise<{ given: GivenDeployer; run: Run; url: string }> {
-  const { given } = await here();
-  const { server, router, db: database, capabilities } = given;
-  const ingress = new EnforcedPolicies(database.ingressPolicies);
-  const source = {
-    database,
-    server,
-    router,
-    ingress,
-    shortages: async () => [],
-    underWay: async () => [],
-  };
-  const { parts, settings } = capabilities;
-  const api = createApi({
-    deployer: { parts: { ...parts, ingress }, settings, database, secrets: givenSecrets() },
-    statusSource: source,
-    version: "0.0.0",
-    onUnexpected: (error) => expect.fail(String(error)),
-  });
-  const listening = await listen(api, { host: "127.0.0.1", port: 0 });
-  onTestFinished(() => listening.close());
-  const { url } = listening;
-  const run: Run = (words, token = ANA) =>
-    cli(given, words, { MODEL_DEPLOYER_TOKEN: token, MODEL_DEPLOYER_URL: url });
-  return { given, run, url };
-}
+import { expect, test } from "vitest";
+import { cli } from "../../../support/given/given_cli.ts";
+import { ENDPOINT, EXPERIMENT } from "../../../support/given/given_deployer.ts";
+import { ANA, elsewhere, EVE, givenFolder, here, sayTheSame } from "./both_ways.ts";
 
 /** What is asked for in the name of the first version, once there is one. */
 const SCENARIO: string[][] = [
@@ -106,33 +56,8 @@ const SCENARIO: string[][] = [
   ["endpoints", "show", ENDPOINT],
 ];
 
-async function told({ given, run }: { given: GivenDeployer; run: Run }, words: string[]) {
-  const [version] = await given.db.modelVersions.list(EXPERIMENT);
-  const named = words.map((word) => (word === "VERSION" ? (version?.model_version_id ?? word) : word));
-  const { code, out } = await run([...named, "--json"]);
-  return { code, out: plain(out) };
-}
-
-/** Hashes, tokens and places of two deployers differ, and how long something took. */
-const plain = (out: string): string =>
-  normalised(out)
-    .replaceAll(/\b[0-9a-f]{64}\b/g, "<hash>")
-    .replaceAll(/token_[0-9a-f-]{36}/g, "<token>")
-    .replaceAll(/"key": "[^"]+"/g, '"key": "<key>"')
-    .replaceAll(/key_[\w-]{12}/g, "<key id>")
-    .replaceAll(/"expires_at": "[^"]+"/g, '"expires_at": "<instant>"')
-    .replaceAll(/"deployment_duration_seconds": [\d.]+/g, '"deployment_duration_seconds": 0')
-    .replaceAll(/shadow for [\d.]+ s\b/g, "shadow for <time>")
-    .replaceAll(/[\d.]+ h remain/g, "<time> remain")
-    .replaceAll(/"(endpoint_url|url)": "[^"]*"/g, '"$1": "<url>"')
-    .replaceAll(/127\.0\.0\.1:\d+/g, "<address>");
-
 test("the same commands say the same with the database at hand and through the API", async () => {
-  const [near, far] = await Promise.all([here(), elsewhere()]);
-  for (const words of SCENARIO) {
-    const [by_database, by_api] = [await told(near, words), await told(far, words)];
-    expect(by_api, words.join(" ")).toEqual(by_database);
-  }
+  await sayTheSame(await here(), await elsewhere(), SCENARIO);
 });
 
 test("what goes through no API refuses by its name, and needs no database to say so", async () => {
@@ -155,9 +80,7 @@ test("rights hold through the API as they do beside it", async () => {
 
 test("a file of outcomes that are long lists goes through the API in bodies that it takes", async () => {
   const { run } = await elsewhere();
-  const folder = await mkdtemp(join(tmpdir(), "outcomes-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const file = join(folder, "outcomes.jsonl");
+  const file = join(await givenFolder(), "outcomes.jsonl");
   const outcome = Array.from({ length: 5000 }, () => 0.5);
   const lines = Array.from({ length: 300 }, (_, index) =>
     JSON.stringify({ request_id: `r${index}`, outcome }),
