@@ -11,7 +11,7 @@ const toldSchema = z.strictObject({ number: z.int(), before: usage, after: usage
 export interface Heap {
   /** What the process still holds when its garbage is gone. */
   heap: number;
-  /** Pages of V8's beyond that: garbage, and room that it keeps for new objects once a burst has made it grow, 96 MiB at most. */
+  /** Pages of V8's beyond that: garbage, and room that it keeps for new objects once a burst has needed it. */
   room: number;
   /** Buffers and what else lies beside the heap. */
   external: number;
