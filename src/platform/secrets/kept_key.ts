@@ -1,23 +1,14 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { ConfigurationError } from "../../agents/model_deployer/errors.ts";
-import { hasCode, isMissing } from "../system_errors.ts";
+import { isMissing } from "../system_errors.ts";
+import { keepOnce } from "./kept_once.ts";
 
 /** The key in the file, 64 hexadecimal digits; of two processes that make one at the same time both get the same. */
 export async function keptKey(path: string): Promise<string> {
   const kept = await read(path);
   if (kept !== null) return kept;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const made = `${path}.${randomUUID()}`;
-  await writeFile(made, randomBytes(32).toString("hex"), { mode: 0o600, flag: "wx" });
-  try {
-    await link(made, path);
-  } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
-  } finally {
-    await rm(made);
-  }
+  await keepOnce(path, randomBytes(32).toString("hex"));
   return (await read(path)) ?? "";
 }
 
