@@ -9,6 +9,7 @@ import { z } from "zod";
 import { createModelDeployer } from "../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../src/wiring/model_deployer.ts";
 import { type Configuration, readConfiguration } from "../src/wiring/settings/configuration.ts";
+import { mlflowEnvironment } from "../src/wiring/settings/mlflow_settings.ts";
 import { servingRequirements } from "../src/mlops/bentoml/packaging/build_context.ts";
 import { childEnvironment } from "../src/platform/processes/managed_process.ts";
 import {
@@ -60,9 +61,9 @@ export class Theatre {
     story.tell("training three classifiers on scikit-learn's breast cancer data");
     const training = startTraining(tools, work);
     const assembled = this.#assemble(configuration).then((made) => {
-      const { mlflowUrl } = made.deployer.addresses;
-      story.good(`ready: MLflow at ${mlflowUrl}`);
-      training.stdin.end(`${mlflowUrl}\n`);
+      const { addresses } = made.deployer;
+      story.good(`ready: MLflow at ${addresses.mlflowUrl}`);
+      training.stdin.end(JSON.stringify(mlflowEnvironment(addresses)));
       return made;
     });
     this.#assembled = assembled;
@@ -115,7 +116,7 @@ interface Work {
   signal: AbortSignal;
 }
 
-/** Reads the registry's address when it has imported what it needs, which takes as long as bringing the registry up. */
+/** Reads where the registry is, and as whom it is asked, when it has imported what it needs, which takes as long as bringing the registry up. */
 function startTraining({ python }: ToolsEnvironment, { env, signal }: Work) {
   const script = fileURLToPath(new URL("../src/cli/example/train.py", import.meta.url));
   return execa(python, [script], {

@@ -7,6 +7,7 @@ import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
+import { type MLflowAccess, mlflowEnvironment } from "../../src/wiring/settings/mlflow_settings.ts";
 import { readRequirements } from "../../src/mlops/bentoml/packaging/artifact_environment.ts";
 import { childEnvironment } from "../../src/platform/processes/managed_process.ts";
 import {
@@ -43,11 +44,15 @@ interface AgentTimes {
   steps: Map<string, number>;
 }
 
-async function train(configuration: Configuration, mlflowUrl: string, count: number): Promise<string[]> {
+async function train(configuration: Configuration, mlflow: MLflowAccess, count: number): Promise<string[]> {
   const { python } = await ensureToolsEnvironment({ cacheDirectory: configuration.cache });
   const script = fileURLToPath(new URL("./train.py", import.meta.url));
-  const env = childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" });
-  const { stdout } = await execa(python, [script, mlflowUrl, String(count)], {
+  const env = childEnvironment({
+    MLFLOW_DISABLE_TELEMETRY: "true",
+    MLFLOW_LOGGING_LEVEL: "ERROR",
+    ...mlflowEnvironment(mlflow),
+  });
+  const { stdout } = await execa(python, [script, String(count)], {
     env,
     extendEnv: false,
     timeout: 900_000,
@@ -136,7 +141,7 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   const deployer = await createModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
   const ways = PAIRS === 0 ? ADOPTIONS : PAIRS + 1 + ADOPTIONS;
-  const runs = await train(configuration, deployer.addresses.mlflowUrl, ways);
+  const runs = await train(configuration, deployer.addresses, ways);
   if (PAIRS > 0) await measurePairs(configuration, deployer, runs.slice(ADOPTIONS), opened);
   const adoptions = await Adoptions.enrolled(deployer);
   opened.closers.push(() => adoptions.close());

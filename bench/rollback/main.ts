@@ -86,7 +86,7 @@ async function registerTwo({ agent, addresses, database }: ModelDeployer) {
   const criteria = { minimum_auc: 0.8, minimum_precision_at_k: null, maximum_fpr: null };
   const described = { experiment_name: "Rollback bench", prediction_target: "speed" };
   await database.experiments.create({ experiment_id: EXPERIMENT, ...described, ...criteria }, "bench");
-  const seed = new MLflowSeed(addresses.mlflowUrl);
+  const seed = new MLflowSeed(addresses);
   const register = async () => {
     const { run_id } = await seed.addRun({
       metrics: { roc_auc: 0.9 },

@@ -16,7 +16,7 @@ export class BenchTeam {
   private constructor(deployer: ModelDeployer, token: string) {
     const { addresses } = deployer;
     this.#deployer = deployer;
-    this.#seed = new MLflowSeed(addresses.mlflowUrl);
+    this.#seed = new MLflowSeed(addresses);
     this.#pool = new pg.Pool({ connectionString: addresses.databaseOwnerUrl, max: 1 });
     const sql = async (text: string, values?: unknown[]) =>
       (await this.#pool.query<Record<string, unknown>>(text, values)).rows;

@@ -51,7 +51,7 @@ export async function assembleDeployer(
   const engine = { ...configuration, makeRoom, ingressOf, database };
   const parts: Parts = {
     database,
-    ...(await createEngine(engine, addresses.mlflowUrl, tools, options)),
+    ...(await createEngine(engine, addresses, tools, options)),
     ...(configuration.prometheus && { teamMetrics: new PrometheusMetrics(configuration.prometheus) }),
     ...vulnerabilitiesOf(configuration, tools),
     ...memory.ports,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../src/wiring/settings/mlflow_settings.ts";
 import { childEnvironment } from "../../src/platform/processes/managed_process.ts";
 import { installEnvironment } from "../../src/platform/python/requirements/index_settings.ts";
 import { processesMarked } from "./processes/marked_processes.ts";
@@ -21,7 +22,7 @@ async function givenSuite() {
     TMPDIR: folder,
     DATABASE_URL: inject("databaseUrl"),
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   });
   const suite = spawn(process.execPath, [program, "--row=late-probes", "--extent=selection"], {

@@ -1,13 +1,15 @@
 """Trains three classifiers on the breast cancer data that ships inside scikit-learn, and logs them to MLflow.
 
-usage: train.py [TRACKING_URI]
-Without an address it reads one from standard input, when all is imported. Prints one JSON document: the runs, and rows that the demo's callers ask about.
+usage: train.py
+MLFLOW_TRACKING_URI and its like say which MLflow; without it they are read from standard input as one JSON object, when
+all is imported. Prints one JSON document: the runs, and rows that the demo's callers ask about.
 
 v1 is a logistic regression on eight features; v2 one on all of them; v3 encodes the size class as well, and its encoder
 refuses classes that it has not seen: it was trained without the largest tumours, so it fails on callers who send some.
 """
 
 import json
+import os
 import sys
 
 import mlflow
@@ -64,7 +66,8 @@ def log_run(name, model, x_train, y_train, x_test, y_test):
 
 
 def main():
-    mlflow.set_tracking_uri(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().strip())
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        os.environ.update(json.load(sys.stdin))
     mlflow.set_experiment("breast_cancer")
     x_train, x_test, y_train, y_test = prepare()
     usual_train, usual_test = (part["size_class"] < RARE_SIZE for part in (x_train, x_test))

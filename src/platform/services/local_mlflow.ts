@@ -1,20 +1,33 @@
 import { mkdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ServiceUnavailableError } from "../../agents/model_deployer/errors.ts";
+import { basicAuthorization } from "../basic_authorization.ts";
 import { childEnvironment } from "../processes/child_environment.ts";
-import type { LocalService } from "./local_service.ts";
+import { keepSecret } from "./local_secret.ts";
+import { type LocalService, OutdatedServiceError, serviceRunDirectory } from "./local_service.ts";
 
-/** An MLflow server with its registry in SQLite, which serves the artifacts itself. */
-export function localMlflow(homeDirectory: string, mlflow: string): LocalService {
+/** As whom the home's MLflow is asked. */
+export interface MLflowLogin {
+  username: string;
+  password: string;
+}
+
+const username = "model_deployer";
+const script = fileURLToPath(new URL("./mlflow_server.py", import.meta.url));
+
+/** An MLflow server with its registry in SQLite, which serves the artifacts itself, behind a password of its own. */
+export function localMlflow(
+  homeDirectory: string,
+  python: string,
+): LocalService & { login(): Promise<MLflowLogin> } {
   const directory = join(homeDirectory, "mlflow");
-  const storage = [
-    ...["--backend-store-uri", `sqlite:///${join(directory, "mlflow.db")}`],
-    ...["--serve-artifacts", "--artifacts-destination", join(directory, "artifacts")],
-  ];
+  const passwordFile = join(serviceRunDirectory(homeDirectory), "mlflow.password");
+  const login = async () => ({ username, password: await keepSecret(passwordFile) });
   const url = (port: number) => `http://127.0.0.1:${port}`;
   return {
     name: "mlflow",
-    // About 7 s on an idle machine with 2 cores; the first start after an install compiles as well.
+    // About 3 s on an idle machine with 2 cores; the first start after an install compiles as well.
     readyDeadlineMs: 120_000,
     stopOptions: { graceMs: 10_000 },
     async prepare(port) {
@@ -23,26 +36,37 @@ export function localMlflow(homeDirectory: string, mlflow: string): LocalService
       const temporary = join(directory, "tmp");
       await rm(temporary, { recursive: true, force: true });
       await mkdir(temporary, { mode: 0o700 });
+      await login();
+      const storage = [`sqlite:///${join(directory, "mlflow.db")}`, join(directory, "artifacts")];
       return {
-        command: mlflow,
-        args: ["server", "--host", "127.0.0.1", "--port", String(port), "--workers", "1", ...storage],
+        command: python,
+        // A file keeps the password out of the list of processes.
+        args: ["-I", "-u", script, String(port), ...storage, username, passwordFile],
         env: childEnvironment({
-          PATH: `${dirname(mlflow)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
           MLFLOW_DISABLE_TELEMETRY: "true",
           MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false",
-          PYTHONUNBUFFERED: "1",
           TMPDIR: temporary,
         }),
         workingDirectory: directory,
       };
     },
     async probe(port) {
-      const answer = await fetch(`${url(port)}/health`, { signal: AbortSignal.timeout(3_000) });
-      const body = await answer.text();
-      if (!answer.ok || body.trim() !== "OK") {
-        throw new ServiceUnavailableError("mlflow", `/health answers ${answer.status} ${body.slice(0, 200)}`);
-      }
+      const version = `${url(port)}/version`;
+      const authorization = basicAuthorization(await login());
+      const [known, unknown] = await Promise.all([statusOf(version, { authorization }), statusOf(version)]);
+      if (known === 401) throw outdated("a former password");
+      if (known !== 200) throw new ServiceUnavailableError("mlflow", `/version answers ${known}`);
+      if (unknown !== 401) throw outdated("no password, as an earlier version started it");
     },
     url: async (port) => url(port),
+    login,
   };
+}
+
+const outdated = (what: string) => new OutdatedServiceError("mlflow", `MLflow of this home asks for ${what}`);
+
+async function statusOf(address: string, headers: Record<string, string> = {}): Promise<number> {
+  const answer = await fetch(address, { headers, signal: AbortSignal.timeout(3_000) });
+  await answer.arrayBuffer();
+  return answer.status;
 }

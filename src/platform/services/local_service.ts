@@ -23,7 +23,10 @@ export interface LocalService {
    * Makes the service's folders and files, under the lock and before a start, and returns how to run it on this port.
    */
   prepare(port: number, signal?: AbortSignal): Promise<Omit<ProcessSpec, "name" | "runDirectory">>;
-  /** Resolves when it answers as itself, rejects while it doesn't. Takes a few seconds at most. */
+  /**
+   * Resolves when it answers as itself, rejects while it doesn't: with an OutdatedServiceError where only a start can change
+   * that. Takes a few seconds at most.
+   */
   probe(port: number): Promise<void>;
   /** Its address for clients. */
   url(port: number): Promise<string>;
@@ -54,11 +57,14 @@ export function stoppedMark(runDirectory: string, name: Stoppable): string {
   return join(runDirectory, `${name}.stopped`);
 }
 
+/** It answers, but as an earlier version has started it, or by a password that is the home's no more. */
+export class OutdatedServiceError extends ServiceUnavailableError {}
+
 const attempts = 3;
 const lockWaitMs = 240_000;
 
 /**
- * Starts the service, or adopts the running one, and returns its address when it is ready.
+ * Starts the service, or adopts the running one unless it is outdated, and returns its address when it is ready.
  *
  * @throws ServiceUnavailableError with the log's last lines when it does not become ready; then it runs no more.
  */
@@ -79,8 +85,8 @@ async function ensureRunning(service: LocalService, home: HomeOptions): Promise<
         return await startOnce(service, home, runDirectory);
       } catch (error) {
         await stopProcess(runDirectory, service.name, service.stopOptions);
-        // Between the choice of a port and its use somebody else may take it.
-        if (attempt === attempts || !(error instanceof PortTakenError)) throw error;
+        if (attempt === attempts || !isWorthAnotherStart(error)) throw error;
+        if (error instanceof OutdatedServiceError) home.onProgress?.(`${error.message}; it is started anew`);
       }
     }
   });
@@ -105,7 +111,11 @@ async function answering(
   return url;
 }
 
+/** Between the choice of a port and its use somebody else may take it. */
 class PortTakenError extends ServiceUnavailableError {}
+
+const isWorthAnotherStart = (error: unknown): boolean =>
+  error instanceof PortTakenError || error instanceof OutdatedServiceError;
 
 async function startOnce(service: LocalService, home: HomeOptions, runDirectory: string): Promise<string> {
   const portFile = join(runDirectory, `${service.name}.port`);
@@ -145,6 +155,7 @@ async function waitUntilReady(
       (cause: unknown) => ({ cause }),
     );
     if (failure === null && runs) return;
+    if (failure?.cause instanceof OutdatedServiceError) throw failure.cause;
     if (!runs || performance.now() > deadline) {
       throw await explain(
         service,

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { localMlflow } from "./local_mlflow.ts";
+import { isDiskFull } from "../../agents/model_deployer/file_errors.ts";
+import { localMlflow, type MLflowLogin } from "./local_mlflow.ts";
 import { localPostgres } from "./local_postgres.ts";
 import { localRedis } from "./local_redis.ts";
 import { ensureService, type HomeOptions, type LocalService, serviceRunDirectory } from "./local_service.ts";
@@ -27,6 +28,8 @@ export interface LocalServices {
   databaseOwnerUrl?: string;
   redisUrl?: string;
   mlflowUrl?: string;
+  /** As whom it is asked. */
+  mlflowLogin?: MLflowLogin;
   /** Ends every local service of this home, whoever started it. Idempotent. */
   stop(): Promise<void>;
 }
@@ -55,7 +58,7 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
   const started = await Promise.allSettled([
     options.need.postgres ? ensure(localPostgres(homeDirectory)) : undefined,
     options.need.redis ? tools?.then((t) => ensure(localRedis(homeDirectory, t.redisServer))) : undefined,
-    options.need.mlflow ? tools?.then((t) => ensure(localMlflow(homeDirectory, t.mlflow))) : undefined,
+    options.need.mlflow ? tools?.then((t) => ensure(localMlflow(homeDirectory, t.python))) : undefined,
   ]);
   const [databaseUrl, redisUrl, mlflowUrl] = started.map((outcome) => {
     if (outcome.status === "rejected") throw outcome.reason;
@@ -64,7 +67,7 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
   return {
     ...(databaseUrl === undefined ? {} : await bothUrls(homeDirectory, databaseUrl)),
     ...(redisUrl === undefined ? {} : { redisUrl }),
-    ...(mlflowUrl === undefined ? {} : { mlflowUrl }),
+    ...(mlflowUrl === undefined ? {} : await withLogin(homeDirectory, mlflowUrl)),
     stop: () => stopLocalServices(homeDirectory),
   };
 }
@@ -72,6 +75,16 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
 async function bothUrls(homeDirectory: string, databaseUrl: string) {
   const port = Number(new URL(databaseUrl).port);
   return { databaseUrl, databaseOwnerUrl: await localPostgres(homeDirectory).ownerUrl(port) };
+}
+
+/** Where the disk has no room for a first password, whoever asks the registry is told then. */
+async function withLogin(homeDirectory: string, mlflowUrl: string) {
+  try {
+    return { mlflowUrl, mlflowLogin: await localMlflow(homeDirectory, "").login() };
+  } catch (error) {
+    if (isDiskFull(error)) return { mlflowUrl };
+    throw error;
+  }
 }
 
 /** Where it was, and will be again unless somebody takes its port meanwhile; null where it runs, or never did. */
@@ -123,7 +136,7 @@ export async function findLocalServices(homeDirectory: string): Promise<Omit<Loc
   return {
     ...(databaseUrl === null ? {} : await bothUrls(directory, databaseUrl)),
     ...(redisUrl === null ? {} : { redisUrl }),
-    ...(mlflowUrl === null ? {} : { mlflowUrl }),
+    ...(mlflowUrl === null ? {} : await withLogin(directory, mlflowUrl)),
   };
 }
 

@@ -12,6 +12,7 @@ import { type OutsideServers, standardOutside } from "../../mlops/envoy/clusters
 import type { Ingress } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import type { Deployments, Endpoints } from "../../agents/model_deployer/ports/stores/entity_stores.ts";
 import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
+import type { MLflowAccess } from "../settings/mlflow_settings.ts";
 import { installedEngines, settingsFor } from "./installed_engines.ts";
 import { routersOf } from "./routers_of_engines.ts";
 import { servedByEach } from "./served_by.ts";
@@ -29,7 +30,7 @@ type RoutedConfiguration = Configuration & {
  */
 export async function createEngine(
   configuration: RoutedConfiguration,
-  mlflowUrl: string,
+  mlflow: MLflowAccess,
   tools: ToolsEnvironment,
   options: { onProgress?: (line: string) => void },
 ): Promise<
@@ -62,7 +63,7 @@ export async function createEngine(
   const installed = installedEngines(configuration);
   const inCluster = [...served.values()].find(({ router }) => router !== undefined)?.router ?? null;
   return {
-    registry: registryOf(configuration, mlflowUrl, tools),
+    registry: registryOf(configuration, mlflow, tools),
     ...ofEngines(served, packager, installed, configuration.database),
     ...routersOf(besideWorker(configuration, tools), inCluster, installed, configuration.database),
   };
@@ -84,8 +85,8 @@ function besideWorker(configuration: RoutedConfiguration, tools: ToolsEnvironmen
 }
 
 function registryOf(
-  { home, cache, mlflowAuth, limits, formats, sigstoreTrustedRoot: trustedRoot }: Configuration,
-  mlflowUrl: string,
+  { home, cache, limits, formats, sigstoreTrustedRoot: trustedRoot }: Configuration,
+  { mlflowUrl, mlflowAuth }: MLflowAccess,
   { uv }: ToolsEnvironment,
 ): MLflowRegistry {
   const { environmentSeconds: limitSeconds } = limits;
@@ -95,7 +96,7 @@ function registryOf(
     trustedRoot,
   });
   return new MLflowRegistry({
-    client: new MLflowClient({ trackingUri: mlflowUrl, ...(mlflowAuth && { auth: mlflowAuth }) }),
+    client: new MLflowClient({ trackingUri: mlflowUrl, auth: mlflowAuth }),
     artifactDirectory: join(home, "artifacts"),
     artifactSeconds: limits.fetchSeconds,
     inspect: async (folder, where, signal) => {

@@ -1,12 +1,12 @@
 import { DiskReserve } from "../../platform/disk/disk_reserve.ts";
 import { type LocalServices, startLocalServices } from "../../platform/services/local_services.ts";
 import type { Configuration } from "./configuration.ts";
+import { type MLflowAccess, mlflowAccess } from "./mlflow_settings.ts";
 
-export interface Addresses {
+export interface Addresses extends MLflowAccess {
   databaseUrl: string;
   databaseOwnerUrl: string;
   redisUrl: string;
-  mlflowUrl: string;
 }
 
 interface BeginOptions {
@@ -42,6 +42,6 @@ export async function resolveAddresses(
     databaseUrl: databaseUrl ?? local.databaseUrl ?? "",
     databaseOwnerUrl: databaseOwnerUrl ?? databaseUrl ?? local.databaseOwnerUrl ?? "",
     redisUrl: redisUrl ?? local.redisUrl ?? "",
-    mlflowUrl: mlflowUrl ?? local.mlflowUrl ?? "",
+    ...mlflowAccess(configuration, local),
   };
 }

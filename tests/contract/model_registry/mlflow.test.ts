@@ -18,13 +18,14 @@ afterAll(async () => {
 
 describeModelRegistry("MLflow", async () => {
   const artifactDirectory = await mkdtemp(join(tmpdir(), "mlflow-contract-"));
-  const client = new MLflowClient({ trackingUri: inject("mlflowUrl") });
+  const { mlflowUrl, mlflowAuth: auth } = inject("mlflow");
+  const client = new MLflowClient({ trackingUri: mlflowUrl, auth });
   undo.push(
     () => client.close(),
     () => rm(artifactDirectory, { recursive: true, force: true }),
   );
   const verifier = new SignatureVerifier({ environment: signingEnvironment, trustedRoot: null });
-  const seed = new MLflowSeed(inject("mlflowUrl"));
+  const seed = new MLflowSeed(inject("mlflow"));
   return {
     registry: new MLflowRegistry({
       client,

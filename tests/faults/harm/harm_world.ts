@@ -6,6 +6,7 @@ import {
   ensureModelEnvironment,
   ensureToolsEnvironment,
 } from "../../../src/platform/python/python_environment.ts";
+import type { MLflowAccess } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
 import { Releases } from "../../support/releases.ts";
@@ -41,16 +42,16 @@ export class HarmWorld {
   #workers = 0;
   #closed: Promise<void> | null = null;
 
-  private constructor(opened: OpenedHome, mlflowUrl: string) {
+  private constructor(opened: OpenedHome, mlflow: MLflowAccess) {
     this.#opened = opened;
-    this.#seed = new MLflowSeed(mlflowUrl);
+    this.#seed = new MLflowSeed(mlflow);
     const { deployer } = opened;
     this.#releases = new Releases({ deployer, sql: this.sql, token: this.#token });
   }
 
   /** With nothing in production until `bringUp`. */
   static async open(services: TestServices): Promise<HarmWorld> {
-    return new HarmWorld(await openHome(services), services.mlflowUrl);
+    return new HarmWorld(await openHome(services), services.mlflow);
   }
 
   get home(): string {

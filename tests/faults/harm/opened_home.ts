@@ -1,6 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
@@ -62,7 +63,7 @@ async function opened(services: TestServices, closers: Closer[]): Promise<Omit<O
   const environment = {
     DATABASE_URL: scratch.url,
     REDIS_URL: services.redisUrl,
-    MLFLOW_TRACKING_URI: services.mlflowUrl,
+    ...mlflowEnvironment(services.mlflow),
     MODEL_DEPLOYER_HOME: home,
     MODEL_DEPLOYER_CACHE: services.cacheDirectory,
     MODEL_DEPLOYER_RECONCILE_SECONDS: RECONCILE_SECONDS,

@@ -12,7 +12,7 @@ export function testRows(rows: readonly FaultRow[]): void {
       const services = {
         databaseUrl: inject("databaseUrl"),
         redisUrl: inject("redisUrl"),
-        mlflowUrl: inject("mlflowUrl"),
+        mlflow: inject("mlflow"),
         cacheDirectory: inject("cacheDirectory"),
       };
       const result = await row.run({

@@ -69,7 +69,7 @@ async function prepareCase(
   }
   const neighbourhood = await openNeighbourhood.mlflow(given, services);
   const over = { ...given, ...processWith(given, neighbourhood.direct) };
-  return { neighbourhood, prepared: await prepare(action, over, await runsInMlflow(services.mlflowUrl)) };
+  return { neighbourhood, prepared: await prepare(action, over, await runsInMlflow(services.mlflow)) };
 }
 
 async function faultAndMend(

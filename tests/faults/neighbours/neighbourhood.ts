@@ -60,11 +60,14 @@ async function openPostgres(given: GivenDeployer): Promise<Neighbourhood> {
   };
 }
 
-async function openMlflow(_given: GivenDeployer, { mlflowUrl }: TestServices): Promise<Neighbourhood> {
+async function openMlflow(
+  _given: GivenDeployer,
+  { mlflow: { mlflowUrl, mlflowAuth: auth } }: TestServices,
+): Promise<Neighbourhood> {
   const { proxy, url } = await FaultProxy.beforeUrl(mlflowUrl);
   const artifactDirectory = await mkdtemp(join(tmpdir(), "faults-mlflow-"));
-  const client = new MLflowClient({ trackingUri: mlflowUrl });
-  const exposed = new MLflowClient({ trackingUri: url });
+  const client = new MLflowClient({ trackingUri: mlflowUrl, auth });
+  const exposed = new MLflowClient({ trackingUri: url, auth });
   const registryOver = (one: MLflowClient) => new MLflowRegistry({ client: one, artifactDirectory });
   return {
     proxy,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { MLflowAccess } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { MLflowSeed } from "../../integration/mlflow/mlflow_seed.ts";
 import {
   deploy,
@@ -30,8 +31,8 @@ const MLMODEL =
   "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n  sklearn:\n    code: null\n";
 
 /** Trained runs in a real MLflow, under a model's name that no other case has. */
-export async function runsInMlflow(mlflowUrl: string): Promise<Runs> {
-  const seed = new MLflowSeed(mlflowUrl);
+export async function runsInMlflow(mlflow: MLflowAccess): Promise<Runs> {
+  const seed = new MLflowSeed(mlflow);
   const [first = "", second = ""] = await Promise.all(
     ["first", "second"].map(async (which) => {
       const files = { MLmodel: MLMODEL, "model.bin": `weights of the ${which}` };

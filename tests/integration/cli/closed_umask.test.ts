@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -20,7 +21,7 @@ test.runIf(isRoot)(
       MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
       DATABASE_URL: "",
       REDIS_URL: inject("redisUrl"),
-      MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+      ...mlflowEnvironment(inject("mlflow")),
     };
     const words = [process.execPath, "src/cli/main.ts", "status", "--json"];
     const run = await execa("sh", ["-c", 'umask 077; exec "$0" "$@"', ...words], {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { doctorReportSchema } from "../../../src/service/machine/machine_schemas.ts";
 import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 import { program } from "../../support/given/given_cli.ts";
@@ -79,7 +80,7 @@ async function workUntil(
     env: {
       DATABASE_URL: url,
       REDIS_URL: inject("redisUrl"),
-      MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+      ...mlflowEnvironment(inject("mlflow")),
       MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
       MODEL_DEPLOYER_HOME: home,
       ...env,

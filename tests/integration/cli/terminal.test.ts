@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { CTRL_C, CTRL_D, onTerminal } from "../../support/programs/on_terminal.ts";
 import { createWorld } from "../database/world.ts";
 import { givenDeployer, givenInProduction, register } from "../../support/given/given_deployer.ts";
@@ -18,7 +19,7 @@ async function environmentOn(databaseUrl: string) {
   return {
     DATABASE_URL: databaseUrl,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
     MODEL_DEPLOYER_HOME: home,
   };

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, inject, onTestFinished } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
@@ -38,7 +39,7 @@ async function tell(): Promise<StoryTeller> {
     readConfiguration({
       DATABASE_URL: database.url,
       REDIS_URL: inject("redisUrl"),
-      MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+      ...mlflowEnvironment(inject("mlflow")),
       MODEL_DEPLOYER_HOME: home,
       MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
     }),

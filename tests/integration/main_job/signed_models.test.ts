@@ -5,6 +5,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { z } from "zod";
 import type { Signer } from "../../../src/agents/model_deployer/domain/models/signers.ts";
+import { authorization } from "../../../src/mlops/mlflow/mlflow_transport.ts";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
 import { ensureToolsEnvironment } from "../../../src/platform/python/python_environment.ts";
 import { errorOf } from "../../../src/testing/index.ts";
@@ -40,18 +42,19 @@ async function signModelOf(run: string): Promise<void> {
   const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
   const code = [
     "import sys, mlflow",
-    "client = mlflow.MlflowClient(sys.argv[1])",
-    "run = client.get_run(sys.argv[2])",
-    "client.log_model_artifact(run.outputs.model_outputs[0].model_id, sys.argv[3])",
+    "client = mlflow.MlflowClient()",
+    "run = client.get_run(sys.argv[1])",
+    "client.log_model_artifact(run.outputs.model_outputs[0].model_id, sys.argv[2])",
   ].join("\n");
-  const args = ["-c", code, inject("mlflowUrl"), run, join(model, "model.sig")];
-  await execa(python, args, { env: childEnvironment(), extendEnv: false });
+  const args = ["-c", code, run, join(model, "model.sig")];
+  await execa(python, args, { env: childEnvironment(mlflowEnvironment(inject("mlflow"))), extendEnv: false });
 }
 
 async function registeredModels(): Promise<string[]> {
-  const answer = await fetch(
-    `${inject("mlflowUrl")}/api/2.0/mlflow/registered-models/search?max_results=1000`,
-  );
+  const { mlflowUrl, mlflowAuth } = inject("mlflow");
+  const answer = await fetch(`${mlflowUrl}/api/2.0/mlflow/registered-models/search?max_results=1000`, {
+    headers: authorization(mlflowAuth),
+  });
   const schema = z.object({ registered_models: z.array(z.object({ name: z.string() })).default([]) });
   return schema.parse(await answer.json()).registered_models.map(({ name }) => name);
 }

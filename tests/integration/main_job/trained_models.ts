@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { inject } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import type { ModelRegistry } from "../../../src/agents/model_deployer/ports/model_registry_port.ts";
 import { readRequirements } from "../../../src/mlops/bentoml/packaging/artifact_environment.ts";
 import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
@@ -20,8 +21,8 @@ export type TrainedModels = z.infer<typeof trainedSchema>;
 /** The demo's three models, trained anew and logged to the tests' MLflow. */
 export async function trainModels(): Promise<TrainedModels> {
   const { python } = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
-  const { stdout } = await execa(python, ["src/cli/example/train.py", inject("mlflowUrl")], {
-    env: childEnvironment(),
+  const { stdout } = await execa(python, ["src/cli/example/train.py"], {
+    env: childEnvironment(mlflowEnvironment(inject("mlflow"))),
     extendEnv: false,
   });
   return trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));

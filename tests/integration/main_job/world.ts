@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
+import { authorization } from "../../../src/mlops/mlflow/mlflow_transport.ts";
 import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
 import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { answerSchema, type DeploymentManifest } from "../../../src/agents/model_deployer/domain/answer.ts";
@@ -31,7 +33,7 @@ beforeAll(async () => {
   environment = {
     DATABASE_URL: database.url,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_HOME: home,
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   };
@@ -88,9 +90,10 @@ export async function predict(url: string, index = 0) {
 
 export async function aliases(modelName: string): Promise<Record<string, string>> {
   const query = new URLSearchParams({ name: modelName });
-  const answer = await fetch(
-    `${inject("mlflowUrl")}/api/2.0/mlflow/registered-models/get?${query.toString()}`,
-  );
+  const { mlflowUrl, mlflowAuth } = inject("mlflow");
+  const answer = await fetch(`${mlflowUrl}/api/2.0/mlflow/registered-models/get?${query.toString()}`, {
+    headers: authorization(mlflowAuth),
+  });
   const schema = z.object({
     registered_model: z.object({
       aliases: z.array(z.object({ alias: z.string(), version: z.string() })).default([]),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { NotFoundError, ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
 import { MLflowClient } from "../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../src/mlops/mlflow/mlflow_registry.ts";
@@ -14,6 +15,7 @@ import { ensureToolsEnvironment } from "../../../src/platform/python/python_envi
 import { FaultProxy } from "../../faults/harness/fault_proxy.ts";
 import { MLflowSeed } from "./mlflow_seed.ts";
 
+const { mlflowUrl, mlflowAuth: auth } = inject("mlflow");
 const signal = new AbortController().signal;
 const script = fileURLToPath(new URL("models.py", import.meta.url));
 const newName = (): string => `integration_${randomUUID().slice(0, 8)}`;
@@ -25,9 +27,9 @@ let seed: MLflowSeed;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "mlflow-integration-"));
-  client = new MLflowClient({ trackingUri: inject("mlflowUrl") });
+  client = new MLflowClient({ trackingUri: mlflowUrl, auth });
   registry = new MLflowRegistry({ client, artifactDirectory: directory });
-  seed = new MLflowSeed(inject("mlflowUrl"));
+  seed = new MLflowSeed(inject("mlflow"));
 });
 afterAll(async () => {
   await client.close();
@@ -37,7 +39,7 @@ afterAll(async () => {
 async function python<T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> {
   const tools = await ensureToolsEnvironment({ cacheDirectory: inject("cacheDirectory") });
   const env = childEnvironment({
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MLFLOW_DISABLE_TELEMETRY: "true",
   });
   const { stdout } = await execa(tools.python, [script, ...args], {
@@ -144,10 +146,10 @@ describe("a reply that is lost", () => {
   let behindProxy: MLflowClient;
   let lossy: MLflowRegistry;
   beforeAll(async () => {
-    const before = await FaultProxy.beforeUrl(inject("mlflowUrl"));
+    const before = await FaultProxy.beforeUrl(mlflowUrl);
     proxy = before.proxy;
     const breaker = { consecutiveFailures: 100, halfOpenAfterMs: 100 };
-    behindProxy = new MLflowClient({ trackingUri: before.url, breaker });
+    behindProxy = new MLflowClient({ trackingUri: before.url, auth, breaker });
     lossy = new MLflowRegistry({ client: behindProxy, artifactDirectory: directory });
   });
   afterAll(async () => {
@@ -199,7 +201,7 @@ describe("a reply that is lost", () => {
 
 describe("a server that is not there", () => {
   it("is reported as such by every call, and by the health check", async () => {
-    const { proxy: nobody, url: trackingUri } = await FaultProxy.beforeUrl(inject("mlflowUrl"));
+    const { proxy: nobody, url: trackingUri } = await FaultProxy.beforeUrl(mlflowUrl);
     await nobody.close();
     const lonely = new MLflowClient({ trackingUri });
     const absent = new MLflowRegistry({ client: lonely, artifactDirectory: directory });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { authorization } from "../../../src/mlops/mlflow/mlflow_transport.ts";
+import type { MLflowAccess } from "../../../src/wiring/settings/mlflow_settings.ts";
 import type { RunSeed } from "../../../src/testing/in_memory/run_seed.ts";
 
 const runSchema = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) }) });
@@ -7,9 +9,11 @@ const loggedModelSchema = z.object({ model: z.object({ info: z.object({ model_id
 /** Writes runs, files and logged models into a real MLflow server, over its REST interface, as a trainer does. */
 export class MLflowSeed {
   readonly #url: string;
+  readonly #headers: Record<string, string>;
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor({ mlflowUrl, mlflowAuth }: MLflowAccess) {
+    this.#url = mlflowUrl;
+    this.#headers = authorization(mlflowAuth);
   }
 
   async addRun(
@@ -63,12 +67,12 @@ export class MLflowSeed {
     for (const [path, text] of Object.entries(files)) {
       const encoded = `${root}/${path}`.split("/").map(encodeURIComponent).join("/");
       const url = `${this.#url}/api/2.0/mlflow-artifacts/artifacts/${encoded}`;
-      await expectSuccess(await fetch(url, { method: "PUT", body: text }));
+      await expectSuccess(await fetch(url, { method: "PUT", headers: this.#headers, body: text }));
     }
   }
 
   async #send(method: string, path: string, body: Record<string, unknown>): Promise<unknown> {
-    const headers = { "content-type": "application/json" };
+    const headers = { ...this.#headers, "content-type": "application/json" };
     const url = `${this.#url}/api/2.0/mlflow/${path}`;
     const answer = await fetch(url, { method, headers, body: JSON.stringify(body) });
     await expectSuccess(answer);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { createWorld } from "../database/world.ts";
 import { childEnvironment } from "../../../src/platform/processes/child_environment.ts";
 import { createConsumer, installKitEngine, root, run } from "./consumer.ts";
@@ -118,7 +119,7 @@ console.log(await said(createTestDeployer()));
       MODEL_DEPLOYER_HOME: join(project, "home"),
       MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
     };
-    const services = { REDIS_URL: inject("redisUrl"), MLFLOW_TRACKING_URI: inject("mlflowUrl") };
+    const services = { REDIS_URL: inject("redisUrl"), ...mlflowEnvironment(inject("mlflow")) };
     const there = {
       ...home,
       ...services,

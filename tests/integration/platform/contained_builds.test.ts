@@ -121,6 +121,7 @@ describe.skipIf(isolation === "none")("a package that is built", { timeout: 900_
       "writes beside itself": "pathlib.Path('note').write_text('x')",
       "makes a script executable": "os.chmod('note', 0o755)",
       "has the index's password": "os.environ['UV_INDEX_PRIVATE_PASSWORD']",
+      "has the registry's password": "os.environ['MLFLOW_TRACKING_PASSWORD']",
       "has a token": "os.environ['MODEL_DEPLOYER_TOKEN']",
       "reads a secret": `pathlib.Path(${JSON.stringify(secret)}).read_text()`,
       "reads the deployer's variables": `pathlib.Path('/proc/${process.pid}/environ').read_bytes()`,
@@ -134,6 +135,7 @@ describe.skipIf(isolation === "none")("a package that is built", { timeout: 900_
     });
     vi.stubEnv("UV_FIND_LINKS", links);
     vi.stubEnv("UV_INDEX_PRIVATE_PASSWORD", "word");
+    vi.stubEnv("MLFLOW_TRACKING_PASSWORD", "word");
     vi.stubEnv("MODEL_DEPLOYER_TOKEN", "0123456789abcdef");
     const asked = {
       cacheDirectory: folder,

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { createTestDatabase } from "../../support/services/databases.ts";
@@ -24,7 +25,7 @@ async function environmentOf({ folder, home }: { folder: string; home: string },
   return {
     DATABASE_URL: databaseUrl,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
     MODEL_DEPLOYER_HOME: home,
     TMPDIR: folder,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { endFolder } from "../../../src/platform/processes/homes/ended_folder.ts";
 import { childEnvironment } from "../../../src/platform/processes/managed_process.ts";
 import { processesMarked } from "../../faults/processes/marked_processes.ts";
@@ -22,7 +23,7 @@ async function givenRun() {
   const services = {
     DATABASE_URL: inject("databaseUrl"),
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   };
   const words = ["run", "--project", "external", "tests/integration/envoy/lifecycle.test.ts"];

@@ -3,6 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { getConfigTypeSchema } from "@langchain/langgraph/zod/schema";
 import { expect, inject, test } from "vitest";
 import { z } from "zod";
+import { authorization } from "../../../src/mlops/mlflow/mlflow_transport.ts";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import type { Deployment } from "../../../src/agents/model_deployer/domain/entities.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import {
@@ -39,10 +41,11 @@ async function exampleActions(): Promise<string[]> {
 
 /** A finished run of the real MLflow, for the one id that nobody can know beforehand. */
 async function finishedRun(): Promise<string> {
+  const { mlflowUrl, mlflowAuth } = inject("mlflow");
   const call = async (path: string, body: object) => {
-    const answer = await fetch(`${inject("mlflowUrl")}/api/2.0/mlflow/${path}`, {
+    const answer = await fetch(`${mlflowUrl}/api/2.0/mlflow/${path}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { ...authorization(mlflowAuth), "content-type": "application/json" },
       body: JSON.stringify(body),
     });
     return z.looseObject({}).parse(await answer.json());
@@ -119,7 +122,7 @@ test("Studio makes forms of both graphs, shows their subgraphs, and every exampl
   const { client, home } = await startDevelopmentServer({
     DATABASE_URL: given.world.url,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
   });
   for (const assistant of await client.assistants.search()) {
     const schemas = await client.assistants.getSchemas(assistant.assistant_id);

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { expect, inject, test } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { approvalQuestionSchema, progressSchema } from "../../../src/agents/model_deployer/state/state.ts";
 import { enrolOperatingUser } from "../../support/given/enrolled_user.ts";
 import {
@@ -24,7 +25,7 @@ async function serverOver(given: GivenDeployer): Promise<DevelopmentServer> {
   return startDevelopmentServer({
     DATABASE_URL: given.world.url,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
   });
 }
 

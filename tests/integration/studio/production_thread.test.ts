@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { ModelDeployerAgent } from "../../../src/agents/model_deployer/agent.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
@@ -33,7 +34,7 @@ test("a production thread can be opened and read; what is replayed from it is ke
   const { client } = await startDevelopmentServer({
     DATABASE_URL: given.world.url,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CHECKPOINTS_URL: given.world.url,
   });
   await client.threads.create({ threadId, graphId: "pipeline" });

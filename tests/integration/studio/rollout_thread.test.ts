@@ -1,4 +1,5 @@
 import { expect, inject, onTestFinished, test } from "vitest";
+import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { createModelDeployerGraph } from "../../../src/agents/model_deployer/graph.ts";
 import { createCheckpoints } from "../../../src/pipeline/checkpoints.ts";
 import { rolloutThread } from "../../../src/worker/rollouts/rollout_thread.ts";
@@ -30,7 +31,7 @@ test("the steps that a worker has taken are runs on the rollout's thread, which 
   const { client } = await startDevelopmentServer({
     DATABASE_URL: given.world.url,
     REDIS_URL: inject("redisUrl"),
-    MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+    ...mlflowEnvironment(inject("mlflow")),
     MODEL_DEPLOYER_CHECKPOINTS_URL: given.world.url,
   });
   const threadId = rolloutThread(given.rolloutId);

@@ -140,7 +140,13 @@ async function deployerOf(given: GivenDeployer): Promise<ModelDeployer> {
     degraded: [],
     database,
     secrets: givenSecrets(),
-    addresses: { databaseUrl: world.url, databaseOwnerUrl: world.url, redisUrl: "", mlflowUrl: "" },
+    addresses: {
+      databaseUrl: world.url,
+      databaseOwnerUrl: world.url,
+      redisUrl: "",
+      mlflowUrl: "",
+      mlflowAuth: null,
+    },
     close: () => database.close(),
   };
 }

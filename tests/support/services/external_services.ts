@@ -20,7 +20,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   project.provide("databaseUrl", services.databaseUrl);
   project.provide("redisUrl", services.redisUrl);
-  project.provide("mlflowUrl", services.mlflowUrl);
+  project.provide("mlflow", services.mlflow);
   project.provide("cacheDirectory", services.cacheDirectory);
   return stop;
 }

@@ -1,3 +1,5 @@
+import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
+import { type MLflowAccess, mlflowAccess } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { startLocalServices } from "../../../src/platform/services/local_services.ts";
 import { throwAwayWithProcess } from "../../../src/platform/processes/homes/throwaway_home.ts";
 
@@ -7,7 +9,7 @@ export interface TestServices {
   /** A server, with the right to create databases. */
   databaseUrl: string;
   redisUrl: string;
-  mlflowUrl: string;
+  mlflow: MLflowAccess;
   /** Where Python environments are kept, for `ensureToolsEnvironment` and `ensureModelEnvironment`. */
   cacheDirectory: string;
 }
@@ -29,19 +31,19 @@ export async function startTestServices(options: {
     const named = {
       databaseUrl: process.env["DATABASE_URL"],
       redisUrl: process.env["REDIS_URL"],
-      mlflowUrl: process.env["MLFLOW_TRACKING_URI"],
     };
+    const brought = readConfiguration(process.env);
     const need = {
       postgres: named.databaseUrl === undefined,
       redis: named.redisUrl === undefined,
-      mlflow: named.mlflowUrl === undefined,
+      mlflow: brought.mlflowUrl === null,
     };
     const start = () => startLocalServices({ homeDirectory: home, cacheDirectory, need, onProgress });
     const local = keep ? await untied(start) : await start();
     const services = {
       databaseUrl: named.databaseUrl ?? local.databaseOwnerUrl ?? "",
       redisUrl: named.redisUrl ?? local.redisUrl ?? "",
-      mlflowUrl: named.mlflowUrl ?? local.mlflowUrl ?? "",
+      mlflow: mlflowAccess(brought, local),
       cacheDirectory,
     };
     return { services, stop };

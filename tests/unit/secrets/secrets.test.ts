@@ -61,11 +61,8 @@ const reached: [string, () => Promise<unknown>][] = [
   [
     "the registry",
     async () => {
-      const auth = configuration.mlflowAuth;
-      const client = new MLflowClient({
-        trackingUri: configuration.mlflowUrl ?? "",
-        ...(auth && { auth }),
-      });
+      const { mlflowUrl, mlflowAuth: auth } = configuration;
+      const client = new MLflowClient({ trackingUri: mlflowUrl ?? "", auth });
       return client.getRun("run1", options.signal);
     },
   ],

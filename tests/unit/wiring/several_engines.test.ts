@@ -56,7 +56,7 @@ async function givenEngine(settings: Record<string, string>) {
   };
   const ingressOf = () => Promise.reject(new TypeError("nobody asks for a policy here"));
   const wired = Object.assign(configuration, { makeRoom: () => false, ingressOf, database });
-  const parts = await createEngine(wired, "http://127.0.0.1:1", tools, {});
+  const parts = await createEngine(wired, { mlflowUrl: "http://127.0.0.1:1", mlflowAuth: null }, tools, {});
   const asked = () => here.cluster.calls.length;
   return { parts, asked };
 }

@@ -17,6 +17,7 @@ import { nodeProblem } from "../../required_node.ts";
 import { maskedConfiguration } from "./masked_configuration.ts";
 import { checkCluster } from "./doctor_cluster.ts";
 import { checkConsole } from "./doctor_console.ts";
+import { checkMlflow } from "./doctor_mlflow.ts";
 import { checkStorage } from "./doctor_storage.ts";
 import { checkCheckpoints, checkDatabase } from "./doctor_database.ts";
 import { checkRights } from "./doctor_rights.ts";
@@ -165,17 +166,6 @@ async function checkRedis({ redisUrl }: Configuration, local: Partial<Local>): P
   } finally {
     client.disconnect();
   }
-}
-
-async function checkMlflow({ mlflowUrl }: Configuration, local: Partial<Local>): Promise<DoctorFinding> {
-  const url = mlflowUrl ?? local.mlflowUrl;
-  if (url === undefined) return notStarted("MLflow");
-  const answer = await request(new URL("health", url.endsWith("/") ? url : `${url}/`), {
-    signal: AbortSignal.timeout(5000),
-  });
-  await answer.body.dump();
-  if (answer.statusCode === 200) return fine(`answers at ${withoutCredentials(url)}`);
-  return down(`answers ${answer.statusCode}`, adviceFor("mlflow"));
 }
 
 async function checkSupabase({ supabaseUrl, supabaseKey }: Configuration): Promise<DoctorFinding> {

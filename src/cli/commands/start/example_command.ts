@@ -47,8 +47,8 @@ async function prepared(invocation: Invocation, deployer: ModelDeployer, callers
       limitSeconds: limits.environmentSeconds,
       onProgress: tell,
     });
-    const { mlflowUrl } = deployer.addresses;
-    return trainExample({ home, cache, tools, mlflowUrl, tell, signal: invocation.signal });
+    const mlflow = deployer.addresses;
+    return trainExample({ home, cache, tools, mlflow, tell, signal: invocation.signal });
   });
   const { experiment_id } = EXAMPLE_EXPERIMENT;
   if ((await experiments.get(experiment_id)) === null) {

@@ -60,6 +60,9 @@ async function tellAddresses(
     terminal.paint.green("up") + (isDemo ? terminal.paint.yellow("  a demo installation") : ""),
     `  console   ${url}/`,
     `  MLflow    ${addresses.mlflowUrl}`,
+    ...(addresses.mlflowAuth === null
+      ? []
+      : [terminal.paint.dim("            `model-deployer env` prints its user and password")]),
     ...endpoints.map((one) => `  endpoint  ${one.endpoint_url}  ${one.endpoint_name}`),
     terminal.paint.dim("  `model-deployer console` prints the console's address with a sign-in in it"),
     ...(isDemo

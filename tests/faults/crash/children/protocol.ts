@@ -26,7 +26,8 @@ const replySchema = z.union([
 export const realToolsSchema = z.strictObject({
   home: z.string(),
   cache: z.string(),
-  mlflow_url: z.string(),
+  /** The variables by which MLflow is asked. */
+  mlflow: z.record(z.string(), z.string()),
   bentoml: z.string(),
   uv: z.string(),
   envoy: z.string(),

@@ -7,6 +7,7 @@ import { BentoMLServer } from "../../../../src/mlops/bentoml/server.ts";
 import { EnvoyRouter } from "../../../../src/mlops/envoy/envoy_router.ts";
 import { MLflowClient } from "../../../../src/mlops/mlflow/mlflow_client.ts";
 import { MLflowRegistry } from "../../../../src/mlops/mlflow/mlflow_registry.ts";
+import { readConfiguration } from "../../../../src/wiring/settings/configuration.ts";
 import type { realToolsSchema } from "../children/protocol.ts";
 
 export type RealTools = z.infer<typeof realToolsSchema>;
@@ -15,7 +16,8 @@ export type RealTools = z.infer<typeof realToolsSchema>;
 export function realEngine(
   tools: RealTools,
 ): Pick<Parts, "registry" | "packager" | "server" | "router" | "predictionLogs"> {
-  const { home, cache, mlflow_url: trackingUri, bentoml, uv, envoy } = tools;
+  const { home, cache, mlflow, bentoml, uv, envoy } = tools;
+  const { mlflowUrl, mlflowAuth: auth } = readConfiguration(mlflow);
   const bentos = join(home, "bentoml");
   const server = new BentoMLServer({
     home: bentos,
@@ -25,7 +27,7 @@ export function realEngine(
   });
   return {
     registry: new MLflowRegistry({
-      client: new MLflowClient({ trackingUri }),
+      client: new MLflowClient({ trackingUri: mlflowUrl ?? "", auth }),
       artifactDirectory: join(home, "artifacts"),
     }),
     packager: new BentoMLPackager({ home: bentos, bentoml, environments: { cacheDirectory: cache, uv } }),

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { experimentName } from "../../../../src/agents/model_deployer/domain/values/names.ts";
 import type { Settings } from "../../../../src/agents/model_deployer/ports/parts.ts";
 import { readRequirements } from "../../../../src/mlops/bentoml/packaging/artifact_environment.ts";
+import { mlflowEnvironment } from "../../../../src/wiring/settings/mlflow_settings.ts";
 import { childEnvironment } from "../../../../src/platform/processes/managed_process.ts";
 import {
   ensureModelEnvironment,
@@ -85,10 +86,11 @@ export class RealWorld {
   }
 
   static async open(services: TestServices): Promise<RealWorld> {
-    const { cacheDirectory: cache, mlflowUrl: mlflow_url } = services;
+    const { cacheDirectory: cache } = services;
+    const mlflow = mlflowEnvironment(services.mlflow);
     const { python, bentoml, uv, envoy } = await ensureToolsEnvironment({ cacheDirectory: cache });
     const home = await mkdtemp(join(tmpdir(), "crash-real-"));
-    const tools = { home, cache, mlflow_url, bentoml, uv, envoy };
+    const tools = { home, cache, mlflow, bentoml, uv, envoy };
     const experiment = `crash_${randomUUID().slice(0, 8)}`;
     const scratch = await createScratchDatabase(services.databaseUrl);
     const world = await openWorld(scratch.url);
@@ -102,7 +104,7 @@ export class RealWorld {
       trained: await train(python, tools),
       servers: await RestorableServers.create(home, tools),
       router: await RestorableEnvoy.create(services, home),
-      mlflow: new RestorableMLflow(mlflow_url, experimentName(experiment)),
+      mlflow: new RestorableMLflow(services.mlflow, experimentName(experiment)),
     });
   }
 
@@ -191,8 +193,8 @@ interface RealWorldParts {
 
 /** Trains what the demo trains, and makes the environment that serves it, so that no case waits for packages. */
 async function train(python: string, tools: RealTools): Promise<Trained> {
-  const { stdout } = await execa(python, ["src/cli/example/train.py", tools.mlflow_url], {
-    env: childEnvironment(),
+  const { stdout } = await execa(python, ["src/cli/example/train.py"], {
+    env: childEnvironment(tools.mlflow),
     extendEnv: false,
   });
   const trained = trainedSchema.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { authorization } from "../../../../src/mlops/mlflow/mlflow_transport.ts";
+import type { MLflowAccess } from "../../../../src/wiring/settings/mlflow_settings.ts";
 
 /** A registered model as MLflow holds it, to be made again. */
 export interface RegisteredModel {
@@ -22,11 +24,11 @@ const modelSchema = z.object({
 
 /** One registered model of a real MLflow, which can be put back to what it was: numbers of versions begin anew. */
 export class RestorableMLflow {
-  readonly url: string;
+  readonly #mlflow: MLflowAccess;
   readonly #model: string;
 
-  constructor(url: string, model: string) {
-    this.url = url;
+  constructor(mlflow: MLflowAccess, model: string) {
+    this.#mlflow = mlflow;
     this.#model = model;
   }
 
@@ -68,8 +70,8 @@ export class RestorableMLflow {
     body?: Record<string, unknown>,
     forgiven?: number,
   ): Promise<unknown> {
-    const url = `${this.url}/api/2.0/mlflow/${path}`;
-    const headers = { "content-type": "application/json" };
+    const url = `${this.#mlflow.mlflowUrl}/api/2.0/mlflow/${path}`;
+    const headers = { ...authorization(this.#mlflow.mlflowAuth), "content-type": "application/json" };
     const answer = await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
     if (answer.ok || answer.status === forgiven) return answer.json();
     throw new TypeError(`MLflow answered ${answer.status} to ${method} ${url}: ${await answer.text()}`);

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { availableIsolation } from "../../../../src/platform/containment/containment.ts";
 import { ServedProcesses } from "../../../../src/mlops/bentoml/servers/served_process.ts";
@@ -128,6 +128,31 @@ describe.skipIf(isolation === "none")("a contained model", () => {
       "reads its bento",
     ]);
     expect((await fetch(`${neighbour.url}/healthz`)).status).toBe(200);
+  });
+
+  it("that may connect anywhere is refused by the registry, whose password it does not have", async () => {
+    vi.stubEnv("MLFLOW_TRACKING_PASSWORD", "of the registry");
+    const reaching = workshop.withLimits({ containment: { isolation: "required", network: "any" } });
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      return reaching.close();
+    });
+    const input = { deployment_id: "dep_reaching", bento_tag: "e2i_breaking_out:v1", resources };
+    const { host, port } = await reaching.start(input, { signal: AbortSignal.timeout(400_000) });
+    const { mlflowUrl } = inject("mlflow");
+    const came = await attempt(workshop, "dep_reaching", `http://${host}:${port}`, {
+      "asks whether it lives": ["ask", `${mlflowUrl}/health`],
+      "reads its experiments": ["ask", `${mlflowUrl}/api/2.0/mlflow/experiments/search?max_results=1`],
+      "reads its artifacts": ["ask", `${mlflowUrl}/api/2.0/mlflow-artifacts/artifacts?path=`],
+      "has its password": ["environment", "MLFLOW_TRACKING_PASSWORD"],
+    });
+    expect(came).toEqual({
+      "asks whether it lives": "done",
+      "reads its experiments": "PermissionError",
+      "reads its artifacts": "PermissionError",
+      "has its password": "KeyError",
+    });
+    await workshop.server.stop("dep_reaching", { signal: AbortSignal.timeout(600_000) });
   });
 
   it("is the only one that is put to use where isolation is required", async () => {

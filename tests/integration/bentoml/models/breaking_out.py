@@ -3,12 +3,14 @@
 
 def break_out(rows):
     import ctypes
+    import http.client
     import json
     import os
     import signal
     import socket
     import tempfile
     import threading
+    from urllib.parse import urlsplit
 
     # In its own folder it finds what to try, by name: [what, argument]; there it tells what came of each.
     folder = tempfile.gettempdir()
@@ -59,6 +61,13 @@ def break_out(rows):
     def connect(port):
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
+    def ask(address):
+        place = urlsplit(address)
+        connection = http.client.HTTPConnection(place.netloc, timeout=30)
+        connection.request("GET", f"{place.path}?{place.query}")
+        if connection.getresponse().status == 401:
+            raise PermissionError("it asks for a password")
+
     def ask_socket(path):
         with socket.socket(socket.AF_UNIX) as one:
             one.connect(path)
@@ -74,7 +83,7 @@ def break_out(rows):
 
     tries = {
         "read": read, "write": write, "fill": fill, "bomb": bomb, "listen": listen, "connect": connect,
-        "ask_socket": ask_socket, "send_datagram": send_datagram, "call": call,
+        "ask": ask, "ask_socket": ask_socket, "send_datagram": send_datagram, "call": call,
         "signal": lambda pid: os.kill(pid, 0), "chmod": lambda path: os.chmod(path, 0o777),
         "become": lambda user: os.setuid(user), "environment": lambda name: os.environ[name],
     }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { mlflowEnvironment } from "../../../../src/wiring/settings/mlflow_settings.ts";
 import {
   attendantsOf,
   endAttendants,
@@ -39,7 +40,7 @@ const environmentOf = (home: string) => ({
   MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   DATABASE_URL: "",
   REDIS_URL: inject("redisUrl"),
-  MLFLOW_TRACKING_URI: inject("mlflowUrl"),
+  ...mlflowEnvironment(inject("mlflow")),
 });
 
 /** A command that serves, with the lines of JSON that it has printed. */

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -39,13 +39,38 @@ test("env prints what a shell takes over, of what is configured and of what runs
   const home = await givenAHomeWithMlflow();
   const { code, out } = await program(DATABASE, ["env"], { MODEL_DEPLOYER_HOME: home });
   expect(code).toBe(0);
-  const shell = `eval "$1"; printf '%s\\n' "$MODEL_DEPLOYER_HOME" "$DATABASE_URL" "$MLFLOW_TRACKING_URI"`;
+  const names = ["MODEL_DEPLOYER_HOME", "DATABASE_URL", "MLFLOW_TRACKING_URI"];
+  const login = ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"];
+  const shell = `eval "$1"; printf '%s\\n' ${[...names, ...login].map((name) => `"$${name}"`).join(" ")}`;
   const { stdout } = await promisify(execFile)("sh", ["-c", shell, "sh", out]);
-  expect(stdout.trimEnd().split("\n")).toEqual([home, DATABASE, "http://127.0.0.1:5001"]);
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    home,
+    DATABASE,
+    "http://127.0.0.1:5001",
+    "model_deployer",
+    await readFile(join(serviceRunDirectory(home), "mlflow.password"), "utf8"),
+  ]);
   const json = await program(DATABASE, ["env", "--json"], { MODEL_DEPLOYER_HOME: home });
   expect(document.parse(JSON.parse(json.out)).data.variables).toMatchObject({
     MLFLOW_TRACKING_URI: "http://127.0.0.1:5001",
   });
+});
+
+test("env prints as whom an MLflow of one's own is asked, and no login of the home for it", async () => {
+  const home = await givenAHomeWithMlflow();
+  const own = { MODEL_DEPLOYER_HOME: home, MLFLOW_TRACKING_URI: "http://127.0.0.1:5002" };
+  const variables = async (settings: Record<string, string>) => {
+    const { out } = await program(DATABASE, ["env", "--json"], { ...own, ...settings });
+    return Object.entries(document.parse(JSON.parse(out)).data.variables).filter(([name]) =>
+      name.startsWith("MLFLOW_"),
+    );
+  };
+  const uri = ["MLFLOW_TRACKING_URI", own.MLFLOW_TRACKING_URI];
+  expect(await variables({})).toEqual([uri]);
+  const token = { MLFLOW_TRACKING_TOKEN: "word" };
+  expect(await variables(token)).toEqual([uri, ...Object.entries(token)]);
+  const login = { MLFLOW_TRACKING_USERNAME: "ana", MLFLOW_TRACKING_PASSWORD: "it's" };
+  expect(await variables(login)).toEqual([uri, ...Object.entries(login)]);
 });
 
 test("env and doctor tell where the console is served, and that what was noted there answers no more", async () => {
