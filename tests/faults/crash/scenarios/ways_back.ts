@@ -78,7 +78,7 @@ async function drains({ world }: Carrier, deployment: string, left: string): Pro
   );
 }
 
-/** Version 2 took all traffic at once and was rolled back. @returns its rollout */
+/** Version 2 took all traffic at once and was rolled back. Its server stays warm, however slow the machine. @returns its rollout */
 async function givenRolledBack(given: Parameters<typeof givenReplaced>[0]): Promise<string> {
   const { bad } = await givenReplaced(given);
   await given.agent.execute({
@@ -86,6 +86,7 @@ async function givenRolledBack(given: Parameters<typeof givenReplaced>[0]): Prom
     current_deployment_id: bad,
     rollback_reason: "wrong scores",
   });
+  await drains(given, bad, "1 day");
   const [rollout] = await given.world.sql("select rollout_id from ml_rollouts where deployment_id = $1", [
     bad,
   ]);
