@@ -90,3 +90,22 @@ test("no shadow comes or goes on an endpoint that is half moved, for the move co
   await expectServed(cut, version);
   await act(given, "remove", { deployment_id: shadow, removal_reason: "it costs too much" });
 });
+
+test("whoever archives the candidate of a rollout that was cut off before it began takes nobody else's traffic", async () => {
+  const given = await createTestDeployer();
+  const first = await inProduction(given, "run1");
+  const version = await readyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  given.wire.fail("router.apply", { times: 1 });
+  const cut = await errorOf(deploy(given, version, "production"));
+  expect(cut).toMatchObject({ code: "service_unavailable", retryable: true });
+  const refused = await errorOf(
+    act(given, "promote", { model_version_id: version, target_stage: "archived" }),
+  );
+  expect(refused).toMatchObject({ code: "conflict", retryable: true });
+
+  given.passTime({ minutes: 1 });
+  await given.worker.tick();
+  const weights = (await given.router.observe(ENDPOINT, { signal }))?.weights;
+  expect(weights?.[first.deployment]).toBe(90);
+});

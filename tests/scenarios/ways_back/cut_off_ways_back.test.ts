@@ -129,3 +129,29 @@ test("nothing is archived on an endpoint that is half way back, for that rollbac
   await expectGoodAgain(cut);
   expect(await errorOf(act(given, "promote", archival))).toMatchObject({ retryable: false });
 });
+
+test("of two ways back that were cut off the one that fails lets the other one come to its end", async () => {
+  const given = await createTestDeployer();
+  const good = await inProduction(given, "run1");
+  const version = await readyForProduction(given, "run2");
+  await promoteWithApproval(given, version);
+  const { deployment_id: candidate } = await deploy(given, version, "production");
+  given.server.crash(good.deployment);
+  const away = { code: "service_unavailable", retryable: true };
+  const first = {
+    endpoint_name: ENDPOINT,
+    rollback_to: good.version,
+    rollback_reason: "callers get nonsense",
+  };
+  given.wire.fail("server.start", { times: 1 });
+  expect(await errorOf(act(given, "rollback", first))).toMatchObject(away);
+  const second = { ...first, rollback_reason: "callers still get nonsense" };
+  given.wire.fail("router.apply", { times: 1 });
+  expect(await errorOf(act(given, "rollback", second))).toMatchObject(away);
+  expect(await errorOf(act(given, "rollback", first))).toMatchObject({ code: "conflict" });
+
+  given.passTime({ minutes: 1 });
+  expect((await given.worker.tick()).problems).toEqual([]);
+  await expectGoodAgain({ given, good, bad: { version, deployment: candidate } });
+  expect(await given.database.history.lastRollout(ENDPOINT)).toMatchObject({ status: "rolled_back" });
+});

@@ -28,14 +28,15 @@ export function decideArchive(
   const reason = request.promotion_reason;
   const own = facts.serving.find((one) => one.version.model_version_id === version.model_version_id);
   const moved = endpoint === null ? null : cutOffMove(deploymentsOf(facts), endpoint, facts.open_rollout);
-  // A deployment that was cut off ends with its version; a rollback brings its own back in any case.
-  if (moved !== null && (moved.status !== "deploying" || moved !== own?.deployment)) {
+  const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
+  // A deployment that was cut off with all traffic ends with its version; beside others that serve they would lose theirs.
+  const isOwnAlone = moved === own?.deployment && moved?.status === "deploying" && other === undefined;
+  if (moved !== null && !isOwnAlone) {
     const { model_version_id: id, stage } = version;
     // An experiment has one version at production: whatever else the move brings there takes this one out.
     const leaving = stage === "production" && moved.model_version_id !== id ? id : null;
     return refuseWhileCutOff(moved, `archive ${id}`, leaving);
   }
-  const other = facts.serving.find((one) => one.version.model_version_id !== version.model_version_id);
   const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;
   const archival: StageMove = { version, to: "archived", kind: "archival", reason };
   const moves = restored === null ? [archival] : [archival, restoration(restored, version)];

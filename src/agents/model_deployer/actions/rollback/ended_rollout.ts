@@ -13,10 +13,13 @@ const suspendedStatus = (rollout: Rollout): Rollout["status"] =>
 /** Keeps the rollout from steps and looks while it is rolled back. */
 export function suspendRollout(rollout: Rollout | null, judged: Judged | null): Change[] {
   if (rollout === null) return [];
-  const expected: Rollout["status"][] =
-    rollout.status === "completed" ? ["completed"] : ["running", "paused"];
-  return [moveRolloutTo(rollout, judged, { expected_status: expected, status: suspendedStatus(rollout) })];
+  const to = { expected_status: goingStatuses(rollout), status: suspendedStatus(rollout) };
+  return [moveRolloutTo(rollout, judged, to)];
 }
+
+/** Another rollback may have failed meanwhile, and let the rollout run again. */
+const goingStatuses = (rollout: Rollout): Rollout["status"][] =>
+  rollout.status === "completed" ? ["completed"] : ["running", "paused"];
 
 export function endRollout(
   rollout: Rollout | null,
@@ -26,8 +29,14 @@ export function endRollout(
 ): Change[] {
   if (rollout === null) return [];
   const event = { kind: `rollout_${ending}` as const, ...why };
-  const expected_status = [suspendedStatus(rollout)];
-  return [moveRolloutTo(rollout, judged, { expected_status, status: ending, pause: null, event })];
+  return [
+    moveRolloutTo(rollout, judged, {
+      expected_status: goingStatuses(rollout),
+      status: ending,
+      pause: null,
+      event,
+    }),
+  ];
 }
 
 /**
@@ -44,8 +53,8 @@ export function resumeAfterFailedRollback(
   const wasHeldStill = rollout.status === "paused" && rollout.pause === null;
   const status = wasHeldStill ? "running" : rollout.status;
   const next_tick_at = rollout.next_tick_at ?? now;
-  const expected_status = [suspendedStatus(rollout)];
-  return [moveRolloutTo(rollout, judged, { expected_status, unless_ended: true, status, next_tick_at })];
+  const to = { expected_status: goingStatuses(rollout), status, next_tick_at };
+  return [moveRolloutTo(rollout, judged, { ...to, unless_ended: true })];
 }
 
 function moveRolloutTo(
