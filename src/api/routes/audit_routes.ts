@@ -2,6 +2,7 @@ import { z } from "zod";
 import { auditLinks, linkView, verifyChain } from "../../service/audit/audit_chain.ts";
 import { auditReportSchema, auditVerificationSchema } from "../../service/audit/audit_schemas.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
+import { limit } from "./limit.ts";
 
 const needs = { right: "administer", of: "all" } as const;
 
@@ -16,7 +17,7 @@ const trail = apiRoute(
       after: z.coerce.number().int().min(0).optional(),
       who: z.string().optional(),
       subject: z.string().optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      limit: limit(1000, 100),
     }),
     answer: auditReportSchema,
   },

@@ -13,12 +13,13 @@ import { releaseFacts, releaseFactsSchema } from "../../service/release/release_
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
 import { ofExperimentNamed, ofServed } from "../access/extents.ts";
+import { limit } from "./limit.ts";
 
 const pairs = endpointRoute(
   {
     path: "/v1/endpoints/{endpoint}/pairs",
     summary: "The newest predictions of an endpoint's shadow beside production's on the same requests",
-    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(500) }),
+    query: z.strictObject({ limit: limit(1000, 500) }),
     answer: shadowPairsSchema,
   },
   ({ database, predictionLogs }, { params, query }) =>

@@ -9,6 +9,7 @@ import { revocationReportSchema } from "../../service/report_schemas.ts";
 import { declineOperation } from "../../service/operations/declined_operation.ts";
 import { ofOperation } from "../access/extents.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
+import { limit } from "./limit.ts";
 
 const named = z.strictObject({ operation: z.string() });
 const withReason = z.strictObject({ reason: z.string().trim().min(1).max(2000) });
@@ -22,7 +23,7 @@ const operations = apiRoute(
     summary: "Operations with their plans, evidence and approvals, the newest first",
     query: z.strictObject({
       state: operationStateSchema.default("open"),
-      limit: z.coerce.number().int().min(1).max(500).default(100),
+      limit: limit(500, 100),
     }),
     answer: operationsReportSchema,
   },

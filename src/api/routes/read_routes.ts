@@ -25,8 +25,8 @@ import { ofEndpoint, ofExperimentNamed, ofRollout, ofSubject } from "../access/e
 import type { ApiParts } from "../api_parts.ts";
 import { ANY, type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
+import { limit } from "./limit.ts";
 
-const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 const ofExperiment = z.strictObject({ experiment: z.string() });
 
 const endpoints = apiRoute(

@@ -10,6 +10,7 @@ import {
 } from "../../service/rows/row_schemas.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
+import { limit } from "./limit.ts";
 
 /** With the rows that are under way at its end, below the minute that a command line waits. */
 const SENDING_MS = 20_000;
@@ -18,7 +19,7 @@ const disagreements = endpointRoute(
   {
     path: "/v1/endpoints/{endpoint}/disagreements",
     summary: "Kept requests of an endpoint whose answers differ most between two deployments",
-    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(MOST_ROWS).default(20) }),
+    query: z.strictObject({ limit: limit(MOST_ROWS, 20) }),
     answer: disagreementsSchema,
   },
   (parts, { params, query }) => disagreementsReport(parts, params.endpoint, query),
