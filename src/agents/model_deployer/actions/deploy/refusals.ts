@@ -11,7 +11,7 @@ import { count } from "../../planning/wording/count.ts";
 import { refuse, refuseForNow } from "../../planning/decisions.ts";
 import { ask } from "../../planning/ways_out/next_steps.ts";
 import { stepsTowardsStage } from "../../planning/ways_out/stage_steps.ts";
-import { cutOffMove, leavingBy, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
+import { cutOffMove, refuseWhileCutOff } from "../../planning/ways_out/unfinished_move.ts";
 import { waysOfEnded } from "../rollback/ended_version.ts";
 
 /** The version is not at the stage that it is to be served at. */
@@ -61,13 +61,11 @@ export function refuseFlapping(
 /** A rollout beside a version that does not count as serving yet could never end, and a shadow changes the route, too. */
 export function refuseDuringCutOffMove(
   { target_stage, model_version_id }: DeployRequest,
-  { deployments, endpoint, open_rollout }: DeployFacts,
+  { deployments, endpoint, open_rollout, version }: DeployFacts,
 ): Decision | null {
   if (target_stage === "staging" || endpoint === null) return null;
   const moved = cutOffMove(deployments, endpoint, open_rollout);
-  if (moved === null) return null;
-  const leaving = leavingBy(moved, model_version_id, deployments);
-  return refuseWhileCutOff(moved, `deploy ${model_version_id}`, leaving);
+  return moved === null ? null : refuseWhileCutOff(moved, `deploy ${model_version_id}`, version);
 }
 
 /** The version was registered before the policy named its formats; what serves already goes on, and comes back. */

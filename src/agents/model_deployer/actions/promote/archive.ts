@@ -32,10 +32,7 @@ export function decideArchive(
   // A deployment that was cut off with all traffic ends with its version; beside others that serve they would lose theirs.
   const isOwnAlone = moved === own?.deployment && moved?.status === "deploying" && other === undefined;
   if (moved !== null && !isOwnAlone) {
-    const { model_version_id: id, stage } = version;
-    // An experiment has one version at production: whatever else the move brings there takes this one out.
-    const leaving = stage === "production" && moved.model_version_id !== id ? id : null;
-    return refuseWhileCutOff(moved, `archive ${id}`, leaving);
+    return refuseWhileCutOff(moved, `archive ${version.model_version_id}`, version);
   }
   const restored = own === undefined && other?.version.stage === "archived" ? other.version : null;
   const archival: StageMove = { version, to: "archived", kind: "archival", reason };

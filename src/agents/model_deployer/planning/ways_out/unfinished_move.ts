@@ -1,4 +1,4 @@
-import type { Deployment, Endpoint } from "../../domain/entities.ts";
+import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import { isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
@@ -20,29 +20,23 @@ export function cutOffMove(
   return deployments.find(isCutOff) ?? null;
 }
 
-/** The version, where it serves by a deployment that the move takes out: it is archived when the move ends. */
-export function leavingBy(
-  moved: Deployment,
-  versionId: string,
-  deployments: readonly Deployment[],
-): string | null {
-  const isIt = ({ model_version_id: id, status, target_stage }: Deployment) =>
-    id === versionId && status === "active" && target_stage === "production";
-  return deployments.some((one) => one !== moved && isIt(one)) ? versionId : null;
-}
-
 /**
  * Whoever waits for the end of the move may ask again, but for a version that has left production by then.
  * @param then the request, as in `deploy mv_1`
- * @param leaving the version that it names, where the move takes it out
+ * @param version the one that it names
  */
-export function refuseWhileCutOff(moved: Deployment, then: string, leaving: string | null = null): Decision {
-  const { deployment_id, endpoint_name } = moved;
+export function refuseWhileCutOff(
+  moved: Deployment,
+  then: string,
+  version: Pick<ModelVersion, "model_version_id" | "stage"> | null = null,
+): Decision {
+  const { deployment_id, endpoint_name, model_version_id } = moved;
   const way = wayToItsEnd(moved);
   const next = [way.next];
   const begun = `${endpoint_name} is being ${way.move} to ${deployment_id}, which has traffic already`;
-  if (leaving !== null) {
-    const sentence = `${begun}; ${leaving} leaves production when a worker has carried that ${way.name} on.`;
+  // An experiment has one version at production: whatever else the move brings there takes this one out.
+  if (version?.stage === "production" && version.model_version_id !== model_version_id) {
+    const sentence = `${begun}; ${version.model_version_id} leaves production when a worker has carried that ${way.name} on.`;
     return refuse("conflict", sentence, { next });
   }
   return refuseForNow(`${begun}; a worker carries that ${way.name} on. Wait for its end, then ${then}.`, {
