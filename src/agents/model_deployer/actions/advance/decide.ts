@@ -1,6 +1,6 @@
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
-import type { Rollout } from "../../domain/traffic/rollout.ts";
+import { hasLostShare, type Rollout } from "../../domain/traffic/rollout.ts";
 import { waitsFor } from "../../domain/servers/server_restarts.ts";
 import { beginStep } from "../../judge/observe.ts";
 import { secondsAfter } from "../../planning/planned_deployment.ts";
@@ -36,10 +36,18 @@ function decideOpen(look: Look): Advance {
   if (why !== null) return decideAlone(look, why);
   // Traffic cannot go back to a dead server, so it is started first, with its back-off, whatever the verdict.
   if (isBaselineDead(facts)) return serveAgain(look);
+  if (rollout.status === "running" && hasLostShare(rollout, facts.endpoint)) return holdWithoutShare(look);
   if (verdict.outcome === "fail") return rollBack(look, how);
   const challenged = challengeFor(look);
   if (challenged !== null) return challenged;
   return rollout.status === "paused" ? hold(look) : decideStep(look);
+}
+
+/** Nothing is left to judge, and whoever asked for the rollback may not want the candidate to have traffic again. */
+function holdWithoutShare(look: Look): Advance {
+  const { rollout_id, deployment_id, endpoint_name } = look.facts.rollout;
+  const reason = `${deployment_id} has no traffic since a rollback that failed: resume ${endpoint_name} to give it its step's share again, or abort it`;
+  return move(look, pauseRollout(look, { by: "the worker", reason }), `${rollout_id}: ${reason}`);
 }
 
 function decideStep(look: Look): Advance {

@@ -13,7 +13,7 @@ import {
   WATCH_SECONDS,
   watchAfter,
 } from "../../planning/planned_deployment.ts";
-import type { RolloutStep } from "../../domain/traffic/rollout.ts";
+import type { Pause, RolloutStep } from "../../domain/traffic/rollout.ts";
 import type { Look } from "./look.ts";
 import { moved } from "../../planning/rollout_move.ts";
 import { failedAgain } from "../../domain/servers/server_restarts.ts";
@@ -130,11 +130,13 @@ function recordExperience({ facts, context }: Look): Change[] {
 }
 
 /** Pauses the rollout at its present traffic until a person decides; it is judged all the same. */
-export function pauseRollout(look: Look): Decision {
+export function pauseRollout(
+  look: Look,
+  { by, reason }: Pick<Pause, "by" | "reason"> = { by: "the judge", reason: look.verdict.reason },
+): Decision {
   const { rollout, endpoint } = look.facts;
   const { rollout_id, deployment_id: candidate, endpoint_name: name } = rollout;
-  const { reason } = look.verdict;
-  const pause = { by: "the judge", reason, since: look.context.now };
+  const pause = { by, reason, since: look.context.now };
   const event = { kind: "rollout_paused" as const, reason, ...momentOfLook(look) };
   return propose({
     summary: `${name}: pause ${rollout_id} at step ${rollout.step_index + 1}.`,
@@ -142,12 +144,12 @@ export function pauseRollout(look: Look): Decision {
     on_success: [
       holdRollout(look, { status: "paused", inconclusive_looks: 0, pause, event }),
       tell(look, {
-        description: `${name}: the rollout of ${candidate} waits for a person; ${look.verdict.reason}`,
+        description: `${name}: the rollout of ${candidate} waits for a person; ${reason}`,
         outcome_type: "escalated",
         raw_content: { rollout_id, step_index: rollout.step_index },
       }),
     ],
-    draft: { ...emptyAnswer, notes: [look.verdict.reason] },
+    draft: { ...emptyAnswer, notes: [reason] },
     generation: endpoint?.generation ?? 0,
   });
 }

@@ -5,7 +5,7 @@ import type { Decision } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { LOOK_SECONDS, secondsAfter } from "../../planning/planned_deployment.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
-import { isRolloutOpen } from "../../domain/traffic/rollout.ts";
+import { hasLostShare, isRolloutOpen } from "../../domain/traffic/rollout.ts";
 import {
   answer,
   controlled,
@@ -17,6 +17,7 @@ import {
   announceControl,
 } from "./controlled.ts";
 import { type RolloutControlFacts } from "./facts.ts";
+import { giveShareAgain } from "./share_again.ts";
 import { moved } from "../../planning/rollout_move.ts";
 
 export const decidePause = controlled(pause);
@@ -66,6 +67,7 @@ function resume(
   const { rollout } = standing;
   if (rollout.status === "running") return nothingToDo(standing, "It is running.");
   if (rollout.status !== "paused") return hasEnded(standing, "resumed", reason);
+  if (hasLostShare(rollout, endpoint)) return giveShareAgain(standing, live, reason, context);
   const since = rollout.pause?.since ?? context.now;
   const pausedSeconds = (Date.parse(context.now) - Date.parse(since)) / 1000;
   const change = moved(rollout, {

@@ -26,8 +26,16 @@ export const isRolloutOpen = ({ status }: { status: z.infer<typeof rolloutStatus
 export const isGoingBack = (rollout: Pick<Rollout, "status" | "next_tick_at">): boolean =>
   rollout.status === "paused" && rollout.next_tick_at === null;
 
+/** Whether an open rollout's step is in force with no traffic for its candidate, as a way back that failed leaves it. */
+export const hasLostShare = (
+  { deployment_id: id }: Pick<Rollout, "deployment_id">,
+  endpoint: { weights: Record<string, number> } | null,
+): boolean => (endpoint?.weights[id] ?? 0) === 0;
+
 /** Who stopped a rollout's steps, why and since when. A paused rollout is judged all the same. */
 export const pauseSchema = z.strictObject({ by: z.string(), reason: z.string(), since: instantSchema });
+
+export type Pause = z.infer<typeof pauseSchema>;
 
 export const rolloutSchema = z.strictObject({
   rollout_id: z.string(),
