@@ -42,7 +42,7 @@ export interface Needs<P, Q, B> {
     | ((parts: ApiParts, request: { params: P; query: Q; body: B }) => Promise<Extent | typeof ANY>);
 }
 
-/** What `any` is where it depends on the request. */
+/** Stands for the experiment whose rights are asked for, where it depends on the request. */
 export const ANY = Symbol("any experiment");
 
 /** One request, parsed. */

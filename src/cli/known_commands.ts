@@ -99,7 +99,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
 
 /** These list all commands. */
 const OF_ALL = ["completion", "complete"];
-/** What the program answers by itself. */
+/** Options that the program answers by itself. */
 const VERSION = ["--version", "-V"];
 /** Options of the program itself that are followed by a value. */
 const WITH_VALUE = ["--home", "--token-file"];

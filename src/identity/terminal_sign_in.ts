@@ -8,7 +8,7 @@ import { consentFor } from "./consent.ts";
 import { discovered } from "./discovered.ts";
 import { providerProblem } from "./provider_problem.ts";
 
-/** What a provider gave to a person at a terminal. */
+/** Tokens that a provider gave to a person at a terminal. */
 interface TerminalTokens {
   id_token: string;
   /** By which it says later who they still are; null where it gave none. */

@@ -36,7 +36,7 @@ export class Pruner {
     this.#parts = parts;
   }
 
-  /** What a prune would remove now; removes nothing. */
+  /** Lists all that a prune would remove now; removes nothing. */
   async plan(policy: PrunePolicy, kinds?: readonly (PrunableKind | "rows")[]): Promise<PrunePlan> {
     const { facts, stores, rows } = this.#parts;
     const now = await facts.now();

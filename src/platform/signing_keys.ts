@@ -3,7 +3,7 @@ import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
-/** What a PEM holds: one public key that signs models, or certificates; or why it cannot be used. */
+/** The contents of a PEM: one public key that signs models, or certificates; or why it cannot be used. */
 export type ReadPem =
   | { kind: "key" | "certificate"; fingerprint: string }
   /** A sentence's end, as in `... holds a private key`. */

@@ -25,7 +25,7 @@ import { resumeOperation } from "../agents/model_deployer/operations/resume_oper
 import type { ModelDeployerOptions, ModelDeployer } from "./model_deployer.ts";
 import { settingsOf, requester } from "./agent_settings.ts";
 
-/** What is there before the first question to the database is answered. */
+/** The parts that are there before the first question to the database is answered. */
 export interface OpenedHome {
   telemetry: Telemetry;
   addresses: Addresses;

@@ -86,7 +86,7 @@ export class BackgroundTasks {
     }
   }
 
-  /** What a shadow leaves behind goes, though nobody collects its evidence any more. */
+  /** The lines that a shadow leaves behind go, though nobody collects its evidence any more. */
   async #forgetPredictions(): Promise<void> {
     const { parts, now } = this.#capabilities;
     if (now() - this.#forgottenAt < FORGET_MS) return;

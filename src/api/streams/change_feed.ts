@@ -22,7 +22,7 @@ export type FeedListener = (events: readonly FeedEvent[]) => void;
 interface FeedOptions {
   vitalsOf: (endpointName: string) => Vitals;
   everyMs: number;
-  /** What tells of a change; the database's own unless given. */
+  /** The source that tells of a change; the database's own unless given. */
   readMarks?: () => Promise<Marks>;
 }
 
@@ -55,7 +55,7 @@ export class ChangeFeed {
 
   /** Until the signal is aborted. The listener is called with all that is there before any change. */
   async join(listener: FeedListener, signal: AbortSignal): Promise<void> {
-    // What changes while all that is there is read is kept, and told after it.
+    // A change that comes while all that is there is read is kept, and told after it.
     const kept: FeedEvent[] = [];
     let tell: FeedListener = (events) => kept.push(...events);
     const own: FeedListener = (events) => {

@@ -23,7 +23,7 @@ export async function keptSession(url: string, environment: Environment): Promis
   return session.success && Date.parse(session.data.expires_at) > Date.now() ? session.data.token : null;
 }
 
-/** What is no JSON, such as a file that was cut short, is no session, and the next `login` writes another. */
+/** A file that is no JSON, such as one that was cut short, is no session, and the next `login` writes another. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -72,7 +72,7 @@ export class ServersOfEngines implements ModelServer {
   }
 }
 
-/** What observers ask servers of several engines. */
+/** Servers of several engines, as observers ask them. */
 export class ObservedServersOfEngines implements Pick<ModelServer, "observe">, SamplePredictions {
   readonly #servers: ByEngine<Pick<ModelServer, "observe"> & SamplePredictions>;
 

@@ -10,7 +10,7 @@ const oneOfFew = atMost(FILES_AT_ONCE);
 const USUAL_BYTES = 2048;
 
 /**
- * What the system says in one of its own files, of a process maybe; null for a file that is not there or not ours to read,
+ * The text of one of the system's own files, of a process maybe; null for a file that is not there or not ours to read,
  * since processes end while they are looked at.
  * @throws ServiceUnavailableError where no file can be opened any more, so that nobody takes a living process for ended
  */

@@ -32,7 +32,7 @@ export interface LocalService {
   url(port: number): Promise<string>;
 }
 
-/** What a command stops of a home: a service, or all that runs there. */
+/** The part of a home that a command stops: a service, or all that runs there. */
 export type Stoppable = LocalService["name"] | "home";
 
 export interface HomeOptions {

@@ -7,7 +7,7 @@ import type { RowServers } from "../../agents/model_deployer/ports/evidence/row_
 import type { NextStep } from "../../agents/base/next_step.ts";
 import type { DeployerDatabase } from "../../database/index.ts";
 
-/** What Kubernetes' and BentoCloud's servers log has no inputs, and nobody reaches a single one of them past its router. */
+/** Logs of Kubernetes' and BentoCloud's servers have no inputs, and nobody reaches a single one of them past its router. */
 export const NO_ROWS =
   "this engine's servers keep no rows and are sent none; servers on the deployer's own machine do both";
 

@@ -41,7 +41,7 @@ export const historyReportSchema = z.strictObject({
       description: z.string(),
     }),
   ),
-  /** What the memory changes of each model family's next rollout; empty where it does not answer. */
+  /** How the memory changes each model family's next rollout; empty where it does not answer. */
   care: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
   degraded: z.array(z.string()),

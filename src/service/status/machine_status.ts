@@ -11,7 +11,7 @@ export interface ObservedMachine {
   underWay(): Promise<WorkProgress[]>;
 }
 
-/** What is under way on the machine, and what of it does not do what it should, whatever the endpoint. */
+/** Work that is under way on the machine, and the part of it that does not do what it should, whatever the endpoint. */
 export async function machineStatus({
   database,
   ...observer

@@ -5,7 +5,7 @@ import type { CallOptions } from "../../agents/model_deployer/ports/call_options
 
 const SHARES = ["", "half", "a quarter", "an eighth"];
 
-/** What is remembered of each model family changes of its next rollout, as a sentence. @throws what the memory throws */
+/** How the memory of each model family changes its next rollout, as a sentence. @throws what the memory throws */
 export async function rememberedCare(
   procedural: Pick<ProceduralMemory, "experience">,
   modelNames: readonly string[],

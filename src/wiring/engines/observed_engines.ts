@@ -15,7 +15,7 @@ import type { EngineSettings } from "../settings/engine_settings.ts";
 import { installedEngines } from "./installed_engines.ts";
 import { routersOf } from "./routers_of_engines.ts";
 
-/** What observers ask of servers and routers; they start and change none. */
+/** Servers and routers as observers ask them; they start and change none. */
 export interface ObservedEngines {
   server: Pick<ModelServer, "observe"> & SamplePredictions;
   router: Pick<TrafficRouter, "observe">;

@@ -7,7 +7,7 @@ import type { Configuration } from "../settings/configuration.ts";
 import type { EngineSettings } from "../settings/engine_settings.ts";
 import { localServer } from "./local_servers.ts";
 
-/** What one engine serves by. */
+/** The parts by which one engine serves. */
 export type Served = Pick<Parts, "packager" | "server" | "serverUsage" | "rowServers" | "predictionLogs"> &
   Partial<Pick<Parts, "router">>;
 

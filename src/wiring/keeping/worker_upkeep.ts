@@ -36,7 +36,7 @@ export function prunePolicyOf({ pruneDays, pruneBytes }: Configuration["keeping"
 }
 
 /**
- * What a worker does now and then: prunes the disk, rehearses ways back, renews issuers' keys, restarts services.
+ * A worker's duties of now and then: it prunes the disk, rehearses ways back, renews issuers' keys, restarts services.
  */
 export function upkeepOf(
   configuration: Configuration,

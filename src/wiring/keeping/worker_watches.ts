@@ -7,7 +7,7 @@ import { roomOf, shortages } from "../../platform/disk/disk_room.ts";
 import type { CertificateWatch } from "../../worker/notice_rounds.ts";
 import type { Configuration } from "../settings/configuration.ts";
 
-/** What a worker watches besides rollouts: room on the disk, and certificates that end soon. */
+/** A worker's watches besides rollouts: room on the disk, and certificates that end soon. */
 export const watchesOf = (configuration: Configuration, reserve: DiskReserve, database: DeployerDatabase) =>
   [roomOfHome(configuration, reserve), certificatesOf(configuration, database)] as const;
 

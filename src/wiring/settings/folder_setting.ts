@@ -2,7 +2,7 @@ import { statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 
-/** What `statfs` says of /proc (PROC_SUPER_MAGIC of linux/magic.h). */
+/** The type that `statfs` gives for /proc (PROC_SUPER_MAGIC of linux/magic.h). */
 const PROC = 0x9fa0;
 
 /** A folder that exists or can be made. Below /proc none can, and Node would try to for ever. */

@@ -25,7 +25,7 @@ export interface MLflowAccess {
   mlflowAuth: MLflowAuth | null;
 }
 
-/** What is configured, or else the home's own, which knows its home's login alone. */
+/** The configured MLflow, or else the home's own, which knows its home's login alone. */
 export function mlflowAccess(
   { mlflowUrl, mlflowAuth }: Record<"mlflowUrl", string | null> & Pick<MLflowAccess, "mlflowAuth">,
   local: Pick<LocalServices, "mlflowUrl" | "mlflowLogin">,

@@ -34,7 +34,7 @@ const WARM_UP_LOOKS = 3;
 /** A stretch ends when this many answers of the smaller side are expected in it. */
 const EXPECTED_ANSWERS = 2;
 /**
- * What one stretch says of latency is cut to this (its logarithm), which is no evidence by itself: a server that stands still
+ * One stretch's evidence of latency is cut to this (its logarithm), which fails nobody by itself: a server that stands still
  * for a moment, as all do now and then, answers all that waited in one look.
  */
 const MOST_OF_A_PAUSE = 5;

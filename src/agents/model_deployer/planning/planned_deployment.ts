@@ -164,7 +164,7 @@ export function startBesideOf(deployment: Deployment): StepOf<"start_server"> {
   return { ...startAgainOf(deployment), beside: true };
 }
 
-/** What a version's registration did not look at, its formats or its signature, is looked at when it is packaged. */
+/** Packaging looks at the formats or the signature where the version's registration did not. */
 function allowedPackageOf(
   version: ModelVersion,
   policy: Pick<GatePolicy, "formats" | "signers">,

@@ -9,7 +9,7 @@ export interface VerifiedIdentity {
   groups: readonly string[];
 }
 
-/** What a provider is asked by for a person's groups of now; nobody else's to read. */
+/** The credential by which a provider is asked for a person's groups of now; nobody else's to read. */
 export interface Renewal {
   /** The client that they signed in by. */
   client_id: string;

@@ -53,7 +53,7 @@ function routeNeed({ endpoint, route }: EndpointFacts, moved: WantedServer[]): R
   return observed < generation || (hasRoute(endpoint) && isUnheard) ? "apply" : "nothing";
 }
 
-/** What brings the router to the endpoint's route, where it has another or where these servers moved. Pure. */
+/** Steps that bring the router to the endpoint's route, where it has another or where these servers moved. Pure. */
 export function routeSteps(facts: EndpointFacts, moved: WantedServer[]): PlannedStep[] {
   const { endpoint, route } = facts;
   const { endpoint_name, experiment_id, generation, weights, mirror_deployment_id } = endpoint;

@@ -66,7 +66,7 @@ async function login(invocation: Invocation, options: LoginOptions): Promise<Rep
   ]);
 }
 
-/** What a session is opened by. */
+/** The tokens that open a session. */
 async function tokensOf(
   invocation: Invocation,
   provider: ProviderDescription,

@@ -54,7 +54,7 @@ export async function insertOutcomes(
   );
 }
 
-/** What became of the outcomes of one call. */
+/** Outcomes of one call, counted by their fate. */
 export function countsOf(rows: readonly z.infer<typeof recordedRow>[]): RecordedOutcomes {
   const number = (is: (row: z.infer<typeof recordedRow>) => boolean) => rows.filter(is).length;
   const here = (row: z.infer<typeof recordedRow>) => !row.is_elsewhere && !row.is_anywhere;

@@ -18,7 +18,7 @@ interface CheckedSignIn {
   /** The roles that its groups give. */
   grants: readonly Grant[];
   token: string;
-  /** What the provider is asked by the next time, sealed; null: it is not asked again. */
+  /** The sealed credential by which the provider is asked the next time; null: it is not asked again. */
   renewal: string | null;
   origin: Origin;
 }
@@ -85,7 +85,7 @@ export class PostgresSignIns {
   }
 
   /**
-   * What the provider of the token's session is asked by, where that was not done for so long; null for all others.
+   * The credential by which the provider of the token's session is asked, where that was not done for so long; null for all others.
    * Given to one caller for as long.
    */
   async dueCheck(token: string, seconds: number): Promise<z.infer<typeof dueRow> | null> {

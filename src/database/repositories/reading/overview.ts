@@ -76,7 +76,7 @@ export class PostgresOverview {
     );
   }
 
-  /** What waits for the registry and the memories; each sink tells of its own notices. */
+  /** Messages that wait for the registry and the memories; each sink tells of its own notices. */
   async outbox(): Promise<OutboxBacklog> {
     const [row] = await this.#database.query(
       outboxRow,

@@ -5,14 +5,14 @@ import { z } from "zod";
 import { EndpointCreationError } from "../../../agents/model_deployer/errors.ts";
 import { isMissing } from "../../../platform/system_errors.ts";
 
-/** What an artifact says of the environment that its model was logged under. */
+/** The environment that a model was logged under, as its artifact has it. */
 
 const releaseSchema = z.string().regex(/^3\.\d+(\.\d+)?$/);
 const pythonEnvironmentSchema = z.object({ python: releaseSchema });
 const condaSchema = z.object({
   dependencies: z.array(z.union([z.string(), z.object({ pip: z.array(z.string()) })])),
 });
-/** What conda brings for pip itself. */
+/** Packages that conda brings for pip itself. */
 const INSTALLERS = /^(python|pip|setuptools|wheel)\b/;
 
 /** The Python that `python_env.yaml` names, which MLflow writes beside a model, else `conda.yaml`; null where neither does. */

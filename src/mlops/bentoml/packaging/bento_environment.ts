@@ -46,7 +46,7 @@ export async function hasBentoEnvironment(
   return hasModelEnvironment(await optionsFor(bento, await lockOf(bento), environments));
 }
 
-/** What a bento is served by, by name below any cache. */
+/** The environments that serve a bento, by name below any cache. */
 export interface ServedBy {
   environments: string[];
   /** Those that its environment is made of again; null for a bento from before locks. */

@@ -26,7 +26,7 @@ export interface KeptFiles {
   claimed: number;
   clusters: string;
   routes: string;
-  /** What is remembered beside the files; empty before the first time. */
+  /** A note that is remembered beside the files; empty before the first time. */
   note: string;
 }
 

@@ -1,7 +1,7 @@
 const CALLABLE = "an endpoint answers /predict, /invocations, /v2, /openapi.json and /healthz";
 const TEXT_OF_ENVOY = "%LOCAL_REPLY_BODY%";
 
-/** What the router answers by itself: codes as servers of models have them, MLflow's own where it has one. */
+/** Answers of the router's own: codes as servers of models have them, MLflow's own where it has one. */
 const BY_STATUS = [
   { status: 400, error_code: "BAD_REQUEST", message: TEXT_OF_ENVOY },
   { status: 401, error_code: "UNAUTHENTICATED", message: TEXT_OF_ENVOY },

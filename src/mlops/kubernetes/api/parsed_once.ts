@@ -9,7 +9,7 @@ interface Kept<T> {
 
 /**
  * Reads each object of a cluster once for each of its versions, since most of a long list is as it was in the last one.
- * What a whole list does not hold is forgotten after it.
+ * An object that a whole list does not hold is forgotten after it.
  */
 export class ParsedOnce<T> {
   readonly schema: z.ZodType<T>;

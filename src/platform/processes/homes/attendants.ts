@@ -82,7 +82,7 @@ export async function forgetAttendant(home: string, attendant: Attendant): Promi
 /** A file's times may be older than the clock by so much. */
 const CLOCK_STEP_MS = 10;
 
-/** What of its needs is being stopped since it began, or the whole home. */
+/** Those of its needs that are being stopped since it began, and the whole home where that is. */
 export async function stoppedUnder(home: string, { needs, began_at }: Attendant): Promise<Stoppable[]> {
   const marks = [...needs, "home" as const].map(async (name) => {
     const mark = await stat(stoppedMark(serviceRunDirectory(home), name)).catch(() => null);

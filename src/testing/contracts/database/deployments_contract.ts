@@ -51,7 +51,7 @@ function describeWrittenDeployments(open: OpenDatabase): void {
   });
 }
 
-/** What was changed meanwhile is left as it is. */
+/** A deployment that was changed meanwhile is left as it is. */
 function describeContestedDeployments(open: OpenDatabase): void {
   test("a status that has moved loses, and says what was found", async () => {
     const { db } = await open();

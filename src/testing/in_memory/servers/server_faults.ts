@@ -1,7 +1,7 @@
 import { ServiceUnavailableError } from "../../../agents/model_deployer/errors.ts";
 import type { StartServer } from "../../../agents/model_deployer/ports/model_server_port.ts";
 
-/** What a test breaks about servers in memory. */
+/** Faults that a test gives to servers in memory. */
 export class ServerFaults {
   readonly #broken = new Map<string, string>();
   #sampleFailure: string | null = null;

@@ -17,7 +17,7 @@ export function announceReplaced(
   return isSame ? [] : [projectStage(context.operation_id, replaced.model_version_id)];
 }
 
-/** What is remembered of the deployment when it succeeds. */
+/** The episode that is remembered when the deployment succeeds. */
 export function memories(
   request: DeployRequest,
   version: ModelVersion,

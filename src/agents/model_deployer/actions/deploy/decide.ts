@@ -130,8 +130,8 @@ function summaryOf(
 }
 
 /**
- * What is to take production's requests, or copies of them, begins with as many servers as production has there: another
- * engine knows nothing of them.
+ * A version that is to take production's requests, or copies of them, begins with as many servers as production has
+ * there: another engine knows nothing of them.
  */
 function sizedBy(wanted: Deployment, { endpoint, deployments, engines }: DeployFacts): string | null {
   if (wanted.target_stage === "staging") return null;

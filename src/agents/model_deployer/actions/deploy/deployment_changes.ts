@@ -22,7 +22,7 @@ export interface Placement {
   moment: Moment;
 }
 
-/** What the deployment changes in the database before its first step, when it succeeds, and when it fails. */
+/** Changes of the database before the deployment's first step, when it succeeds, and when it fails. */
 export function deploymentChanges(
   request: DeployRequest,
   placement: Placement,

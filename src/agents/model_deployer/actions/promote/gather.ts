@@ -59,7 +59,7 @@ async function gather(
   return { facts: { ...facts, shadow: evidence, serving: servingNow, live, notes }, failure };
 }
 
-/** What the database alone knows of the version and of production. */
+/** Facts of the version and of production that the database alone knows. */
 async function gatherKnown(database: Database, version: ModelVersion) {
   const { experiment_id } = version;
   const name = endpointName(experiment_id, "production");

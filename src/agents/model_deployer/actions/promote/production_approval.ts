@@ -17,7 +17,7 @@ type ApprovedMoves = [ApprovedMove, ...ApprovedMove[]];
 const PROMOTION: ApprovedMoves = ["promotion"];
 const SUPERSEDING_PROMOTION: ApprovedMoves = ["promotion", "supersession"];
 
-/** What a promotion rests on and waits for, and the rollout that ends for it. */
+/** The evidence and the approvals of a promotion, and the rollout that ends for it. */
 interface AskedApproval extends Pick<Plan, "evidence" | "approvals_needed" | "notes"> {
   ended: ReturnType<typeof endingOf>;
 }

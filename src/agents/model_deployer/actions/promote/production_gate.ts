@@ -32,7 +32,7 @@ export function gateEvidence(facts: GateFacts): Plan["evidence"] {
   };
 }
 
-/** What the policy does not allow of a version's files, signers and packages, and how a person would allow it. */
+/** Files, signers and packages of a version that the policy does not allow, and how a person would allow them. */
 interface Disallowed {
   criterion: UnmetCriterion;
   next: NextStep[];

@@ -24,7 +24,7 @@ function hoursText(hours: number): string {
   return `${(hours * 3600).toFixed(1)} s`;
 }
 
-/** What a version must have shown as a shadow, each criterion; null is met. */
+/** Each criterion that a version must have met as a shadow; null is met. */
 export function shadowCriteria({
   version,
   policy,

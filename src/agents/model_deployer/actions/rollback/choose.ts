@@ -67,7 +67,7 @@ function currentOf(
   return served.find(({ deployment }) => deployment.status === "active") ?? null;
 }
 
-/** What served last; one that was never condemned takes precedence. */
+/** The deployment that served last; one that was never condemned takes precedence. */
 function servedLast({ served }: WaysBack): ServedBefore | null {
   return served.find((one) => !isCondemned(one)) ?? served[0] ?? null;
 }

@@ -6,7 +6,7 @@ export const SIGNATURE_FILE = "model.sig";
 /** A signature names each file; of 10,000 files it has some 3 MB. */
 export const MOST_SIGNATURE_BYTES = 16 * 1024 ** 2;
 
-/** What is wrong with the signature of an artifact. */
+/** A fault of an artifact's signature. */
 export interface SignatureProblem {
   problem:
     /** There is none. */

@@ -7,7 +7,7 @@ const fingerprintSchema = z
   .string()
   .regex(/^([0-9a-f]{64})?$/, "a sha256 in hexadecimal digits")
   .default("");
-/** What a file with some keys or certificates has at most. */
+/** A file with some keys or certificates. */
 const pemSchema = z.string().min(1).max(100_000);
 
 export const signerSchema = z.discriminatedUnion("kind", [
@@ -69,7 +69,7 @@ export function allowedSigners(
   return signers === null ? undefined : { experiment_id, signers: [...signers] };
 }
 
-/** What tells one signer from another. */
+/** The text that tells one signer from another. */
 export function signerId(signer: Signer): string {
   return signer.kind === "identity" ? signerName(signer) : signer.fingerprint;
 }

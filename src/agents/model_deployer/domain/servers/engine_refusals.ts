@@ -36,7 +36,7 @@ export function choosingEngine(
   };
 }
 
-/** What a policy asks for that this installation has not; null where it has each engine. */
+/** A sentence about the engines that a policy asks for and this installation has not; null where it has each. */
 export function missingEngines(
   experiment_id: string,
   engines: EnginesByStage,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 export const engineKindSchema = z.enum(["local", "kubernetes", "bentocloud"]);
-/** What runs servers: this machine, a cluster, or BentoCloud. */
+/** Platforms that run servers: this machine, a cluster, or BentoCloud. */
 export type EngineKind = z.infer<typeof engineKindSchema>;
 
 /** Engines whose servers keep rows, and are sent some past the router. */

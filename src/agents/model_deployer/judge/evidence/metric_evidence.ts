@@ -195,7 +195,7 @@ export function logMetricEvidence({ bets, differences }: MetricEvidence): number
 /** From so many windows on the mean is known well enough to speak for a candidate. */
 const MEAN_KNOWN = 10;
 
-/** What holds a candidate for now: until its mean is known the sign alone does. */
+/** The evidence that holds a candidate for now: until its mean is known the sign alone does. */
 export function logHoldingEvidence(evidence: MetricEvidence): number {
   const isKnown = (evidence.differences?.count ?? 0) >= MEAN_KNOWN;
   return isKnown ? logMetricEvidence(evidence) : logWealth(evidence.bets, 0, METRIC_EXPERTS);

@@ -32,7 +32,7 @@ export function expirySentence(operationId: string, waitsUntil: string): string 
   );
 }
 
-/** What can be asked for where an operation takes no approval: an end for what has begun, or else the same anew. */
+/** Ways out where an operation takes no approval: an end for one that has begun, or else the same request anew. */
 export function waysOfUnusable(operation: {
   operation_id: string;
   status: string;
