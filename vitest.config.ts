@@ -46,8 +46,8 @@ const unit = {
  * run without them in half the time.
  */
 const LONG = [
-  "tests/scenarios/{judging,cluster,ways_back}/**",
-  "tests/scenarios/{walk,true_hints,team_metrics,told_team,told_verdicts}.test.ts",
+  "tests/scenarios/{judging,cluster,told,ways_back}/**",
+  "tests/scenarios/{walk,true_hints,team_metrics}.test.ts",
   "tests/unit/{package,secrets}/**",
   "tests/unit/judge/odd_traffic.test.ts",
   "tests/unit/mlops/{kubernetes/killed_at_each_call,images/published_despite_faults}.test.ts",

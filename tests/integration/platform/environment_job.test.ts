@@ -10,7 +10,7 @@ import { ensureModelEnvironment } from "../../../src/platform/python/python_envi
 import { listProgress } from "../../../src/platform/work/work_progress.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
-const asker = fileURLToPath(new URL("./environment_asker.ts", import.meta.url));
+const asker = fileURLToPath(new URL("./programs/environment_asker.ts", import.meta.url));
 let directory = "";
 let askers: ChildProcess[] = [];
 

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { withFileLock } from "../../../src/platform/processes/file_lock.ts";
 
-const holder = fileURLToPath(new URL("./lock_holder.ts", import.meta.url));
+const holder = fileURLToPath(new URL("./programs/lock_holder.ts", import.meta.url));
 let directory = "";
 let path = "";
 

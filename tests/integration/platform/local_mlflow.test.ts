@@ -200,7 +200,7 @@ describe("the home's own MLflow", () => {
       `sqlite:///${join(homeDirectory, "mlflow.db")}`,
       join(homeDirectory, "artifacts"),
     ];
-    const { stdout } = await execa(python, [here("./mlflow_settings.py"), ...words], {
+    const { stdout } = await execa(python, [here("./programs/mlflow_settings.py"), ...words], {
       env: childEnvironment({ MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false" }),
       extendEnv: false,
     });

@@ -17,7 +17,7 @@ import { findProcess, listProcesses } from "../../../src/platform/processes/mana
 import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
-const user = fileURLToPath(new URL("./services_user.ts", import.meta.url));
+const user = fileURLToPath(new URL("./programs/services_user.ts", import.meta.url));
 const cacheDirectory = inject("cacheDirectory");
 const need = { postgres: true, redis: true, mlflow: false };
 let homeDirectory = "";

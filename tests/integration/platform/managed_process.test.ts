@@ -18,7 +18,7 @@ import { livingMembers, readRecord } from "../../../src/platform/processes/proce
 import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
-const starter = fileURLToPath(new URL("./starter.ts", import.meta.url));
+const starter = fileURLToPath(new URL("./programs/starter.ts", import.meta.url));
 const graceMs = 2_000;
 let runDirectory = "";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ServiceRefusedError } from "../../src/agents/model_deployer/errors.ts";
-import { Sender } from "../../src/notifications/notification_sender.ts";
+import { ServiceRefusedError } from "../../../src/agents/model_deployer/errors.ts";
+import { Sender } from "../../../src/notifications/notification_sender.ts";
 import {
   createTestDeployer,
   deploy,
@@ -14,9 +14,9 @@ import {
   readyForProduction,
   register,
   type TestDeployer,
-} from "../../src/testing/index.ts";
-import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../support/given/given_secrets.ts";
-import { givenReceiver, type NoticeReceiver } from "../support/services/notice_receivers.ts";
+} from "../../../src/testing/index.ts";
+import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../../support/given/given_secrets.ts";
+import { givenReceiver, type NoticeReceiver } from "../../support/services/notice_receivers.ts";
 
 const CONSOLE = "https://models.example.org/";
 const LINK = `${CONSOLE}#/endpoints/${ENDPOINT}`;

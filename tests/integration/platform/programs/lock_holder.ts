@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { withFileLock } from "../../../src/platform/processes/file_lock.ts";
+import { withFileLock } from "../../../../src/platform/processes/file_lock.ts";
 
 /** Takes the lock at `PATH`, says so, and holds it until it is killed. */
 const [path = ""] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { KeptRowSettings } from "../../src/agents/model_deployer/domain/evidence/kept_rows.ts";
-import { ProductionCriteriaNotMetError } from "../../src/agents/model_deployer/errors.ts";
+import type { KeptRowSettings } from "../../../src/agents/model_deployer/domain/evidence/kept_rows.ts";
+import { ProductionCriteriaNotMetError } from "../../../src/agents/model_deployer/errors.ts";
 import {
   createTestDeployer,
   deploy,
@@ -10,7 +10,7 @@ import {
   inProduction,
   promoteWithApproval,
   readyForProduction,
-} from "../../src/testing/index.ts";
+} from "../../../src/testing/index.ts";
 
 const KEPT: KeptRowSettings = { sample: 1, most: 50, hidden: ["name"], hashed: [], on_errors: "refuse" };
 

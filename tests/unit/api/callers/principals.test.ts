@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { registerState } from "../../../src/testing/index.ts";
-import { principalReportSchema } from "../../../src/service/people/principal_schemas.ts";
-import { givenApi } from "../../support/given/given_api.ts";
+import { registerState } from "../../../../src/testing/index.ts";
+import { principalReportSchema } from "../../../../src/service/people/principal_schemas.ts";
+import { givenApi } from "../../../support/given/given_api.ts";
 const EVAS_TOKEN = "eva-has-a-long-secret";
 
 test("a token that is revoked opens nothing from then on", async () => {

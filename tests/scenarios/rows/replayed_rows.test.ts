@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { Deadline } from "../../src/agents/base/deadline.ts";
-import type { RowServers } from "../../src/agents/model_deployer/ports/evidence/row_ports.ts";
-import { ServiceUnavailableError } from "../../src/agents/model_deployer/errors.ts";
-import { disagreementsReport } from "../../src/service/rows/disagreements_report.ts";
-import { replayReport } from "../../src/service/rows/replay_report.ts";
-import { createTestDeployer, ENDPOINT, errorOf } from "../../src/testing/index.ts";
-import { givenRows } from "../support/given/given_rows.ts";
+import { Deadline } from "../../../src/agents/base/deadline.ts";
+import type { RowServers } from "../../../src/agents/model_deployer/ports/evidence/row_ports.ts";
+import { ServiceUnavailableError } from "../../../src/agents/model_deployer/errors.ts";
+import { disagreementsReport } from "../../../src/service/rows/disagreements_report.ts";
+import { replayReport } from "../../../src/service/rows/replay_report.ts";
+import { createTestDeployer, ENDPOINT, errorOf } from "../../../src/testing/index.ts";
+import { givenRows } from "../../support/given/given_rows.ts";
 
 async function given(rows: number) {
   const deployer = await createTestDeployer();

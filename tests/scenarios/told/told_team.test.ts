@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { NoticeKind } from "../../src/agents/model_deployer/domain/notices/notices.ts";
-import { Sender } from "../../src/notifications/notification_sender.ts";
+import type { NoticeKind } from "../../../src/agents/model_deployer/domain/notices/notices.ts";
+import { Sender } from "../../../src/notifications/notification_sender.ts";
 import {
   createTestDeployer,
   deploy,
@@ -11,9 +11,9 @@ import {
   promoteWithApproval,
   readyForProduction,
   type TestDeployer,
-} from "../../src/testing/index.ts";
-import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../support/given/given_secrets.ts";
-import { givenReceiver, type NoticeReceiver } from "../support/services/notice_receivers.ts";
+} from "../../../src/testing/index.ts";
+import { givenSecrets, newSinkAt, SIGNING_SECRET as SECRET } from "../../support/given/given_secrets.ts";
+import { givenReceiver, type NoticeReceiver } from "../../support/services/notice_receivers.ts";
 
 const ANA = { who: "ana", origin: null };
 const STEPS = [10, 50, 100].map((weight) => ({ weight, bake_seconds: weight === 100 ? 0 : 60 }));

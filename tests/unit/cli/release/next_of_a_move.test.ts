@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { expect, test } from "vitest";
-import type { Stage } from "../../../src/agents/model_deployer/domain/entities.ts";
-import { applyLines } from "../../../src/cli/output/views/apply_view.ts";
+import type { Stage } from "../../../../src/agents/model_deployer/domain/entities.ts";
+import { applyLines } from "../../../../src/cli/output/views/apply_view.ts";
 
 function nextAfter(previous_stage: Stage, current_stage: Stage): string | undefined {
   const record = {

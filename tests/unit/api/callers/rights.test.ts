@@ -1,23 +1,23 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { ROUTES } from "../../../src/api/api.ts";
-import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
-import { OPEN_INGRESS } from "../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
+import { ROUTES } from "../../../../src/api/api.ts";
+import { STANDARD_GATE_POLICY } from "../../../../src/agents/model_deployer/domain/models/gate_policy.ts";
+import { OPEN_INGRESS } from "../../../../src/agents/model_deployer/domain/access/ingress_policy.ts";
 import {
   RIGHTS,
   RIGHTS_OF,
   type Right,
   ROLES,
-} from "../../../src/agents/model_deployer/domain/access/roles.ts";
+} from "../../../../src/agents/model_deployer/domain/access/roles.ts";
 import {
   ENDPOINT,
   inProduction,
   promote,
   readyForProduction,
   registerState,
-} from "../../../src/testing/index.ts";
-import { statusReportSchema } from "../../../src/service/report_schemas.ts";
-import { givenApi, type GivenApi } from "../../support/given/given_api.ts";
+} from "../../../../src/testing/index.ts";
+import { statusReportSchema } from "../../../../src/service/report_schemas.ts";
+import { givenApi, type GivenApi } from "../../../support/given/given_api.ts";
 
 /** Who can do what: the right that each route takes. A route that is not here fails the test below. */
 const TAKES: Record<string, Right> = {
@@ -198,7 +198,7 @@ test("the status of a role for one experiment has its endpoints and operations, 
 });
 
 test("docs/api.md has the table of roles and rights as the code has it", async () => {
-  const page = await readFile(new URL("../../../docs/api.md", import.meta.url), "utf8");
+  const page = await readFile(new URL("../../../../docs/api.md", import.meta.url), "utf8");
   for (const role of ROLES) {
     const row = new RegExp(`^\\| ${role} +\\|(.*)\\|$`, "m").exec(page)?.[1] ?? "";
     const cells = row.split("|").map((cell) => cell.trim() === "yes");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ANAS_TOKEN, givenApi } from "../../support/given/given_api.ts";
+import { ANAS_TOKEN, givenApi } from "../../../support/given/given_api.ts";
 
 const EVAS_TOKEN = "eva-has-a-long-secret";
 

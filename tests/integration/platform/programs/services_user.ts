@@ -1,4 +1,4 @@
-import { startLocalServices } from "../../../src/platform/services/local_services.ts";
+import { startLocalServices } from "../../../../src/platform/services/local_services.ts";
 
 /** Brings up Postgres and Redis under `HOME_DIRECTORY CACHE_DIRECTORY` and prints their addresses as JSON. */
 const [homeDirectory = "", cacheDirectory = ""] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import { expect, test } from "vitest";
-import { releaseLines } from "../../../src/cli/output/views/release_view.ts";
+import { releaseLines } from "../../../../src/cli/output/views/release_view.ts";
 
 const REPORT = {
   ...{ experiment_id: "churn", mlflow_run_id: "run1", steps: null, model_version_id: "mv_1" },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { nextReleaseMove } from "../../../src/cli/commands/start/release_moves.ts";
-import { aDeployment, aVersion } from "../../support/given/given_facts.ts";
+import { nextReleaseMove } from "../../../../src/cli/commands/start/release_moves.ts";
+import { aDeployment, aVersion } from "../../../support/given/given_facts.ts";
 
 const run = { experiment_id: "remission", mlflow_run_id: "run1", candidate_id: null };
 

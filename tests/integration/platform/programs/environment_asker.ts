@@ -1,4 +1,4 @@
-import { ensureModelEnvironment } from "../../../src/platform/python/python_environment.ts";
+import { ensureModelEnvironment } from "../../../../src/platform/python/python_environment.ts";
 
 /** Asks for an environment of joblib and prints its Python. usage: environment_asker.ts CACHE_DIRECTORY UV */
 const [cacheDirectory = "", uv = ""] = process.argv.slice(2);

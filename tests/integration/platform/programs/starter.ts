@@ -1,4 +1,4 @@
-import { startProcess } from "../../../src/platform/processes/managed_process.ts";
+import { startProcess } from "../../../../src/platform/processes/managed_process.ts";
 
 /** Starts one process by the arguments `RUN_DIRECTORY NAME COMMAND [ARGUMENT...]` and prints its pid. */
 const [runDirectory = "", name = "", command = "", ...args] = process.argv.slice(2);
