@@ -10,6 +10,7 @@ import {
 import { askingModel, REQUIREMENTS } from "../../tests/faults/harm/asking_model.ts";
 import { Upstream } from "../../tests/faults/harm/upstream.ts";
 import { WorkerProcess } from "../../tests/faults/harm/worker_process.ts";
+import { cpuOfHome } from "./home_cpu.ts";
 import { killAllOf, killServerOf } from "./killed_home.ts";
 import { type AskedEndpoint, secondsToFirstAnswers } from "./first_answers.ts";
 import { BenchTeam } from "../support/bench_team.ts";
@@ -114,7 +115,20 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   const answering = secondsToFirstAnswers(served, began);
   const worker = new WorkerProcess({ environment, log: join(home, "worker-2.log"), program });
   opened.closers.push(() => worker.end());
-  report(served, own, await answering);
+  const answered = await answering;
+  report(served, own, answered);
+  sayCpu(await cpuOfHome(home));
+  printMachine();
+}
+
+/** Nothing can answer before all that has to be started has had its CPU. */
+function sayCpu(used: Map<string, number>): void {
+  const each = [...used].map(([kind, seconds]) => `${kind} ${seconds.toFixed(2)}`);
+  const all = [...used.values()].reduce((sum, seconds) => sum + seconds, 0);
+  say(
+    `CPU s from the start of the worker to the last answer: ${each.join(", ")}; together they keep every core busy for ` +
+      `${(all / availableParallelism()).toFixed(2)} s`,
+  );
 }
 
 function report(served: Served[], own: OwnStart[], answered: number[]): void {
@@ -135,7 +149,6 @@ function report(served: Served[], own: OwnStart[], answered: number[]): void {
     `all answer after ${last.toFixed(2)} s; the slowest server's own start took ${slowest.toFixed(2)} s, ` +
       `so that the aim was ${(slowest + AIM_SECONDS).toFixed(2)} s; the CPU of these starts alone keeps every core busy for ${cpu.toFixed(2)} s`,
   );
-  printMachine();
 }
 
 await runInHome(measure);

@@ -117,7 +117,7 @@ function openStreams({ deployer: { database, parts }, limits, onUnexpected }: Ap
 function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: VitalsWatch): ApiParts {
   const { database, parts } = deployer;
   return {
-    ...{ database, vulnerabilities: parts.vulnerabilities },
+    ...{ database, vulnerabilities: parts.vulnerabilities, teamMetrics: parts.teamMetrics ?? null },
     episodicMemory: parts.episodicMemory,
     listPackages: (bentoTag) => parts.packager.listPackages(bentoTag),
     proceduralMemory: parts.proceduralMemory,

@@ -1,5 +1,6 @@
 import type { Origin } from "../agents/model_deployer/domain/access/roles.ts";
 import type { EndpointIngress } from "../agents/model_deployer/ports/ingress_ports.ts";
+import type { TeamMetrics } from "../agents/model_deployer/ports/evidence/team_metrics_port.ts";
 import type { NotificationSender, SecretKeeper } from "../agents/model_deployer/ports/notification_ports.ts";
 import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
 import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
@@ -46,6 +47,8 @@ export interface ApiParts {
   listPackages: Parts["packager"]["listPackages"];
   /** Undefined where nobody brought entries of known ones. */
   vulnerabilities: Parts["vulnerabilities"];
+  /** Null where no server of metrics is configured. */
+  teamMetrics: TeamMetrics | null;
   /** Undefined where nobody looks at the machine that serves. */
   examine: (() => Promise<DoctorReport>) | undefined;
   /** Undefined where nobody is told of anything. */

@@ -13,6 +13,7 @@ import {
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
 import { KEEPING_ROWS } from "../../agents/model_deployer/domain/servers/engines.ts";
 import { checkEngines, checkKeptRows } from "../../service/policies/checked_engines.ts";
+import { checkMetricsOf } from "../../service/policies/checked_metrics.ts";
 import { policyReportOf } from "../../service/policies/policy_report.ts";
 import { experimentReportSchema, policyReportSchema } from "../../service/policies/policy_schemas.ts";
 import { unknownExperiment } from "../../service/problems/unknown_name.ts";
@@ -90,11 +91,12 @@ const setPolicy = apiRoute(
     body: gatePolicySchema.omit({ policy_id: true }),
     answer: policyReportSchema,
   },
-  async ({ database, engines }, { params: { experiment: experiment_id }, body, caller }) => {
+  async ({ database, engines, teamMetrics }, { params: { experiment: experiment_id }, body, caller }) => {
     const { gate_policy: before } = await reportOf(database, experiment_id);
     const chosen = { before: before.engines, wanted: body.engines };
     await checkEngines(experiment_id, chosen, engines, database);
     checkKeptRows(before, body, engines, KEEPING_ROWS);
+    await checkMetricsOf(experiment_id, before, body, { database, teamMetrics });
     const { principal, origin } = caller;
     const gate_policy = await database.experiments.setGatePolicy(experiment_id, body, principal, origin);
     return policyReportOf(database, engines, experiment_id, gate_policy);

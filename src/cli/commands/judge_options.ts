@@ -69,7 +69,6 @@ const judgeOptionsSchema = z.object({
   predictions: text,
   metrics: text,
 });
-type JudgeOptions = z.infer<typeof judgeOptionsSchema>;
 type JudgeFlag = keyof typeof JUDGE_FLAGS;
 const FLAGS = judgeOptionsSchema.keyof().options;
 const NUMBERS: readonly JudgeFlag[] = ["alpha", "margin", "samples", "effectFloor", "inconclusiveLooks"];
@@ -79,7 +78,7 @@ interface TakesFlags {
   addOption(option: Option): unknown;
 }
 
-/** `judgeOptionsIn` finds their values among the command's options. */
+/** `judgeSettingsOf` finds their values among the command's options. */
 export function addJudgeFlags(command: TakesFlags, names: readonly JudgeFlag[] = FLAGS): void {
   for (const name of names) {
     const [flags, description] = JUDGE_FLAGS[name];
@@ -90,13 +89,11 @@ export function addJudgeFlags(command: TakesFlags, names: readonly JudgeFlag[] =
 }
 
 /**
- * The judge's options among those of a command. Numbers out of range are refused later, by the name of their setting.
+ * Only the settings that the command names. Numbers out of range are refused later, by the name of their setting.
+ * @throws InvalidRequestError
  */
-export const judgeOptionsIn = (options: object): JudgeOptions => judgeOptionsSchema.parse(options);
-
-/** Only the settings that the command names. @throws InvalidRequestError */
 export function judgeSettingsOf(options: object): AskedJudgeSettings {
-  const given = judgeOptionsIn(options);
+  const given = judgeOptionsSchema.parse(options);
   const { alpha, margin, samples, effectFloor, whenInconclusive, inconclusiveLooks } = given;
   const { outcomes, predictions, metrics } = given;
   return {

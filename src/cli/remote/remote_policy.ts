@@ -1,5 +1,4 @@
 import type { NewGatePolicy } from "../../agents/model_deployer/domain/models/gate_policy.ts";
-import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import type { PolicyReport } from "../../service/policies/policy_report.ts";
 import { policyReportSchema } from "../../service/policies/policy_schemas.ts";
 import type { RemoteApi } from "./remote_api.ts";
@@ -19,12 +18,4 @@ export async function setRemotePolicy(
   const { policy_id: _, ...before } = (await remotePolicy(api, experiment)).gate_policy;
   const body = await change(before);
   return api.ask(policyReportSchema, at(experiment), { method: "PUT", body });
-}
-
-/** Whether a query is taken is looked at where the deployer runs. @throws InvalidRequestError */
-export function refuseRemoteMetrics(metrics: unknown): void {
-  if (metrics === undefined) return;
-  throw new InvalidRequestError(
-    "--metrics is checked where the deployer runs, and MODEL_DEPLOYER_URL is set: set it there, without that variable.",
-  );
 }

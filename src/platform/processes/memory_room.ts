@@ -37,7 +37,7 @@ export async function processUsage(runDirectory: string, name: string): Promise<
   if (record === null || !(await isLeaderAlive(record))) return null;
   const members = groupOf(record.pid, await readProcessTable());
   const each = await Promise.all(
-    members.map(async ({ pid }) => ({ bytes: await heldBy(pid), seconds: await cpuOf(pid) })),
+    members.map(async ({ pid }) => ({ bytes: await heldBy(pid), seconds: await cpuSecondsOf(pid) })),
   );
   return {
     memory_bytes: each.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -74,8 +74,8 @@ async function heldBy(pid: number): Promise<number> {
 /** USER_HZ, in which Linux counts a process's time. */
 const TICKS_PER_SECOND = 100;
 
-/** `utime`, `stime`, and those of children that were waited for: fields 14 to 17 of proc(5). */
-async function cpuOf(pid: number): Promise<number> {
+/** `utime`, `stime`, and those of children that were waited for: fields 14 to 17 of proc(5); 0 for one that has ended. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await textOfSystemFile(`/proc/${pid}/stat`);
   if (stat === null) return 0;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -9,17 +9,17 @@ import {
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { actorOf } from "../../invocation/requester.ts";
-import { checkMetricsOf } from "./asked_metrics.ts";
 import { enginesFrom } from "./engine_option.ts";
 import { formatsOf } from "./formats_option.ts";
 import { signersOf } from "./signers_option.ts";
 import { vulnerabilitiesOf, type VulnerabilityOptions } from "./vulnerability_options.ts";
 import { keptRowsOf } from "./kept_rows_options.ts";
-import { refuseRemoteMetrics, remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
+import { remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
-import { addJudgeFlags, judgeOptionsIn, judgeSettingsOf } from "../judge_options.ts";
+import { addJudgeFlags, judgeSettingsOf } from "../judge_options.ts";
 import { checkEngines, checkKeptRows } from "../../../service/policies/checked_engines.ts";
+import { checkMetricsOf } from "../../../service/policies/checked_metrics.ts";
 import { policyReportOf } from "../../../service/policies/policy_report.ts";
 import { policyReport } from "./policy_report.ts";
 import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
@@ -140,7 +140,6 @@ async function show(invocation: Invocation, experiment: string): Promise<Report>
 async function set(invocation: Invocation, experiment: string, options: Options): Promise<Report> {
   const remote = await invocation.remote();
   if (remote !== null) {
-    refuseRemoteMetrics(judgeOptionsIn(options).metrics);
     const change = async (before: NewGatePolicy) =>
       changed(await withSigners(before, options), options, options.demo === true ? "demo" : before.kind);
     return policyReport(await setRemotePolicy(remote, experiment, change));
@@ -158,8 +157,7 @@ async function set(invocation: Invocation, experiment: string, options: Options)
     const chosen = { before: before.engines, wanted: wanted.engines ?? {} };
     await checkEngines(experiment, chosen, engines, database);
     checkKeptRows(before, wanted, engines, rowsKeptOn);
-    if (judgeOptionsIn(options).metrics !== undefined)
-      await checkMetricsOf(experiment, wanted, { database, teamMetrics });
+    await checkMetricsOf(experiment, before, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
     return policyReport(await policyReportOf(database, engines, experiment, policy));
   });

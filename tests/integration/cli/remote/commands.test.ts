@@ -78,6 +78,21 @@ test("rights hold through the API as they do beside it", async () => {
   expect((await run(["versions", EXPERIMENT], EVE)).code).toBe(0);
 });
 
+test("queries of the team's metrics are read where they are typed, and checked where the deployer runs", async () => {
+  const file = join(await givenFolder(), "metrics.yaml");
+  const written = (query: string) => writeFile(file, `complaints: { query: "${query}", worse: higher }`);
+  await written("sum(complaints{v='{{version}}'}");
+  const words = ["policy", "set", EXPERIMENT, "--reason", "they complain", "--metrics"];
+  const { run } = await elsewhere();
+  const unread = await run([...words, `${file}.none`]);
+  expect(unread.err).toContain("cannot be read");
+  const refused = await run([...words, file]);
+  expect(refused.code).toBe(2);
+  expect(refused.err).toContain("The metric complaints:");
+  await written("sum(complaints{v='{{version}}'})");
+  expect((await run([...words, file])).code).toBe(0);
+});
+
 test("a file of outcomes that are long lists goes through the API in bodies that it takes", async () => {
   const { run } = await elsewhere();
   const file = join(await givenFolder(), "outcomes.jsonl");
