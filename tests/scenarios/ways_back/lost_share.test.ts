@@ -80,3 +80,18 @@ test("whoever aborts it instead ends it where the traffic is", async () => {
   expect(await weightsOf(given)).toEqual({ [baseline]: 100 });
   expect((await nextRound(given)).problems).toEqual([]);
 });
+
+test("whoever is killed between the database and the router while giving it back, a worker brings it to its end", async () => {
+  const { given, baseline, candidate } = await givenNoShare();
+  await nextRound(given);
+  given.wire.fail("router.apply", { times: 1 });
+  const resume = { endpoint_name: ENDPOINT, rollout_reason: "the rollback was a mistake" };
+  expect(await errorOf(act(given, "resume", resume))).toMatchObject({ code: "service_unavailable" });
+  expect(await weightsOf(given)).toEqual({ [baseline]: 100 });
+  expect((await nextRound(given)).resumed).toMatchObject([{ outcome: "finished" }]);
+  expect(await weightsOf(given)).toEqual({ [baseline]: 90, [candidate]: 10 });
+  expect(await given.database.history.lastRollout(ENDPOINT)).toMatchObject({
+    status: "running",
+    pause: null,
+  });
+});
