@@ -18,6 +18,7 @@ import {
 import { addConsole, type ConsoleFiles } from "./console_files.ts";
 import { ChangeFeed } from "./streams/change_feed.ts";
 import { openApiDocument } from "./document.ts";
+import { fewAtOnce } from "./few_at_once.ts";
 import { EventStreams, type StreamLimits, USUAL_LIMITS } from "./streams/event_streams.ts";
 import { problemResponse } from "./problem.ts";
 import { answerUnknown } from "./unknown_paths.ts";
@@ -77,6 +78,7 @@ export const ROUTES: readonly ApiRoute[] = [
 
 const LOOK_EVERY_MS = 250;
 const VITALS_EVERY_MS = 5000;
+const REPLAYS_AT_ONCE = 2;
 
 /** The HTTP API over a deployer; it has no socket of its own. */
 export function createApi(options: ApiOptions): Api {
@@ -124,6 +126,7 @@ function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: Vitals
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
     rowServers: parts.rowServers,
+    replays: fewAtOnce(REPLAYS_AT_ONCE),
     statusSource,
     ingress: parts.ingress ?? null,
     engines: deployer.settings.engines,

@@ -12,6 +12,12 @@ export class TooManyStreamsError extends ModelDeployerError {
   readonly retryable = true;
 }
 
+/** Refuses one more replay, so that those together cannot load what serves; those under way go on. */
+export class TooManyReplaysError extends ModelDeployerError {
+  readonly code = "too_many_replays";
+  readonly retryable = true;
+}
+
 /** Refuses an action whose caller has seen an earlier state of the endpoint; nothing was changed. */
 export class StaleViewError extends ModelDeployerError {
   readonly code = "stale_view";

@@ -7,6 +7,7 @@ import type { ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
 import type { ResumeOptions, Resumption } from "../agents/model_deployer/operations/resume_operation.ts";
 import type { ReconciliationReport } from "../agents/model_deployer/reconciliation/reconciliation_report.ts";
 import type { DeployerDatabase } from "../database/index.ts";
+import type { FewAtOnce } from "./few_at_once.ts";
 import type { Vitals } from "../service/endpoints/endpoint_schemas.ts";
 import type { DoctorReport } from "../service/machine/machine_schemas.ts";
 import type { StatusSource } from "../service/status/gather_status.ts";
@@ -37,6 +38,8 @@ export interface ApiParts {
   serverUsage: Parts["serverUsage"];
   /** Undefined where no engine keeps rows. */
   rowServers: Parts["rowServers"];
+  /** Replays, of which some at once would load what serves. */
+  replays: FewAtOnce;
   statusSource: StatusSource;
   /** Null where the router lets everybody in. */
   ingress: EndpointIngress | null;

@@ -42,6 +42,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   server_not_ready: 502,
   service_unavailable: 503,
   too_many_streams: 503,
+  too_many_replays: 503,
   deadline_exceeded: 504,
   interrupted: 503,
   disk_full: 507,

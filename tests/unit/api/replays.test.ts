@@ -148,3 +148,20 @@ test("a caller who goes away ends the sending, which is no error of ours", async
   expect(sent).toBeLessThan(30);
   expect(unexpected).toEqual([]);
 });
+
+test("two replays run at once, and one more is refused until one of them has ended", async () => {
+  const { deployer, ask, problem, version } = await given();
+  const held: { release: () => void; answer: Promise<Response> }[] = [];
+  for (let number = 0; number < 2; number += 1) {
+    const { reached, release } = deployer.wire.hold("rowServers.predictRow");
+    held.push({ release, answer: ask("/v1/replays", replay(version, own)) });
+    await reached;
+  }
+  const refused = await problem("/v1/replays", replay(version, own));
+  expect(refused).toMatchObject({ status: 503, code: "too_many_replays", retryable: true });
+  for (const { release, answer } of held) {
+    release();
+    expect((await answer).status).toBe(200);
+    expect((await ask("/v1/replays", replay(version, own))).status).toBe(200);
+  }
+});
