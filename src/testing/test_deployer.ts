@@ -17,7 +17,7 @@ import { InMemoryModelRegistry } from "./in_memory/model_registry.ts";
 import type { RunSeed } from "./in_memory/run_seed.ts";
 import { InMemoryModelServer } from "./in_memory/model_server.ts";
 import { InMemoryPredictionLogs } from "./in_memory/prediction_logs.ts";
-import { InMemoryTeamMetrics } from "./in_memory/team_metrics.ts";
+import { InMemoryTeamMetrics } from "./in_memory/metrics_server.ts";
 import { InMemoryTrafficRouter } from "./in_memory/traffic_router.ts";
 import { EXPERIMENT } from "./states.ts";
 import { Wire } from "./wire.ts";

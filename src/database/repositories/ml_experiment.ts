@@ -10,7 +10,7 @@ import {
   type NewGatePolicy,
 } from "../../agents/model_deployer/domain/models/gate_policy.ts";
 import { ConflictError } from "../../agents/model_deployer/errors.ts";
-import { newGatePolicy } from "../gate_policy.ts";
+import { newGatePolicy } from "../gate_policy_rows.ts";
 import type { Experiments } from "../../agents/model_deployer/ports/stores/experiment_store.ts";
 import type { SqlDatabase } from "../connection/pool.ts";
 import type { Origin } from "../../agents/model_deployer/domain/access/roles.ts";

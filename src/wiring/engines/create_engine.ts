@@ -14,7 +14,7 @@ import type { Deployments, Endpoints } from "../../agents/model_deployer/ports/s
 import type { Parts } from "../../agents/model_deployer/ports/parts.ts";
 import type { MLflowAccess } from "../settings/mlflow_settings.ts";
 import { installedEngines, settingsFor } from "./installed_engines.ts";
-import { routersOf } from "./routers_of_engines.ts";
+import { routersOf } from "./engine_routers.ts";
 import { servedByEach } from "./served_by.ts";
 import { ofEngines } from "./several_engines.ts";
 

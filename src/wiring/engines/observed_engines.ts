@@ -13,7 +13,7 @@ import { EnvoyRouter } from "../../mlops/envoy/envoy_router.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import type { EngineSettings } from "../settings/engine_settings.ts";
 import { installedEngines } from "./installed_engines.ts";
-import { routersOf } from "./routers_of_engines.ts";
+import { routersOf } from "./engine_routers.ts";
 
 /** Servers and routers as observers ask them; they start and change none. */
 export interface ObservedEngines {

@@ -1,5 +1,5 @@
 import { describeTeamMetrics } from "../../../src/testing/contracts/team_metrics_contract.ts";
-import { InMemoryTeamMetrics } from "../../../src/testing/in_memory/team_metrics.ts";
+import { InMemoryTeamMetrics } from "../../../src/testing/in_memory/metrics_server.ts";
 
 describeTeamMetrics("in memory", async () => {
   const metrics = new InMemoryTeamMetrics();

@@ -23,7 +23,7 @@ import {
   type TestDeployer,
   Wire,
 } from "../../../src/testing/index.ts";
-import { routersOf } from "../../../src/wiring/engines/routers_of_engines.ts";
+import { routersOf } from "../../../src/wiring/engines/engine_routers.ts";
 import type { Served } from "../../../src/wiring/engines/served_by.ts";
 import { ofEngines } from "../../../src/wiring/engines/several_engines.ts";
 import { EnforcedPolicies } from "./enforced_policies.ts";

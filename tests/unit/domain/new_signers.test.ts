@@ -3,7 +3,7 @@ import {
   type NewGatePolicy,
   STANDARD_GATE_POLICY,
 } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
-import { newGatePolicy } from "../../../src/database/gate_policy.ts";
+import { newGatePolicy } from "../../../src/database/gate_policy_rows.ts";
 import { errorOf } from "../../../src/testing/index.ts";
 import { newSigningKey } from "../../support/signing/keys.ts";
 

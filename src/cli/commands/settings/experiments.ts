@@ -3,7 +3,7 @@ import type { Criterion, Experiment } from "../../../agents/model_deployer/domai
 import { experimentIdSchema } from "../../../agents/model_deployer/domain/values/requested_values.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { policyLines } from "./policy_report.ts";
+import { policyLines } from "./shown_policy.ts";
 import type { RemoteApi } from "../../remote/remote_api.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";

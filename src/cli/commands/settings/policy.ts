@@ -21,7 +21,7 @@ import { addJudgeFlags, judgeSettingsOf } from "../judge_options.ts";
 import { checkEngines, checkKeptRows } from "../../../service/policies/checked_engines.ts";
 import { checkMetricsOf } from "../../../service/policies/checked_metrics.ts";
 import { policyReportOf } from "../../../service/policies/policy_report.ts";
-import { policyReport } from "./policy_report.ts";
+import { policyReport } from "./shown_policy.ts";
 import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
 import { aNumber } from "../../number_options.ts";
 

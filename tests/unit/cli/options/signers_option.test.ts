@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pc from "picocolors";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { policyReport } from "../../../../src/cli/commands/settings/policy_report.ts";
+import { policyReport } from "../../../../src/cli/commands/settings/shown_policy.ts";
 import { signersOf } from "../../../../src/cli/commands/settings/signers_option.ts";
 import { errorOf } from "../../../../src/testing/index.ts";
 import { aPolicy } from "../../../support/given/given_facts.ts";

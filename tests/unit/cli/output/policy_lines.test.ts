@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import { expect, test } from "vitest";
-import { policyReport } from "../../../../src/cli/commands/settings/policy_report.ts";
+import { policyReport } from "../../../../src/cli/commands/settings/shown_policy.ts";
 import { aPolicy } from "../../../support/given/given_facts.ts";
 
 test("a policy shows its formats and engines, and what is in others with what becomes of it", () => {

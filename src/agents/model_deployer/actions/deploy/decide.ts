@@ -8,7 +8,7 @@ import { deploymentId, rolloutId } from "../../domain/values/names.ts";
 import type { Decision, Plan, PlannedStep, StepOf } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import { deploymentSteps, newDeployment } from "../../planning/planned_deployment.ts";
-import { deploymentChanges, type Placement } from "./deployment_changes.ts";
+import { deploymentChanges, type Placement } from "./planned_changes.ts";
 import { askedAtOnce } from "./deployment_at_once.ts";
 import { draftManifest } from "./draft_manifest.ts";
 import {

@@ -15,7 +15,7 @@ import {
   stretches,
   tell,
   truths,
-} from "./told_outcomes.ts";
+} from "./outcomes_world.ts";
 
 export function describeOutcomes(open: OpenDatabase): void {
   const opened = async () => {
