@@ -62,7 +62,8 @@ export async function setDeploymentStatus(
   );
   if (changed.length > 0) return;
   const found = await statusOf(tx, change.deployment_id);
-  if (change.unless_rolled_back === true && found?.status === "rolled_back") return;
+  const mayHaveEnded = change.unless_ended ?? change.unless_rolled_back ?? false;
+  if (mayHaveEnded && found !== null && STOPPABLE_STATUSES.includes(found.status)) return;
   throw lostStatus(change.deployment_id, found, change.from);
 }
 

@@ -60,7 +60,9 @@ const setDeploymentStatus = z.strictObject({
   deployment_id: z.string(),
   from: z.array(deploymentStatusSchema).min(1),
   to: deploymentStatusSchema,
-  /** Skips the change where the deployment was rolled back meanwhile, instead of failing with a conflict. */
+  /** Skips the change where somebody has ended or replaced the deployment meanwhile, instead of failing with a conflict. */
+  unless_ended: z.boolean().optional(),
+  /** The same, in plans that an earlier version wrote. */
   unless_rolled_back: z.boolean().optional(),
   /** Null leaves `rollback_reason` as it is. */
   rollback_reason: z.string().nullable(),

@@ -24,10 +24,12 @@ export function planTraffic(
       .filter((one) => one !== null)
       .map((one) => ({ deployment_id: one, keep_warm_seconds: keepWarmSeconds }));
   if (request.target_stage === "staging") {
-    return { ...unhurried, weights: allTo(id), mirror: null, replaced: gone(current, 0), baseline: null };
+    const replaced = gone(unique([...current, ...leftAt("staging", facts)]), 0);
+    return { ...unhurried, weights: allTo(id), mirror: null, replaced, baseline: null };
   }
   if (request.target_stage === "shadow") {
-    return { ...unhurried, weights, mirror: id, replaced: gone([mirror], 0), baseline: null };
+    const replaced = gone(unique([mirror, ...leftAt("shadow", facts)]), 0);
+    return { ...unhurried, weights, mirror: id, replaced, baseline: null };
   }
   const ownShadow = facts.deployments.find(
     (one) => one.deployment_id === mirror && one.model_version_id === request.model_version_id,
@@ -40,6 +42,14 @@ export function planTraffic(
   }
   return planReplacement(request, facts, { id, baseline, shadowEnds, mirror: mirrorAfter, now });
 }
+
+const unique = <T>(ids: T[]): T[] => [...new Set(ids)];
+
+/** Those that a deployment would have replaced which was cut off after its route, and overtaken. */
+const leftAt = (stage: "staging" | "shadow", { deployments }: DeployFacts): string[] =>
+  deployments
+    .filter(({ target_stage, status }) => target_stage === stage && status === "active")
+    .map(({ deployment_id: id }) => id);
 
 type Replaced = PlannedTraffic["replaced"];
 

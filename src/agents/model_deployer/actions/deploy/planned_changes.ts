@@ -63,5 +63,5 @@ function served(
 
 const notServed = ({ deployment_id: id }: Deployment): Change => ({
   ...setStatus(id, ["pending", "deploying"], "failed", { keepWarmSeconds: 0 }),
-  unless_rolled_back: true,
+  unless_ended: true,
 });
