@@ -52,6 +52,25 @@ test("what cannot be started leaves the deployment as it was", async () => {
   expect(observed).toMatchObject({ state: "ready", replicas: [{ replica: 1 }] });
 });
 
+test("an update that was cut off, overtaken by another one and then fails comes to its end, and leaves the other's", async () => {
+  const given = await createTestDeployer();
+  const { deployment, manifest } = await inProduction(given, "run1");
+  await given.worker.tick();
+  given.wire.fail("server.start", { times: 1 });
+  const cut = await errorOf(update(given, deployment, { replicas: 3 }));
+  expect(cut).toMatchObject({ code: "service_unavailable", retryable: true });
+  await update(given, deployment, { replicas: 2 });
+  given.server.breakModel(manifest.bento_tag, "MemoryError");
+  given.passTime({ minutes: 1 });
+  const [ended, ...more] = (await given.worker.tick()).resumed;
+  expect(more).toEqual([]);
+  expect(ended).toMatchObject({ outcome: "undone" });
+  expect(JSON.stringify(ended)).toContain("Not taken back: Somebody has changed the resources");
+  expect(await given.database.deployments.get(deployment)).toMatchObject({ replicas: 2 });
+  given.passTime({ minutes: 1 });
+  expect((await given.worker.tick()).resumed).toEqual([]);
+});
+
 test("bounds move the number of servers into them", async () => {
   const given = await createTestDeployer();
   const { deployment } = await inProduction(given, "run1");

@@ -1,4 +1,6 @@
 import type { AgentError } from "../../../base/agent_error.ts";
+import type { Change } from "../../domain/changes.ts";
+import { ConflictError } from "../../errors.ts";
 import { remember } from "../../planning/announcements/outbox_entries.ts";
 import { failureNotice } from "../../planning/announcements/new_notices.ts";
 import type { Plan } from "../../domain/plan.ts";
@@ -8,7 +10,8 @@ import type { Lease, Operation } from "../../ports/stores/operation_stores.ts";
 import { undoSteps } from "../steps/undo_steps.ts";
 
 /**
- * Undoes the recorded steps, names those that could not be undone, and records the failure.
+ * Undoes the recorded steps, names those that could not be undone, and records the failure, which nothing that others
+ * have moved meanwhile keeps from its end.
  * @throws ConflictError when the lease is lost: the operation then belongs to whoever resumes it
  */
 export async function giveUpOperation(
@@ -22,11 +25,11 @@ export async function giveUpOperation(
   const { operation_id, action } = operation;
   const undoFailures = await undoSteps(parts, operation_id, plan, lease, failure);
   const { code, message } = failure;
-  const error = {
+  const errorWith = (undo_failures: string[]) => ({
     code,
     message,
-    details: { ...failure.details, undo_failures: undoFailures, ...nextOf(failure) },
-  };
+    details: { ...failure.details, undo_failures, ...nextOf(failure) },
+  });
   const notice = failureNotice(plan, failure, { operation_id, requested_by: operation.requested_by });
   const episode = remember(operation_id, {
     event_subtype: "failure",
@@ -36,8 +39,17 @@ export async function giveUpOperation(
     raw_content: { action, code },
     occurred_at: await database.clock.now(),
   });
-  const changes = [...plan.on_failure, episode, notice];
-  await database.journal.finish(operation_id, { status: "failed", error }, changes, lease);
+  const finish = (undone: string[], setBack: Change[]) => {
+    const outcome = { status: "failed" as const, error: errorWith(undone) };
+    return database.journal.finish(operation_id, outcome, [...setBack, episode, notice], lease);
+  };
+  try {
+    await finish(undoFailures, plan.on_failure);
+  } catch (error) {
+    if (!(error instanceof ConflictError) || plan.on_failure.length === 0) throw error;
+    // Whoever overtook it has moved what it would set back; with the lease lost, this is refused as well.
+    await finish([...undoFailures, error.message], []);
+  }
 }
 
 const nextOf = ({ next }: AgentError) => (next.length === 0 ? {} : { next: [...next] });
