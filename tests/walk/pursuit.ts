@@ -1,6 +1,7 @@
 import type { ModelDeployerRequest } from "../../src/agents/model_deployer/state/state.ts";
 import { ENDPOINT, EXPERIMENT } from "../../src/testing/index.ts";
 import { modelDeployerRequestOf } from "../support/decisions/followed.ts";
+import { checkLeftovers } from "./leftovers.ts";
 import { secondsUntil, withoutIds } from "./compared.ts";
 import { found, type Tally } from "./tally.ts";
 import { ask, live, RUNS, type Run, serves, signatureOf, versionOf, wait, type Walker } from "./world.ts";
@@ -11,6 +12,7 @@ export async function checkReach(walker: Walker, tally: Tally, pursued: number):
   if (tally.states.has(state)) return;
   const first = tally.states.size;
   tally.states.add(state);
+  await checkLeftovers(walker, tally);
   for (let index = 0; index < pursued; index += 1) {
     const run = RUNS[(first + index) % RUNS.length] ?? RUNS[0];
     const copy = walker.copy === undefined ? walker : await walker.copy();
