@@ -63,17 +63,19 @@ function describeContestedDeployments(open: OpenDatabase): void {
     await expect(apply(db, setStatus("d9", "deploying", "active"))).rejects.toThrow(NotFoundError);
   });
 
-  test.each(["unless_ended", "unless_rolled_back"])(
-    "a failure leaves a deployment alone that was rolled back or replaced meanwhile, where it says so by %s",
-    async (unless) => {
-      for (const ended of ["rolled_back", "draining"] as const) {
-        const { db } = await open();
-        await openEndpointWith(db, 1);
-        const failed = { ...setStatus("d1", "deploying", "failed"), [unless]: true };
-        await expect(apply(db, failed)).rejects.toThrow(ConflictError);
-        await apply(db, setStatus("d1", "pending", ended), failed);
-        expect((await db.deployments.get("d1"))?.status).toBe(ended);
-      }
+  test.each([
+    ["unless_ended", "rolled_back"],
+    ["unless_ended", "draining"],
+    ["unless_rolled_back", "draining"],
+  ] as const)(
+    "a failure leaves a deployment alone, where it says so by %s, that is %s meanwhile",
+    async (unless, ended) => {
+      const { db } = await open();
+      await openEndpointWith(db, 1);
+      const failed = { ...setStatus("d1", "deploying", "failed"), [unless]: true };
+      await expect(apply(db, failed)).rejects.toThrow(ConflictError);
+      await apply(db, setStatus("d1", "pending", ended), failed);
+      expect((await db.deployments.get("d1"))?.status).toBe(ended);
     },
   );
 

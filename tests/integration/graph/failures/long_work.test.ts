@@ -106,7 +106,11 @@ test("an environment takes longer than an answer: the endpoint is free meanwhile
   const { request } = await givenAtShadow(given);
   const answer = await given.agent.execute(request);
   expect(answer).toMatchObject({ status: "in_progress", deployment_manifest: { status: "deploying" } });
-  expect(answer.warnings.join(" ")).toMatch(/Under way: the environment for .*slow.* s of at most 3600 s/);
+  const underWay = /Under way: the environment for .*slow.* s of at most 3600 s/;
+  await until(
+    async () => underWay.test((await given.agent.execute(request)).warnings.join(" ")),
+    "an answer that names what is under way",
+  );
 
   const ended = new AbortController();
   const reports: TickReport[] = [];
