@@ -74,7 +74,7 @@ async function givenSlowEnvironments() {
   await chmod(uv, 0o755);
   const packager = new PackagerWithEnvironments(directory);
   const fakes = { ...createFakes(), packager, server: new InMemoryModelServer(packager) };
-  const given = await givenDeployer({ fakes, settings: { patience_seconds: 2, reconcile_seconds: 1 } });
+  const given = await givenDeployer({ fakes, settings: { patience_seconds: 8, reconcile_seconds: 1 } });
   return {
     given,
     directory,
