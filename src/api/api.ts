@@ -18,6 +18,7 @@ import {
 import { addConsole, type ConsoleFiles } from "./console_files.ts";
 import { ChangeFeed } from "./streams/change_feed.ts";
 import { openApiDocument } from "./document.ts";
+import { TooManyReplaysError } from "./api_errors.ts";
 import { fewAtOnce } from "./few_at_once.ts";
 import { EventStreams, type StreamLimits, USUAL_LIMITS } from "./streams/event_streams.ts";
 import { problemResponse } from "./problem.ts";
@@ -126,7 +127,7 @@ function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: Vitals
     predictionLogs: parts.predictionLogs,
     serverUsage: parts.serverUsage,
     rowServers: parts.rowServers,
-    replays: fewAtOnce(REPLAYS_AT_ONCE),
+    replays: fewAtOnce(REPLAYS_AT_ONCE, tooManyReplays),
     statusSource,
     ingress: parts.ingress ?? null,
     engines: deployer.settings.engines,
@@ -138,6 +139,11 @@ function partsOf({ deployer, statusSource, examine }: ApiOptions, vitals: Vitals
     actingAs: actingDeployers(deployer),
   };
 }
+
+const tooManyReplays = () =>
+  new TooManyReplaysError(
+    `${REPLAYS_AT_ONCE} replays are under way, and no more run at once: ask again in a minute.`,
+  );
 
 /** The checks of every request, before it is looked at. */
 function guarded(onUnexpected: (error: unknown) => void, publicUrl: string | null): Hono {

@@ -38,7 +38,7 @@ export interface ApiParts {
   serverUsage: Parts["serverUsage"];
   /** Undefined where no engine keeps rows. */
   rowServers: Parts["rowServers"];
-  /** Replays, of which some at once would load what serves. */
+  /** Refuses one replay too many, since many at once would load what serves. */
   replays: FewAtOnce;
   statusSource: StatusSource;
   /** Null where the router lets everybody in. */

@@ -1,11 +1,12 @@
 import { bulkhead, BulkheadRejectedError } from "cockatiel";
 
-/** Runs what it is given, so many at once; one more is refused at once by an error of the caller's. */
-export type FewAtOnce = <T>(work: () => Promise<T>, refusal: () => Error) => Promise<T>;
+/** Runs what it is given, some at once. */
+export type FewAtOnce = <T>(work: () => Promise<T>) => Promise<T>;
 
-export function fewAtOnce(limit: number): FewAtOnce {
+/** @param refusal the error of whoever is one too many, at once */
+export function fewAtOnce(limit: number, refusal: () => Error): FewAtOnce {
   const few = bulkhead(limit, 0);
-  return (work, refusal) =>
+  return (work) =>
     few.execute(work).catch((error: unknown) => {
       throw error instanceof BulkheadRejectedError ? refusal() : error;
     });

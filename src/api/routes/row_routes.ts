@@ -8,16 +8,12 @@ import {
   replayRequestSchema,
   replaySchema,
 } from "../../service/rows/row_schemas.ts";
-import { TooManyReplaysError } from "../api_errors.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 import { endpointRoute } from "./endpoint_route.ts";
 import { limit } from "./limit.ts";
 
 /** With the rows that are under way at its end, below the minute that a command line waits. */
 const SENDING_MS = 20_000;
-
-const tooMany = () =>
-  new TooManyReplaysError("Two replays are under way, and no more run at once: ask again in a minute.");
 
 const disagreements = endpointRoute(
   {
@@ -45,7 +41,7 @@ const replay = apiRoute(
   (parts, { body, signal }) => {
     const deadline = new Deadline(SENDING_MS, { of: "a replay through the API", until: signal });
     const { server } = parts.statusSource;
-    return parts.replays(() => replayReport({ ...parts, server }, body, { signal, deadline }), tooMany);
+    return parts.replays(() => replayReport({ ...parts, server }, body, { signal, deadline }));
   },
 );
 
