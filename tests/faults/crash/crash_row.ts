@@ -2,12 +2,14 @@ import type { FaultRow, RowOptions, RowResult } from "../harness/fault_row.ts";
 import { randomFrom, sampleOf } from "../harness/seeded.ts";
 import { ChildPool } from "./children/children.ts";
 import { CrashStage, type Expected, type Outcome } from "./crash_stage.ts";
+import { goBackElsewhere, overtake, type Rivals } from "./rivals.ts";
 import type { CrashScenario, Resumption } from "./scenario.ts";
 
 /** Of each scenario in a selection, and pairs of the whole row. */
 const POINTS_IN_SELECTION = 4;
 /** Whoever meets a dead one's lease may wait for it. */
 const WITH_OTHERS = { selection: 1, whole: 8 };
+const WITH_OVERTAKING = { selection: 2, whole: 60 };
 const PAIRS_IN_SELECTION = 1;
 const PAIRS_IN_WHOLE = 8;
 const STAGES = 2;
@@ -53,7 +55,8 @@ export function crashRowWithOthers(name: string, scenarios: readonly CrashScenar
     run: (options) =>
       runScenarios(scenarios, {
         ...options,
-        casesOf: (expected) => casesAmongOthersOf(expected, options, "others"),
+        casesOf: (expected) =>
+          casesAmongOthersOf(expected, options, (stage, at, by) => stage.crashWithOthers(at, by, expected)),
       }),
   };
 }
@@ -67,12 +70,36 @@ export function crashRowWithRivals(name: string, scenarios: readonly CrashScenar
     name,
     fault:
       "SIGKILL before and after each I/O of every way back; before anybody carries it on, another operator goes back to something else and a worker looks at what is due: whoever comes second is told so, and one deployment serves all traffic",
-    run: (options) =>
-      runScenarios(scenarios, {
-        ...options,
-        casesOf: (expected) => casesAmongOthersOf(expected, options, "rivals"),
-      }),
+    run: runWithRivals(scenarios, goBackElsewhere),
   };
+}
+
+/** As `crashRowWithRivals`, with another operator who puts another version in the place of the one that is deployed. */
+export function crashRowOfOvertaken(name: string, scenarios: readonly CrashScenario[]): FaultRow {
+  return {
+    name,
+    fault:
+      "SIGKILL before and after each I/O of a deployment; before anybody carries it on, another operator deploys another version at the same stage and a worker looks at what is due: each comes to its end, and one of them serves",
+    run: runWithRivals(scenarios, overtake, WITH_OVERTAKING),
+  };
+}
+
+function runWithRivals(
+  scenarios: readonly CrashScenario[],
+  rivals: Rivals,
+  points = WITH_OTHERS,
+): FaultRow["run"] {
+  return (options) =>
+    runScenarios(scenarios, {
+      ...options,
+      casesOf: (expected) =>
+        casesAmongOthersOf(
+          expected,
+          options,
+          (stage, at, by) => stage.crashWithRivals(at, by, rivals),
+          points,
+        ),
+    });
 }
 
 interface Options extends RowOptions {
@@ -151,16 +178,13 @@ function casesOf(expected: Expected, { extent, seed }: RowOptions, most: number)
 function casesAmongOthersOf(
   expected: Expected,
   { extent, seed }: RowOptions,
-  who: "others" | "rivals",
+  among: (stage: CrashStage, at: number, by: Resumption) => Promise<Outcome>,
+  points = WITH_OTHERS,
 ): Case[] {
   const every = expected.points.map((_, index) => index + 1);
-  const chosen = sampleOf(every, WITH_OTHERS[extent], randomFrom(seed));
+  const chosen = sampleOf(every, points[extent], randomFrom(seed));
   const by = (at: number): Resumption => (at % 4 < 2 ? "request" : "worker");
-  return chosen.map((at): Case => async (stage) => [
-    who === "others"
-      ? await stage.crashWithOthers(at, by(at), expected)
-      : await stage.crashWithRivals(at, by(at)),
-  ]);
+  return chosen.map((at): Case => async (stage) => [await among(stage, at, by(at))]);
 }
 
 function note(result: RowResult, scenario: CrashScenario, { died, wrong }: Outcome): void {

@@ -6,7 +6,7 @@ import type { Deed } from "./children/protocol.ts";
 import { type Moment, RestorableDeployer } from "./restorable/restorable_deployer.ts";
 import { RestorableEnvoy } from "./restorable/restorable_envoy.ts";
 import { callOthers } from "./other_callers.ts";
-import { callRivals, servesWhole } from "./rivals.ts";
+import type { Rivals } from "./rivals.ts";
 import { type CrashScenario, letTimePass, resume, type Resumption, settle, type Told } from "./scenario.ts";
 
 export interface StageOptions {
@@ -121,16 +121,16 @@ export class CrashStage {
     return { died, wrong };
   }
 
-  /** Dies at the point; before anybody carries it on, somebody else goes back to something else, and a worker looks. */
-  async crashWithRivals(at: number, by: Resumption): Promise<Outcome> {
+  /** Dies at the point; before anybody carries it on, somebody else wants something else, and a worker looks. */
+  async crashWithRivals(at: number, by: Resumption, rivals: Rivals): Promise<Outcome> {
     await this.#deployer.restore(this.#beginning);
     const died = await this.#die(this.#deed, at);
     const { given } = this.#deployer;
-    const wrong = await callRivals(given, this.#deed);
+    const wrong = await rivals.call(given, this.#deed);
     const repair = async () => {
       await given.capabilities.reconciler.reconcile({ signal: AbortSignal.timeout(60_000) });
     };
-    wrong.push(...(await this.#compare(null, by, repair)), ...(await servesWhole(given, this.#deed)));
+    wrong.push(...(await this.#compare(null, by, repair)), ...(await rivals.unlike(given, this.#deed)));
     return { died, wrong };
   }
 

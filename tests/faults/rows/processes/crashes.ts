@@ -1,5 +1,6 @@
-import { crashRow, crashRowWithOthers, crashRowWithRivals } from "../../crash/crash_row.ts";
+import { crashRow, crashRowOfOvertaken, crashRowWithOthers, crashRowWithRivals } from "../../crash/crash_row.ts";
 import { deploying, undoing } from "../../crash/scenarios/deployments.ts";
+import { overtaken } from "../../crash/scenarios/overtaken.ts";
 import { rollingBack } from "../../crash/scenarios/rollbacks.ts";
 import { routing } from "../../crash/scenarios/routing.ts";
 import { expiring, promoting, registering } from "../../crash/scenarios/stages.ts";
@@ -31,4 +32,5 @@ export const contestedCrashRows: readonly FaultRow[] = [
   ),
   crashRowWithOthers("crash-second-caller", [...registering, ...promoting, ...deploying, ...rollingBack]),
   crashRowWithRivals("crash-rivals", [...rollingBack, ...comingBack, atTheLastMoment]),
+  crashRowOfOvertaken("crash-overtaken", overtaken),
 ];
