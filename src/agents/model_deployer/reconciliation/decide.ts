@@ -1,4 +1,4 @@
-import type { ChangeOf } from "../domain/changes.ts";
+import type { Change } from "../domain/changes.ts";
 import { type Endpoint, STOPPABLE_STATUSES } from "../domain/entities.ts";
 import { planned } from "../planning/decisions.ts";
 import type { PlannedStep } from "../domain/plan.ts";
@@ -13,7 +13,15 @@ import { overMemory, replaceForMemory } from "./capacity/memory_limits.ts";
 import { mendReplicas, replicaDrift } from "./mended_replicas.ts";
 import { isScaled, scaledServer, scaleSteps } from "./capacity/scaled_servers.ts";
 import { isRouteDue, routeDrifts, routeSteps } from "./route_repair.ts";
-import { type Drift, serverOverLimit, killedServer, partialServer, purposeOf } from "./replica_drifts.ts";
+import {
+  type Drift,
+  ends,
+  killedServer,
+  partialServer,
+  purposeOf,
+  serverOverLimit,
+  unreachedDeployment,
+} from "./replica_drifts.ts";
 
 export type { Drift } from "./replica_drifts.ts";
 
@@ -21,8 +29,8 @@ export interface EndpointDrift {
   drifts: Drift[];
   /** Steps that repair all drifts that are not left, in this order, under the endpoint's lease. */
   steps: PlannedStep[];
-  /** Servers that could not be started before and answer now. */
-  recovered: ChangeOf<"note_restart">[];
+  /** Of rows alone, before the steps: servers that answer again, and deployments that nothing leads to. */
+  changes: Change[];
 }
 
 /** The differences at one endpoint, and the steps that repair them. Never lowers a generation. Pure. */
@@ -38,13 +46,13 @@ export function decideEndpoint(facts: EndpointFacts): EndpointDrift {
     .filter((server) => server.restarts !== null && server.state?.state === "ready" && !isDead(server))
     .filter((server) => !partial.includes(server))
     .map(({ deployment }) => answersAgain(deployment.deployment_id));
-  if (drifts.length === 0) return { drifts, steps: [], recovered };
+  if (drifts.length === 0) return { drifts, steps: [], changes: recovered };
   if (facts.busy !== null) {
     const { kind, by } = facts.busy;
     const left = `${by}; it is ${kind === "held" ? "at work on this endpoint" : "resumed first"}`;
-    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], recovered: [] };
+    return { drifts: drifts.map((drift) => ({ ...drift, left })), steps: [], changes: [] };
   }
-  return { drifts, steps: repairSteps(facts, kinds), recovered };
+  return { drifts, steps: repairSteps(facts, kinds), changes: [...recovered, ...facts.unreached.map(ends)] };
 }
 
 type Kinds = Record<"dead" | "partial" | "heavy" | "late" | "replaced", WantedServer[]>;
@@ -95,6 +103,7 @@ function driftsOf(facts: EndpointFacts, { dead, partial, heavy, late, replaced }
     ...facts.servers.flatMap((server) => killedServer(server, facts.endpoint)),
     ...late.map((server) => lateServer(server, facts)),
     ...replaced.map((server) => replacedServer(server, facts)),
+    ...facts.unreached.map(unreachedDeployment),
     ...routeDrifts(facts),
   ];
 }

@@ -80,8 +80,8 @@ export class EndpointReconciliation {
       report.in_use.push(`${name}: ${stored.busy.by}`);
       return;
     }
-    const { drifts, steps, recovered } = await this.#look(stored, report, options);
-    if (steps.length === 0 && recovered.length === 0) {
+    const { drifts, steps, changes } = await this.#look(stored, report, options);
+    if (steps.length === 0 && changes.length === 0) {
       report.findings.push(...drifts.map((drift) => findingOf(drift, drift.left)));
       return;
     }
@@ -100,13 +100,13 @@ export class EndpointReconciliation {
     const { reconciliation } = this.#parts.database;
     const before = await reconciliation.endpointUnder(lease);
     if (before === null) return [];
-    const { drifts, steps, recovered } = await this.#look(before, report, options);
-    if (recovered.length > 0) await this.#apply(recovered, lease);
-    if (steps.length === 0) return drifts.map((drift) => findingOf(drift, drift.left));
+    const { drifts, steps, changes } = await this.#look(before, report, options);
+    if (changes.length > 0) await this.#apply(changes, lease);
+    if (drifts.every(({ left }) => left !== null)) return drifts.map((drift) => findingOf(drift, drift.left));
     const failure = await this.#carryOut(steps, before, { lease, report }, options);
     const after = await reconciliation.endpointUnder(lease);
     const now = after === null ? null : await this.#look(after, report, options);
-    if (now !== null && now.recovered.length > 0) await this.#apply(now.recovered, lease);
+    if (now !== null && now.changes.length > 0) await this.#apply(now.changes, lease);
     const still = now?.drifts ?? [];
     return drifts.map((drift) => {
       const again = still.find(({ part, subject }) => part === drift.part && subject === drift.subject);

@@ -50,4 +50,6 @@ export interface EndpointFacts {
   /** The router's route; null without a listener, undefined when it could not be asked. */
   route: Route | null | undefined;
   servers: WantedServer[];
+  /** They count as serving, and neither a share nor the mirror leads to them. */
+  unreached: Deployment[];
 }

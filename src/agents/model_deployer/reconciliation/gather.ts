@@ -24,7 +24,7 @@ interface ObservedParts {
  * cannot be asked counts as no drift, and gets a sentence in `unchecked`.
  */
 export async function lookAtEndpoint(
-  { endpoint, busy, candidate_id, served }: StoredEndpointFacts,
+  { endpoint, busy, candidate_id, served, unreached }: StoredEndpointFacts,
   { router, server, clock, liveness, usage }: ObservedParts,
   unchecked: string[],
   options: CallOptions,
@@ -47,7 +47,7 @@ export async function lookAtEndpoint(
       }),
     ),
   ]);
-  return decideEndpoint({ endpoint, busy, candidate_id, route, servers });
+  return decideEndpoint({ endpoint, busy, candidate_id, route, servers, unreached });
 }
 
 async function replicasOf(

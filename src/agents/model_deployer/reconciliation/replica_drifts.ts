@@ -1,7 +1,9 @@
-import type { Endpoint } from "../domain/entities.ts";
+import type { Change } from "../domain/changes.ts";
+import type { Deployment, Endpoint } from "../domain/entities.ts";
 import { elsewhere } from "../domain/servers/engines.ts";
 import { waitsFor } from "../domain/servers/server_restarts.ts";
 import { count } from "../planning/wording/count.ts";
+import { setStatus } from "../planning/route_switch.ts";
 import type { WantedServer } from "./facts.ts";
 import { killedForMemory, overMemory } from "./capacity/memory_limits.ts";
 import { replicaDrift } from "./mended_replicas.ts";
@@ -23,6 +25,20 @@ export function purposeOf(id: string, { weights, mirror_deployment_id }: Endpoin
   if (weight > 0) return `for ${weight} % of the traffic`;
   return mirror_deployment_id === id ? "as the shadow" : "warm for a rollback";
 }
+
+/** An operation that would have ended it was overtaken, or a move of traffic went on without its dead shadow. */
+export function unreachedDeployment({ deployment_id: subject, target_stage }: Deployment): Drift {
+  const wanted = `a share of ${target_stage}'s requests, or its end; it is ended, deploy it anew where it is missed`;
+  return { part: "servers", subject, found: "active, though no request reaches it", wanted, left: null };
+}
+
+/** What has had production's requests stays warm a while for a rollback. */
+export const ends = ({ deployment_id, target_stage }: Deployment): Change =>
+  setStatus(deployment_id, ["active"], "draining", {
+    keepWarmSeconds: target_stage === "production" ? WARM_SECONDS : 0,
+  });
+
+const WARM_SECONDS = 300;
 
 /** Some of its servers answer, and others do not. */
 export function partialServer(server: WantedServer, endpoint: Endpoint): Drift {

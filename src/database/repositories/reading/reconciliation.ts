@@ -35,6 +35,7 @@ const endpointRow: z.ZodType<StoredEndpointFacts> = z.strictObject({
       restarts: fromJsonb(restartsSchema).nullable(),
     }),
   ),
+  unreached: z.array(fromJsonb(deploymentSchema)),
 });
 
 const serverRow: z.ZodType<RunningServer> = z.strictObject({
@@ -68,8 +69,16 @@ const SERVED = `select coalesce(jsonb_agg(jsonb_build_object('deployment', to_js
     )
   ) one`;
 
+const UNREACHED = `select coalesce(jsonb_agg(to_jsonb(one) order by one.deployment_id), '[]')
+  from (
+    select ${deploymentColumns} from ml_deployments d where d.endpoint_name = e.endpoint_name
+      and d.status = 'active' and not ${isRoutedSql("d", "e")} and not exists (
+        select from ml_rollouts r where r.endpoint_name = e.endpoint_name and r.status in ('running', 'paused')
+      )
+  ) one`;
+
 const endpointFacts = (token: string) => `select
-  (select to_jsonb(x) from (select ${endpointColumns}) x) as endpoint, (${SERVED}) as served,
+  (select to_jsonb(x) from (select ${endpointColumns}) x) as endpoint, (${SERVED}) as served, (${UNREACHED}) as unreached,
   ${busyWith("e.endpoint_name", token)} as busy,
   (select r.deployment_id from ml_rollouts r
    where r.endpoint_name = e.endpoint_name and r.status in ('running', 'paused')) as candidate_id

@@ -72,6 +72,8 @@ export interface StoredEndpointFacts {
   candidate_id: string | null;
   /** On the route, or kept warm after production; each with its version. */
   served: { deployment: Deployment; version: ModelVersion; restarts: Restarts | null }[];
+  /** Active, and off the route without an open rollout that would bring them back to it. */
+  unreached: Deployment[];
 }
 
 /** A page by name or id: at most `limit` entries after `after`; null starts at the first. */

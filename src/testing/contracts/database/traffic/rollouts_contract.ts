@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../../../agents/model_deployer/errors.ts";
 import type { ChangeOf } from "../../../../agents/model_deployer/domain/changes.ts";
 import { apply, claim, openEndpointWith } from "../database_setup.ts";
-import { NOW, planOf, rolloutOf } from "../fixtures.ts";
+import { NOW, planOf, rolloutOf, setStatus, want } from "../fixtures.ts";
 import type { OpenDatabase } from "../harness.ts";
 
 export function moveOf(overrides: Partial<ChangeOf<"move_rollout">> = {}): ChangeOf<"move_rollout"> {
@@ -37,6 +37,28 @@ export function describeRollouts(open: OpenDatabase): void {
   describeLooks(open);
   describeMovedRollouts(open);
   describeDueRollouts(open);
+  describeUnreached(open);
+}
+
+function describeUnreached(open: OpenDatabase): void {
+  test("what is active is known as off the route but where an open rollout may give it a share again", async () => {
+    const { db } = await open();
+    await openEndpointWith(db, 3);
+    const active = ["d1", "d2", "d3"].map((id) => setStatus(id, "pending", "active"));
+    await apply(db, ...active, want(0, { d1: 100 }, "d3"));
+    const unreached = async () => {
+      const [facts] = await db.reconciliation.endpoints({ after: null, limit: 1 });
+      return facts?.unreached.map(({ deployment_id: id }) => id);
+    };
+    expect(await unreached()).toEqual(["d2"]);
+    await apply(db, want(1, { d2: 100 }));
+    expect(await unreached()).toEqual(["d1", "d3"]);
+    await apply(db, { change: "start_rollout", rollout: rolloutOf("r1") });
+    expect(await unreached()).toEqual([]);
+    await db.rollouts.hold(moveOf({ status: "completed", next_tick_at: null }));
+    await apply(db, setStatus("d1", "active", "draining"));
+    expect(await unreached()).toEqual(["d3"]);
+  });
 }
 
 function describeLooks(open: OpenDatabase): void {
