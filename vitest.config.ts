@@ -94,7 +94,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     // More than the two cores: many files wait for servers of theirs, and not for a processor.
-    maxWorkers: 3,
+    maxWorkers: 4,
     teardownTimeout: 60_000,
     // Programs read these, or start them, so that no import says which tests they touch.
     forceRerunTriggers: [...configDefaults.forceRerunTriggers, "**/*.{sql,py}", "**/package-lock.json"],

@@ -1,4 +1,9 @@
-import { crashRow, crashRowOfOvertaken, crashRowWithOthers, crashRowWithRivals } from "../../crash/crash_row.ts";
+import {
+  crashRow,
+  crashRowOfOvertaken,
+  crashRowWithOthers,
+  crashRowWithRivals,
+} from "../../crash/crash_row.ts";
 import { deploying, undoing } from "../../crash/scenarios/deployments.ts";
 import { overtaken } from "../../crash/scenarios/overtaken.ts";
 import { rollingBack } from "../../crash/scenarios/rollbacks.ts";
