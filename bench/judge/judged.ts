@@ -50,7 +50,7 @@ export function judgeOnce(scenario: Scenario, seed: number, seconds: number): Ru
     ) {
       share = scenario.share;
       generation += 1;
-      state = endChallenge(state);
+      state = endChallenge(state, true);
     }
   }
   return run;

@@ -14,7 +14,7 @@ import { option, printTable, say } from "../support/report.ts";
  * usual settings and by other ways to decide on the same traffic. Everything is drawn from one seed; latencies are lognormal.
  *
  * usage: node bench/judge/main.ts [--runs=1000] [--seconds=600] [--seed=1] [--threads=2]
- *          [--table=alarms|found|watched|outcomes|predictions|metrics|together]
+ *          [--table=alarms|found|watched|queued|outcomes|predictions|metrics|together]
  *        node bench/judge/main.ts --pictures   writes those of docs/judge.md, by the same seed
  */
 const RUNS = option("runs", 1000);
@@ -122,6 +122,23 @@ async function printWatched(): Promise<void> {
   printTable(["all traffic to the candidate", rolledBack, "median", "p95", "challenges", "lasting"], rows);
 }
 
+async function printQueued(): Promise<void> {
+  const rows = await rowsOf("queued", SECONDS);
+  printTable(
+    [`the same server twice, whose requests queue: failed all the same (${AIM})`, "judge", "challenges"],
+    rows.map(({ name, runs }) => [
+      name,
+      share(ofJudge(runs)),
+      String(
+        percentile(
+          runs.map((run) => run.challenges ?? 0),
+          50,
+        ),
+      ),
+    ]),
+  );
+}
+
 async function printOutcomes(): Promise<void> {
   const [alike, worse] = await Promise.all([rowsOf("alike", OUTCOMES), rowsOf("worse", OUTCOMES)]);
   const measured = (list: "alike" | "worse", index: number) => `${LISTS[list][index]?.measure}: `;
@@ -182,6 +199,7 @@ const TABLES: Record<string, () => Promise<void>> = {
   alarms: printAlarms,
   found: printFound,
   watched: printWatched,
+  queued: printQueued,
   outcomes: printOutcomes,
   predictions: () =>
     printPair(["alikeScores", "shiftedScores"], SECONDS, {

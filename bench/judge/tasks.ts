@@ -4,6 +4,7 @@ import { judgeOnce, peersOnce } from "./judged.ts";
 import { alike, tellOnce, worse } from "./late_truths.ts";
 import { alikeWindows, watchWindows, worseWindows } from "./metric_windows.ts";
 import { peers } from "./peers.ts";
+import { judgeQueues, queued } from "./queues.ts";
 import { guilty, innocent, watched } from "./scenarios.ts";
 import { alikeScores, readLogsOnce, shiftedScores } from "./score_logs.ts";
 
@@ -19,6 +20,7 @@ export const LISTS = {
   alikeScores,
   shiftedScores,
   allSignals,
+  queued,
 } as const;
 
 export interface Task {
@@ -74,6 +76,8 @@ function runOnce({ list, index, length, alone = false, withoutPeers = false }: T
       const { judge, stability } = readLogsOnce(found(LISTS[list], index), seed, length);
       return { judge, peers: [stability] };
     }
+    case "queued":
+      return { ...judgeQueues(found(queued, index), seed, length), peers: [] };
     case "allSignals":
       return { judge: judgeAllOnce(found(allSignals, index), seed, length), peers: [] };
     default:

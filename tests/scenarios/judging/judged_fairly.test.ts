@@ -66,13 +66,13 @@ test("in the retention period a caller's bad values, on which the old version fa
   await whenLooks(given, 15, {});
   expect(await traffic(given)).toEqual({ [candidate]: 100 });
   await whenLooks(given, 2, failing(old, candidate));
-  expect(await traffic(given)).toEqual({ [old]: 20, [candidate]: 80 });
+  expect(await traffic(given)).toEqual({ [old]: 50, [candidate]: 50 });
   await whenLooks(given, 5, failing(old, candidate));
   await whenLooks(given, 20, {});
   expect(await traffic(given)).toEqual({ [candidate]: 100 });
   expect((await rolloutOf(given)).status).toBe("completed");
   const told = (await reasons(given)).slice(-2);
-  expect(told[0]).toContain(`${candidate} looks worse than ${old} did before, and 20 % go back to it`);
+  expect(told[0]).toContain(`${candidate} looks worse than ${old} did before, and 50 % go back to it`);
   expect(told[1]).toContain(`the comparison with ${old} is over: the candidate is no worse`);
 });
 

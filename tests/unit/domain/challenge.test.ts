@@ -18,8 +18,8 @@ const all = () => ({ rollout: { ...lastIsWatched, judge_state: known }, facts: a
 
 test("at the last step a candidate that looks bad is compared again before anything goes back: the baseline gets a share", () => {
   const plan = planOfMove({ ...all(), candidate: [40, 160], baseline: [5, 540], seconds: 1 });
-  expect(routeOf(plan)).toMatchObject({ weights: { d1: 20, d2: 80 } });
-  expect(routeOf(plan).reason).toContain("d2 looks worse than d1 did before, and 20 % go back to it");
+  expect(routeOf(plan)).toMatchObject({ weights: { d1: 50, d2: 50 } });
+  expect(routeOf(plan).reason).toContain("d2 looks worse than d1 did before, and 50 % go back to it");
   const [kept] = changesOf(plan.on_success, "move_rollout");
   expect(kept).toMatchObject({ status: "running", step_index: 1, judge_state: { challenged_for: 0.3 } });
   expect(statusesOf(plan.on_success)).toEqual([]);
@@ -33,7 +33,7 @@ function challenged(candidate: Count, baseline: Count, more: Parameters<typeof a
   );
   const state = begun?.judge_state ?? expect.fail("no challenge was begun");
   const judge_state = { ...state, generation: 7, pending: noneOfBoth, last: null };
-  const endpoint = anEndpoint({ weights: { d1: 20, d2: 80 } });
+  const endpoint = anEndpoint({ weights: { d1: 50, d2: 50 } });
   const { rollout, facts, ...rest } = more;
   return {
     candidate: [40 + candidate[0], 160 + candidate[1]] as const,
@@ -82,7 +82,7 @@ test("without a warm baseline nothing tells, so nothing moves, and the look says
 test("a completed rollout that looks bad in the retention period is compared again, and goes back if it is", () => {
   const looking = { rollout: watched, facts: replaced, candidate: [40, 100], baseline: [5, 540] } as const;
   const begun = planOfMove({ ...looking, seconds: 5 });
-  expect(routeOf(begun).weights).toEqual({ d1: 20, d2: 80 });
+  expect(routeOf(begun).weights).toEqual({ d1: 50, d2: 50 });
   const [kept] = changesOf(begun.on_success, "move_rollout");
   expect(kept).toMatchObject({ status: "completed", next_tick_at: later(6) });
   const judge_state = {
@@ -91,7 +91,7 @@ test("a completed rollout that looks bad in the retention period is compared aga
     pending: noneOfBoth,
     last: null,
   };
-  const facts = { ...replaced, endpoint: anEndpoint({ weights: { d1: 20, d2: 80 } }) };
+  const facts = { ...replaced, endpoint: anEndpoint({ weights: { d1: 50, d2: 50 } }) };
   const compared = { rollout: { ...watched, judge_state }, facts };
   expect(changeOfHold({ ...compared, candidate: [40, 100], baseline: [5, 540], seconds: 6 })).toMatchObject({
     next_tick_at: later(7),

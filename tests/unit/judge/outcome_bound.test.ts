@@ -124,7 +124,7 @@ test("with all traffic, losses above those of before fail nobody: they ask for t
   expect(isCleared(more(200, 0.05), { outcome: "pass" }, settings)).toBe(false);
   expect(isCleared(more(2000, 0.05), { outcome: "pass" }, settings)).toBe(true);
   expect(judge(more(2000, 0.4), settings).outcome).toBe("fail");
-  expect(needsControl(endChallenge(more(2000, 0.05)))).toBe(false);
+  expect(needsControl(endChallenge(more(2000, 0.05), true))).toBe(false);
 });
 
 /** As after many answers without a failure. */

@@ -7,7 +7,7 @@ import {
   type Signal,
   type SignalEvidence,
 } from "../domain/evidence/judgement.ts";
-import { plusBoth } from "./counts/answers.ts";
+import { lately, plusBoth } from "./counts/answers.ts";
 import { withoutMarked, withoutSlowest } from "./counts/answers_carried_over.ts";
 import { together, withoutEdge } from "./counts/edges.ts";
 import { logOutcomeEvidence } from "./evidence/outcome_evidence.ts";
@@ -34,10 +34,10 @@ const WARM_UP_LOOKS = 3;
 /** A stretch ends when this many answers of the smaller side are expected in it. */
 const EXPECTED_ANSWERS = 2;
 /**
- * One stretch's evidence of latency is cut to this (its logarithm), which fails nobody by itself: a server that stands still
- * for a moment, as all do now and then, answers all that waited in one look.
+ * One stretch's evidence of latency is cut to this (its logarithm), so that it takes three of them: a server that stands
+ * still for a moment, as all do now and then, answers all that waited in one look, and chance adds to that.
  */
-const MOST_OF_A_PAUSE = 5;
+const MOST_OF_A_PAUSE = 3;
 /** The assumed rate before any answer: one failure in a hundred, forgotten within some dozens of answers. */
 const PRIOR = { requests: 20, errors: 0.2 };
 /** How many pooled answers stand for a side that has few of its own. */
@@ -63,19 +63,26 @@ export function compare(state: JudgeState, grown: BothSides, share: number, alph
   const smaller = Math.min(share, 1 - share);
   const all = pending.candidate.requests + pending.baseline.requests;
   if (smaller <= 0 || all * smaller < EXPECTED_ANSWERS) return { ...seen, pending };
-  return closeBlock({ ...seen, pending: noneOfBoth }, pending, alpha);
+  return closeBlock({ ...seen, pending: noneOfBoth }, pending, share, alpha);
 }
 
-function closeBlock(state: JudgeState, block: BothSides, alpha: number): JudgeState {
+/** The same server is slower under more load, so that only a candidate with no more than half is asked for latency. */
+const EQUAL_LOAD = 0.5;
+/** So long does a challenge leave latency out, since requests queued while the candidate had all traffic. */
+const DRAINING_LOOKS = 5;
+
+function closeBlock(state: JudgeState, block: BothSides, share: number, alpha: number): JudgeState {
   const { evidence } = state;
-  const isWarm = state.warm_looks > WARM_UP_LOOKS;
+  const isDrained = state.challenged_for === null || state.looks_under_weights > DRAINING_LOOKS;
+  const isTimed = state.warm_looks > WARM_UP_LOOKS && share <= EQUAL_LOAD && isDrained;
   return {
     ...state,
     evidence: {
       errors: compareMarks(evidence.errors, state.last, block, "errors"),
       client_errors: compareMarks(evidence.client_errors, state.last, block, "client_errors"),
-      latency: isWarm ? compareLatency(evidence.latency, state, block) : evidence.latency,
+      latency: isTimed ? compareLatency(evidence.latency, state, block) : evidence.latency,
     },
+    lately: lately(state.lately, block, isTimed),
     last: together(block),
     excluded: exclude(state.excluded, block, likelyRates(state), alpha),
   };

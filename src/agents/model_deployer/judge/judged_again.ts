@@ -1,6 +1,6 @@
 import type { JudgeSettings, JudgeState, Verdict } from "../domain/evidence/judgement.ts";
 import type { KeptLook, KeptLooks } from "../domain/evidence/kept_look.ts";
-import { beginChallenge, endChallenge } from "./challenge/challenge.ts";
+import { beginChallenge, endChallenge, isCleared } from "./challenge/challenge.ts";
 import { beginStep, type JudgedSides, observe, observeAlone } from "./observe.ts";
 import { judge, judgeAlone } from "./verdict.ts";
 
@@ -42,16 +42,22 @@ export function judgeAgain(
   let state = before;
   let last: KeptLook | undefined;
   return looks.map((look) => {
-    state = stateAt(followed(state, look, last), look, sides, settings);
+    state = stateAt(followed(state, look, last, settings), look, sides, settings);
     last = look;
     return { look, verdict: verdictOf(state, look, settings) };
   });
 }
 
 /** The state as the decision at the last look left it. */
-function followed(state: JudgeState, look: KeptLook, last: KeptLook | undefined): JudgeState {
+function followed(
+  state: JudgeState,
+  look: KeptLook,
+  last: KeptLook | undefined,
+  settings: JudgeSettings,
+): JudgeState {
   if (look.challenged !== (state.challenged_for !== null)) {
-    return look.challenged ? beginChallenge(state) : endChallenge(state);
+    if (look.challenged) return beginChallenge(state);
+    return endChallenge(state, last !== undefined && isCleared(state, last, settings));
   }
   return last !== undefined && last.step_index !== look.step_index ? beginStep(state) : state;
 }

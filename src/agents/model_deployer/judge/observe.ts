@@ -4,13 +4,15 @@ import {
   type JudgeSettings,
   type JudgeState,
   noEvidences,
+  noneLately,
   noneOfBoth,
   noneRecent,
   type SignalEvidence,
+  unknownAlone,
 } from "../domain/evidence/judgement.ts";
 import { figuresOf, furthest, growthForCallers, newest, plusBoth } from "./counts/answers.ts";
 import { compare } from "./comparison.ts";
-import { suspect } from "./challenge/suspicion.ts";
+import { aloneAfter, suspect } from "./challenge/suspicion.ts";
 import { nothingExcluded } from "./worse_by.ts";
 
 export interface JudgedSides {
@@ -49,9 +51,11 @@ export function newJudgeState(figures: VersionFigures[], baselineId?: string): J
     pending: noneOfBoth,
     last: null,
     evidence: noEvidences,
+    lately: { candidate: noneLately, baseline: noneLately },
     excluded: nothingExcluded,
     suspicion: [],
     challenged_for: null,
+    latency_alone: unknownAlone,
     warm_looks: 0,
     both_hung_at: null,
     looks: null,
@@ -79,20 +83,18 @@ export function observe(
     ...plusBoth(state, block),
     step_samples: state.step_samples + block.candidate.requests,
     warm_looks: Math.min(1000, state.warm_looks + (block.candidate.requests > 0 ? 1 : 0)),
-    suspicion: suspect(state.suspicion, recent.baseline, block.candidate, settings.effect_floor),
+    suspicion: suspect(state, block.candidate, settings.effect_floor),
     last_figures: furthest(state.last_figures, figures),
   };
   const compared =
     sharing.generation === null || sharing.generation !== state.generation
       ? beginStretch(seen, figures, sides, sharing)
       : compare(seen, block, sharing.share, settings.alpha);
-  return {
-    ...compared,
-    recent: {
-      candidate: newest(recent.candidate, block.candidate),
-      baseline: newest(recent.baseline, block.baseline),
-    },
+  const newer = {
+    candidate: newest(recent.candidate, block.candidate),
+    baseline: newest(recent.baseline, block.baseline),
   };
+  return { ...compared, recent: newer, latency_alone: aloneAfter(state, newer.candidate) };
 }
 
 /**

@@ -7,7 +7,6 @@ import type {
   Signal,
   Verdict,
 } from "../domain/evidence/judgement.ts";
-import { errorRate } from "./counts/answers.ts";
 import { type Evidence, evidenceOf, logTogether } from "./comparison.ts";
 import {
   eValue,
@@ -35,6 +34,7 @@ import { arePredictionsShifted, sentencesOfPredictions, signalOfPredictions } fr
 import { logWealth } from "./statistics/experts.ts";
 import { numbersOf, percent } from "./sentences.ts";
 import { isSuspicious } from "./challenge/suspicion.ts";
+import { differs, slowerAt } from "./allowed_difference.ts";
 import { worseByAtMost } from "./worse_by.ts";
 
 /** Evidence from which on a candidate takes no further step, though it is not failed. */
@@ -154,32 +154,6 @@ export function speaksAgainst(state: JudgeState, settings: JudgeSettings): boole
     arePredictionsShifted(state, settings, SPEAKS_AGAINST) ||
     speakingMetric(state, settings, SPEAKS_AGAINST) !== null
   );
-}
-
-/**
- * Whether the difference exceeds the allowed one, overall or in the stretch that the evidence comes from, so that a
- * good past hides nothing.
- */
-function differs(state: JudgeState, settings: JudgeSettings, signal: Signal): boolean {
-  if (signal === "latency") return slowerAt(state, settings) !== null;
-  const rate = (side: Answers) => errorRate({ requests: side.requests, errors: side[signal] });
-  const { since } = state.evidence[signal];
-  const overall = rate(state.candidate) - rate(state.baseline);
-  return Math.max(overall, rate(since.candidate) - rate(since.baseline)) >= settings.effect_floor;
-}
-
-/** The quantile at which the candidate is slower by more than is allowed, in the stretch that the evidence comes from. */
-function slowerAt({ evidence }: JudgeState, settings: JudgeSettings): number | null {
-  const { since } = evidence.latency;
-  const { maximum_latency_ratio: ratio, latency_floor_ms: floor } = settings;
-  if (ratio === null) return null;
-  const found = QUANTILES.find(({ quantile }) => {
-    const candidate = quantileOf(since.candidate.latency, quantile);
-    const baseline = quantileOf(since.baseline.latency, quantile);
-    if (candidate === null || baseline === null) return false;
-    return candidate >= ratio * baseline && candidate - baseline >= floor;
-  });
-  return found?.quantile ?? null;
 }
 
 export function countsOf({ requests, errors, timeouts, resets, client_errors }: Answers): Counts {

@@ -125,7 +125,7 @@ test("what got all traffic at once is watched while the old version is warm, and
     await lookAtAll(given);
   };
   await fail();
-  expect(await weights(given)).toEqual({ [given.old]: 20, [given.candidate]: 80 });
+  expect(await weights(given)).toEqual({ [given.old]: 50, [given.candidate]: 50 });
   await lookAtAll(given);
   await fail();
   expect(await weights(given)).toEqual({ [given.old]: 100 });

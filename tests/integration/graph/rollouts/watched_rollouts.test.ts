@@ -42,7 +42,7 @@ async function failBesideTheOld(given: GivenDeployer, old: string, candidate: st
   const failing = { [candidate]: { error_rate: 1 } };
   given.router.sendTraffic(ENDPOINT, 50, failing);
   expect((await tick(given)).rollouts).toMatchObject([{ advance: "move" }]);
-  expect(await weightsOf(given)).toEqual({ [old]: 20, [candidate]: 80 });
+  expect(await weightsOf(given)).toEqual({ [old]: 50, [candidate]: 50 });
   await tick(given);
   given.router.sendTraffic(ENDPOINT, 50, failing);
   expect((await tick(given)).rollouts).toMatchObject([{ advance: "move" }]);

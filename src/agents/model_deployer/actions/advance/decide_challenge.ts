@@ -30,12 +30,13 @@ export function decideChallenged(look: Look, how: string): Advance {
   const { rollout, previous_life } = facts;
   if (previous_life.life === "gone") {
     const why = `the server of ${rollout.baseline_deployment_id} is gone`;
-    return move(look, endOfChallenge(look, endChallenge(state), why), `${rollout.rollout_id}: ${why}`);
+    return move(look, endOfChallenge(look, endChallenge(state, false), why), `${rollout.rollout_id}: ${why}`);
   }
   if (verdict.outcome === "fail") return rollBack(look, how);
-  const ended = (why: string) => move(look, endOfChallenge(look, endChallenge(state), why));
-  if (isCleared(state, verdict, rollout.judge)) return ended("the candidate is no worse");
-  if (isAboutToEnd(look)) return ended("its time is over");
+  const ended = (why: string, isPassed: boolean) =>
+    move(look, endOfChallenge(look, endChallenge(state, isPassed), why));
+  if (isCleared(state, verdict, rollout.judge)) return ended("the candidate is no worse", true);
+  if (isAboutToEnd(look)) return ended("its time is over", false);
   return hold(look, { next_tick_at: secondsAfter(context.now, LOOK_SECONDS) });
 }
 

@@ -166,7 +166,7 @@ function stateAfter(facts: AdvanceFacts, sharing: Sharing): JudgeState {
     ? observeAlone(rollout.judge_state, figures, sides, rollout.judge)
     : observe(rollout.judge_state, figures, sides, sharing, rollout.judge);
   const hasControl = (endpoint?.weights[sides.baseline_id] ?? 0) > 0;
-  return state.challenged_for !== null && !hasControl ? endChallenge(state) : state;
+  return state.challenged_for !== null && !hasControl ? endChallenge(state, false) : state;
 }
 
 /** With all traffic at the candidate nothing can be compared any more, so the bound is required before that. */

@@ -66,6 +66,22 @@ export type Weighted = z.infer<typeof weightedSchema>;
 
 export const noneRecent: Weighted = { requests: 0, errors: 0, latency: [] };
 
+const latencyAloneSchema = z.object({
+  passed: z.int().min(0),
+  quiet_looks: z.int().min(0),
+  usual: z.array(z.number().min(0)),
+});
+/** How slow a candidate with all traffic may be: known once a challenge has shown that it is no slower at equal load. */
+export type LatencyAlone = z.infer<typeof latencyAloneSchema>;
+
+export const unknownAlone: LatencyAlone = { passed: 0, quiet_looks: 0, usual: [] };
+
+const latelySchema = weightedSchema.extend({ client_errors: z.number().min(0) });
+/** The newest compared answers of one side, as old as those of the other side that they are kept with. */
+export type Lately = z.infer<typeof latelySchema>;
+
+export const noneLately: Lately = { ...noneRecent, client_errors: 0 };
+
 const stretchSchema = z.object({ lowest: z.number(), ...bothSidesSchema.shape });
 /** The answers since a signal's evidence was at its lowest, from which the present evidence comes. */
 export type Stretch = z.infer<typeof stretchSchema>;
@@ -123,12 +139,18 @@ export const judgeStateSchema = z.object({
   /** Both sides' answers together in the stretch that was compared last under these weights; null before the first. */
   last: answersSchema.nullable().default(null),
   evidence: evidenceOfAllSchema.default(noEvidences),
+  /** The newest compared answers of both sides, in which older ones weigh less, alike on both sides. */
+  lately: z
+    .object({ candidate: latelySchema, baseline: latelySchema })
+    .default({ candidate: noneLately, baseline: noneLately }),
   /** Bets against "the candidate is worse by this share". */
   excluded: z.object({ bets: betsSchema, carried: z.int().min(0) }).default({ bets: noBets, carried: 0 }),
   /** Cumulative sums of how much worse the candidate looks than its baseline did before; empty before the first look. */
   suspicion: z.array(z.number().min(0)).default([]),
   /** How much worse the candidate looked when the challenge under way began, as a share; null without one. */
   challenged_for: z.number().min(0).max(1).nullable().default(null),
+  /** Challenges passed, looks that the last one still vouches for, and the latencies of such looks; empty before any. */
+  latency_alone: latencyAloneSchema.default(unknownAlone),
   /** Looks that saw answers of the candidate, counted until its warm-up is over. */
   warm_looks: z.int().min(0).default(0),
   /** When predictions of both sides were seen to hang, by the deployer's clock; null where that was never so. */

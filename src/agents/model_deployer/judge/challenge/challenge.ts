@@ -5,7 +5,7 @@ import {
   type Verdict,
 } from "../../domain/evidence/judgement.ts";
 import { beginStep } from "../observe.ts";
-import { isAllayed, isSuspicious, suspectedShare } from "./suspicion.ts";
+import { isAllayed, isSuspicious, passedChallenge, suspectedShare } from "./suspicion.ts";
 import { speaksAgainst } from "../verdict.ts";
 import { nothingExcluded, worseByAtMost } from "../worse_by.ts";
 
@@ -14,8 +14,8 @@ import { nothingExcluded, worseByAtMost } from "../worse_by.ts";
  * better now. So the warm baseline gets a share again, and the comparison decides.
  */
 
-/** The candidate's share during a challenge, in percent. */
-export const CHALLENGED_WEIGHT = 80;
+/** The candidate's share during a challenge, in percent: no more than the baseline's, since load alone makes slower. */
+export const CHALLENGED_WEIGHT = 50;
 
 /** Whether the candidate looks worse than the baseline did before, which only a control can confirm. */
 export const needsControl = (state: JudgeState): boolean =>
@@ -37,7 +37,13 @@ export function beginChallenge(state: JudgeState): JudgeState {
     answered: alarmsOf(state),
     compared: isForLosses ? comparedLosses(state) : null,
   };
-  return { ...beginStep(state), excluded: nothingExcluded, recent, challenged_for, challenged_losses };
+  return {
+    ...beginStep(state),
+    excluded: nothingExcluded,
+    recent,
+    challenged_for,
+    challenged_losses,
+  };
 }
 
 /**
@@ -59,8 +65,11 @@ export function isCleared(
   return isExcluded && isAllayed(suspicion) && !speaksAgainst(state, settings);
 }
 
-export const endChallenge = (state: JudgeState): JudgeState => ({
+/** @param isPassed whether the comparison has cleared the candidate, rather than that it came to no end */
+export const endChallenge = (state: JudgeState, isPassed: boolean): JudgeState => ({
   ...beginStep(state),
+  recent: { ...state.recent, candidate: noneRecent },
+  latency_alone: isPassed ? passedChallenge(state.latency_alone) : state.latency_alone,
   challenged_for: null,
   challenged_losses: { answered: alarmsOf(state), compared: null },
   suspicion: [],

@@ -1,5 +1,5 @@
 import type { Answers, Tally } from "../../domain/evidence/figures.ts";
-import type { Weighted } from "../../domain/evidence/judgement.ts";
+import type { JudgeState, LatencyAlone, Weighted } from "../../domain/evidence/judgement.ts";
 import { highestRate, logRatio } from "../statistics/highest_rate.ts";
 import { boundNear, slowerThan } from "../signals.ts";
 
@@ -26,25 +26,31 @@ const BOUND_ALPHA = 0.003;
 const UNKNOWN: Tally = { requests: 200, errors: 0 };
 
 export function suspect(
-  before: readonly number[],
-  known: Weighted,
+  {
+    suspicion: before,
+    recent: { baseline: known },
+    latency_alone: { usual, quiet_looks },
+  }: Pick<JudgeState, "suspicion" | "recent" | "latency_alone">,
   answers: Answers,
   floor: number,
 ): number[] {
   const allowed = Math.min(0.999, highestRate(known.requests > 0 ? known : UNKNOWN, BOUND_ALPHA) + floor);
   const ofErrors = WORSE.map((worse) => logRatio(answers, allowed + (1 - allowed) * worse, allowed));
-  const steps = [...ofErrors, ...slowSteps(known, answers)];
+  const steps = [
+    ...ofErrors,
+    ...slowSteps(quiet_looks > 0 ? [] : usual.length > 0 ? usual : known.latency, answers),
+  ];
   return steps.map((step, index) => Math.min(KEPT, Math.max(0, (before[index] ?? 0) + step)));
 }
 
-function slowSteps(known: Weighted, answers: Answers): number[] {
-  const bound = boundNear(known.latency, SLOW_QUANTILE);
+function slowSteps(known: Weighted["latency"], answers: Answers): number[] {
+  const bound = boundNear(known, SLOW_QUANTILE);
   if (bound === null) return SLOW_ODDS.map(() => 0);
   const counted = (counts: readonly number[]): Tally => ({
     requests: counts.reduce((sum, count) => sum + count, 0),
     errors: slowerThan(counts, bound),
   });
-  const usual = Math.min(0.999, highestRate(counted(known.latency), BOUND_ALPHA));
+  const usual = Math.min(0.999, highestRate(counted(known), BOUND_ALPHA));
   const slow = counted(answers.latency);
   return SLOW_ODDS.map((odds) => logRatio(slow, (odds * usual) / (1 - usual + odds * usual), usual));
 }
@@ -64,3 +70,27 @@ export function suspectedShare(suspicion: readonly number[]): number {
 /** Whether the suspicion that started a challenge is gone. */
 export const isAllayed = (suspicion: readonly number[]): boolean =>
   Math.max(0, ...suspicion) < SUSPICIOUS / 2;
+
+/** Looks that the first passed challenge vouches for; each further one does for twice as many. */
+const QUIET_LOOKS = 60;
+const MOST_QUIET_LOOKS = 3600;
+
+/**
+ * All traffic makes the same server slower. So what a candidate takes after it was no slower at equal load is usual, and
+ * a day's peak asks for few challenges.
+ */
+export const passedChallenge = ({ passed }: LatencyAlone): LatencyAlone => ({
+  passed: passed + 1,
+  quiet_looks: Math.min(MOST_QUIET_LOOKS, QUIET_LOOKS * 2 ** passed),
+  usual: [],
+});
+
+/** @param candidate its newest answers, all of them since the challenge */
+export function aloneAfter(
+  { latency_alone: alone, challenged_for }: Pick<JudgeState, "latency_alone" | "challenged_for">,
+  candidate: Weighted,
+): LatencyAlone {
+  if (alone.quiet_looks === 0 || challenged_for !== null) return alone;
+  const quiet_looks = alone.quiet_looks - 1;
+  return { ...alone, quiet_looks, usual: quiet_looks === 0 ? candidate.latency : alone.usual };
+}

@@ -1,5 +1,5 @@
 import { type Answers, noAnswers, type Tally, type VersionFigures } from "../../domain/evidence/figures.ts";
-import type { BothSides, Weighted } from "../../domain/evidence/judgement.ts";
+import type { BothSides, JudgeState, Lately, Weighted } from "../../domain/evidence/judgement.ts";
 
 /** Sums and differences of counted answers. */
 
@@ -86,5 +86,31 @@ export function newest(before: Weighted, grown: Answers): Weighted {
     requests: requests * factor,
     errors: (before.errors + grown.errors) * factor,
     latency: plusEach(before.latency, grown.latency).map((count) => count * factor),
+  };
+}
+
+/** Both sides are scaled down alike once the smaller one has more. */
+const LATELY_ANSWERS = 1000;
+
+/** @param isTimed whether latencies of this block can be compared */
+export function lately(
+  before: JudgeState["lately"],
+  block: BothSides,
+  isTimed: boolean,
+): JudgeState["lately"] {
+  const smaller = Math.min(
+    before.candidate.requests + block.candidate.requests,
+    before.baseline.requests + block.baseline.requests,
+  );
+  const factor = Math.min(1, LATELY_ANSWERS / Math.max(1, smaller));
+  const grown = (known: Lately, more: Answers): Lately => ({
+    requests: (known.requests + more.requests) * factor,
+    errors: (known.errors + more.errors) * factor,
+    client_errors: (known.client_errors + more.client_errors) * factor,
+    latency: plusEach(known.latency, isTimed ? more.latency : []).map((count) => count * factor),
+  });
+  return {
+    candidate: grown(before.candidate, block.candidate),
+    baseline: grown(before.baseline, block.baseline),
   };
 }
