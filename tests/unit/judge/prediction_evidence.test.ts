@@ -11,7 +11,7 @@ import {
   shiftOf,
 } from "../../../src/agents/model_deployer/judge/evidence/prediction_evidence.ts";
 
-type Value = number | string;
+type Value = number | string | null;
 const START = Date.parse("2026-03-01T12:00:00.000Z");
 const sharing = { generation: 3, share: 0.1 };
 
@@ -97,6 +97,18 @@ test("classes are compared by their shares, in both directions, and one that is 
   expect(shiftOf(state)).toMatchObject({ what: "predicted no" });
 });
 
+test.each<[string, (drawn: number) => Value]>([
+  ["score", (drawn) => drawn],
+  ["class", (drawn) => (drawn < 0.3 ? "low" : drawn < 0.6 ? "middle" : "high")],
+])("a candidate that answers null in place of a %s is told apart, and that is named", (kind, valued) => {
+  const random = randomFrom(8);
+  const baseline = () => valued(random());
+  const candidate = () => (random() < 0.4 ? null : baseline());
+  const { state, found } = whenLooks(random, 200, { candidate, baseline }, 0.001);
+  expect(found).not.toBeNull();
+  expect(shiftOf(state)).toMatchObject({ what: `answered without a ${kind}`, baseline: 0 });
+});
+
 test("whatever callers ask, a change that meets both sides is none", () => {
   const random = randomFrom(3);
   let second = 0;
@@ -172,5 +184,6 @@ test("few different numbers are classes, many are scores with the baseline's qua
   expect(bins).toEqual({ kind: "scores", bounds: [10, 25, 50, 75, 90] });
   if (bins === null) return;
   expect([5, 10, 11, 99].map((value) => binOf(value, bins))).toEqual([0, 0, 1, 5]);
-  expect(binOf("word", bins)).toBeNull();
+  expect(binOf("word", bins)).toBe(6);
+  expect(binOf(null, bins)).toBe(6);
 });

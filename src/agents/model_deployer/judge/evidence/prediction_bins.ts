@@ -47,11 +47,14 @@ function mostFrequent(labels: readonly string[]): string[] {
     .map(([label]) => label);
 }
 
-/** Null for what cannot be binned: a word among scores. */
-export function binOf(value: number | string | null, bins: Bins): number | null {
-  if (value === null) return null;
+/** The bin of answers without any value, such as null, and of words among scores. */
+export const binOfNone = (bins: Bins): number =>
+  (bins.kind === "scores" ? bins.bounds.length : bins.labels.length) + 1;
+
+export function binOf(value: number | string | null, bins: Bins): number {
+  if (value === null) return binOfNone(bins);
   if (bins.kind === "scores") {
-    return typeof value === "number" ? bins.bounds.filter((bound) => value > bound).length : null;
+    return typeof value === "number" ? bins.bounds.filter((bound) => value > bound).length : binOfNone(bins);
   }
   const index = bins.labels.indexOf(String(value));
   return index === -1 ? bins.labels.length : index;

@@ -6,7 +6,7 @@ import {
   type WaitingPrediction,
 } from "../../domain/evidence/compared_predictions.ts";
 import { plusEach } from "../counts/answers.ts";
-import { binOf, binsOf, type Predicted, valueOf } from "./prediction_bins.ts";
+import { binOf, binOfNone, binsOf, type Predicted, valueOf } from "./prediction_bins.ts";
 import { betAgain, type Expert, logAdd, logWealth } from "../statistics/experts.ts";
 import type { Draw } from "../statistics/random_draw.ts";
 
@@ -124,11 +124,14 @@ function drawsOf({ candidate, baseline }: BinCounts, bins: Bins): Draw[] {
 
 type Mark = (counts: readonly number[]) => number;
 
-/** How many predictions exceed each bound, or are of each class. */
+/** How many predictions exceed each bound, or are of each class, and how many answers have no such value. */
 function marksOf(bins: Bins): Mark[] {
-  return bins.kind === "scores"
-    ? bins.bounds.map((_, index) => (counts) => sum(counts.slice(index + 1)))
-    : [...bins.labels.keys()].map((index) => (counts) => counts[index] ?? 0);
+  const none = binOfNone(bins);
+  const ofValues: Mark[] =
+    bins.kind === "scores"
+      ? bins.bounds.map((_, index) => (counts) => sum(counts.slice(index + 1, none)))
+      : [...bins.labels.keys()].map((index) => (counts) => counts[index] ?? 0);
+  return [...ofValues, (counts) => counts[none] ?? 0];
 }
 
 /** Logarithm of the evidence against "both sides predict alike". */
@@ -179,6 +182,7 @@ function shiftIn({ candidate, baseline }: BinCounts, bins: Bins): Shift | null {
 }
 
 function named(bins: Bins, index: number): string {
+  if (index === binOfNone(bins) - 1) return `answered without a ${bins.kind === "scores" ? "score" : "class"}`;
   return bins.kind === "scores"
     ? `scores above ${Number((bins.bounds[index] ?? 0).toPrecision(3))}`
     : `predicted ${bins.labels[index] ?? ""}`;
