@@ -6,6 +6,7 @@ import {
   type SideReading,
 } from "../../domain/evidence/team_metrics.ts";
 import { addDifference, logMeanEvidence } from "./mean_difference.ts";
+import { comparable, drawOf, type Tally, tallyOf, valueOf } from "./metric_readings.ts";
 import { afterBlock, logWealth } from "../statistics/experts.ts";
 import { logDrawEvidence } from "../statistics/random_draw.ts";
 
@@ -64,7 +65,7 @@ export function addMetrics(
     if (generation === null || generation !== known.generation) {
       return [name, { ...known, generation, since: now + SETTLING_MS }];
     }
-    const read = readings[name];
+    const read = comparable(readings[name]);
     return [name, read === undefined ? known : compared({ ...known, since: now, last: read }, asked, read)];
   });
   return Object.fromEntries(each);
@@ -79,8 +80,6 @@ function compared(
     ? comparedValues(state, settings, valueOf(candidate), valueOf(baseline))
     : comparedShares(state, settings, tallyOf(candidate, settings), tallyOf(baseline, settings));
 }
-
-const valueOf = ({ reading }: SideReading): number | null => ("value" in reading ? reading.value : null);
 
 function comparedValues(
   state: MetricEvidence,
@@ -129,20 +128,6 @@ function exceeds(own: number, other: number, { worse, bound, worse_by }: MetricS
 const breaks = (value: number, bound: number, worse: MetricSettings["worse"]): boolean =>
   worse === "higher" ? value > bound : value < bound;
 
-interface Tally {
-  marked: number;
-  all: number;
-}
-
-/** The worse ones of all; null where a number is missing, or is no count. */
-function tallyOf({ reading, of }: SideReading, { worse }: MetricSettings): Tally | null {
-  if (!("value" in reading) || of === null || !("value" in of)) return null;
-  const all = Math.round(of.value);
-  const part = Math.round(reading.value);
-  if (part < 0 || all < 0 || part > all) return null;
-  return { marked: worse === "higher" ? part : all - part, all };
-}
-
 function comparedShares(
   state: MetricEvidence,
   settings: MetricSettings,
@@ -150,12 +135,7 @@ function comparedShares(
   baseline: Tally | null,
 ): MetricEvidence {
   if (candidate === null || baseline === null) return state;
-  const draw = {
-    all: candidate.all + baseline.all,
-    allMarked: candidate.marked + baseline.marked,
-    drawn: candidate.all,
-    marked: candidate.marked,
-  };
+  const draw = drawOf(candidate, baseline);
   const won = METRIC_EXPERTS.map(({ odds_ratio }) =>
     Math.min(MOST_OF_A_WINDOW, TEMPERED * logDrawEvidence(draw, odds_ratio)),
   );

@@ -182,7 +182,8 @@ function shiftIn({ candidate, baseline }: BinCounts, bins: Bins): Shift | null {
 }
 
 function named(bins: Bins, index: number): string {
-  if (index === binOfNone(bins) - 1) return `answered without a ${bins.kind === "scores" ? "score" : "class"}`;
+  if (index === binOfNone(bins) - 1)
+    return `answered without a ${bins.kind === "scores" ? "score" : "class"}`;
   return bins.kind === "scores"
     ? `scores above ${Number((bins.bounds[index] ?? 0).toPrecision(3))}`
     : `predicted ${bins.labels[index] ?? ""}`;
