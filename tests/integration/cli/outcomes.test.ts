@@ -73,6 +73,9 @@ test("a file or an endpoint that does not exist is named", async () => {
   const given = await givenDeployer();
   const nowhere = await jsonErrorOf(given, ["outcomes", "import", "/nowhere/o.jsonl"]);
   expect(nowhere.error.message).toContain("/nowhere/o.jsonl cannot be read");
+  const folder = await jsonErrorOf(given, ["outcomes", "import", "tests", "--format", "csv"]);
+  expect(folder.error.code).toBe("invalid_request");
+  expect(folder.error.message).toContain("is a folder");
   const file = await fileOf(lines(1));
   const other = await jsonErrorOf(given, ["outcomes", "import", file, "--endpoint", "e2i_none"]);
   expect(other.error.code).toBe("not_found");

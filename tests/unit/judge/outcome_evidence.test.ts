@@ -16,7 +16,6 @@ import {
   logOutcomeEvidence,
 } from "../../../src/agents/model_deployer/judge/evidence/outcome_evidence.ts";
 import { isWorseByOutcomes } from "../../../src/agents/model_deployer/judge/outcome_verdict.ts";
-import { lossOf } from "../../../src/agents/model_deployer/judge/evidence/outcome_loss.ts";
 import { logDrawEvidence } from "../../../src/agents/model_deployer/judge/statistics/random_draw.ts";
 import {
   logTiltedDraw,
@@ -183,31 +182,6 @@ test("all traffic waits for as many outcomes as the policy asks for", () => {
     candidate: 0,
     baseline: 0,
   });
-});
-
-test.each<[Measure, unknown, number | null, Outcome, number | null]>([
-  ["accuracy", 1, null, true, 0],
-  ["accuracy", [1], null, "1", 0],
-  ["accuracy", [1, 0, 1], null, [1, 1, 1], 1 / 3],
-  ["brier", 1, 0.75, 1, 0.0625],
-  ["brier", 0.25, null, false, 0.0625],
-  ["brier", 1.5, null, 1, null],
-  ["brier", 0.5, null, 0.5, null],
-  ["log_loss", 0, 0.5, 0, Math.LN2],
-  ["log_loss", 0, 1, 0, -Math.log(1e-4)],
-  ["absolute_error", 12.5, null, 10, 2.5],
-  ["absolute_error", "12.5", null, 10, null],
-])("%s of %j, scored %j, where %j is true", (measure, prediction, score, outcome, loss) => {
-  const found = lossOf({ prediction, score, has_failed: false }, outcome, measure);
-  if (loss === null) expect(found).toBeNull();
-  else expect(found).toBeCloseTo(loss, 12);
-});
-
-test("an answer that failed is wrong, and has no error as a number", () => {
-  const failed = { prediction: null, score: null, has_failed: true };
-  expect(lossOf(failed, "yes", "accuracy")).toBe(1);
-  expect(lossOf(failed, 1, "brier")).toBe(1);
-  expect(lossOf(failed, 1, "absolute_error")).toBeNull();
 });
 
 test.each([

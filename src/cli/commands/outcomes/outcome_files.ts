@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { CsvError, parse } from "csv-parse";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 
@@ -30,8 +29,9 @@ export function readEntries(path: string, format: FileFormat): AsyncGenerator<Fi
 
 async function* readLines(path: string): AsyncGenerator<FileEntry> {
   let line = 0;
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+  for await (const read of linesOf(path)) {
     line += 1;
+    const text = line === 1 ? read.replace(/^\uFEFF/, "") : read;
     if (text.trim() === "") continue;
     try {
       yield { line, entry: JSON.parse(text) };
@@ -42,6 +42,17 @@ async function* readLines(path: string): AsyncGenerator<FileEntry> {
   }
 }
 
+/** Lines end at line feeds alone: what JSON may have within a text, such as U+2028, ends none. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const piece of createReadStream(path, { encoding: "utf8" })) {
+    const lines = `${rest}${String(piece)}`.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  yield rest;
+}
+
 interface CsvRow {
   info: { lines: number };
   record: Record<string, string>;
@@ -49,18 +60,15 @@ interface CsvRow {
 
 /** The first line names the columns; `request_id` and `outcome` are read, and others passed over. */
 async function* readCsv(path: string): AsyncGenerator<FileEntry> {
-  const rows: AsyncIterable<CsvRow> = createReadStream(path).pipe(
-    parse({ columns: true, info: true, bom: true, trim: true, skip_empty_lines: true }),
-  );
+  const parser = parse({
+    columns: (columns: string[]) => requireColumns(path, columns),
+    ...{ info: true, bom: true, trim: true, skip_empty_lines: true },
+  });
+  const source = createReadStream(path).on("error", (error) => parser.destroy(error));
+  const rows: AsyncIterable<CsvRow> = source.pipe(parser);
   try {
     for await (const { info, record } of rows) {
-      const { request_id, outcome } = record;
-      if (request_id === undefined || outcome === undefined) {
-        const columns = Object.keys(record).join(", ");
-        throw new InvalidRequestError(
-          `${path} has the columns ${columns}: its first line has to name request_id and outcome.`,
-        );
-      }
+      const { request_id, outcome = "" } = record;
       yield { line: info.lines, entry: { request_id, outcome: valueOf(outcome) } };
     }
   } catch (cause) {
@@ -69,9 +77,20 @@ async function* readCsv(path: string): AsyncGenerator<FileEntry> {
   }
 }
 
+function requireColumns(path: string, columns: string[]): string[] {
+  for (const wanted of ["request_id", "outcome"]) {
+    const found = columns.filter((column) => column === wanted).length;
+    if (found === 1) continue;
+    const why = found === 0 ? `has the columns ${columns.join(", ")}` : `names ${wanted} ${found} times`;
+    throw new InvalidRequestError(`${path} ${why}: its first line has to name request_id and outcome once.`);
+  }
+  return columns;
+}
+
 /** Text that a number or a truth value would be written as is one. */
 function valueOf(text: string): string | number | boolean {
   if (text === "true" || text === "false") return text === "true";
   const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
-  return isNumber && Number.isFinite(Number(text)) ? Number(text) : text;
+  // Of an id with more digits the number would be another one.
+  return isNumber && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER ? Number(text) : text;
 }

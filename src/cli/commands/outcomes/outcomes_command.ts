@@ -105,8 +105,11 @@ async function teller(invocation: Invocation, database: DeployerDatabase, endpoi
 
 async function requireReadable(file: string): Promise<void> {
   try {
-    await (await open(file, "r")).close();
+    const opened = await open(file, "r");
+    const isFolder = (await opened.stat().finally(() => opened.close())).isDirectory();
+    if (isFolder) throw new InvalidRequestError(`${file} is a folder: name a file of outcomes.`);
   } catch (cause) {
+    if (cause instanceof InvalidRequestError) throw cause;
     throw new InvalidRequestError(`${file} cannot be read: ${String(cause)}.`, { cause });
   }
 }

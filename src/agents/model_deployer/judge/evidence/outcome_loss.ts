@@ -33,7 +33,7 @@ export function mostAmong(losses: readonly number[], measure: Measure): number {
  * cannot compare the two.
  */
 export function lossOf(answer: Answered, outcome: Outcome, measure: Measure): number | null {
-  if (answer.has_failed) return MOST_LOSS[measure];
+  if (answer.has_failed || hasNoPrediction(answer)) return MOST_LOSS[measure];
   const wanted = Array.isArray(outcome) ? outcome : [outcome];
   const predicted = rowsOf(answer, measure);
   if (predicted.length !== wanted.length) return null;
@@ -41,6 +41,10 @@ export function lossOf(answer: Answered, outcome: Outcome, measure: Measure): nu
   const known = losses.filter((loss) => loss !== null);
   return known.length < losses.length ? null : known.reduce((sum, loss) => sum + loss, 0) / known.length;
 }
+
+/** `null` is no way out of a mistake: left out, it would make whoever says so in hard cases look better. */
+const hasNoPrediction = ({ prediction, score }: Answered): boolean =>
+  (prediction ?? null) === null && score === null;
 
 function rowsOf({ prediction, score }: Answered, measure: Measure): unknown[] {
   const isScored = (measure === "brier" || measure === "log_loss") && score !== null;
@@ -68,11 +72,18 @@ const LOSS: Record<Measure, (predicted: unknown, truth: Scalar) => number | null
   },
 };
 
-/** Classes by their text: a file says `1` where a model says 1 or true. */
+/** Classes by their text, however it is written: a file says `1`, `1.0` or `true` where a model says 1, "01" or true. */
 function labelOf(value: unknown): string | null {
   if (typeof value === "boolean") return String(Number(value));
-  return typeof value === "string" || typeof value === "number" ? String(value) : null;
+  if (typeof value === "number") return String(value);
+  if (typeof value !== "string") return null;
+  if (value === "true" || value === "false") return String(Number(value === "true"));
+  const number = NUMBER.test(value) ? Number(value) : NaN;
+  // Of longer ids a number would be another one.
+  return Number.isFinite(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? String(number) : value;
 }
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 function ofScore(
   predicted: unknown,
@@ -80,6 +91,8 @@ function ofScore(
   loss: (score: number, hit: 0 | 1) => number,
 ): number | null {
   const hit = labelOf(truth);
-  const isScore = typeof predicted === "number" && predicted >= 0 && predicted <= 1;
-  return isScore && (hit === "0" || hit === "1") ? loss(predicted, hit === "1" ? 1 : 0) : null;
+  if (typeof predicted !== "number" || (hit !== "0" && hit !== "1")) return null;
+  // A score outside 0 and 1 says nothing, and loses as much as a certain mistake.
+  const score = predicted >= 0 && predicted <= 1 ? predicted : Number(hit === "0");
+  return loss(score, hit === "1" ? 1 : 0);
 }
