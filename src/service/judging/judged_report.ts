@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JudgeSettings } from "../../agents/model_deployer/domain/evidence/judgement.ts";
 import type { KeptLooks } from "../../agents/model_deployer/domain/evidence/kept_look.ts";
 import type { Rollout } from "../../agents/model_deployer/domain/traffic/rollout.ts";
@@ -28,9 +29,26 @@ export async function judgedReport(
     throw new NotFoundError(`${rollout.rollout_id} cannot be judged again: ${why}.`);
   }
   const settings = settingsOver(rollout.judge, asked);
-  const refusal = refuseJudgeSettings(settings);
+  const refusal = refuseJudgeSettings(settings) ?? refuseOtherEvidence(rollout.judge, settings);
   if (refusal !== null) throw new InvalidRequestError(refusal);
   return reportOf(rollout, kept, settings);
+}
+
+/** Looks keep what outcomes and metrics showed, not each of them: they can be judged again, and not compared otherwise. */
+function refuseOtherEvidence(had: JudgeSettings, asked: JudgeSettings): string | null {
+  const measure = (settings: JudgeSettings) => settings.outcomes?.measure ?? "nothing";
+  if (asked.outcomes !== null && measure(had) !== measure(asked))
+    return `outcomes.measure is ${measure(asked)}, and the rollout compared outcomes by ${measure(had)}: looks keep no others, so leave it as it was.`;
+  const other = Object.entries(asked.metrics).find(([name, settings]) => {
+    const { [name]: before } = had.metrics;
+    return (
+      before === undefined ||
+      !isDeepStrictEqual({ ...before, minimum_windows: 0 }, { ...settings, minimum_windows: 0 })
+    );
+  });
+  return other === undefined
+    ? null
+    : `metrics.${other[0]} is not what the rollout compared: looks keep what that showed, so leave all but its minimum_windows as it was, or leave it out.`;
 }
 
 /** The rollout, or the last one of the endpoint; null where there is none. */

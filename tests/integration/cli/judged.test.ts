@@ -35,6 +35,7 @@ test("a rollout is judged again by its name or its endpoint's, under the setting
     [["judge", given.rolloutId, "--policy", join(folder, "none")], /cannot be read as JSON or YAML/],
     [["judge", given.rolloutId, "--margin", "0.005"], /margin 0\.005 is below its effect_floor 0\.01/],
     [["judge", given.rolloutId, "--samples", "few"], /invalid. Give a number without a unit/],
+    [["judge", given.rolloutId, "--outcomes", "brier"], /compared outcomes by nothing: looks keep no others/],
     [["judge", "rollout_none"], /There is no rollout rollout_none/],
   ] as const) {
     const { error } = await jsonErrorOf(given, [...words]);

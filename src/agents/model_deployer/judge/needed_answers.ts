@@ -2,7 +2,7 @@ import type { JudgeSettings, JudgeState } from "../domain/evidence/judgement.ts"
 import { likelyRates } from "./comparison.ts";
 import { divergence, logRatio } from "./statistics/highest_rate.ts";
 import { ERROR_EXPERTS, SHARES } from "./signals.ts";
-import { failing, nearestRate, type Rates } from "./worse_by.ts";
+import { failing, nearestRate, type Rates, WORSE_BY } from "./worse_by.ts";
 
 /**
  * The expected number of the candidate's answers until being worse by the margin is excluded, for a candidate that is
@@ -10,7 +10,13 @@ import { failing, nearestRate, type Rates } from "./worse_by.ts";
  * @param rate how often the baseline fails
  * @param share the candidate's part of the traffic, between 0 and 1
  */
-export function answersToExclude(rate: number, share: number, { margin, alpha }: JudgeSettings): number {
+export function answersToExclude(
+  rate: number,
+  share: number,
+  { margin: asked, alpha }: JudgeSettings,
+): number {
+  // The bound takes these values alone, so that a margin between two of them waits for the lower one.
+  const margin = asked >= 1 ? asked : (WORSE_BY.findLast((worse) => worse <= asked) ?? asked);
   if (margin >= 1 || share <= 0 || share >= 1) return 0;
   const others = (1 - share) / share;
   const likely = Math.min(Math.max(rate, 1e-6), 1 - 1e-6);

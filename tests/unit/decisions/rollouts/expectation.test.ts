@@ -1,9 +1,17 @@
 import { expect, test } from "vitest";
 import type { DeployFacts } from "../../../../src/agents/model_deployer/actions/deploy/facts.ts";
+import { answersToExclude } from "../../../../src/agents/model_deployer/judge/needed_answers.ts";
 import { lasting, paceText } from "../../../../src/agents/model_deployer/planning/wording/pace.ts";
 import { planOf, refusalOf } from "../../../support/decisions/decided.ts";
 import { decideOn } from "../../../support/decisions/decided_deployment.ts";
-import { aDeployment, anEndpoint, aPolicy, figuresOf, later } from "../../../support/given/given_facts.ts";
+import {
+  aDeployment,
+  anEndpoint,
+  aPolicy,
+  aRollout,
+  figuresOf,
+  later,
+} from "../../../support/given/given_facts.ts";
 
 const HOUR = 3600;
 
@@ -123,4 +131,11 @@ test("a margin below the floor is refused with both numbers: what lies between c
   expect(refusal).toMatchObject({ code: "invalid_request", passes: false });
   expect(refusal.sentence).toMatch(/margin 0\.005 is below its effect_floor 0\.01/);
   expect(judged({ margin: 0.005, effect_floor: 0.005 }).decision).toBe("plan");
+});
+
+test("a margin between two values that the bound can take needs as many answers as the lower one", () => {
+  const needed = (margin: number) => answersToExclude(0.05, 0.5, { ...aRollout().judge, margin });
+  expect(needed(0.0499)).toBe(needed(0.03));
+  expect(needed(0.029)).toBe(needed(0.02));
+  expect(needed(0.05)).toBeLessThan(needed(0.03));
 });
