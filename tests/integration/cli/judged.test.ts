@@ -30,12 +30,17 @@ test("a rollout is judged again by its name or its endpoint's, under the setting
   expect(strict.out).toContain("It would not have failed.");
 
   await writeFile(file, "judge:\n  margins: 1\n");
+  const other = join(folder, "other.yaml");
+  await writeFile(
+    other,
+    "judge:\n  outcomes: { measure: brier, minimum_outcomes: 100, margin: 0.05, worse_by: 0.02, sample: 0.1 }\n",
+  );
   for (const [words, said] of [
     [["judge", given.rolloutId, "--policy", file], /policy\.yaml: no settings of the judge: .*margins/],
     [["judge", given.rolloutId, "--policy", join(folder, "none")], /cannot be read as JSON or YAML/],
     [["judge", given.rolloutId, "--margin", "0.005"], /margin 0\.005 is below its effect_floor 0\.01/],
     [["judge", given.rolloutId, "--samples", "few"], /invalid. Give a number without a unit/],
-    [["judge", given.rolloutId, "--outcomes", "brier"], /compared outcomes by nothing: looks keep no others/],
+    [["judge", given.rolloutId, "--policy", other], /compared outcomes by nothing: looks keep no others/],
     [["judge", "rollout_none"], /There is no rollout rollout_none/],
   ] as const) {
     const { error } = await jsonErrorOf(given, [...words]);

@@ -60,10 +60,10 @@ test("a completed rollout that turns bad while the old version is warm goes back
   expect(await weightsOf(given)).toEqual({ [old]: 100 });
   expect(await given.db.rollouts.get(rollout)).toMatchObject({ status: "rolled_back", next_tick_at: null });
   expect((await given.db.deployments.get(candidate))?.rollback_reason).toMatch(
-    /^automatic, in the retention period: the candidate fails more often.*candidate failed 90 of 690/,
+    /^automatic, in the retention period: the candidate fails more often.*candidate failed 75 of 675/,
   );
   expect(given.episodicMemory.episodes.at(-1)?.raw_content).toMatchObject({
-    verdict: { outcome: "fail", candidate: { errors: 90 } },
+    verdict: { outcome: "fail", candidate: { errors: 75 } },
   });
 });
 
