@@ -83,6 +83,10 @@ export const outcomeEvidenceSchema = z.object({
   since: z.object({ lowest: z.number(), ...bothLosses }),
   /** Bets against "the candidate's mean loss exceeds the other one by this much". */
   excluded: betsSchema.default(noBets),
+  /** Of the outcomes compared: how many are the candidate's, how many the route's shares let expect, and their variance. */
+  told: z
+    .object({ outcomes: count, drawn: count, expected: z.number(), variance: z.number() })
+    .default({ outcomes: 0, drawn: 0, expected: 0, variance: 0 }),
   /**
    * The candidate's losses while it has all traffic: the sum by which they exceed the baseline's, in standard
    * deviations, and how often it was too high.
@@ -107,6 +111,7 @@ export const noOutcomes: OutcomeEvidence = {
   bets: noBets,
   since: { lowest: 0, candidate: noLosses, baseline: noLosses },
   excluded: noBets,
+  told: { outcomes: 0, drawn: 0, expected: 0, variance: 0 },
   alone: { sum: 0, alarms: 0 },
   pending: {},
   wrong_type: 0,

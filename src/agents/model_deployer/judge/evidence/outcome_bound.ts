@@ -41,6 +41,37 @@ export function excludeDifferences(bets: Bets, differences: readonly number[], m
   return afterBlock(bets, won);
 }
 
+/** Beyond so many deviations outcomes are told of another part of one side's answers than of the other's. */
+const UNLIKELY = 4;
+
+/**
+ * The candidate's share of the outcomes that come, which is the route's unless those that came before show that a join or
+ * a log loses more of one side than of the other.
+ */
+export function shareOfTold(
+  { outcomes, drawn, expected, variance }: OutcomeEvidence["told"],
+  share: number,
+): number {
+  if (Math.abs(drawn - expected) <= UNLIKELY * Math.sqrt(variance) + 1) return share;
+  const odds = (part: number) => (part + 1) / (outcomes - part + 1);
+  const told = (share / (1 - share)) * (odds(drawn) / odds(expected));
+  return told / (1 + told);
+}
+
+export function withTold(
+  told: OutcomeEvidence["told"],
+  outcomes: number,
+  drawn: number,
+  share: number,
+): OutcomeEvidence["told"] {
+  return {
+    outcomes: told.outcomes + outcomes,
+    drawn: told.drawn + drawn,
+    expected: told.expected + share * outcomes,
+    variance: told.variance + share * (1 - share) * outcomes,
+  };
+}
+
 /** @param mean of losses before these, of both sides; null before the first */
 export function excludeByDraw(
   bets: Bets,

@@ -9,7 +9,7 @@ import type {
   WaitingLoss,
 } from "../../domain/evidence/late_outcomes.ts";
 import { lossOf, mostAmong } from "./outcome_loss.ts";
-import { excludeByDraw, excludeByPairs } from "./outcome_bound.ts";
+import { excludeByDraw, excludeByPairs, shareOfTold, withTold } from "./outcome_bound.ts";
 import { afterBlock, logWealth } from "../statistics/experts.ts";
 import { logTiltedDraw, logTiltedPair } from "../statistics/tilted_draw.ts";
 
@@ -31,6 +31,8 @@ const MOST_DEVIATIONS = 4;
 /** A stretch is compared once it holds this many outcomes, and this many of the smaller side are expected in it. */
 const FEWEST_IN_STRETCH = 40;
 const FEWEST_EXPECTED = 2;
+/** So many outcomes tell which part of each side's answers they are told of, before anything is excluded by them. */
+const FEWEST_TOLD = 150;
 /** A request may be under way for this long after the weights have changed. */
 const IN_FLIGHT_MS = 16_000;
 
@@ -101,14 +103,16 @@ function closeStretch(
   by: { share: number; measure: Measure },
 ): OutcomeEvidence {
   const { count, sum } = before.pooled;
-  const known = { ...by, mean: count === 0 ? null : sum / count };
+  const known = { ...by, share: shareOfTold(before.told, by.share), mean: count === 0 ? null : sum / count };
   const most = mostAmong(
     told.map(({ loss }) => loss),
     by.measure,
   );
   const waiting = told.map(({ side, loss }) => ({ side, loss: Math.min(most, loss) }));
   const far_out = before.far_out + told.filter(({ loss }) => loss > most).length;
-  const state = { ...before, far_out, excluded: excludeByDraw(before.excluded, waiting, known) };
+  const isKnown = before.told.outcomes >= FEWEST_TOLD;
+  const excluded = isKnown ? excludeByDraw(before.excluded, waiting, known) : before.excluded;
+  const state = { ...before, far_out, excluded };
   const losses = waiting.map(({ loss }) => loss);
   const pooled = withMoments(state.pooled, losses);
   const drawn = waiting.flatMap(({ side }, index) => (side === "candidate" ? [index] : []));
@@ -116,7 +120,8 @@ function closeStretch(
   const deviation = Math.sqrt(Math.max(0, pooled.squares / pooled.count - mean * mean));
   const scaled = losses.map((loss) => inDeviations(loss - mean, deviation));
   const won = OUTCOME_EXPERTS.map(({ tilt }) => logTiltedDraw(scaled, drawn, tilt));
-  return afterStretch({ ...state, pooled }, won, {
+  const counted = withTold(before.told, waiting.length, drawn.length, by.share);
+  return afterStretch({ ...state, pooled, told: counted }, won, {
     candidate: sumOf(waiting, "candidate"),
     baseline: sumOf(waiting, "baseline"),
   });
