@@ -118,7 +118,7 @@ function describeEndedRollouts(tell: () => Promise<StoryTeller>): void {
     expect(await story.traffic()).toEqual({ old: 0, new: 100 });
     await story.whenTheWorkerLooksAfter(100, 1);
     expect(await story.rollout()).toBe("completed");
-    expect(await story.traffic()).toEqual({ old: 20, new: 80 });
+    expect(await story.traffic()).toEqual({ old: 50, new: 50 });
     await story.whenTheWorkerLooksAfter(100, 1);
     expect(await story.rollout()).toBe("rolled_back");
     expect(await story.traffic()).toEqual({ old: 100, new: 0 });
