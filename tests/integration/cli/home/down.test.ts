@@ -48,7 +48,7 @@ test("down stops the home's services, and says what goes on and how it is stoppe
   const { data } = document.parse(JSON.parse(first.out));
   expect(data).toMatchObject({ status: "stopped", home, stopped: [{ kind: "service", name: "redis" }] });
   expect(data.going_on.map(({ kind }) => kind).sort()).toEqual(["router", "server"]);
-  expect(data.how).toContain("`down --all` stops it too");
+  expect(data.how).toContain("`down --all` stops them too");
   expect(await namesIn(home)).toEqual(["router e2i_remission", "server deploy_1"]);
 
   const again = await down(home);

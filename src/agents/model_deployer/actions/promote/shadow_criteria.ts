@@ -21,7 +21,7 @@ export interface ShadowFacts {
 /** Truncated, never rounded up, so that 24 h are not shown seconds early. */
 function hoursText(hours: number): string {
   if (hours >= 1) return `${(Math.floor(hours * 100) / 100).toFixed(2)} h`;
-  return `${(hours * 3600).toFixed(1)} s`;
+  return `${(Math.floor(hours * 36_000) / 10).toFixed(1)} s`;
 }
 
 /** Each criterion that a version must have met as a shadow; null is met. */

@@ -125,7 +125,7 @@ function returnSteps(
   ];
 }
 
-/** The mirror stays, unless it is the bad deployment's own. */
+/** The mirror stays, unless it is of the deployment that leaves or of the one that comes back. */
 function mirrorAfter({ ways, current, target }: ReturnFacts): string | null {
   const mirror = ways.endpoint.mirror_deployment_id;
   const ends = [current?.deployment.deployment_id, target.deployment.deployment_id];
