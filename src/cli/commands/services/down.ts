@@ -67,7 +67,8 @@ function howToStop(
   { stopped, going_on }: Pick<DownReport, "stopped" | "going_on">,
 ): string | null {
   if (status === "declined") return null;
-  const serving = going_on.length > 0 ? "Routers and model servers go on; `down --all` stops them too." : null;
+  const serving =
+    going_on.length > 0 ? "Routers and model servers go on; `down --all` stops them too." : null;
   const again = "The next command starts the services that it needs again.";
   const said = [...(serving === null ? [] : [serving]), ...(stopped.length > 0 ? [again] : [])];
   return said.length === 0 ? null : said.join(" ");
