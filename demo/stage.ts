@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { execa } from "execa";
 import { z } from "zod";
-import { createModelDeployer } from "../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../src/wiring/model_deployer.ts";
 import { type Configuration, readConfiguration } from "../src/wiring/settings/configuration.ts";
 import { mlflowEnvironment } from "../src/wiring/settings/mlflow_settings.ts";
@@ -78,7 +78,7 @@ export class Theatre {
   async #assemble(configuration: Configuration): Promise<{ deployer: ModelDeployer; approverToken: string }> {
     const tokens = { engineer: randomBytes(24).toString("hex"), approver: randomBytes(24).toString("hex") };
     const options = { installation: "demo", onProgress: story.setUp } as const;
-    const first = await createModelDeployer({ ...configuration, token: null }, options);
+    const first = await connectModelDeployer({ ...configuration, token: null }, options);
     await first.database.principals.enrol(`ana_${tokens.engineer.slice(0, 6)}`, tokens.engineer);
     await first.database.principals.enrol(`omar_${tokens.approver.slice(0, 6)}`, tokens.approver);
     await first.close();
@@ -86,7 +86,7 @@ export class Theatre {
     this.#saver = saver;
     await saver.setup();
     const asAna = { ...configuration, token: tokens.engineer };
-    this.#deployer = await createModelDeployer(asAna, { installation: "demo", checkpointer: saver });
+    this.#deployer = await connectModelDeployer(asAna, { installation: "demo", checkpointer: saver });
     return { deployer: this.#deployer, approverToken: tokens.approver };
   }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { recommendedReplicas } from "../../src/agents/model_deployer/domain/servers/autoscaling.ts";
 import { coresOf } from "../../src/agents/model_deployer/domain/servers/quantities.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
-import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { WorkerProcess } from "../../tests/faults/harm/worker_process.ts";
 import { BenchTeam } from "../support/bench_team.ts";
@@ -92,7 +92,7 @@ class UsedCpu {
 async function measure(configuration: Configuration, opened: Opened): Promise<void> {
   const { home, cache } = configuration;
   say("bringing up what a worker needs, and the endpoint");
-  const deployer = await createModelDeployer(configuration);
+  const deployer = await connectModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
   const { url, id } = await serve(deployer);
   const environment = {

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import pg from "pg";
 import { z } from "zod";
-import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import { NotFoundError } from "../../src/agents/model_deployer/errors.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
@@ -138,7 +138,7 @@ async function prepareHand(configuration: Configuration, artifact: string): Prom
 
 async function measure(configuration: Configuration, opened: Opened): Promise<void> {
   say("bringing up Postgres, Redis and MLflow, and training");
-  const deployer = await createModelDeployer(configuration);
+  const deployer = await connectModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
   const ways = PAIRS === 0 ? ADOPTIONS : PAIRS + 1 + ADOPTIONS;
   const runs = await train(configuration, deployer.addresses, ways);

@@ -40,7 +40,7 @@ const settings = {
   metrics,
 };
 const SHARE = 0.1;
-const sharing = { generation: 1, share: SHARE };
+const sharing = { generation: 1, share: SHARE, answer_seconds: 15 };
 const STRETCHES = [
   {
     generation: 1,

@@ -70,7 +70,7 @@ export function watchWindows(given: Windows, seed: number, windows: number): Win
   };
   const metrics = Object.fromEntries(names.map((name) => [name, asked]));
   const settings = { ...defaultJudgeSettings, metrics };
-  const sharing = { generation: 1, share: 0.1 };
+  const sharing = { generation: 1, share: 0.1, answer_seconds: 15 };
   let evidence = addMetrics({}, metrics, {}, sharing, 0);
   let misses = 0;
   const found: WindowsFound = { judge: null, threeMisses: null };

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import {
@@ -101,7 +101,7 @@ async function measure(configuration: Configuration, opened: Opened): Promise<vo
   await ensureModelEnvironment({ cacheDirectory: cache, requirements: [...REQUIREMENTS], uv, signal });
   say("bringing up what a worker needs, and the endpoints");
   const environment = { MODEL_DEPLOYER_HOME: home, MODEL_DEPLOYER_CACHE: cache };
-  const deployer = await createModelDeployer(configuration);
+  const deployer = await connectModelDeployer(configuration);
   const before = new WorkerProcess({ environment, log: join(home, "worker-1.log") });
   opened.closers.push(() => before.end());
   await before.hasBegun();

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { createCapabilities } from "../../src/agents/model_deployer/capabilities.ts";
-import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../src/wiring/model_deployer.ts";
 import type { ModelVersion } from "../../src/agents/model_deployer/domain/entities.ts";
 import { bentoTag } from "../../src/agents/model_deployer/domain/values/names.ts";
@@ -52,7 +52,7 @@ interface Sample {
 const ROUND_TRIPS = 10;
 
 async function build(configuration: Configuration, opened: Opened): Promise<Setting> {
-  const deployer = await createModelDeployer(configuration);
+  const deployer = await connectModelDeployer(configuration);
   opened.closers.push(() => deployer.close());
   const { database } = deployer;
   const [good, bad] = await registerTwo(deployer);

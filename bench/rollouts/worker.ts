@@ -38,6 +38,7 @@ export const SETTINGS: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  answer_seconds: 15,
   approval_wait_seconds: 14 * 24 * 3600,
   long_work_seconds: 3600,
   reconcile_seconds: 3600,

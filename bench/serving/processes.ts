@@ -1,7 +1,5 @@
 import { readFile, readdir } from "node:fs/promises";
-
-/** USER_HZ: in what Linux counts a process's time towards programs. */
-const ticksPerSecond = 100;
+import { TICKS_PER_SECOND } from "../../src/platform/processes/process_table.ts";
 
 /** Ids of the living processes in whose environment or command line this text stands. */
 export async function processesNamed(text: string): Promise<number[]> {
@@ -24,7 +22,7 @@ export async function cpuSeconds(ids: readonly number[]): Promise<number> {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
   });
-  return (await Promise.all(times)).reduce((sum, ticks) => sum + ticks, 0) / ticksPerSecond;
+  return (await Promise.all(times)).reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;
 }
 
 /** Memory of the processes in MB, what they share counted once. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { STANDARD_GATE_POLICY } from "../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { endpointName } from "../../src/agents/model_deployer/domain/values/names.ts";
-import { createModelDeployer } from "../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../src/wiring/connect_model_deployer.ts";
 import type { Configuration } from "../../src/wiring/settings/configuration.ts";
 import { pollUntil } from "../../src/testing/poll.ts";
 import { askingModel } from "../../tests/faults/harm/asking_model.ts";
@@ -72,7 +72,7 @@ async function soak(configuration: Configuration, opened: Opened): Promise<void>
     MODEL_DEPLOYER_CACHE: cache,
     MODEL_DEPLOYER_RETENTION_SECONDS: String(RETENTION_SECONDS),
   };
-  const deployer = await createModelDeployer({ ...configuration, retentionSeconds: RETENTION_SECONDS });
+  const deployer = await connectModelDeployer({ ...configuration, retentionSeconds: RETENTION_SECONDS });
   opened.closers.push(() => deployer.close());
   const heapFile = join(home, "worker.heap");
   const worker = new WorkerProcess({

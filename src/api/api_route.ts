@@ -125,7 +125,7 @@ export function apiRoute<
         const status = isUnderWay?.(given) === true ? 202 : definition.created === true ? 201 : 200;
         return Response.json(given, { status });
       };
-      if (key === null || !isKeyed(definition)) return work();
+      if (key === null || !isCarriedOutOnce(definition)) return work();
       const same = { method: definition.method, path: context.req.path, ...request };
       return answeredOnce(parts, { principal: caller.principal, key, request: same }, work);
     },
@@ -144,8 +144,13 @@ function circumstancesOf(context: Context, caller: Caller) {
 }
 
 /** Whether a request of the route is carried out once for its key. */
-export const isKeyed = ({ method, repeated }: { method: string; repeated?: string | undefined }): boolean =>
-  method !== "get" && repeated === undefined;
+export const isCarriedOutOnce = ({
+  method,
+  repeated,
+}: {
+  method: string;
+  repeated?: string | undefined;
+}): boolean => method !== "get" && repeated === undefined;
 
 /** @throws NotPermittedError, after the refusal is in the audit trail */
 async function requireNeeds<P, Q, B>(

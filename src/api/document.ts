@@ -1,5 +1,5 @@
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
-import { type ApiRoute, isKeyed } from "./api_route.ts";
+import { type ApiRoute, isCarriedOutOnce } from "./api_route.ts";
 import { problemSchema } from "./problem.ts";
 import { z } from "zod";
 import { OPEN_PATHS } from "./routes/open_paths.ts";
@@ -61,7 +61,7 @@ function operationOf({
   const requestParams = {
     ...(params instanceof z.ZodObject && { path: params }),
     ...(query instanceof z.ZodObject && { query }),
-    ...((repeated === "operation" || isKeyed({ method, repeated })) && {
+    ...((repeated === "operation" || isCarriedOutOnce({ method, repeated })) && {
       header: z.object({
         "idempotency-key": idempotencyKey,
         ...(repeated === "operation" && { "if-match": seenGeneration }),

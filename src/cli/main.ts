@@ -24,7 +24,7 @@ const code = await runCli(process.argv.slice(2), {
   signal: endedBySignals(process, process.stdout.isTTY ? whenStarterEnds : undefined),
   // Loaded where a command needs them: they are most of the program.
   openDeployer: async (...given) =>
-    (await import("../wiring/create_model_deployer.ts")).createModelDeployer(...given),
+    (await import("../wiring/connect_model_deployer.ts")).connectModelDeployer(...given),
   beginHome: async (...given) => (await import("../wiring/home/begun_home.ts")).beginHome(...given),
   openObserver: async (...given) => (await import("../wiring/observer.ts")).openObserver(...given),
 });

@@ -5,7 +5,7 @@ import { isDecimal } from "../wiring/settings/plain_values.ts";
 export const numberIn = (text: string): number => (isDecimal(text) ? Number(text) : Number.NaN);
 
 /** A number as people write one, be it out of range; nothing at all is none, though JavaScript takes it for 0. */
-export function aNumber(text: string): number {
+export function plainNumber(text: string): number {
   const value = numberIn(text);
   if (Number.isFinite(value)) return value;
   throw new InvalidArgumentError("Give a number without a unit.");
@@ -13,7 +13,7 @@ export function aNumber(text: string): number {
 
 export function numberBetween(least: number, most: number) {
   return (text: string): number => {
-    const value = aNumber(text);
+    const value = plainNumber(text);
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
   };
@@ -21,7 +21,7 @@ export function numberBetween(least: number, most: number) {
 
 export function wholeNumberBetween(least: number, most: number) {
   return (text: string): number => {
-    const value = aNumber(text);
+    const value = plainNumber(text);
     if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
   };

@@ -20,7 +20,7 @@ export interface Host extends Openers {
 
 /** Runs one command line, without the program's own name, to its exit code. */
 export async function runCli(given: string[], host: Host): Promise<ExitCode> {
-  // As a terminal's own are: half of a character stands for no name, and no address takes it.
+  // Half of a surrogate pair, which a program may pass but no terminal types, names nothing and fits into no address.
   const words = given.map((word) => word.toWellFormed());
   let code: ExitCode = exitCodes.done;
   const program = new Command("model-deployer")
@@ -58,7 +58,7 @@ export async function runCli(given: string[], host: Host): Promise<ExitCode> {
   }
 }
 
-/** npm says to what it runs by which of its commands that was; npx is its exec. */
+/** Commands as people type them: behind `npx` where npm has started this by `npm exec`, which it says in the environment. */
 const typedCommands = ({ environment }: Host) =>
   environment["npm_command"] === "exec"
     ? { typed: commandsByNpx(KNOWN_COMMANDS.flatMap(({ words }) => words)) }

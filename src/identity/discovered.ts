@@ -7,11 +7,11 @@ import {
   None,
 } from "openid-client";
 import { ConfigurationError } from "../agents/model_deployer/errors.ts";
+import { isLoopback } from "../platform/loopback.ts";
 import { providerProblem } from "./provider_problem.ts";
 import { CLOCK_SECONDS } from "./verified_token.ts";
 
 const PATIENCE_SECONDS = 5;
-const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 /** A provider by its discovery document, as this client. @throws ConfigurationError | ServiceUnavailableError */
 export async function discovered(
@@ -38,7 +38,7 @@ export async function discovered(
 function requireSafe(issuer: string): URL {
   const address = URL.canParse(issuer) ? new URL(issuer) : null;
   const isSafe =
-    address?.protocol === "https:" || (address?.protocol === "http:" && LOOPBACK.includes(address.hostname));
+    address?.protocol === "https:" || (address?.protocol === "http:" && isLoopback(address.hostname));
   if (address !== null && isSafe) return address;
   throw new ConfigurationError(
     `The issuer is ${JSON.stringify(issuer.slice(0, 200))}: write its address with https://, or with http:// on this machine.`,

@@ -10,6 +10,7 @@ import type { Notice } from "../agents/model_deployer/domain/notices/notices.ts"
 import type { CallOptions } from "../agents/model_deployer/ports/call_options.ts";
 import { silenceOf } from "./silence.ts";
 import { factsOf, linkOf, subjectOf } from "./notice_text.ts";
+import { isLoopback } from "../platform/loopback.ts";
 
 export interface MailSettings {
   /** `smtp://` or `smtps://`, with a user, and perhaps the password, where the server asks for them; null: no mail is sent. */
@@ -21,7 +22,6 @@ export interface MailSettings {
 
 const SERVICE = "mail";
 const PATIENCE_MS = 8000;
-const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 /**
  * Sends a notice as one mail to all; mails about one endpoint are one thread.
@@ -63,7 +63,7 @@ async function transportOf({ href }: URL, password: string | null) {
     url: server.href,
     ...(user !== "" && { auth: { user, pass } }),
     // A server that offers no TLS would be sent the password for all to read.
-    requireTLS: user !== "" && !LOOPBACK.includes(server.hostname),
+    requireTLS: user !== "" && !isLoopback(server.hostname),
     connectionTimeout: PATIENCE_MS,
     greetingTimeout: PATIENCE_MS,
     socketTimeout: PATIENCE_MS,

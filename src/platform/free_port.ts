@@ -2,8 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { hasCode } from "./system_errors.ts";
-
-const LOOPBACK = "127.0.0.1";
+import { LOOPBACK } from "./loopback.ts";
 
 /** A port of 127.0.0.1 that nobody listens on at this moment; somebody else may take it before it is used. */
 export async function findFreePort(): Promise<number> {

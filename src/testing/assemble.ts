@@ -4,6 +4,7 @@ import { type Capabilities, createCapabilities } from "../agents/model_deployer/
 import { LOCAL_ENGINE } from "../agents/model_deployer/domain/servers/engines.ts";
 import { STANDARD_LIVENESS } from "../agents/model_deployer/domain/servers/liveness.ts";
 import { createModelDeployerGraph, type ModelDeployerGraph } from "../agents/model_deployer/graph.ts";
+import { answerSeconds } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { Parts, Settings } from "../agents/model_deployer/ports/parts.ts";
 import { Worker } from "../worker/worker.ts";
 import { wiredDatabase } from "./wired_database.ts";
@@ -14,6 +15,7 @@ export const TEST_SETTINGS: Settings = {
   lease_seconds: 30,
   patience_seconds: 20,
   retention_seconds: 3600,
+  answer_seconds: answerSeconds(),
   approval_wait_seconds: 14 * 24 * 3600,
   long_work_seconds: 3600,
   reconcile_seconds: 3600,

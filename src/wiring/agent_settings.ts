@@ -3,6 +3,7 @@ import type { Configuration } from "./settings/configuration.ts";
 import type { DeployerDatabase } from "../database/index.ts";
 import { operatingUser } from "../platform/operating_user.ts";
 import type { Origin } from "../agents/model_deployer/domain/access/roles.ts";
+import { answerSeconds } from "../agents/model_deployer/ports/model_server_port.ts";
 import type { Settings } from "../agents/model_deployer/ports/parts.ts";
 
 const SLA_MARGIN_SECONDS = 4;
@@ -13,6 +14,7 @@ export function settingsOf(configuration: Configuration, requester: Requester): 
     lease_seconds: configuration.leaseSeconds,
     patience_seconds: 30 - SLA_MARGIN_SECONDS,
     retention_seconds: configuration.retentionSeconds,
+    answer_seconds: answerSeconds(configuration.serving.predictionSeconds),
     approval_wait_seconds: configuration.approvalDays * 24 * 3600,
     long_work_seconds: longWorkSeconds(configuration),
     reconcile_seconds: configuration.reconcileSeconds,

@@ -40,7 +40,7 @@ export interface OpenedHome {
 }
 
 /** The agent, its worker and all that they ask, over an opened home. @throws ConfigurationError | ServiceUnavailableError */
-export async function assembleDeployer(
+export async function assembleOverHome(
   configuration: Configuration,
   opened: OpenedHome,
   options: ModelDeployerOptions,

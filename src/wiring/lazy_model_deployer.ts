@@ -14,8 +14,8 @@ export async function createModelDeployer(
   configuration: Configuration,
   options: ModelDeployerOptions = {},
 ): Promise<ModelDeployer> {
-  const wiring = await import("./create_model_deployer.ts");
-  return wiring.createModelDeployer(configuration, options);
+  const wiring = await import("./connect_model_deployer.ts");
+  return wiring.connectModelDeployer(configuration, options);
 }
 
 export interface LazyModelDeployer {

@@ -16,7 +16,7 @@ export async function within<T>(
 ): Promise<T> {
   const deadline = new Deadline(ms, { of, ...(until && { until }) });
   try {
-    return await deadline.cover(() => work(deadline.signal));
+    return await deadline.run(() => work(deadline.signal));
   } catch (error) {
     if (error !== deadline.signal.reason) throw error;
     throw new DeadlineExceededError(`It was cut: ${deadline.end}.`, { cause: error });

@@ -168,7 +168,7 @@ export abstract class BaseAgent<Input, Update extends AgentUpdate, Memory extend
     const callbacks =
       Array.isArray(given) || given === undefined ? [...(given ?? []), recorder] : given.copy([recorder]);
     const signal = AbortSignal.any([...asked, deadline.signal]);
-    const work = deadline.cover(() =>
+    const work = deadline.run(() =>
       this.run(input, {
         config: { ...config, signal: AbortSignal.any([...asked, sla]), callbacks },
         signal,

@@ -44,12 +44,12 @@ export class Deadline {
   }
 
   /** The same deadline, with another patience for a part that does not answer. */
-  bearing(silenceMs: number): Deadline {
+  withSilence(silenceMs: number): Deadline {
     return new Deadline(this.remainingMs, { of: this.#of, until: this.signal, silenceMs });
   }
 
   /** Whatever `work` calls, now or later, finds this deadline as the current one. */
-  cover<T>(work: () => T): T {
+  run<T>(work: () => T): T {
     return Deadline.#current.run(this, work);
   }
 }

@@ -9,7 +9,7 @@ import { refuseStaleView } from "../seen_generation.ts";
 import { ofOperation } from "../access/extents.ts";
 import { type ApiRoute, apiRoute } from "../api_route.ts";
 
-const PLAIN = () => undefined;
+const withoutProgress = () => undefined;
 
 /** The state of a request, whose meaning the graph's own validation decides. */
 const requestSchema = requestStateSchema.meta({ id: "ActionRequest" });
@@ -27,7 +27,11 @@ const plan = apiRoute(
   },
   async ({ actingAs }, { body, caller, signal }) => {
     const { graph } = actingAs(caller);
-    const { deployment_plan } = await runAction({ graph }, body, { effects: "dry-run", signal, tell: PLAIN });
+    const { deployment_plan } = await runAction({ graph }, body, {
+      effects: "dry-run",
+      signal,
+      tell: withoutProgress,
+    });
     return planReportSchema.parse(deployment_plan);
   },
 );
@@ -56,7 +60,7 @@ const act = apiRoute(
     const { graph } = actingAs(caller);
     // A caller who goes away does not cut what has begun: it would be left to a worker.
     const { signal } = new AbortController();
-    const outcome = await runAction({ graph }, request, { effects: "live", signal, tell: PLAIN });
+    const outcome = await runAction({ graph }, request, { effects: "live", signal, tell: withoutProgress });
     return appliedReport(outcome, (performance.now() - started) / 1000);
   },
 );

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { IngressPolicy } from "../../agents/model_deployer/domain/access/ingress_policy.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 import {
-  changeIngress,
+  changeIngressPolicy,
   ingressReport,
   makeKey,
   namedEndpoint,
@@ -53,7 +53,7 @@ const set = apiRoute(
       refuseNewFile(change, before);
       return change;
     };
-    await changeIngress(endpoint, checked, { reason, by: actorOf(caller) }, parts, signal);
+    await changeIngressPolicy(endpoint, checked, { reason, by: actorOf(caller) }, parts, signal);
     return ingressReport(endpoint, parts);
   },
 );

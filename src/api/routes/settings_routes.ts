@@ -12,7 +12,7 @@ import {
   recordOutcomes,
 } from "../../agents/model_deployer/collection/record_outcomes.ts";
 import { KEEPING_ROWS } from "../../agents/model_deployer/domain/servers/engines.ts";
-import { checkEngines, checkKeptRows } from "../../service/policies/checked_engines.ts";
+import { requireEngines, checkKeptRows } from "../../service/policies/checked_engines.ts";
 import { checkMetricsOf } from "../../service/policies/checked_metrics.ts";
 import { policyReportOf } from "../../service/policies/policy_report.ts";
 import { experimentReportSchema, policyReportSchema } from "../../service/policies/policy_schemas.ts";
@@ -94,7 +94,7 @@ const setPolicy = apiRoute(
   async ({ database, engines, teamMetrics }, { params: { experiment: experiment_id }, body, caller }) => {
     const { gate_policy: before } = await reportOf(database, experiment_id);
     const chosen = { before: before.engines, wanted: body.engines };
-    await checkEngines(experiment_id, chosen, engines, database);
+    await requireEngines(experiment_id, chosen, engines, database);
     checkKeptRows(before, body, engines, KEEPING_ROWS);
     await checkMetricsOf(experiment_id, before, body, { database, teamMetrics });
     const { principal, origin } = caller;

@@ -76,7 +76,7 @@ export class ChangeFeed {
     tell = listener;
   }
 
-  /** Looks from now on, by marks that are older than whatever is read after this. */
+  /** Begins to look for changes. The first marks are read before anything else, so that no change since is missed. */
   async #begin(): Promise<void> {
     const marks = await this.#readMarks();
     if (this.#looking !== null) return;

@@ -19,7 +19,7 @@ import {
   metricsSettingsSchema,
   usualMetricSettings,
 } from "../../agents/model_deployer/domain/evidence/team_metrics.ts";
-import { aNumber, numberIn } from "../number_options.ts";
+import { plainNumber, numberIn } from "../number_options.ts";
 import { InvalidRequestError } from "../../agents/model_deployer/errors.ts";
 
 /** Flags with their descriptions. */
@@ -83,7 +83,7 @@ export function addJudgeFlags(command: TakesFlags, names: readonly JudgeFlag[] =
   for (const name of names) {
     const [flags, description] = JUDGE_FLAGS[name];
     const option: Option = new Option<string>(flags, description);
-    if (NUMBERS.includes(name)) option.argParser(aNumber);
+    if (NUMBERS.includes(name)) option.argParser(plainNumber);
     command.addOption(option);
   }
 }

@@ -13,7 +13,7 @@ export function originOfProcess(as: Origin["as"], via: Origin["via"]): Origin {
  * The principal of the token, who needs the right; without a token, `operator` with the rights of the login.
  * @throws NotAuthenticatedError | NotPermittedError
  */
-export async function actorOf(
+export async function authorizedActor(
   invocation: Invocation,
   database: Pick<DeployerDatabase, "principals" | "access">,
   needs: { right: Right; extent: Extent; subject: string },

@@ -7,8 +7,8 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from "../../agents/model_deployer/errors.ts";
+import { isLoopback } from "../../platform/loopback.ts";
 
-const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 /** Above the longest that an action is waited for. */
 const LONGEST_MS = 60_000;
 
@@ -142,8 +142,7 @@ async function bodyOf(response: Response): Promise<unknown> {
 function baseOf(url: string): URL {
   const base = URL.canParse(url) ? new URL(url) : null;
   const isSafe =
-    base !== null &&
-    (base.protocol === "https:" || (base.protocol === "http:" && LOOPBACK.includes(base.hostname)));
+    base !== null && (base.protocol === "https:" || (base.protocol === "http:" && isLoopback(base.hostname)));
   if (base !== null && isSafe) {
     if (base.href === `${base.origin}/`) return base;
     throw new ConfigurationError(

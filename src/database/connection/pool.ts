@@ -107,7 +107,7 @@ export class SqlDatabase implements Queries {
         return await this.#withClient((session) => run.carryOut(session, work));
       } catch (error) {
         const cause = error instanceof Error ? error.cause : null;
-        if (run.hasGuessed && !isCut(error) && !isRepeatable(cause)) {
+        if (run.hasOverlapped && !isCut(error) && !isRepeatable(cause)) {
           oneByOne = true;
           continue;
         }

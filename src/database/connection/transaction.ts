@@ -94,7 +94,7 @@ export class TransactionRun {
   #waiting: Waiting[] = [];
   #failure: Error | null = null;
   /** Whether statements were sent before the answers to other works' statements were known. */
-  hasGuessed = false;
+  hasOverlapped = false;
 
   /** @param opening goes out with the first statement; where there is none, there is nothing to commit */
   constructor(opening: readonly string[], { oneByOne }: { oneByOne: boolean }) {
@@ -132,7 +132,7 @@ export class TransactionRun {
       for (const other of others) await other();
       return result;
     }
-    this.hasGuessed ||= others.length > 0;
+    this.hasOverlapped ||= others.length > 0;
     const result = first();
     const rest = others.map((other) => other());
     await Promise.allSettled([result, ...rest]);

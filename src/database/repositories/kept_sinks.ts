@@ -22,7 +22,7 @@ import { actingAs } from "./people/acting_as.ts";
 const countRow = z.strictObject({ count: z.int() });
 const keptRow = z.strictObject({ sink_name: z.string(), secrets: sinkSecretsSchema });
 /** Prefix of values that an earlier version stored in clear text. */
-const PLAIN = "plain:";
+const CLEAR_TEXT_PREFIX = "plain:";
 
 export class PostgresNotificationSinks implements NotificationSinks {
   readonly #database: SqlDatabase;
@@ -119,13 +119,13 @@ export class PostgresNotificationSinks implements NotificationSinks {
     const found = await this.#database.query(
       keptRow,
       `select sink_name, secrets from ml_notification_sinks
-       where secrets ->> 'address' like '${PLAIN}%' or secrets ->> 'secret' like '${PLAIN}%'`,
+       where secrets ->> 'address' like '${CLEAR_TEXT_PREFIX}%' or secrets ->> 'secret' like '${CLEAR_TEXT_PREFIX}%'`,
     );
     for (const { sink_name, secrets } of found) {
       const { address, secret } = secrets;
       const seal = async (part: "address" | "secret", kept: string | undefined) =>
-        kept?.startsWith(PLAIN) === true
-          ? (await keeper.keep(kept.slice(PLAIN.length), placeOf(sink_name, part))).kept
+        kept?.startsWith(CLEAR_TEXT_PREFIX) === true
+          ? (await keeper.keep(kept.slice(CLEAR_TEXT_PREFIX.length), placeOf(sink_name, part))).kept
           : kept;
       const sealed = { address: await seal("address", address), secret: await seal("secret", secret) };
       await this.#owner.query(

@@ -8,6 +8,7 @@ import { ServiceRefusedError, ServiceUnavailableError } from "../../agents/model
 import { Circuit } from "../../platform/work/circuit.ts";
 import { parsedJson } from "../../platform/parsed_json.ts";
 import { retrying } from "../../platform/work/retries.ts";
+import { isWorthAnotherTry } from "../shared/worth_another_try.ts";
 
 /** This part's name in errors. */
 export const BENTOCLOUD = "bentocloud";
@@ -134,9 +135,4 @@ function parsed<T>(call: CloudCall, { body }: CloudAnswer, schema: z.ZodType<T>)
     `${nameOf(call)} was answered with something else than its object: ${issues}; is BENTO_CLOUD_API_ENDPOINT the address of BentoCloud?`,
     { details: { body: body.slice(0, 300) } },
   );
-}
-
-function isWorthAnotherTry(error: unknown): boolean {
-  if (!(error instanceof ServiceUnavailableError)) return false;
-  return error.details["given_up"] !== true && error.details["breaker"] !== "open";
 }

@@ -8,6 +8,7 @@ import { answerSeconds } from "../../agents/model_deployer/ports/model_server_po
 import { isPortFree } from "../../platform/free_port.ts";
 import type { GenerationFence } from "./generation_fence.ts";
 import { hasCode, isMissing } from "../../platform/system_errors.ts";
+import { LOOPBACK } from "../../platform/loopback.ts";
 
 /** Where an endpoint's files lie; nothing in it is shared with another endpoint. */
 export interface EndpointFolder {
@@ -23,9 +24,6 @@ export interface EndpointFolder {
   pending: string;
   run: string;
 }
-
-/** Reachable from this machine only. */
-export const LOOPBACK = "127.0.0.1";
 
 /** Chosen at the first opening and kept. */
 const listenerSchema = z.strictObject({

@@ -13,13 +13,7 @@ import { envoyService } from "./admin_readings.ts";
 import { dial } from "./dialled_server.ts";
 import { copiesAtOnce } from "./clusters/known_cluster.ts";
 import { type OutsideServers, standardOutside } from "./clusters/outside_servers.ts";
-import {
-  endpointFolder,
-  type EndpointFolder,
-  type Listener,
-  LOOPBACK,
-  readListener,
-} from "./endpoint_folder.ts";
+import { endpointFolder, type EndpointFolder, type Listener, readListener } from "./endpoint_folder.ts";
 import { isRunning, lastComplaint } from "./process/running_envoy.ts";
 import { type StartOptions, startEnvoy, stopEnvoy } from "./process/envoy_process.ts";
 import { changeIngress, revisionOf } from "./ingress/ingress_change.ts";
@@ -28,6 +22,7 @@ import { readFigures } from "./version_figures.ts";
 import { type FenceFiles, filesWithRoom, GenerationFence } from "./generation_fence.ts";
 import { assertEndpointName, checkRoute, neededDeployments } from "../shared/route_check.ts";
 import { changeTraffic, type TrafficCarrier } from "./traffic_change.ts";
+import { LOOPBACK } from "../../platform/loopback.ts";
 
 export interface EnvoyRouterOptions {
   /** The project's folder for what outlives a process; endpoints go to `<home>/router/<endpoint>`. */

@@ -15,7 +15,10 @@ export const retriedUnseen = "connect-failure,refused-stream,reset-before-reques
  * Paths for the deployer alone, such as a row that the model was trained on, are none of a caller's business.
  */
 const modelPaths = "/(healthz|predict|invocations|openapi\\.json|v2(/.*)?)";
-/** Only the deployer marks a request as its own, and asks the server itself; a marked one is not logged. */
+/**
+ * By these the deployer marks its own requests, which it sends to the server itself and which are not logged. They are
+ * taken off whatever a caller sends.
+ */
 const deployerHeaders = ["x-model-deployer-probe", "x-model-deployer-secret"];
 
 const generationHeader = "x-endpoint-generation";

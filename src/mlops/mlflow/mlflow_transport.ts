@@ -10,6 +10,7 @@ import { Circuit } from "../../platform/work/circuit.ts";
 import { retrying } from "../../platform/work/retries.ts";
 import { errorFromAnswer, SERVICE } from "./mlflow_errors.ts";
 import { parseAnswer, readText } from "./mlflow_answers.ts";
+import { isWorthAnotherTry } from "../shared/worth_another_try.ts";
 
 export type MLflowAuth =
   { kind: "basic"; username: string; password: string } | { kind: "bearer"; token: string };
@@ -156,12 +157,6 @@ export class MLflowTransport {
 
 function nameOf(call: Call): string {
   return `${call.method} ${call.path.replace("/api/2.0/mlflow/", "")}`;
-}
-
-/** False for a call that its caller gave up, and for one that the open circuit refused. */
-function isWorthAnotherTry(error: unknown): boolean {
-  if (!(error instanceof ServiceUnavailableError)) return false;
-  return error.details["given_up"] !== true && error.details["breaker"] !== "open";
 }
 
 function headersFor(options: MLflowTransportOptions): Record<string, string> {

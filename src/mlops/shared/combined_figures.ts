@@ -156,14 +156,14 @@ function sumOf(deployment_id: string, life: string, parts: readonly DeploymentCo
     client_errors: sum((one) => one.client_errors),
     given_up: sum((one) => one.given_up),
     in_flight: sum((one) => one.in_flight),
-    p50_ms: quantileOf(latency_counts, 0.5),
-    p99_ms: quantileOf(latency_counts, 0.99),
+    p50_ms: quantileBound(latency_counts, 0.5),
+    p99_ms: quantileBound(latency_counts, 0.99),
     latency_counts,
   };
 }
 
 /** The upper bound of the bin that holds the quantile, so that it is never below the true one; null without answers. */
-function quantileOf(counts: readonly number[], quantile: number): number | null {
+function quantileBound(counts: readonly number[], quantile: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
   let below = 0;

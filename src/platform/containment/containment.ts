@@ -17,7 +17,7 @@ export interface Command {
   args: string[];
 }
 
-export interface Needs {
+export interface ContainmentNeeds {
   /** Files and folders that it reads and runs, beside the system's. */
   read: string[];
   /** Files and folders that are its own. */
@@ -102,20 +102,23 @@ export async function isolationFor(
 /** The command in the kernel's containment: see `contained.py`. It must name its program by an absolute path. */
 export function contained(
   command: Command,
-  needs: Needs,
+  needs: ContainmentNeeds,
   { network }: Pick<ContainmentPolicy, "network">,
 ): Promise<Command> {
   return inKernel(command, needs, network, false);
 }
 
 /** The same for an installer that may build packages: it asks indexes anywhere, and changes modes of its files. */
-export function containedBuild(command: Command, needs: Pick<Needs, "read" | "write">): Promise<Command> {
+export function containedBuild(
+  command: Command,
+  needs: Pick<ContainmentNeeds, "read" | "write">,
+): Promise<Command> {
   return inKernel(command, { ...needs, port: null }, "any", true);
 }
 
 async function inKernel(
   { command, args }: Command,
-  { read, write, port }: Needs,
+  { read, write, port }: ContainmentNeeds,
   network: ContainmentPolicy["network"],
   modes: boolean,
 ): Promise<Command> {

@@ -21,7 +21,8 @@ import {
   recordedNames,
   type ProcessRecord,
 } from "./process_record.ts";
-import { readBootIdentity, readProcess, readProcessTable, type ProcessEntry } from "./process_table.ts";
+import { readBootIdentity, readProcessTable, type ProcessEntry } from "./process_table.ts";
+import { sendSignal } from "./sent_signal.ts";
 import { hasCode } from "../system_errors.ts";
 
 export { childEnvironment };
@@ -207,12 +208,9 @@ async function endMembers(
   }
 }
 
-/** Looks once more before it signals: between the listing and now the pid may have changed hands. */
 async function signalMember(name: string, member: ProcessEntry, signal: NodeJS.Signals): Promise<void> {
-  const present = await readProcess(member.pid);
-  if (present?.start_time !== member.start_time) return;
   try {
-    process.kill(member.pid, signal);
+    await sendSignal(member, signal);
   } catch (cause) {
     if (hasCode(cause, "ESRCH")) return;
     throw new ServiceRefusedError(name, `${name}: process ${member.pid} cannot be sent ${signal}`, { cause });

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { isLeaderAlive, readRecord } from "./process_record.ts";
-import { type ProcessEntry, readProcessAge, readProcessTable } from "./process_table.ts";
+import { type ProcessEntry, readProcessAge, readProcessTable, TICKS_PER_SECOND } from "./process_table.ts";
 import { textOfSystemFile } from "./system_files.ts";
 
 /** Linux's files on the memory of the machine, and of the control group that limits this process. */
@@ -70,9 +70,6 @@ async function heldBy(pid: number): Promise<number> {
   const shared = kilobytesOf(await textOfSystemFile(`/proc/${pid}/smaps_rollup`), "Pss");
   return shared ?? kilobytesOf(await textOfSystemFile(`/proc/${pid}/status`), "VmRSS") ?? 0;
 }
-
-/** USER_HZ, in which Linux counts a process's time. */
-const TICKS_PER_SECOND = 100;
 
 /** `utime`, `stime`, and those of children that were waited for: fields 14 to 17 of proc(5); 0 for one that has ended. */
 export async function cpuSecondsOf(pid: number): Promise<number> {

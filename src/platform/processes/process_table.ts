@@ -16,8 +16,8 @@ export interface ProcessEntry {
 
 const run = promisify(execFile);
 const hasProc = process.platform === "linux";
-/** USER_HZ, the unit in which Linux reports start times, whatever the kernel's own clock rate is. */
-const ticksPerSecond = 100;
+/** USER_HZ, the unit in which Linux reports times of processes, whatever the kernel's own clock rate is. */
+export const TICKS_PER_SECOND = 100;
 
 /**
  * Identifies the boot, and in a container the start of its first process; pids of another boot say nothing about this
@@ -62,7 +62,7 @@ export async function readProcessAge(pid: number): Promise<number | null> {
   if (!hasProc) return secondsOfElapsed((await psOutput(["-o", "etime=", "-p", String(pid)])).trim());
   const [entry, uptime] = await Promise.all([readProcEntry(pid), textOfSystemFile("/proc/uptime")]);
   if (entry === null || uptime === null) return null;
-  return Math.max(0, Number(uptime.split(" ")[0]) - Number(entry.start_time) / ticksPerSecond);
+  return Math.max(0, Number(uptime.split(" ")[0]) - Number(entry.start_time) / TICKS_PER_SECOND);
 }
 
 /** `ps` writes `[[days-]hours:]minutes:seconds`. */

@@ -65,7 +65,7 @@ export async function runAction(
   try {
     // By a deadline instead of the graph's own signal, on which the graph would answer before its nodes have released
     // their lease.
-    return await new Deadline(LONGEST_MS, { of: "a command", until: signal }).cover(run);
+    return await new Deadline(LONGEST_MS, { of: "a command", until: signal }).run(run);
   } catch (error) {
     throw unlessInterrupted(error, signal, operation);
   }

@@ -83,7 +83,7 @@ async function enforcedBy(ingress: EndpointIngress | null, endpointName: string)
 }
 
 /** @param change is asked with the policy in force, and may refuse; what it leaves out of `tls` stays as it is */
-export async function changeIngress(
+export async function changeIngressPolicy(
   endpoint: NamedEndpoint,
   change: (before: IngressPolicy) => IngressChange & Partial<Pick<IngressPolicy, "tls">>,
   why: { reason: string; by: Actor },

@@ -18,7 +18,7 @@ export const judgedRequestSchema = z.strictObject({
 });
 export type JudgedRequest = z.infer<typeof judgedRequestSchema>;
 
-const judgedLookSchema = z.strictObject({
+const reportedLookSchema = z.strictObject({
   looked_at: instantSchema,
   step_index: z.int(),
   /** The candidate's part of the traffic of both sides, between 0 and 1. */
@@ -28,7 +28,7 @@ const judgedLookSchema = z.strictObject({
   /** The verdict under the settings asked for. */
   verdict: verdictSchema,
 });
-export type JudgedLook = z.infer<typeof judgedLookSchema>;
+export type ReportedLook = z.infer<typeof reportedLookSchema>;
 
 export const judgedReportSchema = z.strictObject({
   rollout_id: z.string(),
@@ -39,6 +39,6 @@ export const judgedReportSchema = z.strictObject({
   settled_by: judgeSettingsSchema,
   settings: judgeSettingsSchema,
   /** Oldest first. */
-  looks: z.array(judgedLookSchema),
+  looks: z.array(reportedLookSchema),
 });
 export type JudgedReport = z.infer<typeof judgedReportSchema>;

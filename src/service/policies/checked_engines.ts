@@ -16,7 +16,7 @@ import type { DeployerDatabase } from "../../database/index.ts";
  * stays as it was is left alone.
  * @throws EngineRefusedError that names an engine that is not configured, or an endpoint whose router does not reach it
  */
-export async function checkEngines(
+export async function requireEngines(
   experiment_id: string,
   { before, wanted }: { before: EnginesByStage; wanted: EnginesByStage },
   installed: InstalledEngines,

@@ -10,7 +10,7 @@ import { type Addresses, resolveAddresses } from "../settings/resolved_addresses
 
 /** The longest that ending a server which must not serve may take. */
 const STOP_MS = 60_000;
-/** So long the registry leaves the machine to servers that are starting. */
+/** For how long at most MLflow waits with its start, so that starting servers have the cores to themselves. */
 const FIRST_MS = 30_000;
 const LOOK_MS = 250;
 

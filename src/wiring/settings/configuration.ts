@@ -6,7 +6,7 @@ import type { TelemetrySettings } from "../../telemetry/telemetry.ts";
 import * as notifications from "./notification_settings.ts";
 import { addressSetting as url } from "./address_setting.ts";
 import { containmentOf, type ContainmentSettings, containmentVariables } from "./containment_settings.ts";
-import { checkEngines, enginesOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
+import { checkEngineSettings, enginesOf, type EngineSettings, engineVariables } from "./engine_settings.ts";
 import { folder } from "./folder_setting.ts";
 import { oidcOf, oidcProblem, type OidcSettings, oidcVariables } from "./oidc_settings.ts";
 import { livenessOf, type LivenessSettings, livenessVariables } from "./liveness_settings.ts";
@@ -63,7 +63,7 @@ export const settings = z.object({
 });
 
 const environmentSchema = settings.superRefine((values, context) => {
-  checkEngines(values, context);
+  checkEngineSettings(values, context);
   const problem = oidcProblem(values) ?? mlflowProblem(values) ?? notifications.mailProblem(values);
   if (problem !== null) context.addIssue({ code: "custom", path: [problem.name], message: problem.message });
 });

@@ -141,7 +141,7 @@ function engineNames() {
 }
 
 /** Adds a problem for each setting that a chosen engine needs and the environment has not. */
-export function checkEngines(values: EngineValues, context: z.RefinementCtx): void {
+export function checkEngineSettings(values: EngineValues, context: z.RefinementCtx): void {
   const engines = values.MODEL_DEPLOYER_ENGINE;
   if (engines.includes("kubernetes")) {
     if (values.MODEL_DEPLOYER_ROUTER === "gateway") checkGateway(values, context);

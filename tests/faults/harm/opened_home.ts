@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
-import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
@@ -72,7 +72,7 @@ async function opened(services: TestServices, closers: Closer[]): Promise<Omit<O
   const upstream = await Upstream.start();
   closers.push(() => upstream.comeBack().then(() => upstream.goAway()));
   closers.push(() => stopHome(home));
-  const deployer = await createModelDeployer(readConfiguration(environment));
+  const deployer = await connectModelDeployer(readConfiguration(environment));
   closers.push(() => deployer.close());
   return { home, disk, environment, scratch, deployer, upstream };
 }

@@ -8,6 +8,7 @@ export const sentSettings = {
   lease_seconds: z.number(),
   patience_seconds: z.number(),
   retention_seconds: z.number(),
+  answer_seconds: z.number(),
   approval_wait_seconds: z.number(),
   long_work_seconds: z.number(),
   reconcile_seconds: z.number(),

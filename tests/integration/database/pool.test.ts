@@ -137,8 +137,8 @@ test("a server that falls silent is given up at the deadline of the run, whateve
   await proxy.set("black_hole");
   const late = { code: "service_unavailable", details: { service: "postgres" }, retryable: true };
   const within = async (work: () => Promise<unknown>) => {
-    await expect(new Deadline(1200, { of: "a test" }).cover(work)).rejects.toMatchObject(late);
-    const soon = expect(new Deadline(50, { of: "a test" }).cover(work)).rejects;
+    await expect(new Deadline(1200, { of: "a test" }).run(work)).rejects.toMatchObject(late);
+    const soon = expect(new Deadline(50, { of: "a test" }).run(work)).rejects;
     await soon.toMatchObject({ code: "deadline_exceeded", retryable: true });
   };
   await within(() => database.query(anything, "select 1"));
@@ -151,7 +151,7 @@ test("a deadline that was over before names what it cut, and not Postgres", asyn
   const database = open(await createWorld());
   const over = new Deadline(5, { of: "a look at a rollout" });
   await expect(untilAborted(over.signal, () => new Promise(() => undefined))).rejects.toThrow();
-  await expect(over.cover(() => database.query(anything, "select 1"))).rejects.toMatchObject({
+  await expect(over.run(() => database.query(anything, "select 1"))).rejects.toMatchObject({
     code: "deadline_exceeded",
     message: "Postgres was not asked any more, for the 5 ms of a look at a rollout were over.",
   });
@@ -189,8 +189,8 @@ test("a server that says nothing is waited for no longer than the run bears, and
   const database = open({ url });
   await database.query(anything, "select 1");
   await proxy.set("black_hole");
-  const run = new Deadline(600_000, { of: "a test" }).bearing(100);
-  const asked = run.cover(() => database.query(anything, "select 1"));
+  const run = new Deadline(600_000, { of: "a test" }).withSilence(100);
+  const asked = run.run(() => database.query(anything, "select 1"));
   await expect(asked).rejects.toMatchObject({ code: "service_unavailable", retryable: true });
   await expect(asked).rejects.toThrow(/said nothing for 0.1 s.*ask the same again/);
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { billOf } from "../../../src/service/bills/bill_of_materials.ts";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const entry = { id: "GHSA-test", modified: "2026-10-01T00:00:00Z", summary: "made up", affected, severity };
   await writeFile(place, JSON.stringify([entry]));
   const configuration = readConfiguration({ ...environment, MODEL_DEPLOYER_VULNERABILITIES: place });
-  watching = await createModelDeployer(configuration, { installation: "demo" });
+  watching = await connectModelDeployer(configuration, { installation: "demo" });
 });
 afterAll(async () => {
   await watching.close();

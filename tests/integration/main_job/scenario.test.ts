@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, inject, onTestFinished } from "vitest";
 import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
-import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../../src/wiring/connect_model_deployer.ts";
 import { STANDARD_GATE_POLICY } from "../../../src/agents/model_deployer/domain/models/gate_policy.ts";
 import { readConfiguration } from "../../../src/wiring/settings/configuration.ts";
 import { stopHome } from "../../../src/platform/processes/homes/stop_home.ts";
@@ -35,7 +35,7 @@ async function tell(): Promise<StoryTeller> {
   const home = await mkdtemp(join(tmpdir(), "model-deployer-scenario-"));
   const database = await createTestDatabase();
   const world = await openWorld(database.url);
-  const deployer = await createModelDeployer(
+  const deployer = await connectModelDeployer(
     readConfiguration({
       DATABASE_URL: database.url,
       REDIS_URL: inject("redisUrl"),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject } from "vitest";
 import { z } from "zod";
 import { mlflowEnvironment } from "../../../src/wiring/settings/mlflow_settings.ts";
 import { authorization } from "../../../src/mlops/mlflow/mlflow_transport.ts";
-import { createModelDeployer } from "../../../src/wiring/create_model_deployer.ts";
+import { connectModelDeployer } from "../../../src/wiring/connect_model_deployer.ts";
 import type { ModelDeployer } from "../../../src/wiring/model_deployer.ts";
 import { answerSchema, type DeploymentManifest } from "../../../src/agents/model_deployer/domain/answer.ts";
 import { ApprovalRequiredError } from "../../../src/agents/model_deployer/errors.ts";
@@ -37,7 +37,7 @@ beforeAll(async () => {
     MODEL_DEPLOYER_HOME: home,
     MODEL_DEPLOYER_CACHE: inject("cacheDirectory"),
   };
-  deployer = await createModelDeployer(readConfiguration(environment), { installation: "demo" });
+  deployer = await connectModelDeployer(readConfiguration(environment), { installation: "demo" });
   trained = await trainModels();
   await prepareServing(deployer.parts.registry, runOf(trained, "v1"));
   await deployer.database.principals.enrol("omar", approverToken);

@@ -34,6 +34,7 @@ export function advance({
     previous_hangs: false,
     previous_restarts: null,
     retention_seconds: 3600,
+    answer_seconds: 15,
     outcomes: null,
     outcomes_missing: null,
     predictions: null,

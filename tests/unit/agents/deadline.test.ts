@@ -5,7 +5,7 @@ const never = () => new Promise<never>(() => undefined);
 
 test("a deadline reaches what is called, also later and after a wait, and nobody else", async () => {
   const deadline = new Deadline(60_000, { of: "a test" });
-  const seen = await deadline.cover(async () => {
+  const seen = await deadline.run(async () => {
     await Promise.resolve();
     return new Promise((resolve) => setImmediate(() => resolve(Deadline.current)));
   });
@@ -15,7 +15,7 @@ test("a deadline reaches what is called, also later and after a wait, and nobody
 
 test("the innermost deadline counts, even where it ends later", () => {
   const inner = new Deadline(60_000, { of: "a test" });
-  expect(new Deadline(1, { of: "a test" }).cover(() => inner.cover(() => Deadline.current))).toBe(inner);
+  expect(new Deadline(1, { of: "a test" }).run(() => inner.run(() => Deadline.current))).toBe(inner);
 });
 
 test("what remains is never negative, and its signal ends a wait", async () => {
@@ -39,10 +39,10 @@ test("a part that was asked is said to be late only where its own limit was over
   asked.abort();
   expect(noAnswer(asked.signal, 3000)).toBe("no answer before its caller ended it");
   const deadline = new Deadline(60_000, { of: "an answer", until: asked.signal });
-  expect(deadline.cover(() => noAnswer(asked.signal, 3000))).toBe("no answer before its caller ended it");
+  expect(deadline.run(() => noAnswer(asked.signal, 3000))).toBe("no answer before its caller ended it");
   const over = new Deadline(5, { of: "an answer" });
   await expect(untilAborted(over.signal, never)).rejects.toThrow();
-  expect(over.cover(() => noAnswer(over.signal, 3000))).toBe(
+  expect(over.run(() => noAnswer(over.signal, 3000))).toBe(
     "no answer before the 5 ms of an answer were over",
   );
 });

@@ -58,7 +58,7 @@ test("each figure stands beside its bound and beside the version in production, 
   expect(rows).toEqual([
     ["test auc", "0.9123", "≥ 0.8", "0.87", true],
     ["loss", "0.3", null, "0.4", null],
-    ["time in shadow", "24 h", "≥ 24 h", null, true],
+    ["time in shadow", "24.00 h", "≥ 24.00 h", null, true],
     ["mirrored requests", "1200", "≥ 1000", null, true],
     ["failed", "24 (2.00 %)", "≤ 1.00 %", null, false],
     ["p99", "not measured", "≤ 150 ms", null, false],

@@ -12,7 +12,7 @@ import { failingMetric } from "../../../src/agents/model_deployer/judge/metric_v
 import { settings } from "./looks.ts";
 
 const usual: MetricSettings = { ...usualMetricSettings, query: "{{deployment}}", worse: "higher" };
-const sharing = { generation: 1, share: 0.1 };
+const sharing = { generation: 1, share: 0.1, answer_seconds: 15 };
 
 /** The evidence after windows with these readings of the candidate and the baseline. */
 function after(metric: MetricSettings, windows: [Read, Read][]) {

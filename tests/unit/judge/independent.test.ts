@@ -96,7 +96,7 @@ test.each(golden.windows)("confseq: worse in $worse windows and better in $bette
   const { worse, better, part, log_e } = given;
   const settings = { ...usualMetricSettings, query: "{{deployment}}", worse: "higher" } as const;
   const value = (number: number) => ({ reading: { value: number }, of: null });
-  const sharing = { generation: 1, share: 0.5 };
+  const sharing = { generation: 1, share: 0.5, answer_seconds: 15 };
   let evidence = addMetrics({}, { m: settings }, {}, sharing, 0);
   const signs = [...Array<number>(worse).fill(2), ...Array<number>(better).fill(0.5)];
   for (const own of signs) {

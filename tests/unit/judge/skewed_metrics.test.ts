@@ -6,7 +6,7 @@ import { binomialFrom, normalFrom, randomFrom } from "../../../bench/judge/rando
 import { settings } from "./looks.ts";
 
 const metrics = { revenue: { ...usualMetricSettings, query: "{{deployment}}", worse: "lower" as const } };
-const sharing = { generation: 1, share: 0.1 };
+const sharing = { generation: 1, share: 0.1, answer_seconds: 15 };
 const RUNS = 60;
 const WINDOWS = 240;
 

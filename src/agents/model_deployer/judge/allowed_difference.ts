@@ -4,7 +4,7 @@ import { errorRate } from "./counts/answers.ts";
 import { QUANTILES, quantileOf } from "./signals.ts";
 
 /**
- * Whether the difference exceeds the allowed one: overall, in the stretch that the evidence comes from, or beyond chance
+ * Whether the difference exceeds the allowed one: overall, in the answers that the evidence comes from, or beyond chance
  * among the newest answers, so that neither a good past nor a long tolerated one hides anything.
  */
 export function differs(state: JudgeState, settings: JudgeSettings, signal: Signal): boolean {

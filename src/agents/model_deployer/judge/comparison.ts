@@ -9,7 +9,7 @@ import {
 } from "../domain/evidence/judgement.ts";
 import { lately, plusBoth } from "./counts/answers.ts";
 import { withoutMarked, withoutSlowest } from "./counts/answers_carried_over.ts";
-import { together, withoutEdge } from "./counts/edges.ts";
+import { together, withoutMarksOfEdge } from "./counts/edges.ts";
 import { logOutcomeEvidence } from "./evidence/outcome_evidence.ts";
 import { logMetricsEvidence } from "./metric_verdict.ts";
 import { logPredictionEvidence } from "./evidence/prediction_evidence.ts";
@@ -31,10 +31,10 @@ import { exclude, type Rates } from "./worse_by.ts";
 
 /** How many looks after the candidate's first answers ignore latency, since a cold start is no slowness. */
 const WARM_UP_LOOKS = 3;
-/** A stretch ends when this many answers of the smaller side are expected in it. */
+/** A block of answers ends when this many answers of the smaller side are expected in it. */
 const EXPECTED_ANSWERS = 2;
 /**
- * One stretch's evidence of latency is cut to this (its logarithm), so that it takes three of them: a server that stands
+ * One block's evidence of latency is cut to this (its logarithm), so that it takes three of them: a server that stands
  * still for a moment, as all do now and then, answers all that waited in one look, and chance adds to that.
  */
 const MOST_OF_A_PAUSE = 3;
@@ -47,7 +47,7 @@ const TOGETHER = 200;
 export type Evidence = Record<Signal, number>;
 
 /**
- * Adds the answers of both sides since the last look, under constant weights. A stretch is compared once it holds
+ * Adds the answers of both sides since the last look, under constant weights. A block of answers is compared once it holds
  * enough answers of both sides together: the candidate's number plays no part in that, or the draw would not be random.
  * @param share the candidate's share of the traffic, between 0 and 1
  */
@@ -102,7 +102,7 @@ function compareMarks(
   const { experts, of } = MARKS[signal];
   const tallyOf = (side: Answers): Tally => ({ requests: side.requests, errors: of(side) });
   const { kept, carried } = withoutMarked(tallyOf(block.candidate), before.carried);
-  const own = withoutEdge(kept, last && tallyOf(last), tallyOf(together(block)));
+  const own = withoutMarksOfEdge(kept, last && tallyOf(last), tallyOf(together(block)));
   const bets = betAgain(before.bets, experts, [drawOf(own, tallyOf(block.baseline))]);
   return { bets, carried, since: sinceLowest(before, logWealth(bets, 0, experts), block) };
 }
@@ -118,7 +118,7 @@ function compareLatency(
     if (bound === null) return null;
     const earlier = last && slow(last.latency, bound);
     const own = slow(block.candidate.latency, bound);
-    const kept = withoutEdge(own, earlier, slow(together(block).latency, bound));
+    const kept = withoutMarksOfEdge(own, earlier, slow(together(block).latency, bound));
     return drawOf(kept, slow(block.baseline.latency, bound));
   });
   const bets = betAgain(before.bets, LATENCY_EXPERTS, draws, MOST_OF_A_PAUSE);

@@ -6,12 +6,15 @@ import { judge, judgeAlone } from "./verdict.ts";
 
 /** The first looks of a rollout are all kept. */
 const KEPT_ALL = 600;
-/** Later on the next one is kept after this part of the time since the first, so that their number grows by its logarithm. */
+/**
+ * Behind those, the next look is kept once this part of the time since the first has passed, so that their number grows
+ * with the logarithm of that time.
+ */
 const KEPT_PART = 1 / 300;
 
 /**
  * Whether a look is kept: each of the first ones, later fewer. Always where the route, the verdict's outcome or the
- * server changed; never where nothing was answered since. A look that is left out only makes a stretch longer.
+ * server changed; never where nothing was answered since. A look that is left out only makes a block longer.
  */
 export function isKept(
   { looks: kept }: JudgeState,

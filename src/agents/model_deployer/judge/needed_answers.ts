@@ -83,7 +83,7 @@ function ratesOfBet(pooled: number, share: number, oddsRatio: number): Rates {
   return { candidate: candidateAt(low), baseline: low };
 }
 
-/** The part of the stake that is not bet from the first stretch on. */
+/** The part of the stake that is not bet from the first block on. */
 const STAKE = 0.17;
 
 const divergenceOf = (p: number, q: number): number => (p <= q ? divergence(p, q) : divergence(1 - p, 1 - q));

@@ -49,7 +49,7 @@ export function signalOfOutcomes({ outcomes }: JudgeState): JudgedSignal[] {
 }
 
 /**
- * Whether the candidate's mean loss exceeds the baseline's by more than is allowed, overall or in the stretch that the
+ * Whether the candidate's mean loss exceeds the baseline's by more than is allowed, overall or in those that the
  * evidence comes from.
  */
 export function isWorseByOutcomes(

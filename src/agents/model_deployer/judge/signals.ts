@@ -97,5 +97,5 @@ export function quantileOf(counts: readonly number[], quantile: number): number 
   return LATENCY_BOUNDS_MS.at(-1) ?? null;
 }
 
-/** A number that JSON can hold, of the evidence's logarithm. */
+/** The evidence by its logarithm, cut to e^700: a number above 1.8e308 is infinite, which JSON cannot hold. */
 export const eValue = (log: number): number => Math.exp(Math.min(log, 700));

@@ -9,8 +9,8 @@ import { logRatio } from "./statistics/highest_rate.ts";
  * An upper bound, valid at any number of looks, of how much worse the candidate is: of the answers that the baseline gets
  * right, the share that the candidate fails.
  *
- * For each such share d an e-process against "in each stretch the candidate fails p + (1 - p) d or more, where the baseline
- * fails p": the stretches' e-variables bet on the rates of the answers before, against the point of that hypothesis that is
+ * For each such share d an e-process against "in each block the candidate fails p + (1 - p) d or more, where the baseline
+ * fails p": the blocks' e-variables bet on the rates of the answers before, against the point of that hypothesis that is
  * nearest to the bet. The hypothesis is convex, so that this is an e-variable for each of its points, whatever p is and
  * however it changes: Turner, Gruenwald, "Exact Anytime-valid Confidence Intervals for Contingency Tables and Beyond"
  * (2023), theorem 1. A bet that lies in the hypothesis says nothing.
@@ -34,12 +34,12 @@ export function exclude(
   alpha: number,
 ): JudgeState["excluded"] {
   const baseline = withoutMarked(block.baseline, carried);
-  const stretch = { candidate: block.candidate, baseline: baseline.kept };
+  const compared = { candidate: block.candidate, baseline: baseline.kept };
   const most = KEPT_BEYOND - Math.log(alpha);
   const stake = stakeAt(bets.blocks + 1);
   const wealth = WORSE_BY.map((worse, index) => {
     const staked = logAdd(bets.wealth[0]?.[index] ?? NOTHING, Math.log(stake));
-    return Math.min(most, Math.max(NOTHING, staked + logLikeness(stretch, likely, worse)));
+    return Math.min(most, Math.max(NOTHING, staked + logLikeness(compared, likely, worse)));
   });
   const unstaked = Math.max(0, bets.unstaked - stake);
   return { bets: { blocks: bets.blocks + 1, unstaked, wealth: [wealth] }, carried: baseline.carried };
@@ -51,7 +51,7 @@ export interface Rates {
   baseline: number;
 }
 
-interface Stretch {
+interface ComparedAnswers {
   candidate: Tally;
   baseline: Tally;
 }
@@ -63,7 +63,7 @@ export function worseByAtMost({ wealth, unstaked }: Bets, alpha: number): number
   return WORSE_BY.find((_, index) => logE(index) >= -Math.log(alpha)) ?? null;
 }
 
-function logLikeness({ candidate, baseline }: Stretch, likely: Rates, worse: number): number {
+function logLikeness({ candidate, baseline }: ComparedAnswers, likely: Rates, worse: number): number {
   if (likely.candidate >= failing(likely.baseline, worse)) return 0;
   const nearest = nearestRate(candidate.requests, baseline.requests, likely, worse);
   const ofCandidate = logRatio(candidate, likely.candidate, failing(nearest, worse));

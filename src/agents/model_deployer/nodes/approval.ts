@@ -9,6 +9,7 @@ import type { ApprovalQuestion } from "../state/state.ts";
 import type { Operation } from "../ports/stores/operation_stores.ts";
 import { viewOf } from "./plan_view.ts";
 import { type NodeRuntime, tell } from "./runtime.ts";
+import { count } from "../planning/wording/count.ts";
 
 const answerSchema = z.object({ approval_id: z.string() });
 
@@ -85,7 +86,7 @@ function ask(question: ApprovalQuestion, runtime: NodeRuntime): unknown {
   } catch (error) {
     if (isGraphBubbleUp(error)) throw error;
     const missing = approvals_needed - approvals_given;
-    const message = `${summary} It waits for ${missing} approval by somebody other than its requester; approve operation ${operation_id}.`;
+    const message = `${summary} It waits for ${count(missing, "approval")} by somebody other than its requester; approve operation ${operation_id}.`;
     const details = { operation_id, approvals_needed };
     throw new ApprovalRequiredError(message, { cause: error, details, next: [approval(operation_id)] });
   }

@@ -30,7 +30,7 @@ export async function report(
     of: "bringing what is committed to the registry and the memories",
     ...(until && { until }),
   });
-  const [delivered, remembered] = await deadline.cover(() =>
+  const [delivered, remembered] = await deadline.run(() =>
     Promise.all([deliver(capabilities, signal), rememberManifest(capabilities.parts, state, signal)]),
   );
   const degraded = [...delivered, ...remembered];

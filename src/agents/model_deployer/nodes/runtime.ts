@@ -48,7 +48,7 @@ const NO_DEADLINE_MS = 600_000;
 /** Carries work out with less patience for a part that says nothing. */
 export function withShortSilence<T>(work: () => T): T {
   const run = Deadline.current ?? new Deadline(NO_DEADLINE_MS, { of: "an action" });
-  return run.bearing(SILENCE_MS).cover(work);
+  return run.withSilence(SILENCE_MS).run(work);
 }
 
 /** Time for the answer after the work was given up: to read how far it came, and to report. */

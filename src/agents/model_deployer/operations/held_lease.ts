@@ -69,7 +69,7 @@ async function release(leases: Leases, lease: Lease): Promise<void> {
   const isHurried = Deadline.current?.silenceMs !== undefined;
   const left = isHurried ? atLeast : (Deadline.current?.remainingMs ?? atMost);
   const deadline = new Deadline(Math.min(atMost, Math.max(atLeast, left)), { of: "giving back a lease" });
-  await deadline.cover(() => leases.release(lease)).catch(ignoreUnreleased);
+  await deadline.run(() => leases.release(lease)).catch(ignoreUnreleased);
 }
 
 /** Renews a lease at each third of its time; a renewal that fails is tried again for as long as the lease lasts. */

@@ -4,6 +4,7 @@ import { ApprovalRequiredError } from "../errors.ts";
 import type { Database } from "../ports/parts.ts";
 import type { Approval } from "../ports/stores/approval_stores.ts";
 import type { Operation } from "../ports/stores/operation_stores.ts";
+import { count } from "../planning/wording/count.ts";
 
 /** @throws ApprovalRequiredError when some are missing; the plan is kept for whoever approves it */
 export async function requireApprovals(
@@ -17,7 +18,7 @@ export async function requireApprovals(
   if (valid.length >= plan.approvals_needed) return valid;
   await database.journal.propose(operation_id, plan, { wait_seconds });
   throw new ApprovalRequiredError(
-    `${plan.summary} It needs ${plan.approvals_needed} approval by somebody else and has ${valid.length}; ` +
+    `${plan.summary} It needs ${count(plan.approvals_needed, "approval")} by somebody else and has ${valid.length}; ` +
       `approve operation ${operation_id}, then repeat the request.`,
     {
       next: [approval(operation_id)],

@@ -89,6 +89,8 @@ export interface Settings {
   patience_seconds: number;
   /** How long a replaced production deployment stays warm. */
   retention_seconds: number;
+  /** How long a router waits for a server's answer, which is the longest that a request is under way. */
+  answer_seconds: number;
   /** How long an operation waits for approvals before it expires. */
   approval_wait_seconds: number;
   /** Above the longest that an operation can take by the limits of its parts, which are what end them. */

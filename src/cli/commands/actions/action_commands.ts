@@ -14,7 +14,7 @@ import {
   rolloutOf,
   stageField,
 } from "./action_request.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 
 type OnRequest = (source: RequestSource) => Promise<void>;
 
@@ -101,7 +101,7 @@ function addDeployment(parent: CommandUnknownOpts, onRequest: OnRequest): void {
     .option("--steps <list>", "steps of one's own as weight:seconds, such as 10:60,50:300,100:0");
   addJudgeFlags(deploy);
   deploy
-    .option("--replicas <count>", "servers", aNumber)
+    .option("--replicas <count>", "servers", plainNumber)
     .option("--cpu <limit>", 'such as "2"')
     .option("--memory <limit>", 'such as "4Gi"')
     .option("--autoscaling <min-max@percent>", "such as 1-5@70: bounds, and the CPU that is aimed at")

@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { updateRequest } from "./action_request.ts";
 import { applyRequest } from "./apply.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 
 /** Shows its plan and asks where somebody can answer. */
 export function addUpdate(program: CommandUnknownOpts, execute: Execute): void {
@@ -10,7 +10,7 @@ export function addUpdate(program: CommandUnknownOpts, execute: Execute): void {
     .command("update <deployment>")
     .description("change a deployment's servers, limits and autoscaling in place")
     .requiredOption("--reason <text>", "why; kept in the history")
-    .option("--replicas <count>", "servers", aNumber)
+    .option("--replicas <count>", "servers", plainNumber)
     .option("--cpu <limit>", 'of each server, such as "2"')
     .option("--memory <limit>", 'of each server, such as "4Gi"')
     .option("--autoscaling <min-max@percent>", "such as 1-5@70: bounds, and the CPU that is aimed at")

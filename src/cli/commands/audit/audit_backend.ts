@@ -1,6 +1,6 @@
 import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { auditLinks, linkView, verifyChain } from "../../../service/audit/audit_chain.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { AuditBackend } from "../../remote/backends.ts";
 import { remoteAuditBackend } from "../../remote/remote_backends.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
@@ -14,7 +14,7 @@ export async function withAuditBackend<T>(
   if (remote !== null) return work(remoteAuditBackend(remote));
   return invocation.withObserver(async ({ database }) => {
     const needs = { right: "administer", extent: ALL, subject: "the audit trail" } as const;
-    await actorOf(invocation, database, needs);
+    await authorizedActor(invocation, database, needs);
     const { auditTrail } = database;
     return work({
       newest: async ({ limit, who = null, subject = null }) =>

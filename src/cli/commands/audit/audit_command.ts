@@ -34,9 +34,9 @@ export function addAudit(program: CommandUnknownOpts, execute: Execute): void {
     );
   audit
     .command("verify")
-    .description("whether the trail is as it was written; 6 where it is not")
-    .option("--file <file>", "of audit export, instead of the database")
-    .option("--includes <hash>", "that was kept elsewhere, and has to be in it")
+    .description("check that the trail is as it was written; exits with 6 where it is not")
+    .option("--file <file>", "check this file of audit export instead of the database")
+    .option("--includes <hash>", "a hash that was kept elsewhere, and has to be in the trail")
     .action((options) => execute("audit verify", (invocation) => verify(invocation, options)));
   audit
     .command("export")

@@ -12,7 +12,7 @@ import { toAgentError } from "../../../database/connection/sqlstate.ts";
 import type { findLocalServices } from "../../../platform/services/local_services.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
 import { observedEngines } from "../../../wiring/engines/observed_engines.ts";
-import { checkEngines } from "./doctor_engines.ts";
+import { findingOfEngines } from "./doctor_engines.ts";
 import { check, fine, type DoctorFinding, notStarted, weak } from "./doctor_finding.ts";
 import type { Check } from "../../../service/machine/machine_schemas.ts";
 
@@ -46,7 +46,7 @@ export function checkDatabase(
     check("ways back", looked(checkWaysBack)),
     check(
       "engines",
-      looked((database) => checkEngines(database, configuration)),
+      looked((database) => findingOfEngines(database, configuration)),
     ),
     check(
       "drift",

@@ -6,7 +6,7 @@ import type { Configuration } from "../../../wiring/settings/configuration.ts";
 import { type DoctorFinding, fine, weak } from "./doctor_finding.ts";
 
 /** The engines that are configured, and what policies choose of them. */
-export async function checkEngines(
+export async function findingOfEngines(
   { overview, experiments }: Pick<DeployerDatabase, "overview" | "experiments">,
   configuration: Configuration,
 ): Promise<DoctorFinding> {

@@ -6,7 +6,7 @@ import { count } from "../../../agents/model_deployer/planning/wording/count.ts"
 import { sizeText } from "../../../keeping/kept_quantities.ts";
 import { backupReportSchema, restoreReportSchema } from "../../../service/machine/keeping_schemas.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 
@@ -41,7 +41,7 @@ async function backup(invocation: Invocation, file: string, { keyFile, bentos }:
   const { home } = await invocation.configuration();
   const key = await readKey(keyFile);
   return invocation.withObserver(async ({ database, ownerUrl }) => {
-    await actorOf(invocation, database, NEEDS);
+    await authorizedActor(invocation, database, NEEDS);
     const { backUpHome } = await import("../../../wiring/keeping/backup_home.ts");
     const which = bentos === "none" ? ("none" as const) : ("needed" as const);
     const request = { home, ownerUrl, facts: database.keeping, file, key, bentos: which };

@@ -12,7 +12,7 @@ import {
 } from "../../../service/machine/keeping_schemas.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import { pruneLines } from "../../output/views/prune_view.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
@@ -33,10 +33,13 @@ export function addPrune(program: CommandUnknownOpts, execute: Execute): void {
     .description("remove what nobody needs any more; what serves, its way back and open work stay")
     .option(
       "--older-than <age>",
-      "what was not used for so long: 12h, 30d, 4w; MODEL_DEPLOYER_PRUNE_DAYS unless given",
+      "only what was not used for this long: 12h, 30d, 4w; MODEL_DEPLOYER_PRUNE_DAYS unless given",
     )
-    .option("--keep-under <size>", "younger things too, oldest first, until all is smaller: 500MB, 20GB")
-    .option("--only <kinds...>", `of ${PRUNED_KINDS.join(", ")}`)
+    .option(
+      "--keep-under <size>",
+      "remove younger things too, oldest first, until all is smaller: 500MB, 20GB",
+    )
+    .option("--only <kinds...>", `only these kinds: ${PRUNED_KINDS.join(", ")}`)
     .option("--plan", "show what would go and what stays, and remove nothing")
     .option("-y, --yes", "do not ask")
     .action((options: Options) => execute("prune", (invocation) => prune(invocation, options)));
@@ -49,7 +52,7 @@ async function prune(invocation: Invocation, options: Options): Promise<Report> 
   return invocation.withObserver(async (observer) => {
     const { database } = observer;
     const pruner = await observer.pruner();
-    if (options.plan !== true) await actorOf(invocation, database, NEEDS);
+    if (options.plan !== true) await authorizedActor(invocation, database, NEEDS);
     const plan = await terminal.withProgress("looking at what is kept", () => pruner.plan(policy, kinds));
     if (options.plan === true) return answer("planned", plan);
     if (plan.remove.length === 0 && plan.rows.length === 0) return answer("nothing", plan);

@@ -4,7 +4,7 @@ import { rehearsalReportSchema } from "../../../service/machine/keeping_schemas.
 import { unknownEndpoint } from "../../../service/problems/unknown_name.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 
@@ -24,7 +24,7 @@ async function rehearsed(invocation: Invocation, endpointName: string | null): P
     if (endpointName !== null && (await database.endpoints.get(endpointName)) === null) {
       throw await unknownEndpoint(endpointName, database);
     }
-    const { who: by } = await actorOf(invocation, database, NEEDS);
+    const { who: by } = await authorizedActor(invocation, database, NEEDS);
     const { rehearseHome } = await import("../../../wiring/keeping/rehearsed_home.ts");
     const rehearsals = await terminal.withProgress("rehearsing", () =>
       rehearseHome(configuration, database, { endpointName, by, signal }),

@@ -47,7 +47,7 @@ export function addNotifications(program: CommandUnknownOpts, execute: Execute):
     );
   notifications
     .command("remove <sink>")
-    .description("tell it no more; what waits for it is dropped")
+    .description("tell this sink nothing any more; what waits for it is dropped")
     .action((sink) =>
       ask("remove", async (backend) =>
         report(removedSinkSchema, await backend.remove(sink), (data) => [

@@ -2,7 +2,7 @@ import { ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
 import { setSink, sinksReport, trySink } from "../../../service/notifications/sink_administration.ts";
 import type { SinkBackend } from "../../remote/backends.ts";
 import { remoteSinkBackend } from "../../remote/remote_backends.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 
 const NEEDS = { right: "configure", extent: ALL, subject: "notifications" } as const;
@@ -15,7 +15,7 @@ export async function withSinkBackend<T>(
   const remote = await invocation.remote();
   if (remote !== null) return work(remoteSinkBackend(remote));
   return invocation.withObserver(async ({ database, secrets }) => {
-    const actor = () => actorOf(invocation, database, NEEDS);
+    const actor = () => authorizedActor(invocation, database, NEEDS);
     return work({
       list: () => sinksReport(database),
       set: async (name, request) => setSink({ database, secrets }, name, request, await actor()),

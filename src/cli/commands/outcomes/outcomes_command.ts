@@ -11,7 +11,7 @@ import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import { recordOutcomes } from "../../../agents/model_deployer/collection/record_outcomes.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { outcomesReport } from "../../../service/judging/outcomes_report.ts";
@@ -99,7 +99,7 @@ async function teller(invocation: Invocation, database: DeployerDatabase, endpoi
   const found = endpoint === undefined ? null : await database.endpoints.get(endpoint);
   const extent = endpoint === undefined ? ALL : (found?.experiment_id ?? null);
   const needs = { right: "act", extent, subject: "outcomes" } as const;
-  const { who: by, origin } = await actorOf(invocation, database, needs);
+  const { who: by, origin } = await authorizedActor(invocation, database, needs);
   return endpoint === undefined ? { by, origin } : { by, origin, endpoint_name: endpoint };
 }
 

@@ -5,7 +5,8 @@ import type { Execute } from "../../invocation/execute.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { consoleReportSchema } from "../../../service/machine/machine_schemas.ts";
-import { DEFAULT_PORT, LOOPBACK } from "./serve_command.ts";
+import { LOOPBACK } from "../../../platform/loopback.ts";
+import { DEFAULT_PORT } from "./serve_command.ts";
 import { portNumber } from "../../number_options.ts";
 
 export function addConsole(program: CommandUnknownOpts, execute: Execute): void {

@@ -1,6 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Execute } from "../../invocation/execute.ts";
 import { portNumber } from "../../number_options.ts";
+import { LOOPBACK } from "../../../platform/loopback.ts";
 
 export function addServe(program: CommandUnknownOpts, execute: Execute): void {
   program
@@ -26,4 +27,3 @@ export function addServe(program: CommandUnknownOpts, execute: Execute): void {
 }
 
 export const DEFAULT_PORT = 8300;
-export const LOOPBACK = "127.0.0.1";

@@ -1,6 +1,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Execute } from "../../invocation/execute.ts";
-import { DEFAULT_PORT, LOOPBACK } from "./serve_command.ts";
+import { LOOPBACK } from "../../../platform/loopback.ts";
+import { DEFAULT_PORT } from "./serve_command.ts";
 import { IDLE, portNumber } from "../../number_options.ts";
 
 export function addWorker(program: CommandUnknownOpts, execute: Execute): void {

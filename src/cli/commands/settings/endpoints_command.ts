@@ -8,7 +8,7 @@ import {
   ingressReportSchema,
   newKeyReportSchema,
 } from "../../../service/ingress/ingress_schemas.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 import { withIngressBackend } from "./ingress_backend.ts";
 
 export function addEndpoints(program: CommandUnknownOpts, execute: Execute): void {
@@ -51,7 +51,7 @@ function addKeys(keys: CommandUnknownOpts, execute: Execute): void {
     .command("make <endpoint>")
     .description("make one more key beside those it has, and show it once")
     .requiredOption("--name <text>", "whose it is, and for what")
-    .option("--expires <days>", "until when it holds; a year without it", aNumber, 365)
+    .option("--expires <days>", "until when it holds; a year without it", plainNumber, 365)
     .action((endpoint, options) =>
       execute("endpoints keys make", (invocation) => make(invocation, endpoint, options)),
     );

@@ -9,10 +9,10 @@ import type { Invocation } from "../../invocation/invocation.ts";
 import { report, type Report } from "../../invocation/command_report.ts";
 import { experimentReportSchema, experimentsReportSchema } from "../../../service/policies/policy_schemas.ts";
 import { table } from "../../output/terminal/table.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import { criteriaOf, criterionText } from "./criteria_options.ts";
 import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 
 export function addExperiments(program: CommandUnknownOpts, execute: Execute): void {
   const experiments = program.command("experiments").description("experiments and their success criteria");
@@ -21,9 +21,9 @@ export function addExperiments(program: CommandUnknownOpts, execute: Execute): v
     .description("create an experiment; the same again changes nothing")
     .requiredOption("--name <text>", "what people call it")
     .requiredOption("--target <name>", "what its models predict")
-    .option("--minimum-auc <number>", "production needs at least this", aNumber)
-    .option("--minimum-precision-at-k <number>", "production needs at least this", aNumber)
-    .option("--maximum-fpr <number>", "production needs at most this", aNumber)
+    .option("--minimum-auc <number>", "production needs at least this", plainNumber)
+    .option("--minimum-precision-at-k <number>", "production needs at least this", plainNumber)
+    .option("--maximum-fpr <number>", "production needs at most this", plainNumber)
     .option("--criterion <bound...>", 'a bound on any metric of the run, such as "rmse<=0.3" or "auc>=0.8"')
     .action((experiment, options) =>
       execute("experiments create", (invocation) => {
@@ -74,7 +74,7 @@ async function create(invocation: Invocation, experiment: Experiment): Promise<R
   if (remote !== null) return createRemotely(remote, experiment);
   return invocation.withObserver(async ({ database }) => {
     const needs = { right: "configure", extent: experiment.experiment_id, subject: "experiments" } as const;
-    const { who: by, origin } = await actorOf(invocation, database, needs);
+    const { who: by, origin } = await authorizedActor(invocation, database, needs);
     const before = await database.experiments.get(experiment.experiment_id);
     await database.experiments.create(experiment, by, origin);
     const { criteria } = experiment;
@@ -116,7 +116,7 @@ async function setCriteria(
   return invocation.withObserver(async ({ database }) => {
     if ((await database.experiments.get(id)) === null) throw await unknownExperiment(id, database);
     const needs = { right: "configure", extent: id, subject: "criteria" } as const;
-    const { who: set_by, origin } = await actorOf(invocation, database, needs);
+    const { who: set_by, origin } = await authorizedActor(invocation, database, needs);
     await database.experiments.setCriteria(id, criteria, { reason, set_by, origin });
     return show(invocation, id);
   });

@@ -1,13 +1,13 @@
 import type { IngressPolicy } from "../../../agents/model_deployer/domain/access/ingress_policy.ts";
 import {
-  changeIngress,
+  changeIngressPolicy,
   ingressReport,
   makeKey,
   namedEndpoint,
   revokeKey,
 } from "../../../service/ingress/ingress_administration.ts";
 import type { Observer } from "../../../wiring/observer.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { IngressBackend } from "../../remote/backends.ts";
 import { remoteIngressBackend } from "../../remote/remote_backends.ts";
@@ -30,7 +30,7 @@ function databaseBackend(invocation: Invocation, observer: Observer): IngressBac
   const asked = async (name: string) => {
     const endpoint = await namedEndpoint(name, observer);
     const needs = { right: "configure", extent: endpoint.experiment_id, subject: name } as const;
-    return { endpoint, by: await actorOf(invocation, database, needs) };
+    return { endpoint, by: await authorizedActor(invocation, database, needs) };
   };
   return {
     show,
@@ -40,7 +40,7 @@ function databaseBackend(invocation: Invocation, observer: Observer): IngressBac
         tls: certificateOf(before.tls, options),
         ...changeOf(before, options),
       });
-      await changeIngress(endpoint, change, { reason: options.reason, by }, observer, signal);
+      await changeIngressPolicy(endpoint, change, { reason: options.reason, by }, observer, signal);
       return show(name);
     },
     makeKey: async (name, request) => {

@@ -8,7 +8,7 @@ import {
 } from "../../../agents/model_deployer/domain/models/gate_policy.ts";
 import { InvalidRequestError } from "../../../agents/model_deployer/errors.ts";
 import type { Execute } from "../../invocation/execute.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import { enginesFrom } from "./engine_option.ts";
 import { formatsOf } from "./formats_option.ts";
 import { signersOf } from "./signers_option.ts";
@@ -18,12 +18,12 @@ import { remotePolicy, setRemotePolicy } from "../../remote/remote_policy.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
 import type { Report } from "../../invocation/command_report.ts";
 import { addJudgeFlags, judgeSettingsOf } from "../judge_options.ts";
-import { checkEngines, checkKeptRows } from "../../../service/policies/checked_engines.ts";
+import { requireEngines, checkKeptRows } from "../../../service/policies/checked_engines.ts";
 import { checkMetricsOf } from "../../../service/policies/checked_metrics.ts";
 import { policyReportOf } from "../../../service/policies/policy_report.ts";
 import { policyReport } from "./shown_policy.ts";
 import { unknownExperiment } from "../../../service/problems/unknown_name.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 
 interface Options extends VulnerabilityOptions {
   reason: string;
@@ -92,18 +92,26 @@ export function addPolicy(program: CommandUnknownOpts, execute: Execute): void {
     .command("set <experiment>")
     .description("set a gate policy; what is left out stays as it is")
     .requiredOption("--reason <text>", "why; kept with the policy")
-    .option(...FLAGS.shadowHours, aNumber)
-    .option("--shadow-requests <number>", "at least so many mirrored requests", aNumber)
-    .option("--shadow-error-rate <fraction>", "at most this share of errors", aNumber)
-    .option("--shadow-p99-ms <number>", "at most this p99", aNumber)
+    .option(...FLAGS.shadowHours, plainNumber)
+    .option("--shadow-requests <number>", "at least so many mirrored requests", plainNumber)
+    .option("--shadow-error-rate <fraction>", "at most this share of errors", plainNumber)
+    .option("--shadow-p99-ms <number>", "at most this p99", plainNumber)
     .option(...FLAGS.shadowDisagreement)
-    .option("--shadow-max-age <days>", "so long a shadow lets a version that left production return", aNumber)
-    .option("--approvals <count>", "approvals that a move needs which --approvals-for does not name", aNumber)
+    .option(
+      "--shadow-max-age <days>",
+      "how many days after it left production a version may return by its earlier shadow",
+      plainNumber,
+    )
+    .option(
+      "--approvals <count>",
+      "approvals that a move needs which --approvals-for does not name",
+      plainNumber,
+    )
     .option(...FLAGS.approvalsFor)
     .option(
       "--approvals-for-unknown <count>",
       "how many more where no principal is known behind the request",
-      aNumber,
+      plainNumber,
     )
     .option("--during-rollout <what>", "refuse or supersede: what a newer version does to an open rollout")
     .option(...FLAGS.formats)
@@ -149,13 +157,13 @@ async function set(invocation: Invocation, experiment: string, options: Options)
       throw await unknownExperiment(experiment, database);
     }
     const needs = { right: "configure", extent: experiment, subject: "policy" } as const;
-    const by = await actorOf(invocation, database, needs);
+    const by = await authorizedActor(invocation, database, needs);
     const { policy_id: _, ...before } = await database.experiments.getGatePolicy(experiment);
     const installation = await database.overview.installation();
     if (options.demo === true && installation !== "demo") throw noDemo(experiment);
     const wanted = changed(await withSigners(before, options), options, installation);
     const chosen = { before: before.engines, wanted: wanted.engines ?? {} };
-    await checkEngines(experiment, chosen, engines, database);
+    await requireEngines(experiment, chosen, engines, database);
     checkKeptRows(before, wanted, engines, rowsKeptOn);
     await checkMetricsOf(experiment, before, wanted, { database, teamMetrics });
     const policy = await database.experiments.setGatePolicy(experiment, wanted, by.who, by.origin);
@@ -212,7 +220,7 @@ function named(byMove: GatePolicy["approvals_by_move"], given: string): GatePoli
   );
 }
 
-const disagreement = (given: string): number | null => (given === "any" ? null : aNumber(given));
+const disagreement = (given: string): number | null => (given === "any" ? null : plainNumber(given));
 
 function duringRollout(given: string): "refuse" | "supersede" {
   if (given === "refuse" || given === "supersede") return given;

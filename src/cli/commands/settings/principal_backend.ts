@@ -5,7 +5,7 @@ import {
 } from "../../../service/people/principal_enrolment.ts";
 import type { DeployerDatabase } from "../../../database/index.ts";
 import { type Actor, ALL } from "../../../agents/model_deployer/domain/access/roles.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import type { PrincipalBackend } from "../../remote/backends.ts";
 import { remotePrincipalBackend } from "../../remote/remote_backends.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
@@ -19,7 +19,7 @@ export async function withPrincipalBackend<T>(
   if (remote !== null) return work(remotePrincipalBackend(remote));
   return invocation.withObserver(async ({ database }) => {
     const needs = { right: "administer", extent: ALL, subject: "principals" } as const;
-    return work(databaseBackend(database, await actorOf(invocation, database, needs)));
+    return work(databaseBackend(database, await authorizedActor(invocation, database, needs)));
   });
 }
 

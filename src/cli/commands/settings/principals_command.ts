@@ -12,7 +12,7 @@ import {
 } from "../../../service/people/principal_schemas.ts";
 import type { PrincipalBackend } from "../../remote/backends.ts";
 import { withPrincipalBackend } from "./principal_backend.ts";
-import { aNumber } from "../../number_options.ts";
+import { plainNumber } from "../../number_options.ts";
 
 const EXPERIMENT = ["--experiment <id>", "for this experiment alone; for all without it"] as const;
 const EXPIRES = ["--expires <days>", "until when the token holds; without it, until it is revoked"] as const;
@@ -59,7 +59,7 @@ function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
     .option("--role <role...>", `${ROLES.join(", ")}; operator and approver without it`)
     .option(...EXPERIMENT)
     .option("--machine", "a program, not a person")
-    .option(...EXPIRES, aNumber)
+    .option(...EXPIRES, plainNumber)
     .action((principal, { role, experiment, machine, expires }) =>
       ask("enrol", async (backend) => {
         const asked = {
@@ -76,7 +76,7 @@ function addTokens(principals: CommandUnknownOpts, ask: Ask): void {
     .command("token <principal>")
     .description("make one more token beside those that they have, and show it once")
     .requiredOption("--label <text>", "what it is for")
-    .option(...EXPIRES, aNumber)
+    .option(...EXPIRES, plainNumber)
     .action((principal, { label, expires }) =>
       ask("token", async (backend) =>
         report(

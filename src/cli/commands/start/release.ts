@@ -36,7 +36,12 @@ export function addRelease(program: CommandUnknownOpts, execute: Execute): void 
     .command("release <experiment> <run>")
     .description("bring a run to production as far as it may go now; the same again goes on from there")
     .option("--steps <list>", "the rollout's steps as weight:seconds, such as 10:60,50:300,100:0")
-    .option("--wait <seconds>", "so long for a shadow to show enough", numberBetween(0, 604_800), 120)
+    .option(
+      "--wait <seconds>",
+      "how long at most to wait for a shadow to show enough",
+      numberBetween(0, 604_800),
+      120,
+    )
     .action((experiment, run, options) =>
       execute("release", (invocation) => release(invocation, experiment, run, options)),
     );

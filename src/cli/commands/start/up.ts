@@ -1,5 +1,6 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { DEFAULT_PORT, LOOPBACK } from "../services/serve_command.ts";
+import { LOOPBACK } from "../../../platform/loopback.ts";
+import { DEFAULT_PORT } from "../services/serve_command.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { IDLE, portNumber } from "../../number_options.ts";
 

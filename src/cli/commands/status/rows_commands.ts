@@ -13,7 +13,7 @@ import { report, type Report } from "../../invocation/command_report.ts";
 import type { Execute } from "../../invocation/execute.ts";
 import { exitCodes } from "../../invocation/exit_codes.ts";
 import type { Invocation } from "../../invocation/invocation.ts";
-import { actorOf } from "../../invocation/requester.ts";
+import { authorizedActor } from "../../invocation/requester.ts";
 import { wholeNumberBetween } from "../../number_options.ts";
 import { disagreementLines, replayLines } from "../../output/views/rows_view.ts";
 import { replayInParts } from "../../remote/remote_rows.ts";
@@ -84,7 +84,7 @@ async function sentHere(invocation: Invocation, request: ReplayRequest, deadline
   return invocation.withObserver(async (observer) => {
     const { database } = observer;
     const extent = await experimentOfReplay(database, request);
-    await actorOf(invocation, database, { right: "act", extent, subject: "replay" });
+    await authorizedActor(invocation, database, { right: "act", extent, subject: "replay" });
     return whileTelling(invocation, () =>
       replayReport(observer, request, { signal: invocation.signal, deadline }),
     );

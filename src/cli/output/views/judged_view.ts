@@ -1,6 +1,6 @@
 import type { Paint } from "../terminal/terminal.ts";
 import { count } from "../../../agents/model_deployer/planning/wording/count.ts";
-import type { JudgedLook, JudgedReport } from "../../../service/judging/judged_schemas.ts";
+import type { ReportedLook, JudgedReport } from "../../../service/judging/judged_schemas.ts";
 
 const COLOURS = { pass: "green", fail: "red", inconclusive: "yellow" } as const;
 
@@ -23,7 +23,7 @@ export function judgedLines(data: JudgedReport, showsAll: boolean, paint: Paint)
   ];
 }
 
-function isNews(look: JudgedLook, before: JudgedLook | undefined, index: number, all: number): boolean {
+function isNews(look: ReportedLook, before: ReportedLook | undefined, index: number, all: number): boolean {
   if (before === undefined || index === all - 1) return true;
   return (
     before.verdict.outcome !== look.verdict.outcome ||
@@ -41,7 +41,7 @@ function changedSettings({ settled_by, settings }: JudgedReport): string[] {
   });
 }
 
-function lineOf({ looked_at, step_index, share, then, verdict }: JudgedLook, paint: Paint): string {
+function lineOf({ looked_at, step_index, share, then, verdict }: ReportedLook, paint: Paint): string {
   const said = paint[COLOURS[verdict.outcome]](verdict.outcome.padEnd(12));
   const otherwise = then.outcome === verdict.outcome ? "" : paint.dim(` (then: ${then.outcome})`);
   const step = `step ${step_index + 1}, ${Math.round(100 * share)} %`.padEnd(13);

@@ -12,11 +12,7 @@ import type {
 import { tellSinks } from "../../changes/notice_changes.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow } from "../../connection/transaction.ts";
-
-/** An entry that was neither delivered nor failed after this time, its claimer being dead, is given out again. */
-const VISIBILITY_SECONDS = 60;
-const FIRST_DELAY_SECONDS = 1;
-const MAXIMUM_DELAY_SECONDS = 300;
+import { delayAfter, VISIBILITY_SECONDS } from "./redelivery.ts";
 
 const dueRow: z.ZodType<DueNotice> = z.strictObject({
   entry_id: z.string(),
@@ -51,10 +47,6 @@ const failingRow = z.strictObject({
   failures: z.int(),
   set_aside_at: instantSchema.nullable(),
 });
-
-/** A delay from the upper half of a bound that doubles with each failure. */
-const delayAfter = (failures: string): string =>
-  `make_interval(secs => (0.5 + random() / 2) * least(${MAXIMUM_DELAY_SECONDS}::float8, ${FIRST_DELAY_SECONDS} * power(2, least(${failures} - 1, 30))))`;
 
 export class PostgresNotifications implements Notifications {
   readonly #database: SqlDatabase;

@@ -2,13 +2,7 @@ import { z } from "zod";
 import type { Outbox, OutboxEntry } from "../../../agents/model_deployer/ports/stores/operation_stores.ts";
 import type { SqlDatabase } from "../../connection/pool.ts";
 import { anyRow } from "../../connection/transaction.ts";
-
-/** An entry that was neither delivered nor failed after this time, its claimer being dead, is given out again. */
-const VISIBILITY_SECONDS = 60;
-
-/** The delay before another try is drawn from the upper half of a bound that doubles with each attempt: later each time. */
-const FIRST_DELAY_SECONDS = 1;
-const MAXIMUM_DELAY_SECONDS = 300;
+import { delayAfter, VISIBILITY_SECONDS } from "./redelivery.ts";
 
 const entryRow: z.ZodType<OutboxEntry> = z.strictObject({
   entry_id: z.string(),
@@ -55,10 +49,9 @@ export class PostgresOutbox implements Outbox {
   async failed(entryId: string, reason: string): Promise<void> {
     await this.#database.query(
       anyRow,
-      `update ml_outbox set last_error = $2, next_attempt_at = clock_timestamp() + make_interval(
-         secs => (0.5 + random() / 2) * least($4::float8, $3::float8 * power(2, least(attempts - 1, 30)))
-       ) where entry_id = $1 and delivered_at is null`,
-      [entryId, reason, FIRST_DELAY_SECONDS, MAXIMUM_DELAY_SECONDS],
+      `update ml_outbox set last_error = $2, next_attempt_at = clock_timestamp() + ${delayAfter("attempts")}
+       where entry_id = $1 and delivered_at is null`,
+      [entryId, reason],
     );
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KnownCluster } from "./known_cluster.ts";
 import { type OutsideServers, standardOutside, overTls, authorized } from "./outside_servers.ts";
-import { betweenSeveral, retryBudget, toAnotherServer } from "./server_choice.ts";
+import { balancedServers, retryBudget, toAnotherServer } from "./server_choice.ts";
 
 export const metadataKey = "model_deployer";
 
@@ -37,7 +37,7 @@ function toResource(
     ...(named === undefined ? { type: "STATIC" } : overTls(named.host, outside)),
     connect_timeout: "1s",
     load_assignment: { cluster_name: deployment_id, endpoints: [{ lb_endpoints }] },
-    ...(hasSeveral && betweenSeveral),
+    ...(hasSeveral && balancedServers),
     circuit_breakers: {
       thresholds: [
         breaker("DEFAULT", copies_at_once, { max_retries: 16 }),

@@ -5,7 +5,7 @@ import { retriedUnseen } from "../route_config.ts";
  * whose connection has broken, gets nothing until it is. Where none seems ready, all get requests, for a busy machine may
  * make every check late. The fewest open requests decide, so that a slow server gets fewer.
  */
-export const betweenSeveral = {
+export const balancedServers = {
   lb_policy: "LEAST_REQUEST",
   // By default the second server that breaks within a second gets requests until that second is over.
   common_lb_config: { healthy_panic_threshold: { value: 1 }, update_merge_window: "0s" },

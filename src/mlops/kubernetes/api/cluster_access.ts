@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { ConfigurationError } from "../../../agents/model_deployer/errors.ts";
 import { ExecCredentials, execSchema } from "./exec_credentials.ts";
+import { isLoopback } from "../../../platform/loopback.ts";
 
 /** How the API server is reached, and who asks. */
 export interface ClusterAccess {
@@ -153,7 +154,7 @@ function entryOf<T extends { name: string }>(entries: T[], name: string, kind: s
 
 function refuseUnsafe(path: string, cluster: Cluster, user: User): void {
   const { protocol, hostname } = new URL(cluster.server);
-  const isHere = ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
+  const isHere = isLoopback(hostname);
   const problem =
     cluster["insecure-skip-tls-verify"] === true
       ? "skips the check of the server's certificate, so a token could go to anybody: add certificate-authority instead"

@@ -10,6 +10,7 @@ import { parsedJson } from "../../../platform/parsed_json.ts";
 import { retrying } from "../../../platform/work/retries.ts";
 import type { ClusterAccess } from "./cluster_access.ts";
 import { errorFromAnswer, statusMessageIn, SERVICE } from "./cluster_errors.ts";
+import { isWorthAnotherTry } from "../../shared/worth_another_try.ts";
 
 export interface ClusterCall {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -229,10 +230,4 @@ function parsedAs<T>(call: ClusterCall, answer: ClusterAnswer, schema: z.ZodType
 
 function isSilence(error: unknown): boolean {
   return error instanceof ServiceUnavailableError && error.details["silent"] === true;
-}
-
-/** False for a call that its caller gave up, and for one that the open circuit refused. */
-function isWorthAnotherTry(error: unknown): boolean {
-  if (!(error instanceof ServiceUnavailableError)) return false;
-  return error.details["given_up"] !== true && error.details["breaker"] !== "open";
 }

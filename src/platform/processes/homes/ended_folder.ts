@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { TIED_VARIABLE } from "../child_environment.ts";
 import { listProcesses, stopProcess } from "../managed_process.ts";
 import { withDescendants } from "../process_record.ts";
-import { hasEnvironment, type ProcessEntry, readProcess, readProcessTable } from "../process_table.ts";
+import { hasEnvironment, type ProcessEntry, readProcessTable } from "../process_table.ts";
+import { sendSignal } from "../sent_signal.ts";
 
 const GRACE_MS = 5000;
 /** From the first signal to SIGKILL, for what is known by its environment alone. */
@@ -105,16 +106,9 @@ async function markedProcesses(folder: string): Promise<ProcessEntry[]> {
   return withDescendants(table, roots).filter(({ pid }) => pid !== process.pid);
 }
 
-/** Looks once more before it signals: between the listing and now the pid may have changed hands. */
-async function signal(entry: ProcessEntry, name: NodeJS.Signals): Promise<void> {
-  const present = await readProcess(entry.pid);
-  if (present?.start_time !== entry.start_time) return;
-  try {
-    process.kill(entry.pid, name);
-  } catch {
-    // It has ended meanwhile, or is not ours.
-  }
-}
+/** Leaves alone what has ended meanwhile, or is not ours. */
+const signal = (entry: ProcessEntry, name: NodeJS.Signals): Promise<void> =>
+  sendSignal(entry, name).catch(() => undefined);
 
 /** Lazily: whatever still has a file open there keeps it for that long. */
 async function unmountBelow(folder: string): Promise<void> {

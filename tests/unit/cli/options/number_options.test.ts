@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
-import { aNumber, numberBetween, wholeNumberBetween } from "../../../../src/cli/number_options.ts";
+import { plainNumber, numberBetween, wholeNumberBetween } from "../../../../src/cli/number_options.ts";
 import { KNOWN_COMMANDS } from "../../../../src/cli/known_commands.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 
@@ -21,7 +21,7 @@ const NONE = [
 ];
 
 test.each(NONE)("%j is no number", (text) => {
-  expect(() => aNumber(text)).toThrow(InvalidArgumentError);
+  expect(() => plainNumber(text)).toThrow(InvalidArgumentError);
 });
 
 test.each([
@@ -30,7 +30,7 @@ test.each([
   ["0.05", 0.05],
   ["1e3", 1000],
 ])("%j is the number %d", (text, number) => {
-  expect(aNumber(text)).toBe(number);
+  expect(plainNumber(text)).toBe(number);
 });
 
 test("a number out of its range is refused with the range", () => {

@@ -19,6 +19,8 @@ export interface AdvanceFacts extends Omit<RollbackFacts, "live"> {
   /** Null unless the last restart of the previous deployment's server failed. */
   previous_restarts: Restarts | null;
   retention_seconds: number;
+  /** How long a request may be under way. */
+  answer_seconds: number;
   /** The evidence of outcomes that came later; null where the rollout asks for none. */
   outcomes: OutcomeEvidence | null;
   /** Why the newest outcomes are not known; null where they are. */

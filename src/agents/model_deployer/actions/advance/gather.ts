@@ -78,6 +78,7 @@ export async function look(
     candidate_hangs: candidate.hangs,
     previous_hangs: previous.hangs,
     retention_seconds: settings.retention_seconds,
+    answer_seconds: settings.answer_seconds,
     ...outcomes,
     ...predictions,
     metrics,

@@ -45,7 +45,7 @@ export function lookAt(facts: AdvanceFacts, context: DecisionContext): Look {
       rollout.judge_state.metrics,
       rollout.judge.metrics,
       facts.metrics,
-      sharing,
+      { ...sharing, answer_seconds: facts.answer_seconds },
       Date.parse(context.now),
     ),
   };

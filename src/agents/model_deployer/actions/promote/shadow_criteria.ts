@@ -8,6 +8,7 @@ import { describeComparison, disagreementRate } from "../../judge/evidence/shado
 import { percent } from "../../judge/sentences.ts";
 import { outcomeCriteria } from "./outcome_criteria.ts";
 import { unmet } from "./success_criteria.ts";
+import { hoursText } from "../../planning/wording/shadow_hours.ts";
 
 export interface ShadowFacts {
   version: ModelVersion;
@@ -16,12 +17,6 @@ export interface ShadowFacts {
   shadow: ShadowEvidence | null;
   /** The version at production, which the shadow was compared with; null without one. */
   production: Pick<ModelVersion, "model_version_id"> | null;
-}
-
-/** Truncated, never rounded up, so that 24 h are not shown seconds early. */
-function hoursText(hours: number): string {
-  if (hours >= 1) return `${(Math.floor(hours * 100) / 100).toFixed(2)} h`;
-  return `${(Math.floor(hours * 36_000) / 10).toFixed(1)} s`;
 }
 
 /** Each criterion that a version must have met as a shadow; null is met. */

@@ -14,12 +14,18 @@ import type { Decision, PlannedStep } from "../../domain/plan.ts";
 import { namesOf } from "../../planning/wording/plan_names.ts";
 import type { DecisionContext } from "../../domain/requests.ts";
 import { announceRollback } from "./announcements.ts";
-import { endRollout, type Ending, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
+import {
+  endRollout,
+  type Ending,
+  KEEP_BAD_SECONDS,
+  resumeAfterFailedRollback,
+  suspendRollout,
+} from "./ended_rollout.ts";
 import type { Verdict } from "../../domain/evidence/judgement.ts";
 import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
 import {
-  engineNotes,
+  engineChangeNotes,
   isWarm,
   keepServer,
   releaseServer,
@@ -28,9 +34,6 @@ import {
 } from "../../planning/ways_out/way_back.ts";
 import { allTo, isBegun, isRollbackUnfinished } from "../../domain/traffic/weights.ts";
 import type { RollbackFacts, Reversal } from "./facts.ts";
-
-/** How long the bad version's server stays, so that somebody can look at it. */
-const KEEP_BAD_SECONDS = 300;
 
 export function decideRollback(
   request: { current_deployment_id: string; rollback_reason: string },
@@ -144,7 +147,7 @@ export function planRollback(
     on_failure: [...resumeAfterFailedRollback(rollout, judged, context.now), ...releaseServer(reversal)],
     draft: rollbackAnswer(reversal),
     generation: endpoint.generation,
-    notes: engineNotes(current, previous),
+    notes: engineChangeNotes(current, previous),
     names: namesOf({
       deployments: [current, previous],
       versions: [reversal.currentVersion, reversal.previousVersion],
@@ -161,7 +164,7 @@ function rollbackAnswer(reversal: Reversal): Answer {
     rollback_successful: true,
     active_deployment_id: previous.deployment_id,
     deployment_manifest: restoredManifest(reversal),
-    notes: [...engineNotes(current, previous), ...serverNotes(reversal), ...missingNotes(live)],
+    notes: [...engineChangeNotes(current, previous), ...serverNotes(reversal), ...missingNotes(live)],
   };
 }
 

@@ -3,6 +3,9 @@ import type { Change, ChangeOf } from "../../domain/changes.ts";
 import type { Rollout } from "../../domain/traffic/rollout.ts";
 import { moved } from "../../planning/rollout_move.ts";
 
+/** How long the bad version's server stays, so that somebody can look at it. */
+export const KEEP_BAD_SECONDS = 300;
+
 /** How a rollout ends that goes back: found bad, or stopped by a person. */
 export type Ending = "rolled_back" | "aborted";
 

@@ -13,7 +13,7 @@ import { setStatus, switchRoute } from "../../planning/route_switch.ts";
 import { withSignature } from "../../planning/comparisons/signature_comparison.ts";
 import { setStage, type StageMove } from "../../planning/stage_moves.ts";
 import {
-  engineNotes,
+  engineChangeNotes,
   isWarm,
   keepServer,
   releaseServer,
@@ -21,12 +21,9 @@ import {
   serverNotes,
 } from "../../planning/ways_out/way_back.ts";
 import { announceReturn } from "./announcements.ts";
-import { endRollout, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
+import { endRollout, KEEP_BAD_SECONDS, resumeAfterFailedRollback, suspendRollout } from "./ended_rollout.ts";
 import type { ReturnFacts } from "./facts.ts";
 import { otherWays, whyItLeft } from "./other_ways.ts";
-
-/** How long the bad version's server stays, so that somebody can look at it. */
-const KEEP_BAD_SECONDS = 300;
 
 /** Plans a rollback by name, or to what served last on an endpoint where nothing serves. It needs no approval. */
 export function planReturn(request: RollbackRequest, facts: ReturnFacts, context: DecisionContext): Decision {
@@ -190,7 +187,7 @@ function notesOn(request: RollbackRequest, facts: ReturnFacts): string[] {
   const { bento_tag, deployment_id: id } = deployment;
   return [
     warmth(facts),
-    ...engineNotes(facts.current?.deployment ?? null, deployment),
+    ...engineChangeNotes(facts.current?.deployment ?? null, deployment),
     ...(isWarm(wayOf(facts)) || is_packaged
       ? []
       : [`The bento ${bento_tag} is gone and is built again from ${version.model_artifact_uri} first.`]),

@@ -44,7 +44,7 @@ export const predictionEvidenceSchema = z.object({
   since: z.number(),
   /** Read, but of a time up to which the other side's log was not read yet. */
   waiting: z.array(waitingSchema),
-  /** Of a stretch that has yet to hold enough of both sides. */
+  /** Of a block that has yet to hold enough of both sides. */
   pending: countsSchema,
   bets: betsSchema,
   /** Since the evidence was at its lowest, from which the present evidence comes. */

@@ -82,11 +82,11 @@ export type Lately = z.infer<typeof latelySchema>;
 
 export const noneLately: Lately = { ...noneRecent, client_errors: 0 };
 
-const stretchSchema = z.object({ lowest: z.number(), ...bothSidesSchema.shape });
+const sinceLowestSchema = z.object({ lowest: z.number(), ...bothSidesSchema.shape });
 /** The answers since a signal's evidence was at its lowest, from which the present evidence comes. */
-export type Stretch = z.infer<typeof stretchSchema>;
+export type SinceLowest = z.infer<typeof sinceLowestSchema>;
 
-const newStretch: Stretch = { lowest: 0, ...noneOfBoth };
+const noneSinceLowest: SinceLowest = { lowest: 0, ...noneOfBoth };
 
 export const signalSchema = z.enum(["errors", "client_errors", "latency"]);
 /** The comparisons that can fail a candidate. */
@@ -94,13 +94,13 @@ export type Signal = z.infer<typeof signalSchema>;
 
 const evidenceSchema = z.object({
   bets: betsSchema,
-  since: stretchSchema,
+  since: sinceLowestSchema,
   /** Answers still to come for requests from before the present weights, which no comparison may count. */
   carried: z.int().min(0),
 });
 export type SignalEvidence = z.infer<typeof evidenceSchema>;
 
-const noEvidence: SignalEvidence = { bets: noBets, since: newStretch, carried: 0 };
+const noEvidence: SignalEvidence = { bets: noBets, since: noneSinceLowest, carried: 0 };
 
 const evidenceOfAllSchema = z.object({
   errors: evidenceSchema,
@@ -136,7 +136,7 @@ export const judgeStateSchema = z.object({
   looks_under_weights: z.int().min(0).default(0),
   /** Answers under these weights that are not compared yet. */
   pending: bothSidesSchema.default(noneOfBoth),
-  /** Both sides' answers together in the stretch that was compared last under these weights; null before the first. */
+  /** Both sides' answers together in the block that was compared last under these weights; null before the first. */
   last: answersSchema.nullable().default(null),
   evidence: evidenceOfAllSchema.default(noEvidences),
   /** The newest compared answers of both sides, in which older ones weigh less, alike on both sides. */

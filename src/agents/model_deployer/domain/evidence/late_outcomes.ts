@@ -92,7 +92,7 @@ export const outcomeEvidenceSchema = z.object({
    * deviations, and how often it was too high.
    */
   alone: z.object({ sum: z.number().min(0), alarms: count }).default({ sum: 0, alarms: 0 }),
-  /** Losses of a stretch that has yet to hold enough of both sides, by the generation of the route. */
+  /** Losses of a block that has yet to hold enough of both sides, by the generation of the route. */
   pending: z.record(z.string(), z.array(waitingLossSchema)),
   /** Outcomes that the measure cannot compare with the prediction, such as a word with a number. */
   wrong_type: count,
@@ -138,7 +138,7 @@ export interface Answered {
 
 export interface ComparableAnswer extends Answered {
   deployment_id: string;
-  /** ISO 8601, by the server's clock. */
+  /** When its request reached the server; ISO 8601, by the server's clock. */
   answered_at: string;
   outcome: Outcome;
 }

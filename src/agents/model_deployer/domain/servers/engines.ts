@@ -36,7 +36,7 @@ export type EnginesByStage = z.infer<typeof enginesByStageSchema>;
 export const endpointStage = (stage: "staging" | "shadow" | "production"): EndpointStage =>
   stage === "staging" ? "staging" : "production";
 
-/** For behind what runs there; that something runs on this machine goes without saying. */
+/** ` on kubernetes`, to be put behind a name; empty for this machine, which goes without saying. */
 export const elsewhere = (engine: EngineKind | null = null): string =>
   engine === null || engine === "local" ? "" : ` on ${engine}`;
 

@@ -5,7 +5,7 @@ import { errorRate, plusAnswers } from "./answers.ts";
 /**
  * An answer counts when it is complete and its counter is read, which may be later at one side: it is slower, or its
  * servers are asked after the other's. Where an outage behind both begins or ends, that alone makes the sides of one
- * stretch differ, and the more requests there are the more surely. So in a stretch in which the rate of both together
+ * block differ, and the more requests there are the more surely. So in a block in which the rate of both together
  * changes, a part of the candidate's answers counts as not marked, which can only weaken the evidence.
  */
 const LATE_PART = 0.4;
@@ -15,10 +15,10 @@ const DEVIATIONS = 4;
 
 /**
  * The candidate's answers without the marks that an edge may account for.
- * @param before both sides' answers in the stretch before; null without one
+ * @param before both sides' answers in the block before; null without one
  * @param now those of this one
  */
-export function withoutEdge(candidate: Tally, before: Tally | null, now: Tally): Tally {
+export function withoutMarksOfEdge(candidate: Tally, before: Tally | null, now: Tally): Tally {
   if (before === null || before.requests === 0 || now.requests === 0) return candidate;
   const change = Math.abs(errorRate(now) - errorRate(before));
   const rate = (now.errors + before.errors) / (now.requests + before.requests);

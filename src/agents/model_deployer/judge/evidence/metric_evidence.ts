@@ -6,7 +6,7 @@ import {
   type SideReading,
 } from "../../domain/evidence/team_metrics.ts";
 import { addDifference, logMeanEvidence } from "./mean_difference.ts";
-import { comparable, drawOf, type Tally, tallyOf, valueOf } from "./metric_readings.ts";
+import { comparable, drawOf, type MarkedCount, markedCountOf, valueOf } from "./metric_readings.ts";
 import { afterBlock, logWealth } from "../statistics/experts.ts";
 import { logDrawEvidence } from "../statistics/random_draw.ts";
 
@@ -32,8 +32,8 @@ const MOST_OF_A_WINDOW = Math.log(4);
  * that, and is an e-value as well (Jensen).
  */
 const TEMPERED = 0.5;
-/** Requests under way at a change of weights, and the metrics of before, are left out for so long after it. */
-const SETTLING_MS = 16_000;
+/** A server of metrics may count an answer so much later than it was given. */
+const COUNTED_LATER_SECONDS = 1;
 
 interface Sharing {
   generation: number | null;
@@ -52,18 +52,21 @@ export function windowOver(
   return hasBoth && seconds >= every_seconds ? seconds : null;
 }
 
-/** Adds what was read, and begins windows anew where the weights have changed. */
+/**
+ * Adds what was read, and begins windows anew where the weights have changed, once no request of before can be under way.
+ * @param route `answer_seconds` is the longest that a request is
+ */
 export function addMetrics(
   before: Readonly<Record<string, MetricEvidence>>,
   settings: Readonly<Record<string, MetricSettings>>,
   readings: MetricReadings,
-  { generation }: Sharing,
+  { generation, answer_seconds }: Pick<Sharing, "generation"> & { answer_seconds: number },
   now: number,
 ): Record<string, MetricEvidence> {
   const each = Object.entries(settings).map(([name, asked]): [string, MetricEvidence] => {
     const known = before[name] ?? noMetric;
     if (generation === null || generation !== known.generation) {
-      return [name, { ...known, generation, since: now + SETTLING_MS }];
+      return [name, { ...known, generation, since: now + (answer_seconds + COUNTED_LATER_SECONDS) * 1000 }];
     }
     const read = comparable(readings[name]);
     return [name, read === undefined ? known : compared({ ...known, since: now, last: read }, asked, read)];
@@ -78,7 +81,7 @@ function compared(
 ): MetricEvidence {
   return settings.of === null
     ? comparedValues(state, settings, valueOf(candidate), valueOf(baseline))
-    : comparedShares(state, settings, tallyOf(candidate, settings), tallyOf(baseline, settings));
+    : comparedShares(state, settings, markedCountOf(candidate, settings), markedCountOf(baseline, settings));
 }
 
 function comparedValues(
@@ -131,8 +134,8 @@ const breaks = (value: number, bound: number, worse: MetricSettings["worse"]): b
 function comparedShares(
   state: MetricEvidence,
   settings: MetricSettings,
-  candidate: Tally | null,
-  baseline: Tally | null,
+  candidate: MarkedCount | null,
+  baseline: MarkedCount | null,
 ): MetricEvidence {
   if (candidate === null || baseline === null) return state;
   const draw = drawOf(candidate, baseline);
@@ -155,10 +158,13 @@ function comparedShares(
   };
 }
 
-const plus = (a: Tally, b: Tally): Tally => ({ marked: a.marked + b.marked, all: a.all + b.all });
+const plus = (a: MarkedCount, b: MarkedCount): MarkedCount => ({
+  marked: a.marked + b.marked,
+  all: a.all + b.all,
+});
 
 /** As the query has it; null of nothing. */
-function shareOf({ marked, all }: Tally, { worse }: MetricSettings): number | null {
+function shareOf({ marked, all }: MarkedCount, { worse }: MetricSettings): number | null {
   if (all === 0) return null;
   return worse === "higher" ? marked / all : 1 - marked / all;
 }
@@ -216,7 +222,7 @@ export function metricProblem({ last }: MetricEvidence, settings: MetricSettings
     for (const one of [reading, of]) {
       if (one !== null && "problem" in one) return `${one.problem} for the ${side}`;
     }
-    if (settings.of !== null && tallyOf(last[side], settings) === null)
+    if (settings.of !== null && markedCountOf(last[side], settings) === null)
       return `its count of the ${side} is no part of the other one`;
   }
   return null;

@@ -26,13 +26,13 @@ export function comparable(read: MetricReadings[string] | undefined): MetricRead
 export const valueOf = ({ reading }: SideReading): number | null =>
   "value" in reading ? reading.value : null;
 
-export interface Tally {
+export interface MarkedCount {
   marked: number;
   all: number;
 }
 
 /** The worse ones of all; null where a number is missing, or is no count. */
-export function tallyOf({ reading, of }: SideReading, { worse }: MetricSettings): Tally | null {
+export function markedCountOf({ reading, of }: SideReading, { worse }: MetricSettings): MarkedCount | null {
   if (!("value" in reading) || of === null || !("value" in of)) return null;
   const all = Math.round(of.value);
   const part = Math.round(reading.value);
@@ -44,7 +44,7 @@ export function tallyOf({ reading, of }: SideReading, { worse }: MetricSettings)
 const MOST_COUNTED = 100_000;
 
 /** Counts of bytes, say, are taken for as many fewer as can be worked out: that can only weaken what they show. */
-export function drawOf(candidate: Tally, baseline: Tally): Draw {
+export function drawOf(candidate: MarkedCount, baseline: MarkedCount): Draw {
   const factor = Math.min(1, MOST_COUNTED / Math.max(1, candidate.all + baseline.all));
   const [own, other] = [candidate, baseline].map(({ all }) => Math.round(all * factor));
   const drawn = own ?? 0;

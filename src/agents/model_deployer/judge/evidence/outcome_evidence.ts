@@ -28,13 +28,13 @@ export const OUTCOME_EXPERTS = [
 
 /** One loss counts for at most so many standard deviations. */
 const MOST_DEVIATIONS = 4;
-/** A stretch is compared once it holds this many outcomes, and this many of the smaller side are expected in it. */
-const FEWEST_IN_STRETCH = 40;
+/** A block is compared once it holds this many outcomes, and this many of the smaller side are expected in it. */
+const FEWEST_IN_BLOCK = 40;
 const FEWEST_EXPECTED = 2;
 /** So many outcomes tell which part of each side's answers they are told of, before anything is excluded by them. */
 const FEWEST_TOLD = 150;
-/** A request may be under way for this long after the weights have changed. */
-const IN_FLIGHT_MS = 16_000;
+/** So much later a request may still reach its server under the weights of before, by clocks that differ. */
+const ON_ITS_WAY_MS = 16_000;
 
 interface Sides {
   candidate_id: string;
@@ -72,7 +72,7 @@ function stretchOf(
 ): StretchOfRoute | null {
   const at = Date.parse(answered_at);
   const holds = ({ from, to }: StretchOfRoute) =>
-    at >= Date.parse(from) + IN_FLIGHT_MS && at <= Date.parse(to);
+    at >= Date.parse(from) + ON_ITS_WAY_MS && at <= Date.parse(to);
   return stretches.find(holds) ?? null;
 }
 
@@ -82,7 +82,7 @@ function shareIn({ weights }: StretchOfRoute, { candidate_id, baseline_id }: Sid
   return both === 0 ? 0 : candidate / both;
 }
 
-/** Whose loss it is plays no part in when a stretch ends, or the draw would not be random. */
+/** Whose loss it is plays no part in when a block ends, or the draw would not be random. */
 function addLoss(
   state: OutcomeEvidence,
   loss: WaitingLoss,
@@ -91,13 +91,13 @@ function addLoss(
 ): OutcomeEvidence {
   const { share } = by;
   const waiting = [...(state.pending[stretch] ?? []), loss];
-  const wanted = Math.max(FEWEST_IN_STRETCH, FEWEST_EXPECTED / Math.min(share, 1 - share));
+  const wanted = Math.max(FEWEST_IN_BLOCK, FEWEST_EXPECTED / Math.min(share, 1 - share));
   if (waiting.length < wanted) return { ...state, pending: { ...state.pending, [stretch]: waiting } };
   const { [stretch]: _, ...pending } = state.pending;
-  return closeStretch({ ...state, pending }, waiting, by);
+  return closeBlock({ ...state, pending }, waiting, by);
 }
 
-function closeStretch(
+function closeBlock(
   before: OutcomeEvidence,
   told: readonly WaitingLoss[],
   by: { share: number; measure: Measure },
@@ -121,7 +121,7 @@ function closeStretch(
   const scaled = losses.map((loss) => inDeviations(loss - mean, deviation));
   const won = OUTCOME_EXPERTS.map(({ tilt }) => logTiltedDraw(scaled, drawn, tilt));
   const counted = withTold(before.told, waiting.length, drawn.length, by.share);
-  return afterStretch({ ...state, pooled, told: counted }, won, {
+  return withBlock({ ...state, pooled, told: counted }, won, {
     candidate: sumOf(waiting, "candidate"),
     baseline: sumOf(waiting, "baseline"),
   });
@@ -163,7 +163,7 @@ export function addPairs(
     outcomes: known.length,
     loss: known.reduce((all, one) => all + one[side], 0),
   });
-  return afterStretch({ ...counted, excluded, pooled }, won, {
+  return withBlock({ ...counted, excluded, pooled }, won, {
     candidate: sum("candidate"),
     baseline: sum("baseline"),
   });
@@ -185,7 +185,7 @@ function suspectLoss({ alone, baseline, pooled }: OutcomeEvidence, loss: number)
   return sum < SUSPICIOUS ? { ...alone, sum } : { sum: 0, alarms: alone.alarms + 1 };
 }
 
-function afterStretch(
+function withBlock(
   state: OutcomeEvidence,
   won: readonly number[],
   block: Pick<OutcomeEvidence, "candidate" | "baseline">,

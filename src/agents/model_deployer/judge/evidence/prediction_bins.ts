@@ -1,7 +1,7 @@
 import type { Bins } from "../../domain/evidence/compared_predictions.ts";
 
 /** One line of a prediction log. */
-export interface Predicted {
+export interface LoggedPrediction {
   prediction: unknown;
   score: number | null;
   answered_at?: string;
@@ -19,7 +19,7 @@ const LONGEST_LABEL = 60;
  * The score, the number or the class of a prediction; of a request with several rows its first one, for rows that came
  * together are no draws of their own. Null where it is none of these.
  */
-export function valueOf({ prediction, score }: Predicted): number | string | null {
+export function valueOf({ prediction, score }: LoggedPrediction): number | string | null {
   if (score !== null) return score;
   const one: unknown = Array.isArray(prediction) ? prediction[0] : prediction;
   if (typeof one === "number") return one;
@@ -27,7 +27,7 @@ export function valueOf({ prediction, score }: Predicted): number | string | nul
 }
 
 /** Bins by the baseline's predictions before the comparison; null where they are too few, or all the same score. */
-export function binsOf(before: readonly Predicted[]): Bins | null {
+export function binsOf(before: readonly LoggedPrediction[]): Bins | null {
   const values = before.map(valueOf).filter((value) => value !== null);
   if (values.length < FEWEST_BEFORE) return null;
   const numbers = values.filter((value) => typeof value === "number");

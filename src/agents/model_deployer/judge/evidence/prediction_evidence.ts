@@ -6,13 +6,13 @@ import {
   type WaitingPrediction,
 } from "../../domain/evidence/compared_predictions.ts";
 import { plusEach } from "../counts/answers.ts";
-import { binOf, binOfNone, binsOf, type Predicted, valueOf } from "./prediction_bins.ts";
+import { binOf, binOfNone, binsOf, type LoggedPrediction, valueOf } from "./prediction_bins.ts";
 import { betAgain, type Expert, logAdd, logWealth } from "../statistics/experts.ts";
 import type { Draw } from "../statistics/random_draw.ts";
 
 /**
  * Compares how the predictions of both sides are distributed, at the same time and without a shadow. The router draws who
- * answers, so that of all predictions in a stretch the candidate's are a random draw: for each bin the number of its
+ * answers, so that of all predictions in a block the candidate's are a random draw: for each bin the number of its
  * own is hypergeometric, whatever callers ask. The bets are on more and on less in each bin, and their mean is the
  * evidence, valid at any look. A difference is no fault by itself, so that only a policy makes it one.
  */
@@ -22,8 +22,8 @@ export const PREDICTION_EXPERTS: readonly Expert[] = [
   { odds_ratio: 10, share: 0.2 },
 ];
 
-/** A stretch is compared once it holds this many predictions, and this many of the smaller side are expected in it. */
-const FEWEST_IN_STRETCH = 20;
+/** A block is compared once it holds this many predictions, and this many of the smaller side are expected in it. */
+const FEWEST_IN_BLOCK = 20;
 const FEWEST_EXPECTED = 2;
 /** With more than this many waiting for the other side's log, one of them cannot be read fast enough. */
 const MOST_WAITING = 5000;
@@ -33,7 +33,7 @@ const SKEW_MS = 1000;
 
 export interface ReadLog {
   deployment_id: string;
-  predictions: readonly Predicted[];
+  predictions: readonly LoggedPrediction[];
   position: string | null;
 }
 
@@ -74,7 +74,7 @@ export function addPredictions(
   const readUpTo = Math.min(...SIDES.map((side) => lastOf(logs[side], now)));
   const ready = waiting.filter(({ at }) => at <= readUpTo);
   const state = { ...before, positions, waiting: waiting.filter(({ at }) => at > readUpTo) };
-  return closeStretch(state, plusCounts(before.pending, countsOf(ready)), share);
+  return closeBlock(state, plusCounts(before.pending, countsOf(ready)), share);
 }
 
 function binned(
@@ -94,11 +94,11 @@ function lastOf({ predictions }: ReadLog, now: number): number {
   return times.length === 0 ? now - SKEW_MS : times.reduce((last, one) => Math.max(last, one));
 }
 
-/** The candidate's number plays no part in when a stretch ends, or the draw would not be random. */
-function closeStretch(state: PredictionEvidence, counts: BinCounts, share: number): PredictionEvidence {
+/** The candidate's number plays no part in when a block ends, or the draw would not be random. */
+function closeBlock(state: PredictionEvidence, counts: BinCounts, share: number): PredictionEvidence {
   const all = sum(counts.candidate) + sum(counts.baseline);
   const smaller = Math.min(share, 1 - share);
-  if (state.bins === null || all < FEWEST_IN_STRETCH || all * smaller < FEWEST_EXPECTED) {
+  if (state.bins === null || all < FEWEST_IN_BLOCK || all * smaller < FEWEST_EXPECTED) {
     return { ...state, pending: counts };
   }
   const bets = betAgain(state.bets, PREDICTION_EXPERTS, drawsOf(counts, state.bins));

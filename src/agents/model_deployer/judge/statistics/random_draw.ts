@@ -2,7 +2,7 @@ import { logBinomial } from "./log_factorial.ts";
 
 /**
  * Compares two sides that a router chooses between at random for each request. If both sides are alike, the candidate's
- * answers are a random draw from all answers of a stretch, some of which are marked (they failed, or took longer than a
+ * answers are a random draw from all answers of a block, some of which are marked (they failed, or took longer than a
  * bound): the number of marked ones among them is hypergeometric, whatever share was marked and however that share
  * changed meanwhile.
  */

@@ -3,6 +3,7 @@ import type { NewNotice } from "../../domain/notices/notices.ts";
 import type { Plan, StepOf } from "../../domain/plan.ts";
 import type { DecisionRow } from "../approval/decision_row.ts";
 import { decisionTable } from "../approval/decision_table.ts";
+import { count } from "../wording/count.ts";
 
 export interface NoticeContext {
   operation_id: string;
@@ -38,7 +39,7 @@ export function noticesOf(plan: Plan, context: NoticeContext): ChangeOf<"notify"
  */
 export function approvalNotice(plan: Plan, context: NoticeContext): ChangeOf<"notify"> {
   const { operation_id } = context;
-  const title = `${plan.summary} It waits for ${plan.approvals_needed} approval by somebody other than ${context.requested_by}.`;
+  const title = `${plan.summary} It waits for ${count(plan.approvals_needed, "approval")} by somebody other than ${context.requested_by}.`;
   const told: NoticeDraft = {
     kind: "approval_waits",
     severity: "act",

@@ -3,6 +3,7 @@ import type { GatePolicy } from "../../domain/models/gate_policy.ts";
 import { disagreementRate } from "../../judge/evidence/shadow_pairs.ts";
 import { percent } from "../../judge/sentences.ts";
 import { decimal, type DecisionRow } from "./decision_row.ts";
+import { hoursText } from "../wording/shadow_hours.ts";
 
 /** A bound as text, and whether the shadow keeps it. */
 type Required = [text: string, met: boolean];
@@ -82,10 +83,4 @@ function comparisonRows({ comparison }: ShadowEvidence, policy: GatePolicy | und
     ),
     ...difference,
   ];
-}
-
-/** Truncated, so that 24 h are not shown before they are over. */
-function hoursText(hours: number): string {
-  if (hours >= 1) return `${Math.floor(hours * 100) / 100} h`;
-  return `${Math.floor(hours * 36_000) / 10} s`;
 }

@@ -64,7 +64,7 @@ function stopAgain({ deployment_id, drained_at }: Deployment, server: ServerPres
 }
 
 /** Says so where what comes back runs on another engine than what goes. */
-export function engineNotes(current: Deployment | null, previous: Deployment): string[] {
+export function engineChangeNotes(current: Deployment | null, previous: Deployment): string[] {
   if (current === null || current.engine === previous.engine) return [];
   const on = ({ deployment_id, engine }: Deployment) => `${deployment_id} on ${engine ?? "the usual engine"}`;
   return [`It goes from ${on(current)} to ${on(previous)}, where that was made.`];

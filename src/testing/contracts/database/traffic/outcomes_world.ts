@@ -62,7 +62,7 @@ export const openAnother = (db: TestDatabase) =>
     endpoint_url: "http://127.0.0.1:9",
   });
 
-/** Enough of both sides that a stretch is compared, beside what a test is about. */
+/** Enough of both sides that a block is compared, beside what a test is about. */
 export const many = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) =>
     answer(`r${from + index}`, index % 2 === 0 ? "d2" : "d1", index % 4 === 0 ? "no" : "yes"),

@@ -14,7 +14,7 @@ import type { ModelDeployerOptions, ModelDeployer } from "./model_deployer.ts";
  * Builds everything from a parsed configuration; what has no address is brought up in the home.
  * @throws ConfigurationError | ServiceUnavailableError | NotAuthenticatedError
  */
-export async function createModelDeployer(
+export async function connectModelDeployer(
   configuration: Configuration,
   options: ModelDeployerOptions = {},
 ): Promise<ModelDeployer> {
@@ -30,7 +30,7 @@ export async function createModelDeployer(
   const { degraded } = await database.rights();
   if (degraded !== null) options.onProgress?.(degraded);
   // The agent's graph and the drivers are most of what a command loads: none of it is needed to ask the database.
-  const { assembleDeployer } = await import("./assembled_deployer.ts");
+  const { assembleOverHome: assembleDeployer } = await import("./assembled_deployer.ts");
   const opened = { telemetry, addresses, tools, reserve, makeRoom, database, secrets, degraded };
   return assembleDeployer(configuration, opened, options);
 }
