@@ -47,7 +47,7 @@ export interface Workplace {
   opened: Opened;
 }
 
-const startSeconds = 180;
+const START_SECONDS = 180;
 // Rows come one by one: threads inside a prediction only compete with other predictions. The same for every server.
 const threads = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" };
 
@@ -84,7 +84,7 @@ export async function startPeer(
   const answers = await untilAnswered(url, peer.form, row);
   if (!answers) {
     const words = (await readLogTail(runDirectory, mark, 5)).slice(-600);
-    throw new ServiceUnavailableError(peer.name, `no answer in ${startSeconds} s: ${words}`);
+    throw new ServiceUnavailableError(peer.name, `no answer in ${START_SECONDS} s: ${words}`);
   }
   const startCpu = await cpuSeconds(await processesNamed(mark));
   const arm = { name: peer.name, url, one: peer.form, many: peer.form, marks: [mark] };
@@ -93,7 +93,7 @@ export async function startPeer(
 
 async function untilAnswered(url: string, form: Form, row: readonly number[]): Promise<boolean> {
   const body = JSON.stringify(form.body([row]));
-  const deadline = performance.now() + startSeconds * 1000;
+  const deadline = performance.now() + START_SECONDS * 1000;
   const headers = { "content-type": "application/json" };
   while (performance.now() < deadline) {
     const status = await request(`${url}${form.path}`, { method: "POST", headers, body }).then(
@@ -156,7 +156,7 @@ async function deployOwn(
   const environments = { cacheDirectory, uv: tools.uv };
   const bentos = join(home, "bentoml");
   const packager = new BentoMLPackager({ home: bentos, bentoml: tools.bentoml, environments });
-  const startTimeoutMs = startSeconds * 1000;
+  const startTimeoutMs = START_SECONDS * 1000;
   const runDirectory = join(home, "run");
   const server = new BentoMLServer({ home: bentos, runDirectory, startTimeoutMs, ...environments });
   const bento_tag = `bench_${name}:v1`;

@@ -7,7 +7,7 @@ export interface BentoTag {
 
 // BentoML's own rule for both parts. Its store matches versions by prefix, so tags are only ever compared whole.
 const part = /^[a-z0-9]([-._a-z0-9]*[a-z0-9])?$/;
-const longestPart = 63;
+const LONGEST_PART = 63;
 
 /**
  * Takes `name:version` apart, each part lower-case letters, digits, `-`, `.` and `_`, at most 63 characters.
@@ -18,7 +18,7 @@ export function parseBentoTag(text: string): BentoTag {
   const [name, version, ...rest] = text.split(":");
   if (rest.length > 0 || !isPart(name) || !isPart(version)) {
     throw new EndpointCreationError(
-      `bento tag ${JSON.stringify(text.slice(0, 200))} must be name:version, each at most ${longestPart} of a-z, 0-9, "-", "." and "_", with a letter or digit at both ends`,
+      `bento tag ${JSON.stringify(text.slice(0, 200))} must be name:version, each at most ${LONGEST_PART} of a-z, 0-9, "-", "." and "_", with a letter or digit at both ends`,
     );
   }
   // The store keeps a file of this name beside the versions.
@@ -31,5 +31,5 @@ export function parseBentoTag(text: string): BentoTag {
 }
 
 function isPart(text: string | undefined): text is string {
-  return text !== undefined && text.length <= longestPart && part.test(text);
+  return text !== undefined && text.length <= LONGEST_PART && part.test(text);
 }

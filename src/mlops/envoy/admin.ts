@@ -7,15 +7,15 @@ import { retrying } from "../../platform/work/retries.ts";
 import { hasCode } from "../../platform/system_errors.ts";
 import { EnvoyReadings, envoyService } from "./admin_readings.ts";
 
-const callTimeoutMs = 3_000;
-const attempts = 3;
+const CALL_TIMEOUT_MS = 3_000;
+const ATTEMPTS = 3;
 
 /** One Envoy's admin interface, over its private unix socket. Each call raises ServiceUnavailableError. */
 export class EnvoyAdmin extends EnvoyReadings {
   readonly #pool: Pool;
   readonly #circuit = new Circuit({ service: envoyService, halfOpenAfterMs: 1_000, isOutage: isSilence });
   /** Only reads are repeated, and only after a broken connection: a silent Envoy would only be waited for again. */
-  readonly #retry = retrying(isBrokenOff, { attempts, firstPauseMs: 20, longestPauseMs: 200 });
+  readonly #retry = retrying(isBrokenOff, { attempts: ATTEMPTS, firstPauseMs: 20, longestPauseMs: 200 });
 
   constructor(endpointName: string, socketPath: string) {
     super(endpointName);
@@ -46,7 +46,7 @@ export class EnvoyAdmin extends EnvoyReadings {
   }
 
   async #send(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
     try {
       const answer = await this.#pool.request({ method, path, headers: traceHeaders(), signal: bounded });
       const text = await answer.body.text();
@@ -60,7 +60,7 @@ export class EnvoyAdmin extends EnvoyReadings {
       const absent = hasCode(cause, "ENOENT", "ECONNREFUSED");
       const what = absent
         ? "is not running; a worker starts it, or `reconcile` at once"
-        : `did not answer ${path}${bounded.aborted ? `: ${noAnswer(signal, callTimeoutMs)}` : ""}`;
+        : `did not answer ${path}${bounded.aborted ? `: ${noAnswer(signal, CALL_TIMEOUT_MS)}` : ""}`;
       const failure = absent ? "absent" : bounded.aborted ? "silent" : "broken_off";
       throw new ServiceUnavailableError(envoyService, `Envoy of ${this.endpointName} ${what}`, {
         cause,

@@ -87,18 +87,18 @@ export async function chooseListener(
 }
 
 /** Below the ports that systems hand out to outgoing connections, one of which could take it while Envoy is down. */
-const firstPort = 20_000;
-const portCount = 10_000;
+const FIRST_PORT = 20_000;
+const PORT_COUNT = 10_000;
 
 async function choosePort(folder: EndpointFolder, host: string): Promise<number> {
   const kept = await portsOfSiblings(folder);
-  const start = Math.floor(Math.random() * portCount);
-  for (let offset = 0; offset < portCount; offset += 1) {
-    const port = firstPort + ((start + offset) % portCount);
+  const start = Math.floor(Math.random() * PORT_COUNT);
+  for (let offset = 0; offset < PORT_COUNT; offset += 1) {
+    const port = FIRST_PORT + ((start + offset) % PORT_COUNT);
     if (!kept.has(port) && (await isListenerFree(port, host))) return port;
   }
   throw new EndpointCreationError(
-    `endpoint ${folder.endpoint_name}: no free port between ${firstPort} and ${firstPort + portCount - 1}`,
+    `endpoint ${folder.endpoint_name}: no free port between ${FIRST_PORT} and ${FIRST_PORT + PORT_COUNT - 1}`,
   );
 }
 
@@ -133,11 +133,11 @@ function noAddressHere(host: string, cause: unknown): EndpointCreationError {
 }
 
 /** Unix socket paths end at 108 bytes on Linux, 104 elsewhere. */
-const maximumSocketPath = 100;
+const MAXIMUM_SOCKET_PATH = 100;
 
 function adminSocketPath(folder: EndpointFolder): string {
   const beside = join(folder.root, "admin.sock");
-  if (Buffer.byteLength(beside) <= maximumSocketPath) return beside;
+  if (Buffer.byteLength(beside) <= MAXIMUM_SOCKET_PATH) return beside;
   const digest = createHash("sha256").update(folder.root).digest("hex").slice(0, 16);
   return join(tmpdir(), `model-deployer-${userInfo().uid}-${digest}`, "admin.sock");
 }

@@ -15,7 +15,7 @@ export interface BentoImages {
 }
 
 /** How long a question to the registry may take where nobody set a limit. */
-const lookMs = 20_000;
+const LOOK_MS = 20_000;
 
 /** Packages by another packager; ready to be served is what has its image in the registry. */
 export class ImagePackager implements ModelPackager {
@@ -44,7 +44,7 @@ export class ImagePackager implements ModelPackager {
 
   async isServable(bentoTag: string): Promise<boolean> {
     if ((await this.findPackage(bentoTag)) === null) return false;
-    return this.#images.isPublished(bentoTag, AbortSignal.timeout(lookMs));
+    return this.#images.isPublished(bentoTag, AbortSignal.timeout(LOOK_MS));
   }
 
   async prepareServing(bentoTag: string, options: LongCallOptions): Promise<void> {

@@ -40,7 +40,7 @@ const accepted = [
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ].join(", ");
 
-const uploadTimeoutMs = 600_000;
+const UPLOAD_TIMEOUT_MS = 600_000;
 
 /**
  * Speaks the distribution API. Every call may come twice without harm: a blob and a manifest are named by their digest.
@@ -109,7 +109,7 @@ export class RegistryClient {
     const body = "text" in blob ? { text: blob.text } : { file: blob.path, size: blob.size };
     const headers = { "content-type": "application/octet-stream" };
     const call: RegistryCall = { method: "PUT", url: location.href, headers, body };
-    const answer = await this.#transport.call(repository, call, signal, uploadTimeoutMs);
+    const answer = await this.#transport.call(repository, call, signal, UPLOAD_TIMEOUT_MS);
     if (answer.status !== 201) throw refusal(`PUT of ${blob.digest} to ${repository.host}`, answer);
   }
 
@@ -137,7 +137,7 @@ export class RegistryClient {
     await this.hasBlob(repository, digest, signal);
     const authorization = this.#transport.authorizationOf(repository);
     const headers = authorization === undefined ? {} : { authorization };
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(uploadTimeoutMs)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(UPLOAD_TIMEOUT_MS)]);
     let answer = await request(url, { headers, signal: limit });
     const { location } = answer.headers;
     if (answer.statusCode >= 300 && answer.statusCode < 400 && typeof location === "string") {

@@ -25,7 +25,7 @@ export interface RegistryCall {
 
 const tokenSchema = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
-const callTimeoutMs = 15_000;
+const CALL_TIMEOUT_MS = 15_000;
 
 /** Sends calls to registries, answers their challenges, and tries again what had no answer, 429 or 5xx. */
 export class RegistryTransport {
@@ -45,7 +45,7 @@ export class RegistryTransport {
     repository: Repository,
     call: RegistryCall,
     signal: AbortSignal,
-    limitMs = callTimeoutMs,
+    limitMs = CALL_TIMEOUT_MS,
   ): Promise<RegistryAnswer> {
     return this.#retry.execute(async () => {
       const answer = await this.#send(repository, call, signal, limitMs);
@@ -107,7 +107,7 @@ export class RegistryTransport {
       url: url.href,
       ...(basic !== null && { headers: { authorization: `Basic ${basic}` } }),
     };
-    const given = await this.#send({ host: "", path: "" }, call, signal, callTimeoutMs);
+    const given = await this.#send({ host: "", path: "" }, call, signal, CALL_TIMEOUT_MS);
     const said = tokenSchema.safeParse(parsedJson(given.body));
     const token = said.success ? (said.data.token ?? said.data.access_token) : undefined;
     if (given.status !== 200 || token === undefined) throw errorFromRegistry(`GET ${realm}`, given);

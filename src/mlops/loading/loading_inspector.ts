@@ -13,7 +13,7 @@ import { describedFormats } from "./described_formats.ts";
 import { childEnvironment, scriptPython } from "../../platform/processes/child_environment.ts";
 
 const script = fileURLToPath(new URL("./read_imports.py", import.meta.url));
-const limitMs = 300_000;
+const LIMIT_MS = 300_000;
 const picklesSchema = loadingReportSchema.pick({ pickles: true });
 
 /**
@@ -53,7 +53,7 @@ async function readPickles(folder: string, signal: AbortSignal): Promise<Loading
     env: childEnvironment(),
     extendEnv: false,
     stdin: "ignore",
-    timeout: limitMs,
+    timeout: LIMIT_MS,
     cancelSignal: signal,
   }).catch((cause: unknown) => {
     throw new ServiceUnavailableError("model files", `reading what ${folder} imports was cut off`, { cause });

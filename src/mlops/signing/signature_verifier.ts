@@ -30,7 +30,7 @@ import { isMissing } from "../../platform/system_errors.ts";
 
 const script = fileURLToPath(new URL("./verify_signature.py", import.meta.url));
 /** Hashing 8 GiB takes less than a minute on a usual disk. */
-const limitMs = 1_800_000;
+const LIMIT_MS = 1_800_000;
 
 const answerSchema = z.discriminatedUnion("found", [
   z.strictObject({ found: z.literal("signed"), signer: z.int().min(0), subject: z.string().nullable() }),
@@ -158,7 +158,7 @@ async function run(
           { read: [environment.directory, script, folder, scratch], write: [], port: null },
           { network: [] },
         );
-  const ended = await runBounded({ ...program, env: childEnvironment(), limitMs, signal });
+  const ended = await runBounded({ ...program, env: childEnvironment(), limitMs: LIMIT_MS, signal });
   if ("failed" in ended) throw unreadable(where, `${ended.failed}: ${lastWords(ended.stderr)}`, ended.cause);
   return answerSchema.parse(JSON.parse(ended.stdout));
 }

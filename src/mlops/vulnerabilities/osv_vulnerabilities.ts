@@ -18,7 +18,7 @@ import { childEnvironment } from "../../platform/processes/child_environment.ts"
 
 const script = fileURLToPath(new URL("./match_osv.py", import.meta.url));
 /** All of PyPI's entries, 20,000 files, take some seconds. */
-const limitMs = 120_000;
+const LIMIT_MS = 120_000;
 const answerSchema = z.union([
   z.strictObject({ problem: z.string() }),
   vulnerabilityReportSchema.omit({ source: true, unmatched: true }),
@@ -82,7 +82,7 @@ export class OsvVulnerabilities implements KnownVulnerabilities {
       const needs = { read: [dirname(dirname(python)), script, place, scratch], write: [], port: null };
       const program =
         (await availableIsolation()) === "none" ? plain : await contained(plain, needs, { network: [] });
-      const ended = await runBounded({ ...program, env: childEnvironment(), limitMs, signal });
+      const ended = await runBounded({ ...program, env: childEnvironment(), limitMs: LIMIT_MS, signal });
       if ("failed" in ended) throw unavailable(`${ended.failed}: ${lastWords(ended.stderr)}`, ended.cause);
       return answerSchema.parse(JSON.parse(ended.stdout));
     } finally {

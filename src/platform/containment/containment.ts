@@ -27,7 +27,7 @@ export interface ContainmentNeeds {
 }
 
 const script = fileURLToPath(new URL("./contained.py", import.meta.url));
-const probeTimeoutMs = 20_000;
+const PROBE_TIMEOUT_MS = 20_000;
 /** A model that fills the disk by one file is stopped there. */
 const FILE_BYTES = 4 * 1024 ** 3;
 const PROCESSES = 512;
@@ -75,7 +75,7 @@ export function availableIsolation(): Promise<KernelIsolation> {
 async function probe(): Promise<KernelIsolation> {
   if (process.platform !== "linux") return "none";
   const { execa } = await import("execa");
-  const options = { env: childEnvironment(), extendEnv: false, timeout: probeTimeoutMs } as const;
+  const options = { env: childEnvironment(), extendEnv: false, timeout: PROBE_TIMEOUT_MS } as const;
   const answer = await execa(scriptPython(), ["-I", "-S", script, "--probe"], options).catch(() => null);
   if (answer === null) return "none";
   const found = probedSchema.safeParse(JSON.parse(answer.stdout));

@@ -14,8 +14,8 @@ export interface LogBounds {
 
 export const defaultLogBounds: LogBounds = { bytes: 8 * 1024 * 1024, files: 3 };
 
-const tailBytes = 256 * 1024;
-const lookMs = 1000;
+const TAIL_BYTES = 256 * 1024;
+const LOOK_MS = 1000;
 
 /** The last lines of a file, of its last 256 KiB at most, without a trailing newline; empty when there is none. */
 export async function readTail(path: string, lines: number): Promise<string> {
@@ -23,8 +23,8 @@ export async function readTail(path: string, lines: number): Promise<string> {
   if (handle === null) return "";
   try {
     const { size } = await handle.stat();
-    const start = Math.max(0, size - tailBytes);
-    const buffer = Buffer.alloc(Math.min(size, tailBytes));
+    const start = Math.max(0, size - TAIL_BYTES);
+    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, start);
     return buffer.toString("utf8", 0, bytesRead).trimEnd().split("\n").slice(-lines).join("\n");
   } finally {
@@ -87,7 +87,7 @@ async function lookUntil({ folders, bounds, onProblem }: KeptLogs, signal: Abort
     }
     if (problem !== null && problem !== told) onProblem(problem);
     told = problem;
-    await delay(lookMs, undefined, { signal }).catch(() => undefined);
+    await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

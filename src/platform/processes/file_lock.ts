@@ -7,7 +7,7 @@ import { diskFull } from "../../agents/model_deployer/file_errors.ts";
 import { childEnvironment, scriptPython } from "./child_environment.ts";
 
 const lockScript = fileURLToPath(new URL("./file_lock.py", import.meta.url));
-const exitNoRoom = 73;
+const EXIT_NO_ROOM = 73;
 
 /**
  * Runs `work` while no other process of this machine runs any under the same path. The lock ends with the caller,
@@ -56,7 +56,7 @@ async function untilLocked(
   ]);
   const answered = once(holder.stdout, "data", { signal: waiting });
   const ended = Promise.resolve(holder).then((result) => {
-    if (result.exitCode === exitNoRoom) throw diskFull(path, { cause: result });
+    if (result.exitCode === EXIT_NO_ROOM) throw diskFull(path, { cause: result });
     throw new ServiceUnavailableError("lock", `${path} cannot be locked: ${result.stderr}`, {
       cause: result,
     });

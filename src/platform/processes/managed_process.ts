@@ -51,13 +51,13 @@ export interface ManagedProcess {
 }
 
 const launcherPath = fileURLToPath(new URL("./launcher.py", import.meta.url));
-const launcherExitNoRoom = 73;
-const launcherExitTaken = 75;
-const startDeadlineMs = 15_000;
+const LAUNCHER_EXIT_NO_ROOM = 73;
+const LAUNCHER_EXIT_TAKEN = 75;
+const START_DEADLINE_MS = 15_000;
 /** For the remains of a server whose leader died, before the name is started again. */
-const remainsGraceMs = 2_000;
+const REMAINS_GRACE_MS = 2_000;
 /** From SIGKILL until a process must be gone; longer only when the kernel can't end it. */
-const killDeadlineMs = 10_000;
+const KILL_DEADLINE_MS = 10_000;
 
 /**
  * Starts the process detached, or adopts the running one of that name whatever its arguments; output goes to
@@ -71,12 +71,12 @@ export async function startProcess(spec: ProcessSpec): Promise<ManagedProcess> {
   assertName(spec.name);
   const runDirectory = resolve(spec.runDirectory);
   await mkdir(runDirectory, { recursive: true, mode: 0o700 });
-  const deadline = performance.now() + startDeadlineMs;
+  const deadline = performance.now() + START_DEADLINE_MS;
   while (performance.now() < deadline) {
     const record = await readRecord(runDirectory, spec.name);
     if (record !== null) {
       if (await isLeaderAlive(record)) return { name: spec.name, pid: record.pid };
-      await endMembers(spec.name, record, remainsGraceMs);
+      await endMembers(spec.name, record, REMAINS_GRACE_MS);
     }
     const pid = await launch({ ...spec, runDirectory });
     if (pid !== null) return { name: spec.name, pid };
@@ -172,8 +172,8 @@ async function launch(spec: ProcessSpec): Promise<number | null> {
         return;
       }
       const settle = (code: number | null) => {
-        if (code === launcherExitTaken) resolvePid(null);
-        else if (code === launcherExitNoRoom) reject(diskFull(text, {}));
+        if (code === LAUNCHER_EXIT_TAKEN) resolvePid(null);
+        else if (code === LAUNCHER_EXIT_NO_ROOM) reject(diskFull(text, {}));
         else reject(new ServiceUnavailableError(name, `${name} cannot be started: ${text}`));
       };
       if (child.exitCode !== null || child.signalCode !== null) settle(child.exitCode);
@@ -189,7 +189,7 @@ async function endMembers(
   leaderSignal?: "SIGTERM" | "SIGINT",
 ): Promise<void> {
   const killAt = performance.now() + graceMs;
-  const giveUpAt = killAt + killDeadlineMs;
+  const giveUpAt = killAt + KILL_DEADLINE_MS;
   const told = new Set<number>();
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const members = await livingMembers(record);

@@ -31,10 +31,10 @@ export interface WaitOptions {
 }
 
 const jobProgram = fileURLToPath(new URL("./environment_job/", import.meta.url));
-const pollMs = 100;
-const repeatedAfterMs = 10_000;
+const POLL_MS = 100;
+const REPEATED_AFTER_MS = 10_000;
 /** How often one caller begins a job again that was killed from outside. */
-const starts = 3;
+const STARTS = 3;
 
 /** @returns the marker of the complete folder, or how the job ended without one. */
 export async function finishedEnvironment(
@@ -43,7 +43,7 @@ export async function finishedEnvironment(
 ): Promise<{ marker: string } | { failed: WorkProgress }> {
   const marker = join(job.directory, "complete.json");
   const teller = new Teller(options);
-  for (let start = 1; start <= starts; start += 1) {
+  for (let start = 1; start <= STARTS; start += 1) {
     const present = await readOrNull(marker);
     if (present !== null) return { marker: present };
     const began = await begin(job);
@@ -54,7 +54,7 @@ export async function finishedEnvironment(
   }
   throw new ServiceUnavailableError(
     "python packages",
-    `${job.purpose} was ended from outside ${starts} times: ask again`,
+    `${job.purpose} was ended from outside ${STARTS} times: ask again`,
   );
 }
 
@@ -100,7 +100,7 @@ async function jobEnd(
     if (running === null) return null;
     if (current !== null) teller.tell(current);
     if (signal?.aborted === true) throw stillUnderWay(job.purpose, current, signal);
-    await delay(pollMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    await delay(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
 }
 
@@ -137,7 +137,7 @@ class Teller {
     const now = performance.now();
     // A sentence that differs only in its numbers, such as MiB, is not about something new.
     const about = progress.doing.replace(/\d+/g, "");
-    if (about === this.#said && now - this.#reportedAt < repeatedAfterMs) return;
+    if (about === this.#said && now - this.#reportedAt < REPEATED_AFTER_MS) return;
     this.#said = about;
     this.#reportedAt = now;
     this.#options.onProgress?.(`${progress.what}: ${sentenceOfProgress(progress)}`);

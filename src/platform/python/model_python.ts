@@ -4,9 +4,9 @@ import { delimiter, join } from "node:path";
 import { installEnvironment } from "./requirements/index_settings.ts";
 import { inspect, inspectPython, minorOf, type PythonInterpreter } from "./python_interpreter.ts";
 
-const fetchSeconds = 300;
+const FETCH_SECONDS = 300;
 /** A Python that was not there is looked for again after so long, so that whoever installs it need not start anything anew. */
-const forgottenAfterMs = 60_000;
+const FORGOTTEN_AFTER_MS = 60_000;
 
 const known = new Map<string, { at: number; found: PythonInterpreter | null }>();
 
@@ -47,7 +47,7 @@ export function isOfMinor({ version }: PythonInterpreter, wanted: string): boole
  */
 export async function findPython(version: string, signal?: AbortSignal): Promise<PythonInterpreter | null> {
   const before = known.get(version);
-  const isFresh = before !== undefined && performance.now() - before.at < forgottenAfterMs;
+  const isFresh = before !== undefined && performance.now() - before.at < FORGOTTEN_AFTER_MS;
   if (before !== undefined && (before.found !== null || isFresh)) return before.found;
   const found = await search(version, signal);
   known.set(version, { at: performance.now(), found });
@@ -67,7 +67,7 @@ export async function fetchPython(
     env: { ...installEnvironment(), UV_PYTHON_DOWNLOADS: "manual", UV_HTTP_RETRIES: "1" },
     extendEnv: false,
     reject: false,
-    timeout: fetchSeconds * 1000,
+    timeout: FETCH_SECONDS * 1000,
     ...(signal !== undefined && { cancelSignal: signal }),
   });
   signal?.throwIfAborted();

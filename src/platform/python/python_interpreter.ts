@@ -10,8 +10,8 @@ export interface PythonInterpreter {
   version: string;
 }
 
-const oldestMinor = 10;
-const inspectionTimeoutMs = 20_000;
+const OLDEST_MINOR = 10;
+const INSPECTION_TIMEOUT_MS = 20_000;
 const inspection = `import importlib.util, json, os, sys
 v = sys.version_info
 version = "-".join(["%d.%d.%d" % v[:3], sys.implementation.name, os.uname().machine])
@@ -50,14 +50,14 @@ export async function inspect(command: string, signal?: AbortSignal): Promise<Py
   const answer = await execa(command, ["-I", "-S", "-c", inspection], {
     env: childEnvironment(),
     extendEnv: false,
-    timeout: inspectionTimeoutMs,
+    timeout: INSPECTION_TIMEOUT_MS,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   }).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw new ConfigurationError(`${command} cannot be run: ${wayOut}`, { cause });
   });
   const python = inspectedSchema.parse(JSON.parse(answer.stdout));
-  if (python.major !== 3 || python.minor < oldestMinor) {
+  if (python.major !== 3 || python.minor < OLDEST_MINOR) {
     throw new ConfigurationError(`${command} is Python ${python.version}: ${wayOut}`);
   }
   if (!python.venv) {
@@ -68,7 +68,7 @@ export async function inspect(command: string, signal?: AbortSignal): Promise<Py
   return { executable: python.executable, version: python.version };
 }
 
-const wayOut = `install Python 3.${oldestMinor} or newer, or set MODEL_DEPLOYER_PYTHON to one`;
+const wayOut = `install Python 3.${OLDEST_MINOR} or newer, or set MODEL_DEPLOYER_PYTHON to one`;
 
 /** Where the interpreter has its library, whatever links lead to it. */
 export function pythonFolder({ executable }: PythonInterpreter): string {

@@ -24,7 +24,7 @@ const database = "model_deployer";
 /** The deployer's own login: a member of the roles that its statements and its memories run as, and no more. */
 const login = "model_deployer";
 const memberOf = ["model_deployer_app", "service_role"];
-const initdbTimeoutMs = 120_000;
+const INITDB_TIMEOUT_MS = 120_000;
 
 /**
  * A Postgres of its own: drawn passwords, 127.0.0.1 only, durable settings, the database `model_deployer`. Its address is
@@ -158,7 +158,7 @@ async function ensureCluster({ binaries, data, user, password, signal }: Cluster
       cwd: dirname(scratch),
       env: childEnvironment({ LC_ALL: "C" }),
       extendEnv: false,
-      timeout: initdbTimeoutMs,
+      timeout: INITDB_TIMEOUT_MS,
       ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
       ...(signal === undefined ? {} : { cancelSignal: signal }),
     });

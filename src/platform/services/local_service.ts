@@ -60,8 +60,8 @@ export function stoppedMark(runDirectory: string, name: Stoppable): string {
 /** It answers, but as an earlier version has started it, or by a password that is the home's no more. */
 export class OutdatedServiceError extends ServiceUnavailableError {}
 
-const attempts = 3;
-const lockWaitMs = 240_000;
+const ATTEMPTS = 3;
+const LOCK_WAIT_MS = 240_000;
 
 /**
  * Starts the service, or adopts the running one unless it is outdated, and returns its address when it is ready.
@@ -78,14 +78,14 @@ async function ensureRunning(service: LocalService, home: HomeOptions): Promise<
   const present = await answering(service, home, runDirectory);
   if (present !== null) return present;
   const lock = join(runDirectory, `${service.name}.starting`);
-  const waiting = { waitMs: lockWaitMs, ...(home.signal === undefined ? {} : { signal: home.signal }) };
+  const waiting = { waitMs: LOCK_WAIT_MS, ...(home.signal === undefined ? {} : { signal: home.signal }) };
   return withFileLock(lock, waiting, async () => {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await startOnce(service, home, runDirectory);
       } catch (error) {
         await stopProcess(runDirectory, service.name, service.stopOptions);
-        if (attempt === attempts || !isWorthAnotherStart(error)) throw error;
+        if (attempt === ATTEMPTS || !isWorthAnotherStart(error)) throw error;
         if (error instanceof OutdatedServiceError) home.onProgress?.(`${error.message}; it is started anew`);
       }
     }

@@ -14,7 +14,7 @@ export interface SystemUser {
 }
 
 const userName = "postgres";
-const commandTimeoutMs = 20_000;
+const COMMAND_TIMEOUT_MS = 20_000;
 /** Where root's servers lie when their home is closed to other users, as /root is. */
 const sharedDirectory = "/var/lib/model-deployer";
 
@@ -78,6 +78,6 @@ async function lookUp(): Promise<SystemUser | null> {
 }
 
 async function run(command: string, args: string[]): Promise<string> {
-  const options = { env: childEnvironment(), timeout: commandTimeoutMs };
+  const options = { env: childEnvironment(), timeout: COMMAND_TIMEOUT_MS };
   return (await promisify(execFile)(command, args, options)).stdout.trim();
 }

@@ -10,8 +10,8 @@ export interface PackagerSubject {
   close(): Promise<void>;
 }
 
-const limitMs = 120_000;
-const patience = () => ({ signal: AbortSignal.timeout(limitMs) });
+const LIMIT_MS = 120_000;
+const patience = () => ({ signal: AbortSignal.timeout(LIMIT_MS) });
 
 interface Given {
   subject: () => PackagerSubject;
@@ -20,7 +20,7 @@ interface Given {
 
 /** The contract of ModelPackager. */
 export function describeModelPackager(name: string, open: () => Promise<PackagerSubject>): void {
-  describe(`model packager: ${name}`, { timeout: limitMs }, () => {
+  describe(`model packager: ${name}`, { timeout: LIMIT_MS }, () => {
     let subject: PackagerSubject;
     const input = (bento_tag: string, change: Partial<PackageInput> = {}): PackageInput => ({
       bento_tag,

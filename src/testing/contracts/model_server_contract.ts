@@ -17,8 +17,8 @@ export interface ServerSubject {
   close(): Promise<void>;
 }
 
-const limitMs = 300_000;
-const patience = () => ({ signal: AbortSignal.timeout(limitMs) });
+const LIMIT_MS = 300_000;
+const patience = () => ({ signal: AbortSignal.timeout(LIMIT_MS) });
 const resources = {
   replicas: 1,
   cpu_limit: "1",
@@ -43,7 +43,7 @@ export function describeModelServer(
   open: () => Promise<ServerSubject>,
   { looksAfterNumbers = false }: { looksAfterNumbers?: boolean } = {},
 ): void {
-  describe(`model server: ${name}`, { timeout: limitMs }, () => {
+  describe(`model server: ${name}`, { timeout: LIMIT_MS }, () => {
     let subject: ServerSubject;
     const start = async (deployment_id: string, bento_tag: string) =>
       addressOf(await subject.server.start({ deployment_id, bento_tag, resources }, patience()));

@@ -7,8 +7,8 @@ interface ReplicatedSubject {
   kill(name: string): Promise<void>;
 }
 
-const limitMs = 300_000;
-const patience = () => ({ signal: AbortSignal.timeout(limitMs) });
+const LIMIT_MS = 300_000;
+const patience = () => ({ signal: AbortSignal.timeout(LIMIT_MS) });
 const resourcesFor = (replicas: number) => ({
   replicas,
   cpu_limit: "1",

@@ -9,14 +9,14 @@ import { residentMemory } from "../../../src/platform/processes/memory_room.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 import { openWorkshop, resources, type Workshop } from "./workshop.ts";
 
-const threads = 8;
+const THREADS = 8;
 const deployment_id = "dep_health";
 const healthSchema = z.strictObject({
   deployment_id: z.literal(deployment_id),
   bento_tag: z.literal("e2i_waiting_when_told:v1"),
   ready: z.boolean(),
   predictions: z.strictObject({
-    threads: z.literal(threads),
+    threads: z.literal(THREADS),
     under_way: z.int(),
     waiting: z.int(),
     hung: z.int(),
@@ -63,19 +63,19 @@ describe("GET /health", () => {
       "mean area": 1001,
       "mean smoothness": 0.1,
     };
-    const answers = Array.from({ length: threads + 2 }, async () => {
+    const answers = Array.from({ length: THREADS + 2 }, async () => {
       const body = JSON.stringify({ features });
       const response = await fetch(`${url()}/predict`, { method: "POST", body });
       return response.status;
     });
     const taken = async () => {
       const { predictions } = await health();
-      return predictions.under_way === threads && predictions.waiting === 2 ? predictions : null;
+      return predictions.under_way === THREADS && predictions.waiting === 2 ? predictions : null;
     };
     const figures = await pollUntil(taken, { what: "all threads taken", deadlineMs: 120_000 });
     expect(figures.oldest_seconds).toBeGreaterThan(0);
     await writeFile(join(workshop.directory, "run", "homes", deployment_id, "tmp", "go_on"), "");
-    expect(await Promise.all(answers)).toEqual(Array(threads + 2).fill(200));
+    expect(await Promise.all(answers)).toEqual(Array(THREADS + 2).fill(200));
     expect(await health()).toMatchObject({ ready: true, predictions: { under_way: 0, waiting: 0, hung: 0 } });
     for (const socket of senders) socket.destroy();
   });

@@ -11,7 +11,7 @@ import {
 } from "../../../src/platform/processes/managed_process.ts";
 
 const options = { signal: new AbortController().signal };
-const hour = 3_600_000;
+const HOUR = 3_600_000;
 let directory: string;
 
 beforeEach(async () => {
@@ -49,19 +49,19 @@ async function observe(startedAt: number, startTimeoutMs: number) {
 }
 
 it.each([
-  ["an hour behind", -hour],
+  ["an hour behind", -HOUR],
   ["right", 0],
-  ["an hour ahead", hour],
+  ["an hour ahead", HOUR],
 ])(
   "takes a server that starts for one that starts, though the clock at its start was %s",
   async (_clock, by) => {
-    expect(await observe(Date.now() + by, hour / 2)).toEqual({ state: "starting" });
+    expect(await observe(Date.now() + by, HOUR / 2)).toEqual({ state: "starting" });
   },
 );
 
 it.each([
-  ["behind", -hour],
-  ["ahead", hour],
+  ["behind", -HOUR],
+  ["ahead", HOUR],
 ])("finds a server that hangs, though the clock at its start was an hour %s", async (_clock, by) => {
   expect(await observe(Date.now() + by, 1)).toMatchObject({ state: "unresponsive" });
 });

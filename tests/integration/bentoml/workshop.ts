@@ -58,7 +58,7 @@ export const cacheDirectory =
 const modelScripts = fileURLToPath(new URL("./models/", import.meta.url));
 
 // Generous: test files run side by side, and the first start in an environment compiles its packages.
-const startTimeoutMs = 240_000;
+const START_TIMEOUT_MS = 240_000;
 
 export async function openWorkshop(limits?: ServingLimits, groupParent?: string): Promise<Workshop> {
   const tools = await ensureToolsEnvironment({ cacheDirectory });
@@ -77,7 +77,7 @@ export async function openWorkshop(limits?: ServingLimits, groupParent?: string)
       runDirectory,
       cacheDirectory,
       uv: tools.uv,
-      startTimeoutMs,
+      startTimeoutMs: START_TIMEOUT_MS,
       limits: other,
       ...(groupParent !== undefined && { groupParent }),
     });

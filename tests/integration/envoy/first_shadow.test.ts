@@ -9,7 +9,7 @@ beforeAll(prepareEnvoy);
 
 const options = { signal: new AbortController().signal };
 const AT_ONCE = 16;
-const deadlineMs = 120_000;
+const DEADLINE_MS = 120_000;
 
 const bodyOf = (id: string, size: number) => JSON.stringify({ id, row: "x".repeat(size) });
 
@@ -80,7 +80,10 @@ test("an endpoint's first shadow gets every request whole, and each counts, whil
     await sendSlowly(fixture, url, sent);
     await sendPipelined(url, sent);
 
-    await pollUntil(() => shadow.received.length >= sent.size, { deadlineMs, what: "mirrored requests" });
+    await pollUntil(() => shadow.received.length >= sent.size, {
+      deadlineMs: DEADLINE_MS,
+      what: "mirrored requests",
+    });
     const received = new Map(shadow.received.map(({ request_id, body }) => [request_id, body]));
     const cut = [...sent].filter(([id, body]) => received.get(id) !== body).map(([id]) => id);
     expect({ cut, received: shadow.received.length }).toEqual({ cut: [], received: sent.size });
@@ -89,7 +92,10 @@ test("an endpoint's first shadow gets every request whole, and each counts, whil
       const own = figures.find(({ deployment_id }) => deployment_id === "shadow");
       return own?.requests === sent.size ? own : null;
     };
-    const figures = await pollUntil(counted, { deadlineMs, what: "the mirrored requests' figures" });
+    const figures = await pollUntil(counted, {
+      deadlineMs: DEADLINE_MS,
+      what: "the mirrored requests' figures",
+    });
     expect(figures.errors).toBe(0);
   } finally {
     await fixture.dispose();
@@ -111,7 +117,7 @@ test("a body that no server would take is refused at once, and what comes after 
     expect([413, "cut"]).toContain(status);
     expect((await fixture.predict(url, { "x-request-id": "next" }, "{}")).status).toBe(503);
     const isThere = () => shadow.received.some(({ request_id }) => request_id === "next");
-    await pollUntil(isThere, { deadlineMs, what: "the next one, mirrored" });
+    await pollUntil(isThere, { deadlineMs: DEADLINE_MS, what: "the next one, mirrored" });
   } finally {
     await fixture.dispose();
   }

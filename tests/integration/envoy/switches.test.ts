@@ -5,8 +5,8 @@ import { makeEnvoyFixture, prepareEnvoy, type Answer } from "./fixture.ts";
 beforeAll(prepareEnvoy, 20 * 60_000);
 
 const options = { signal: new AbortController().signal };
-const switches = 60;
-const callers = 16;
+const SWITCHES = 60;
+const CALLERS = 16;
 
 it("loses no request in 60 switches under load, and none is answered by what an acknowledged switch took away", async () => {
   const fixture = await makeEnvoyFixture();
@@ -34,17 +34,17 @@ it("loses no request in 60 switches under load, and none is answered by what an 
         answers.push({ ...(await fixture.predict(endpoint_url)), acknowledged_before });
       }
     };
-    const load = Promise.all(Array.from({ length: callers }, call));
-    for (let generation = 2; generation <= switches + 1; generation += 1) {
+    const load = Promise.all(Array.from({ length: CALLERS }, call));
+    for (let generation = 2; generation <= SWITCHES + 1; generation += 1) {
       const before = answers.length;
       await switchTo(generation);
       // Traffic between any two switches, so that each is a switch under load.
-      while (answers.length < before + callers) await new Promise(setImmediate);
+      while (answers.length < before + CALLERS) await new Promise(setImmediate);
     }
     isOver = true;
     await load;
 
-    expect(answers.length).toBeGreaterThan(switches * callers);
+    expect(answers.length).toBeGreaterThan(SWITCHES * CALLERS);
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(answers.filter((answer) => answer.generation < answer.acknowledged_before)).toEqual([]);
     const stray = answers.filter(({ generation, body }) => !applied.get(generation)?.[body]);

@@ -19,7 +19,7 @@ import { readProcess } from "../../../src/platform/processes/process_table.ts";
 import { pollUntil } from "../../../src/testing/poll.ts";
 
 const starter = fileURLToPath(new URL("./programs/starter.ts", import.meta.url));
-const graceMs = 2_000;
+const GRACE_MS = 2_000;
 let runDirectory = "";
 
 beforeEach(async () => {
@@ -135,7 +135,7 @@ describe("a starter that is killed", () => {
     expect(await startAndDie("server", "kill -9 $PPID; exec sleep 600")).toBe("SIGKILL");
     const found = await findProcess(runDirectory, "server");
     expect(await listProcesses(runDirectory)).toEqual([found]);
-    await stopProcess(runDirectory, "server", { graceMs });
+    await stopProcess(runDirectory, "server", { graceMs: GRACE_MS });
     expect(found !== null && (await isRunning(found.pid))).toBe(false);
   });
 });
@@ -190,7 +190,7 @@ describe("stopping", () => {
     });
     expect(await isRunning(worker)).toBe(true);
     expect(await listProcesses(runDirectory)).toEqual([{ name: "server", pid }]);
-    await stopProcess(runDirectory, "server", { graceMs });
+    await stopProcess(runDirectory, "server", { graceMs: GRACE_MS });
     expect(await isRunning(worker)).toBe(false);
     expect(await listProcesses(runDirectory)).toEqual([]);
   });
@@ -217,11 +217,11 @@ describe("a pid that was used again", () => {
     try {
       await startProcess(shell("server", "exec sleep 600"));
       const record = await readRecord(runDirectory, "server");
-      await stopProcess(runDirectory, "server", { graceMs });
+      await stopProcess(runDirectory, "server", { graceMs: GRACE_MS });
       const stale = { ...record, pid: bystander.pid, [field]: "another" };
       await writeFile(join(runDirectory, "server.pid"), JSON.stringify(stale));
       expect(await findProcess(runDirectory, "server")).toBeNull();
-      await stopProcess(runDirectory, "server", { graceMs });
+      await stopProcess(runDirectory, "server", { graceMs: GRACE_MS });
       expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
     } finally {
       bystander.kill("SIGKILL");

@@ -13,9 +13,9 @@ export interface StoredBento {
   settings: ServiceSettings;
 }
 
-const abandonedAfterMs = 24 * 3_600_000;
-const asideLooks = 40;
-const asidePauseMs = 50;
+const ABANDONED_AFTER_MS = 24 * 3_600_000;
+const ASIDE_LOOKS = 40;
+const ASIDE_PAUSE_MS = 50;
 
 /**
  * The folder that BentoML calls BENTOML_HOME, worked with by path: registering in it is not safe under concurrency, and
@@ -41,10 +41,10 @@ export class BentoStore {
 
   /** The same; waits while it is set aside by a prune, which puts it back where an operation needs it. */
   async findSoon(tag: BentoTag): Promise<StoredBento | null> {
-    for (let look = 1; look <= asideLooks; look += 1) {
+    for (let look = 1; look <= ASIDE_LOOKS; look += 1) {
       const found = await this.find(tag);
       if (found !== null || !(await isAside(this.home, tag.version))) return found;
-      await delay(asidePauseMs);
+      await delay(ASIDE_PAUSE_MS);
     }
     return this.find(tag);
   }
@@ -129,7 +129,7 @@ async function isAbandoned(name: string, path: string): Promise<boolean> {
   const owner = Number(name.split("-")[0]);
   if (!Number.isInteger(owner) || owner < 1 || !isAlive(owner)) return true;
   const found = await stat(path).catch(() => null);
-  return found !== null && Date.now() - found.mtimeMs > abandonedAfterMs;
+  return found !== null && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS;
 }
 
 function isAlive(pid: number): boolean {

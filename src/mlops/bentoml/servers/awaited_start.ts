@@ -15,10 +15,10 @@ export type WaitOutcome =
   /** `runs` is true where its process exists and may still come to answer. */
   | { state: "failed"; reason: string; runs: boolean };
 
-const probeMs = 1000;
-const pollIntervalMs = 25;
+const PROBE_MS = 1000;
+const POLL_INTERVAL_MS = 25;
 /** How often the same error of loading ends the wait: it would fail again. */
-const repeatedFailure = 2;
+const REPEATED_FAILURE = 2;
 
 /** Waits for a server that was started; where it does not become ready, its log tells why. */
 export class AwaitedStart {
@@ -45,14 +45,14 @@ export class AwaitedStart {
     let last = "nothing was asked";
     while (performance.now() < deadline) {
       throwIfAborted(signal, record.deployment_id);
-      const seen = await this.#probe.health(record, AbortSignal.any([signal, AbortSignal.timeout(probeMs)]));
+      const seen = await this.#probe.health(record, AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]));
       if (seen.health === "ready") return servedBefore ? { state: "ready" } : this.#trySample(record, signal);
       last = seen.reason;
       if (!(await this.#processes.isRunning(record.process))) return this.#explainEnd(record);
       if (seen.health === "foreign") return { state: "port_taken", reason: seen.reason };
       const failure = await this.#loadFailure(record);
       if (failure !== null) return { state: "failed", reason: failure, runs: true };
-      await delay(pollIntervalMs);
+      await delay(POLL_INTERVAL_MS);
     }
     const error = await this.#processes.lastError(record.process);
     const reason = error?.line ?? notReadyIn(this.#timeoutMs, last);
@@ -89,7 +89,7 @@ export class AwaitedStart {
   /** The error that its load failed with again and again; null while it may still succeed. */
   async #loadFailure(record: ServerRecord): Promise<string | null> {
     const error = await this.#processes.lastError(record.process);
-    return error !== null && error.count >= repeatedFailure ? error.line : null;
+    return error !== null && error.count >= REPEATED_FAILURE ? error.line : null;
   }
 }
 

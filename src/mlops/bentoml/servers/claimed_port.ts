@@ -3,7 +3,7 @@ import { becomesFree, findFreePort } from "../../../platform/free_port.ts";
 import type { ServedProcesses } from "./served_process.ts";
 import type { ServerRecord, ServerRecords } from "./server_record.ts";
 
-const portReleaseMs = 500;
+const PORT_RELEASE_MS = 500;
 
 /** A server that is started again keeps its port while that is free, so that routes to it stay right. */
 export async function claimPort(
@@ -16,7 +16,7 @@ export async function claimPort(
   const secret = randomBytes(24).toString("base64url");
   const claimed = await records.claim({ ...server, port, started_at, secret });
   if (claimed.started_at === started_at && claimed.port === port) return claimed;
-  const isFree = await becomesFree(claimed.port, portReleaseMs);
+  const isFree = await becomesFree(claimed.port, PORT_RELEASE_MS);
   // Another starter was quicker: its server is the one to adopt.
   const isSame = claimed.bento_tag === server.bento_tag;
   const isTheirs = isSame && (await processes.isRunning(claimed.process));

@@ -20,8 +20,8 @@ import type { ServerRecord } from "./server_record.ts";
 import type { ServingLimits } from "./serving_limits.ts";
 
 /** Seconds for the process to end by itself, after the time for its requests, before it is killed. */
-const endSeconds = 5;
-const logLines = 400;
+const END_SECONDS = 5;
+const LOG_LINES = 400;
 
 /** The server of a bento for one deployment, as a process that outlives its starter. */
 export class ServedProcesses {
@@ -132,7 +132,7 @@ export class ServedProcesses {
   }
 
   /** Ends the server with all its workers and removes its home; the logs stay. Idempotent. */
-  async stop(deploymentId: string, graceMs = (this.#graceSeconds + endSeconds) * 1000): Promise<void> {
+  async stop(deploymentId: string, graceMs = (this.#graceSeconds + END_SECONDS) * 1000): Promise<void> {
     const name = processNameOf(deploymentId);
     await stopProcess(this.#folders.runDirectory, name, { graceMs, leaderSignal: "SIGTERM" });
     await rm(this.#folders.homeOf(deploymentId), { recursive: true, force: true, maxRetries: 3 });
@@ -146,7 +146,7 @@ export class ServedProcesses {
 
   /** The last error in the log of the present start, and how often it stands there; null when there is none. */
   async lastError(deploymentId: string): Promise<{ line: string; count: number } | null> {
-    const log = await readLogTail(this.#folders.runDirectory, processNameOf(deploymentId), logLines);
+    const log = await readLogTail(this.#folders.runDirectory, processNameOf(deploymentId), LOG_LINES);
     const line = lastErrorLine(log);
     return line === null ? null : { line, count: countErrorLine(log, line) };
   }

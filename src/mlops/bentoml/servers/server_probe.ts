@@ -58,7 +58,7 @@ const secretHeader = "x-model-deployer-secret";
 const host = "127.0.0.1";
 const MOST_OF_A_BODY = 10_000;
 // BentoML closes idle connections after 5 s; ours must go first, or a request meets a closing one.
-const keepAliveMs = 4000;
+const KEEP_ALIVE_MS = 4000;
 
 /** One question to a server, answered whatever its status. */
 export type AskServer = (question: {
@@ -72,8 +72,8 @@ export type AskServer = (question: {
 /** Asks servers over kept-alive connections, or by the way that is given: for the health of their event loop, and their model for a prediction. */
 export class ServerProbe {
   readonly #agent = new Agent({
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     connections: 4,
   });
   readonly #samples = new Map<string, Sample>();

@@ -28,8 +28,8 @@ import { type PredictionLogFile, predictionLogFilesOf, usageOf } from "./servers
 import { ServerRecords, type ServerRecord } from "./server_record.ts";
 
 const host = "127.0.0.1";
-const portAttempts = 4;
-const failedStartGraceMs = 500;
+const PORT_ATTEMPTS = 4;
+const FAILED_START_GRACE_MS = 500;
 
 /** Servers of bentos on this machine, one process each; the names of several of one deployment are `replicaOf`'s. */
 export class SingleBentoMLServers implements SingleServers, SamplePredictions {
@@ -87,7 +87,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
       const isOthers = adopted && !isNext(input.deployment_id);
       const mayAnswer = isOthers && outcome.state === "failed" && outcome.runs;
       if (!mayAnswer) await this.#clear(record);
-      if (outcome.state === "failed" || attempt === portAttempts) {
+      if (outcome.state === "failed" || attempt === PORT_ATTEMPTS) {
         throw cannotBeServed(input, outcome.reason);
       }
     }
@@ -215,7 +215,7 @@ export class SingleBentoMLServers implements SingleServers, SamplePredictions {
 
   /** After a failed start: nothing runs, and nothing is recorded. */
   async #clear(record: ServerRecord): Promise<void> {
-    await this.#processes.stop(record.process, failedStartGraceMs);
+    await this.#processes.stop(record.process, FAILED_START_GRACE_MS);
     await this.#records.remove(record.deployment_id);
     this.#probe.forget(record.process);
   }

@@ -7,7 +7,7 @@ import { neededDeployments } from "../../shared/route_check.ts";
 /**
  * How many clusters without traffic Envoy keeps, so that going back to one is a single change and its counters last.
  */
-const keptUnusedClusters = 8;
+const KEPT_UNUSED_CLUSTERS = 8;
 
 /** Of deployments that are reached by a name. */
 export function hostsOf(clusters: readonly KnownCluster[]): Map<string, string> {
@@ -48,7 +48,7 @@ export async function withoutIdle(
   const unused = clusters
     .filter((cluster) => !used.has(cluster.deployment_id))
     .sort((a, b) => b.added_in - a.added_in)
-    .slice(keptUnusedClusters);
+    .slice(KEPT_UNUSED_CLUSTERS);
   if (unused.length === 0) return clusters;
   const { values } = await context.admin.stats(
     "^cluster\\..*\\.upstream_rq_(active|pending_active)$",

@@ -6,17 +6,17 @@ import { envoyService } from "../admin_readings.ts";
 import { isListenerFree, type EndpointFolder, type Listener } from "../endpoint_folder.ts";
 import { isRunning, lastComplaint } from "./running_envoy.ts";
 
-const startDeadlineMs = 15_000;
-const portGraceMs = 2_000;
-export const pollMs = 5;
+const START_DEADLINE_MS = 15_000;
+const PORT_GRACE_MS = 2_000;
+export const POLL_MS = 5;
 
 /** The kernel takes a moment to close a killed Envoy's sockets; a port that stays taken longer is somebody else's. */
 export async function untilPortIsFree(folder: EndpointFolder, listener: Listener): Promise<void> {
-  const deadline = performance.now() + portGraceMs;
+  const deadline = performance.now() + PORT_GRACE_MS;
   while (!(await isListenerFree(listener.port, listener.host))) {
     if (await isRunning(folder)) return;
     if (performance.now() > deadline) throw portTaken(folder, listener);
-    await delay(pollMs);
+    await delay(POLL_MS);
   }
 }
 
@@ -27,7 +27,7 @@ export async function untilReady(
   { signal, isAdopted }: { signal: AbortSignal; isAdopted: boolean },
 ): Promise<void> {
   const admin = new EnvoyAdmin(folder.endpoint_name, listener.admin_socket);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(startDeadlineMs)]);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(START_DEADLINE_MS)]);
   let lastError: unknown;
   try {
     while (!bounded.aborted) {
@@ -42,7 +42,7 @@ export async function untilReady(
         lastError = error;
       }
       if (!(await isRunning(folder))) throw await startFailure(folder, listener, { cause: lastError });
-      await delay(pollMs);
+      await delay(POLL_MS);
     }
     // An adopted Envoy may answer again; one that we started and that never answered is of no use.
     if (!signal.aborted && !isAdopted) throw await startFailure(folder, listener, { cause: lastError });

@@ -21,9 +21,9 @@ export interface BootstrapInput {
 
 const noProductionListener = "no-production";
 /** Seconds in `Retry-After` while there is no production version, which takes minutes to come. */
-const retryAfterSeconds = 5;
+const RETRY_AFTER_SECONDS = 5;
 /** Above the servers' own limit, so that a shadow itself refuses a request that is too large, as production would. */
-const maximumBodyBytes = 17 * 1024 * 1024;
+const MAXIMUM_BODY_BYTES = 17 * 1024 * 1024;
 
 /**
  * The configuration that an endpoint's Envoy starts with; it never changes during the endpoint's life, since clusters,
@@ -107,7 +107,7 @@ function noProduction(endpointName: string): object {
     message: `endpoint ${endpointName} has no ${stage} version at present`,
     endpoint_name: endpointName,
   });
-  const whole = extension("filters.http.buffer.v3.Buffer", { max_request_bytes: maximumBodyBytes });
+  const whole = extension("filters.http.buffer.v3.Buffer", { max_request_bytes: MAXIMUM_BODY_BYTES });
   const manager = connectionManager("no_production", {
     generate_request_id: false,
     http_filters: [{ name: "envoy.filters.http.buffer", typed_config: whole }, routerFilter],
@@ -119,7 +119,7 @@ function noProduction(endpointName: string): object {
           domains: ["*"],
           response_headers_to_add: [
             answerHeader("content-type", "application/json"),
-            answerHeader("retry-after", String(retryAfterSeconds)),
+            answerHeader("retry-after", String(RETRY_AFTER_SECONDS)),
           ],
           routes: [
             { match: { prefix: "/" }, direct_response: { status: 503, body: { inline_string: body } } },

@@ -17,9 +17,9 @@ import { prepareIngress } from "../ingress/ingress_change.ts";
 import { IngressFiles } from "../ingress/ingress_files.ts";
 import { isRunning, processName } from "./running_envoy.ts";
 import { writeStartFiles } from "./start_files.ts";
-import { untilPortIsFree, untilReady, pollMs } from "./awaited_envoy.ts";
+import { untilPortIsFree, untilReady, POLL_MS } from "./awaited_envoy.ts";
 
-const stopGraceMs = 2_000;
+const STOP_GRACE_MS = 2_000;
 
 export interface StartOptions {
   envoyPath: string;
@@ -30,7 +30,7 @@ export interface StartOptions {
 }
 
 /** Where the listener's filters change, connections go on under the former ones until their answer, and for so long. */
-const drainSeconds = 10;
+const DRAIN_SECONDS = 10;
 
 /**
  * Starts the endpoint's Envoy, or adopts the running one, with the files that were last put into force.
@@ -63,7 +63,7 @@ export async function startEnvoy(
         ...["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
         // An unknown field would be left out, and with it what it demands.
         "--reject-unknown-dynamic-fields",
-        ...["--drain-time-s", String(drainSeconds), "--drain-strategy", "immediate"],
+        ...["--drain-time-s", String(DRAIN_SECONDS), "--drain-strategy", "immediate"],
       ],
       env: childEnvironment(),
     });
@@ -73,7 +73,7 @@ export async function startEnvoy(
   } catch (error) {
     // An opener that gave up leaves the process to other openers that wait for it.
     const isOurs = !wasRunning && error instanceof EndpointCreationError;
-    if (isOurs) await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
+    if (isOurs) await stopProcess(folder.run, processName, { graceMs: STOP_GRACE_MS });
     throw error;
   }
   return listener;
@@ -86,7 +86,7 @@ export async function stopEnvoy(
   signal: AbortSignal,
 ): Promise<void> {
   if (await isRunning(folder)) await drain(folder, listener, signal);
-  await stopProcess(folder.run, processName, { graceMs: stopGraceMs });
+  await stopProcess(folder.run, processName, { graceMs: STOP_GRACE_MS });
 }
 
 /** An Envoy that does not answer cannot drain, and is ended all the same. */
@@ -100,7 +100,7 @@ async function drain(folder: EndpointFolder, listener: Listener, signal: AbortSi
     while (!bounded.aborted) {
       const { values } = await admin.stats(`^${gauge.replaceAll(".", "\\.")}$`, bounded);
       if (Number(values.get(gauge) ?? 0) === 0) return;
-      await delay(pollMs);
+      await delay(POLL_MS);
     }
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;

@@ -35,7 +35,7 @@ export interface RouteChange {
   figures?: string;
 }
 
-const listSeconds = 20;
+const LIST_SECONDS = 20;
 
 /** The HTTPRoutes of one installation's endpoints, one for each. They stay when an endpoint is closed. */
 export class EndpointRoutes {
@@ -173,7 +173,7 @@ export class EndpointRoutes {
     const selector = Object.entries(this.#labels())
       .map(([label, value]) => `${label}=${value}`)
       .join(",");
-    const own = AbortSignal.timeout(listSeconds * 1000);
+    const own = AbortSignal.timeout(LIST_SECONDS * 1000);
     const made = {
       at: performance.now(),
       routes: this.#client.list(this.#path, selector, httpRouteSchema, own),

@@ -18,7 +18,7 @@ export interface RouteSwitchOptions extends AcceptanceOptions {
   answerSeconds: number;
 }
 
-const featuresMs = 60_000;
+const FEATURES_MS = 60_000;
 
 /**
  * Brings an endpoint's HTTPRoute to a checked route. Each write names the version that was seen, and the newest
@@ -129,7 +129,7 @@ export class HttpRouteSwitch {
 
   async #listed(signal: AbortSignal): Promise<string[] | null> {
     const kept = this.#features;
-    if (kept !== null && performance.now() - kept.at < featuresMs) return kept.listed;
+    if (kept !== null && performance.now() - kept.at < FEATURES_MS) return kept.listed;
     const { client, gateway } = this.#options;
     const listed = await featuresOf(client, gateway, signal);
     this.#features = { at: performance.now(), listed };

@@ -27,7 +27,7 @@ export interface ProbedServers {
 
 export type PodsOutcome = { state: "ready" } | { state: "failed"; reason: string };
 
-const probeMs = 5_000;
+const PROBE_MS = 5_000;
 
 /** Waits for a server's pods, and asks them who they are. */
 export class AwaitedPods {
@@ -113,7 +113,7 @@ export class AwaitedPods {
     if (seen.condition !== "available") return seen;
     for (const pod of pods.filter(isReady)) {
       if (this.#known.get(pod.metadata.uid) === server.bento_tag) continue;
-      const bounded = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
       const said = await this.#probeOf(pod).health(expectedOf(server), bounded);
       if (said.health === "foreign") return { condition: "failed", reason: said.reason, crashed: null };
       if (said.health !== "ready")

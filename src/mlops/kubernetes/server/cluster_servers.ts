@@ -16,7 +16,7 @@ import { MARKS, ownerLabel } from "./object_names.ts";
 import { companionObjects, type KubernetesObject } from "./server_objects.ts";
 import type { ServerSettings } from "./server_pod.ts";
 
-const pollMs = 200;
+const POLL_MS = 200;
 
 /** The servers of one installation as objects of one namespace. */
 export class ClusterServers {
@@ -62,7 +62,7 @@ export class ClusterServers {
       if (found === null) return null;
       const { annotations, deletionTimestamp } = found.metadata;
       if (deletionTimestamp !== null) {
-        await delay(pollMs, undefined, { signal });
+        await delay(POLL_MS, undefined, { signal });
         continue;
       }
       const view = serverViewOf(found);
@@ -168,7 +168,7 @@ export class ClusterServers {
       const { uid, ownerReferences, deletionTimestamp } = present.metadata;
       if (ownerReferences.some((reference) => reference.uid === owner) && deletionTimestamp === null) return;
       await this.#client.remove(`${path}/${object.metadata.name}`, uid, signal);
-      await delay(pollMs, undefined, { signal });
+      await delay(POLL_MS, undefined, { signal });
     }
   }
 

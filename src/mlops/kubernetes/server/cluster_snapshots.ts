@@ -27,8 +27,8 @@ export interface Snapshot {
   addresses: Map<string, ServiceAddress>;
 }
 
-const listSeconds = 20;
-const oldestMs = 5_000;
+const LIST_SECONDS = 20;
+const OLDEST_MS = 5_000;
 
 /** One installation's objects in a namespace, listed once for many looks. */
 export class ClusterSnapshots {
@@ -55,7 +55,7 @@ export class ClusterSnapshots {
     if (kept !== null && performance.now() - kept.at < this.#sharedMs()) {
       return untilAborted(signal, () => kept.snapshot);
     }
-    const own = AbortSignal.timeout(listSeconds * 1000);
+    const own = AbortSignal.timeout(LIST_SECONDS * 1000);
     const made = { at: performance.now(), snapshot: this.#list(own) };
     this.#kept = made;
     made.snapshot.catch(() => {
@@ -71,7 +71,7 @@ export class ClusterSnapshots {
 
   /** So long that listing a large cluster takes a fifth of the time at most, and never longer than a look may be old. */
   #sharedMs(): number {
-    return this.#freshMs === 0 ? 0 : Math.max(this.#freshMs, Math.min(5 * this.#listMs, oldestMs));
+    return this.#freshMs === 0 ? 0 : Math.max(this.#freshMs, Math.min(5 * this.#listMs, OLDEST_MS));
   }
 
   async #list(signal: AbortSignal): Promise<Snapshot> {

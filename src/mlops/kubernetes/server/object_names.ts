@@ -34,7 +34,7 @@ export const MARKS = {
 
 export const MANAGER = "model-deployer";
 
-const slugLength = 30;
+const SLUG_LENGTH = 30;
 
 /**
  * The name of a server's objects: readable, the same each time, and different for ids that differ in what Kubernetes
@@ -44,7 +44,7 @@ export function objectName(installation: string, process: string): string {
   const slug = process
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, slugLength)
+    .slice(0, SLUG_LENGTH)
     .replace(/^-+|-+$/g, "");
   return ["md", slug, hashOf(`${installation}/${process}`).slice(0, 12)]
     .filter((part) => part !== "")

@@ -9,8 +9,8 @@ import { parsedJson } from "../../../platform/parsed_json.ts";
 import type { KubernetesServer } from "./kubernetes_server.ts";
 
 /** The newest lines that reading a pod begins with: older ones have no counterpart that is still waited for. */
-const linesAtFirst = 2000;
-const bytesAtOnce = 1024 * 1024;
+const LINES_AT_FIRST = 2000;
+const BYTES_AT_ONCE = 1024 * 1024;
 
 /** By a pod's uid the time of the last line that was read of it. */
 const positionSchema = z.record(z.string(), z.string());
@@ -65,10 +65,10 @@ export class PodPredictionLogs implements PredictionLogs {
     since: string | undefined,
     signal: AbortSignal,
   ): Promise<LogLine[]> {
-    for (let limit = bytesAtOnce; ; limit *= 4) {
+    for (let limit = BYTES_AT_ONCE; ; limit *= 4) {
       const part: Record<string, string> =
         since === undefined
-          ? { tailLines: String(linesAtFirst) }
+          ? { tailLines: String(LINES_AT_FIRST) }
           : { sinceTime: since, limitBytes: String(limit) };
       const text = await this.#server.predictionLines(deploymentId, pod, part, signal);
       const lines = wholeLines(text).filter(({ time }) => since === undefined || time > since);

@@ -12,7 +12,7 @@ const EXITS_AT_THE_50TH = 8;
 const ANSWERS_NAN = 9;
 const LEAVES_A_CHILD = 10;
 
-const deadlineMs = 240_000;
+const DEADLINE_MS = 240_000;
 const options = { signal: new AbortController().signal };
 const MEBIBYTE = 1024 ** 2;
 
@@ -105,11 +105,11 @@ describe(
           expect((await ask("churn", EXITS_AT_THE_50TH)).status).toBe(200);
         }
       });
-      await pollUntil(told, { what: "a line about the end", deadlineMs });
+      await pollUntil(told, { what: "a line about the end", deadlineMs: DEADLINE_MS });
       const figures = (await envoy.router.figures("churn", options)).find((one) => one.errors > 0);
       expect(figures?.resets).toBe(figures?.errors);
       const isWhole = async () => (await workshop.server.observe("dep_churn", options)).state === "ready";
-      await pollUntil(isWhole, { what: "both servers", deadlineMs });
+      await pollUntil(isWhole, { what: "both servers", deadlineMs: DEADLINE_MS });
     });
 
     it("keeps 20 MB of each request: what it holds is measured, and nothing of it at its neighbour", async () => {

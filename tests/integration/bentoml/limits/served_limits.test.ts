@@ -9,7 +9,7 @@ import { openWorkshop, resources, type Workshop } from "../workshop.ts";
 
 const logs = { bytes: 65_536, files: 2 };
 const patient = { predictionThreads: 2, predictionQueue: 1, predictionSeconds: 300, bodySeconds: 2, logs };
-const deadlineMs = 120_000;
+const DEADLINE_MS = 120_000;
 const deployment_id = "dep_limits";
 const healthSchema = z.object({
   ready: z.boolean(),
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const url = (place: Workshop) => `http://127.0.0.1:${ports.get(place) ?? 0}`;
 
-async function predict(place: Workshop, x: number, signal = AbortSignal.timeout(deadlineMs)) {
+async function predict(place: Workshop, x: number, signal = AbortSignal.timeout(DEADLINE_MS)) {
   const body = JSON.stringify({ inputs: [{ x }] });
   const headers = { "content-type": "application/json", "x-request-id": `x-${x}` };
   const response = await fetch(`${url(place)}/invocations`, { method: "POST", body, headers, signal });
@@ -51,7 +51,7 @@ async function predict(place: Workshop, x: number, signal = AbortSignal.timeout(
 
 async function health(place: Workshop) {
   const headers = await place.deployersHeaders(deployment_id);
-  const response = await fetch(`${url(place)}/health`, { headers, signal: AbortSignal.timeout(deadlineMs) });
+  const response = await fetch(`${url(place)}/health`, { headers, signal: AbortSignal.timeout(DEADLINE_MS) });
   return healthSchema.parse(await response.json());
 }
 
@@ -84,7 +84,7 @@ describe("callers", () => {
       await Promise.all(Array.from({ length: 25 }, () => send(workshop, "cut")));
     }
     const told = async () => (await readFile(processLog(workshop), "utf8")).includes('"hung_up"');
-    await pollUntil(told, { what: "a line about them", deadlineMs });
+    await pollUntil(told, { what: "a line about them", deadlineMs: DEADLINE_MS });
     expect((await sizeOf(processLog(workshop))) - before).toBeLessThan(2000);
   });
 
@@ -102,7 +102,7 @@ describe("callers", () => {
           const { predictions } = await health(workshop);
           return predictions.under_way === under_way && predictions.waiting === waiting;
         },
-        { what: `${under_way} under way and ${waiting} waiting`, deadlineMs },
+        { what: `${under_way} under way and ${waiting} waiting`, deadlineMs: DEADLINE_MS },
       );
     await until(2, 0);
     const gone = new AbortController();
@@ -167,7 +167,7 @@ describe("a model", () => {
       expect(await predict(workshop, 4)).toMatchObject({ status: 200 });
     }
     const isBounded = async () => (await sizeOf(processLog(workshop))) <= logs.bytes;
-    await pollUntil(isBounded, { what: "a log within its bound", deadlineMs });
+    await pollUntil(isBounded, { what: "a log within its bound", deadlineMs: DEADLINE_MS });
     const kept = (await readdir(join(workshop.directory, "run"))).filter((name) => /\.log\.\d$/.test(name));
     expect(kept.length).toBeLessThanOrEqual(logs.files);
     for (const name of kept) {
@@ -187,7 +187,7 @@ describe("a model", () => {
     const hung = [predict(hasty, 2), predict(hasty, 2)];
     expect(await Promise.all(hung)).toMatchObject([{ status: 504 }, { status: 504 }]);
     const isHung = async () => (await health(hasty)).predictions.hung === 2;
-    await pollUntil(isHung, { what: "both threads hung", deadlineMs });
+    await pollUntil(isHung, { what: "both threads hung", deadlineMs: DEADLINE_MS });
     expect(await health(hasty)).toMatchObject({ ready: false });
     expect(await predict(hasty, 0)).toMatchObject({ status: 503, retry: "1" });
   });
