@@ -18,6 +18,12 @@ const STILL_READY_MS = 250;
 /** How long a move of traffic waits for a server's answer; a late answer stops no server. */
 const OBSERVE_MS = 1000;
 
+/** Of a server whose engine gives no answer; the server itself may serve well. */
+export interface Unasked {
+  state: "unasked";
+  error: AgentError;
+}
+
 /** Whether servers answer, as plans and moves of traffic need to know it. */
 export class LivingServers {
   readonly #server: ModelServer;
@@ -38,14 +44,29 @@ export class LivingServers {
     return observed.state === "ready" && observed.bento_tag === bentoTag ? observed : null;
   }
 
-  /** Whether the deployment's server answers, hangs, or has to be started. */
-  async presenceOf(deploymentId: string, bentoTag: string, options: CallOptions): Promise<ServerPresence> {
-    const observed = await this.#observe(deploymentId, options);
+  /**
+   * Whether the deployment's server answers, hangs, or has to be started. One that has a share of the traffic counts as
+   * hanging where its engine cannot be asked, since waiting for the engine would help no caller.
+   */
+  async presenceOf(
+    deploymentId: string,
+    bentoTag: string,
+    { hasTraffic, ...options }: CallOptions & { hasTraffic: boolean },
+  ): Promise<ServerPresence> {
+    const observed = await unlessUnasked(this.#observe(deploymentId, options), options);
+    if (observed.state === "unasked") {
+      if (hasTraffic) return "unresponsive";
+      throw observed.error;
+    }
     if (observed.state === "ready" && observed.bento_tag === bentoTag) return "ready";
     return observed.state === "unresponsive" ? "unresponsive" : "away";
   }
 
-  /** @param hasAnswered whether its callers got answers since the last look, which counts as life */
+  /**
+   * A server whose engine cannot be asked counts as `missed`: it may serve well, and its callers' answers are judged all
+   * the same.
+   * @param hasAnswered whether its callers got answers since the last look, which counts as life
+   */
   async lifeOf(
     deployment: Deployment,
     { now, hasAnswered }: { now: string; hasAnswered: boolean },
@@ -53,7 +74,13 @@ export class LivingServers {
   ): Promise<{ life: Life; hangs: boolean }> {
     const { deployment_id } = deployment;
     // A look reads the way back just before it judges whether that server is alive; both use the same answer.
-    const observed = this.#justSeen(deployment_id) ?? (await this.#server.observe(deployment_id, options));
+    const observed =
+      this.#justSeen(deployment_id) ??
+      (await unlessUnasked(this.#server.observe(deployment_id, options), options));
+    if (observed.state === "unasked") {
+      const why = `it cannot be asked: ${observed.error.message}`;
+      return { life: { life: "missed", why }, hangs: false };
+    }
     const hangs =
       observed.state === "ready" ? (observed.predictions?.hung ?? 0) > 0 : observed.state === "unresponsive";
     if (observed.state === "unresponsive" && hasAnswered) {
@@ -76,14 +103,14 @@ export class LivingServers {
   }
 
   async #isLivingShadow(mirror: string, options: CallOptions): Promise<boolean> {
-    try {
-      const { state } = await this.#observe(mirror, options);
-      return state === "ready" || (state === "unresponsive" && !this.#liveness.isSilent(mirror, "shadow"));
-    } catch (error) {
-      if (!(error instanceof AgentError) || options.signal.aborted) throw error;
-      publishDegraded({ part: "server", message: `the shadow ${mirror} cannot be asked: ${error.message}` });
+    const observed = await unlessUnasked(this.#observe(mirror, options), options);
+    if (observed.state === "unasked") {
+      const message = `the shadow ${mirror} cannot be asked: ${observed.error.message}`;
+      publishDegraded({ part: "server", message });
       return false;
     }
+    const { state } = observed;
+    return state === "ready" || (state === "unresponsive" && !this.#liveness.isSilent(mirror, "shadow"));
   }
 
   async #observe(deploymentId: string, options: ObserveOptions): Promise<ServerObservation> {
@@ -94,15 +121,31 @@ export class LivingServers {
   }
 
   /** An observation from the plan still counts an instant later, when its route is applied. */
-  async observeUnlessJustSeen(deploymentId: string, options: CallOptions): Promise<ServerObservation> {
+  async observeUnlessJustSeen(
+    deploymentId: string,
+    options: CallOptions,
+  ): Promise<ServerObservation | Unasked> {
     const seen = this.#justSeen(deploymentId);
     this.#ready.delete(deploymentId);
     if (seen !== null) return seen;
-    return this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
+    const asked = this.#server.observe(deploymentId, { ...options, patience_ms: OBSERVE_MS });
+    return unlessUnasked(asked, options);
   }
 
   #justSeen(deploymentId: string): ServerObservation | null {
     const seen = this.#ready.get(deploymentId);
     return seen !== undefined && this.#now() - seen.at < STILL_READY_MS ? seen.observed : null;
+  }
+}
+
+async function unlessUnasked(
+  observing: Promise<ServerObservation>,
+  { signal }: CallOptions,
+): Promise<ServerObservation | Unasked> {
+  try {
+    return await observing;
+  } catch (error) {
+    if (!(error instanceof AgentError) || signal.aborted) throw error;
+    return { state: "unasked", error };
   }
 }

@@ -1,19 +1,25 @@
 import { isRouted, type Traffic } from "../domain/traffic/weights.ts";
 import { ServerNotReadyError, ServiceUnavailableError } from "../errors.ts";
 import type { ServerObservation } from "../ports/model_server_port.ts";
+import type { Unasked } from "./living_servers.ts";
 import type { ServerAddress } from "../ports/traffic_router_port.ts";
 
 /**
  * The addresses at which the router reaches a deployment under the wanted traffic; none where its server is away and
- * its share does not grow.
+ * its share does not grow, or where its engine cannot be asked and the router has its address already.
  * @param present the traffic in force; null where all servers are ready, or nothing is routed
- * @throws ServiceUnavailableError | ServerNotReadyError where its share would grow and it does not answer
+ * @throws ServiceUnavailableError | ServerNotReadyError where its share would grow and it does not answer; the engine's
+ * own error where that cannot be asked and the router does not know the deployment
  */
 export function addressesOf(
-  { id, observed }: { id: string; observed: ServerObservation },
+  { id, observed }: { id: string; observed: ServerObservation | Unasked },
   wanted: Traffic,
   present: Traffic | null,
 ): ServerAddress[] {
+  if (observed.state === "unasked") {
+    if (present !== null && isRouted(id, present)) return [];
+    throw observed.error;
+  }
   const isThere =
     observed.state === "ready" ||
     (observed.state === "unresponsive" && present !== null && isRouted(id, present));

@@ -9,7 +9,7 @@ import { withIgnoredFields } from "./ignored_fields.ts";
 import { missing } from "../../planning/decisions.ts";
 import type { ServerPresence } from "../../planning/ways_out/way_back.ts";
 import { listing } from "../../planning/ways_out/next_steps.ts";
-import type { Deployment, ModelVersion } from "../../domain/entities.ts";
+import type { Deployment, Endpoint, ModelVersion } from "../../domain/entities.ts";
 import type { Decision } from "../../domain/plan.ts";
 import type { DecisionContext, RollbackRequest } from "../../domain/requests.ts";
 import type { WaysBack } from "../../domain/traffic/ways_back.ts";
@@ -113,9 +113,10 @@ class AskedRollback {
     const { database, packager } = this.#parts;
     const { current } = chosen;
     const { deployment_id: id, bento_tag } = target.deployment;
+    const hasTraffic = (ways.endpoint.weights[id] ?? 0) > 0;
     const [endpoint, presence, found, left, live] = await Promise.all([
       this.#endpoints.servers.withLivingMirror(ways.endpoint, this.#options),
-      this.#endpoints.servers.presenceOf(id, bento_tag, this.#options),
+      this.#endpoints.servers.presenceOf(id, bento_tag, { ...this.#options, hasTraffic }),
       packager.findPackage(bento_tag),
       current === null ? null : database.rollbackFacts.read(current.deployment.deployment_id),
       this.#endpoints.liveFigures(ways.endpoint.endpoint_name, this.#options),
@@ -166,18 +167,21 @@ async function seen(
   const { previous, endpoint: known } = stored;
   const [endpoint, presence] = await Promise.all([
     known === null ? null : endpoints.servers.withLivingMirror(known, options),
-    presenceOf(previous, endpoints, options),
+    presenceOf(previous, known, endpoints, options),
   ]);
   return { ...stored, endpoint, previous_server: previous_is_stopping ? "stopping" : presence };
 }
 
 async function presenceOf(
   previous: Deployment | null,
+  endpoint: Endpoint | null,
   endpoints: EndpointManager,
   options: CallOptions,
 ): Promise<ServerPresence> {
   if (previous === null) return "away";
-  return endpoints.servers.presenceOf(previous.deployment_id, previous.bento_tag, options);
+  const { deployment_id, bento_tag } = previous;
+  const hasTraffic = (endpoint?.weights[deployment_id] ?? 0) > 0;
+  return endpoints.servers.presenceOf(deployment_id, bento_tag, { ...options, hasTraffic });
 }
 
 const nothingKnown: WayBack = {
