@@ -15,6 +15,9 @@ export interface ScoreLogs {
   draw: (random: () => number, side: Side, second: number) => number | string;
 }
 
+/** The longest that a request is under way by default. */
+const ANSWER_SECONDS = 15;
+
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 /** Scores whose centre moves with what callers ask. */
 const score = (random: () => number, centre: number): number => logistic(centre + normalFrom(random));
@@ -72,7 +75,7 @@ export function readLogsOnce({ draw }: ScoreLogs, seed: number, seconds: number)
     });
     return { candidate: of("candidate"), baseline: of("baseline") };
   };
-  const sharing = { generation: 1, share: 0.1 };
+  const sharing = { generation: 1, share: 0.1, answer_seconds: ANSWER_SECONDS };
   const past = logs(0, (side) => (side === "baseline" ? BEFORE : 0));
   const index = new StabilityIndex(past.baseline.predictions.map(({ prediction }) => prediction));
   let state = addPredictions(noPredictions, past, sharing, 0);

@@ -8,12 +8,13 @@ import { binOf, binsOf, valueOf } from "../../../src/agents/model_deployer/judge
 import {
   addPredictions,
   logPredictionEvidence,
+  type PredictedUnder,
   shiftOf,
 } from "../../../src/agents/model_deployer/judge/evidence/prediction_evidence.ts";
 
 type Value = number | string | null;
 const START = Date.parse("2026-03-01T12:00:00.000Z");
-const sharing = { generation: 3, share: 0.1 };
+const sharing: PredictedUnder = { generation: 3, share: 0.1, answer_seconds: 0 };
 
 const logged = (values: readonly Value[], second: number) =>
   values.map((prediction) => ({
@@ -27,7 +28,7 @@ function look(
   before: PredictionEvidence,
   second: number,
   sides: { candidate: readonly Value[]; baseline: readonly Value[] },
-  route: { generation: number | null; share: number } = sharing,
+  route: PredictedUnder = sharing,
 ): PredictionEvidence {
   const log = (id: string, values: readonly Value[]) => ({
     deployment_id: id,
@@ -123,10 +124,10 @@ test("nothing is compared before the baseline has answered often enough, nor und
   const scores = Array.from({ length: 200 }, (_, index) => index / 200);
   const state = begun(scores);
   expect(state.counts.baseline).toEqual([]);
-  const other = look(state, 1, { candidate: scores, baseline: scores }, { generation: 4, share: 0.1 });
+  const other = look(state, 1, { candidate: scores, baseline: scores }, { ...sharing, generation: 4 });
   expect(other).toMatchObject({ counts: { candidate: [], baseline: [] }, generation: 4 });
   const early = { ...other, since: START + 10_000 };
-  const late = look(early, 5, { candidate: scores, baseline: scores }, { generation: 4, share: 0.1 });
+  const late = look(early, 5, { candidate: scores, baseline: scores }, { ...sharing, generation: 4 });
   expect(late.pending.candidate).toEqual([]);
 });
 
@@ -140,8 +141,39 @@ test("what one log has of a time that the other is not read up to yet waits for 
   });
   const logs = { candidate: log("d2", [0.5], 9), baseline: log("d1", [0.1, 0.2], 3) };
   const after = addPredictions(state, logs, sharing, START + 10_000);
-  expect(after.waiting).toEqual([{ at: START + 9000, side: "candidate", bin: 2 }]);
+  expect(after.awaited).toMatchObject([
+    { candidate: [0, 0, 1], baseline: [] },
+    { candidate: [], baseline: [1, 1] },
+  ]);
   expect(after.pending).toMatchObject({ candidate: [] });
+});
+
+test("a kind that takes the candidate seconds longer is not taken for one that it predicts less often", () => {
+  const random = randomFrom(1);
+  const under = { ...sharing, share: 0.5, answer_seconds: 15 };
+  const kinds = Array.from({ length: 200 }, (_, index) => (index % 2 === 0 ? "a" : "b"));
+  let state = begun(kinds);
+  let under_way: { ends: number; side: "candidate" | "baseline"; began: number; kind: string }[] = [];
+  for (let second = 0; second < 60; second += 1) {
+    const asked = Array.from({ length: 400 }, () => {
+      const side = random() < 0.5 ? ("candidate" as const) : ("baseline" as const);
+      const kind = random() < 0.5 ? "a" : "b";
+      return { side, kind, began: second, ends: second + (kind === "b" && side === "candidate" ? 8 : 0) };
+    });
+    under_way.push(...asked);
+    const log = (side: "candidate" | "baseline") => ({
+      deployment_id: side,
+      predictions: under_way
+        .filter((one) => one.side === side && one.ends <= second)
+        .flatMap(({ kind, began }) => logged([kind], began)),
+      position: String(second),
+    });
+    const logs = { candidate: log("candidate"), baseline: log("baseline") };
+    state = addPredictions(state, logs, under, START + 1000 * (second + 1));
+    under_way = under_way.filter(({ ends }) => ends > second);
+    expect(evidenceOf(state)).toBeLessThan(100);
+  }
+  expect(state.counts.candidate.reduce((all, one) => all + one, 0)).toBeGreaterThan(5000);
 });
 
 test.each([

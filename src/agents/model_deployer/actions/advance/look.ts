@@ -103,7 +103,7 @@ function keeping(
     predictions:
       state.predictions === null
         ? null
-        : { ...state.predictions, positions: {}, waiting: [], pending: noCounts },
+        : { ...state.predictions, positions: {}, awaited: [], pending: noCounts },
     metrics: state.metrics,
     outcome: verdict.outcome,
     reason: verdict.reason,
@@ -113,13 +113,13 @@ function keeping(
 }
 
 function predictionsAfter(
-  { rollout, predictions: logs }: AdvanceFacts,
+  { rollout, predictions: logs, answer_seconds }: AdvanceFacts,
   sharing: Sharing,
   { now }: DecisionContext,
 ): PredictionEvidence | null {
   const { predictions: before } = rollout.judge_state;
   if (rollout.judge.predictions === null || logs === null) return before;
-  return addPredictions(before ?? noPredictions, logs, sharing, Date.parse(now));
+  return addPredictions(before ?? noPredictions, logs, { ...sharing, answer_seconds }, Date.parse(now));
 }
 
 function withUnknownOutcomes(

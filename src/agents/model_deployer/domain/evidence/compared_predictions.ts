@@ -28,11 +28,12 @@ export type BinCounts = z.infer<typeof countsSchema>;
 export const noCounts: BinCounts = { candidate: [], baseline: [] };
 
 const waitingSchema = z.object({
-  at: z.number(),
-  side: z.enum(["candidate", "baseline"]),
-  bin: z.int().min(0),
+  /** The end of the time in which their requests began, in ms. */
+  until: z.number(),
+  ...countsSchema.shape,
 });
-export type WaitingPrediction = z.infer<typeof waitingSchema>;
+/** Predictions of requests that began in one short time, which others of that time may still follow. */
+export type WaitingPredictions = z.infer<typeof waitingSchema>;
 
 export const predictionEvidenceSchema = z.object({
   /** How far each log was read, by deployment. */
@@ -42,8 +43,8 @@ export const predictionEvidenceSchema = z.object({
   /** The generation that is compared, and since when, in ms. */
   generation: z.int().nullable(),
   since: z.number(),
-  /** Read, but of a time up to which the other side's log was not read yet. */
-  waiting: z.array(waitingSchema),
+  /** Read, but of a time from which not all have to be logged yet; null as an earlier release left it. */
+  awaited: z.array(waitingSchema).nullable().default(null),
   /** Of a block that has yet to hold enough of both sides. */
   pending: countsSchema,
   bets: betsSchema,
@@ -60,7 +61,7 @@ export const noPredictions: PredictionEvidence = {
   bins: null,
   generation: null,
   since: 0,
-  waiting: [],
+  awaited: [],
   pending: noCounts,
   bets: noBets,
   lowest: { evidence: 0, counts: noCounts },

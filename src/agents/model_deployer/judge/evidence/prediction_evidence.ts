@@ -3,7 +3,7 @@ import {
   type Bins,
   noCounts,
   type PredictionEvidence,
-  type WaitingPrediction,
+  type WaitingPredictions,
 } from "../../domain/evidence/compared_predictions.ts";
 import { plusEach } from "../counts/answers.ts";
 import { binOf, binOfNone, binsOf, type LoggedPrediction, valueOf } from "./prediction_bins.ts";
@@ -25,8 +25,10 @@ export const PREDICTION_EXPERTS: readonly Expert[] = [
 /** A block is compared once it holds this many predictions, and this many of the smaller side are expected in it. */
 const FEWEST_IN_BLOCK = 20;
 const FEWEST_EXPECTED = 2;
-/** With more than this many waiting for the other side's log, one of them cannot be read fast enough. */
-const MOST_WAITING = 5000;
+/** With more than this many times waiting for the other side's log, one of them cannot be read fast enough. */
+const MOST_AWAITED = 200;
+/** Into so many times is that divided in which a request may be under way, for each is counted as a whole. */
+const TIMES = 16;
 
 /** The deployer's clock and those of the servers may differ by so much. */
 const SKEW_MS = 1000;
@@ -44,15 +46,23 @@ export interface ReadLogs {
 
 const SIDES = ["candidate", "baseline"] as const;
 
+export interface PredictedUnder {
+  generation: number | null;
+  share: number;
+  /** The longest that a request is under way. */
+  answer_seconds: number;
+}
+
 /**
  * The bins come from what the baseline predicted before the comparison. Only predictions that began under the route in
- * force are compared, up to the time that both logs are read to.
+ * force are compared, up to the time that both logs are read to and of which no request can be under way: a prediction is
+ * logged when it ends, so that a kind that takes one side longer would otherwise look rarer there.
  * @param now in ms; a log without news was read up to then
  */
 export function addPredictions(
   before: PredictionEvidence,
   logs: ReadLogs,
-  { generation, share }: { generation: number | null; share: number },
+  { generation, share, answer_seconds }: PredictedUnder,
   now: number,
 ): PredictionEvidence {
   const positions = { ...before.positions };
@@ -64,30 +74,41 @@ export function addPredictions(
     const bins = binsOf(logs.baseline.predictions);
     return bins === null ? before : { ...before, positions, bins };
   }
-  if (generation === null || generation !== before.generation) {
-    return { ...before, positions, generation, since: now + SKEW_MS, waiting: [], pending: noCounts };
+  const anew = { ...before, positions, since: now + SKEW_MS, awaited: [], pending: noCounts };
+  if (generation === null || generation !== before.generation || before.awaited === null) {
+    return { ...anew, generation };
   }
-  const waiting = [...before.waiting, ...SIDES.flatMap((side) => binned(side, logs[side], before))];
-  if (waiting.length > MOST_WAITING) {
-    return { ...before, positions: {}, since: now + SKEW_MS, waiting: [], pending: noCounts };
-  }
-  const readUpTo = Math.min(...SIDES.map((side) => lastOf(logs[side], now)));
-  const ready = waiting.filter(({ at }) => at <= readUpTo);
-  const state = { ...before, positions, waiting: waiting.filter(({ at }) => at > readUpTo) };
-  return closeBlock(state, plusCounts(before.pending, countsOf(ready)), share);
+  const underWayMs = answer_seconds * 1000 + SKEW_MS;
+  const step = underWayMs / TIMES;
+  const awaited = SIDES.reduce((sum, side) => withLog(sum, side, logs[side], before, step), before.awaited);
+  if (awaited.length > MOST_AWAITED) return anew;
+  const readUpTo = Math.min(now - underWayMs, ...SIDES.map((side) => lastOf(logs[side], now)));
+  const ready = awaited.filter(({ until }) => until <= readUpTo);
+  const state = { ...before, positions, awaited: awaited.filter(({ until }) => until > readUpTo) };
+  return closeBlock(state, ready.reduce<BinCounts>(plusCounts, before.pending), share);
 }
 
-function binned(
-  side: WaitingPrediction["side"],
+/** With a log's predictions counted at the end of the time in which their requests began. */
+function withLog(
+  awaited: readonly WaitingPredictions[],
+  side: (typeof SIDES)[number],
   { predictions }: ReadLog,
   { bins, since }: PredictionEvidence,
-): WaitingPrediction[] {
-  return predictions.flatMap((one) => {
+  step: number,
+): WaitingPredictions[] {
+  const times = new Map(awaited.map((one) => [one.until, one]));
+  for (const one of predictions) {
     const at = one.answered_at === undefined ? null : Date.parse(one.answered_at);
     const bin = bins === null ? null : binOf(valueOf(one), bins);
-    return at === null || bin === null || at < since ? [] : [{ at, side, bin }];
-  });
+    if (at === null || bin === null || at < since) continue;
+    const until = (Math.floor(at / step) + 1) * step;
+    const known = times.get(until) ?? { until, ...noCounts };
+    times.set(until, { ...known, [side]: plusEach(known[side], oneIn(bin)) });
+  }
+  return [...times.values()];
 }
+
+const oneIn = (bin: number): number[] => Array.from({ length: bin + 1 }, (_, index) => Number(index === bin));
 
 function lastOf({ predictions }: ReadLog, now: number): number {
   const times = predictions.flatMap(({ answered_at: at }) => (at === undefined ? [] : [Date.parse(at)]));
@@ -187,15 +208,6 @@ function named(bins: Bins, index: number): string {
   return bins.kind === "scores"
     ? `scores above ${Number((bins.bounds[index] ?? 0).toPrecision(3))}`
     : `predicted ${bins.labels[index] ?? ""}`;
-}
-
-function countsOf(predictions: readonly WaitingPrediction[]): BinCounts {
-  const counts: { candidate: number[]; baseline: number[] } = { candidate: [], baseline: [] };
-  for (const { side, bin } of predictions) {
-    while (counts[side].length <= bin) counts[side].push(0);
-    counts[side][bin] = (counts[side][bin] ?? 0) + 1;
-  }
-  return counts;
 }
 
 const plusCounts = (a: BinCounts, b: BinCounts): BinCounts => ({
